@@ -1,0 +1,90 @@
+# claude-proxy: `make help` lists the targets.
+
+BUILD    ?= build$(if $(SANITIZE),-$(subst $(comma),-,$(SANITIZE)))
+PREFIX   ?= /usr/local
+comma    := ,
+VERSION  := 0.1.0
+
+LIBRARIES = fcgi libcurl json-c sqlite3 libuv
+WARNINGS  = -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2
+HARDENING = $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer -O1,\
+            -O2 -fstack-protector-strong -D_FORTIFY_SOURCE=2)
+CFLAGS   ?= -g
+ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -DVERSION='"$(VERSION)"' $(HARDENING) -fPIE -pthread $(WARNINGS) $(CFLAGS) \
+            -Ifcgi -Icli -I$(BUILD) $(shell pkg-config --cflags $(LIBRARIES))
+ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now -pthread $(if $(SANITIZE),-fsanitize=$(SANITIZE)) $(LDFLAGS)
+LDLIBS    = $(shell pkg-config --libs $(LIBRARIES))
+
+shared   := $(wildcard fcgi/base/*.c fcgi/store/*.c fcgi/translate/*.c fcgi/upstream/*.c)
+responder := $(wildcard fcgi/*.c fcgi/web/*.c)
+admin    := $(wildcard cli/*.c)
+units    := $(wildcard tests/unit/test_*.c)
+objects   = $(patsubst %.c,$(BUILD)/%.o,$(1))
+programs := $(BUILD)/claude-proxy.fcgi $(BUILD)/claude-proxy-admin
+unit_programs := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(units))
+
+# The packages come first where one command is to be all it takes.
+ifneq ($(filter run demo test bench dev,$(MAKECMDGOALS)),)
+packages_first := packages
+endif
+
+all: $(programs)                ## build both programs (the default)
+
+$(BUILD)/claude-proxy.fcgi: $(call objects,$(shared) $(responder))
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LDLIBS)
+
+$(BUILD)/claude-proxy-admin: $(call objects,$(shared) $(admin))
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LDLIBS)
+
+$(BUILD)/%.o: %.c | $(BUILD)/schema.h $(packages_first)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/schema.h: schema.sql
+	@mkdir -p $(@D)
+	@{ echo 'static const char schema_sql[] = {'; od -An -v -tx1 $< | sed 's/ \(..\)/0x\1,/g'; echo '0};'; } > $@
+
+$(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(call objects,$(shared) $(filter-out fcgi/main.c,$(responder)))
+	@mkdir -p $(@D)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LDLIBS) $(shell pkg-config --libs cmocka)
+
+run: all                        ## serve on PORT with lighttpd in the foreground
+	@fcgi/deploy/run.sh $(BUILD)
+
+demo: all                       ## prove the main job on a stand-in upstream
+	@/usr/bin/python3 tests/demo.py $(BUILD)
+
+dev: all                        ## serve, rebuild and restart when a source changes
+	@fcgi/deploy/run.sh --watch $(BUILD)
+
+test: all unit_programs         ## every test: units, integration through web servers, clients
+	@tests/run.sh $(BUILD)
+
+unit_programs: $(unit_programs)
+
+lint:                           ## warnings as errors, clang-tidy, cppcheck, format
+	@tests/lint.sh
+
+fuzz: packages                  ## fuzz the parsers for FUZZ_SECONDS each (default 60)
+	@tests/fuzz/run.sh
+
+bench: all                      ## a load test that needs nothing outside the repository
+	@/usr/bin/python3 tests/bench/bench.py $(BUILD)
+
+install: all                    ## install to $(DESTDIR)$(PREFIX)
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/claude-proxy
+	install -m 755 $(BUILD)/claude-proxy-admin $(DESTDIR)$(PREFIX)/bin/
+	install -m 755 $(BUILD)/claude-proxy.fcgi $(DESTDIR)$(PREFIX)/lib/claude-proxy/
+
+packages:                       ## install the system packages that are missing
+	@fcgi/deploy/packages.sh $(MAKECMDGOALS)
+
+clean:                          ## remove what was built
+	rm -rf build build-*
+
+help:                           ## this list
+	@sed -n 's/^\([a-z]*\):[^#]*## /  make \1\t/p' Makefile | expand -t 18
+
+.PHONY: all run demo dev test unit_programs lint fuzz bench install packages clean help
+.SECONDARY:
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

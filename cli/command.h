@@ -1,0 +1,56 @@
+/*
+ * What the commands of claude-proxy-admin share: the table's row, and what each is given.
+ */
+#ifndef COMMAND_H
+#define COMMAND_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct config;
+struct settings;
+struct store;
+struct upstream;
+
+enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
+
+/* What a command works with.  Lives as long as the program. */
+struct admin {
+	struct settings *settings;
+	struct store *store;
+	struct config *config; /* as it was when the command began */
+	bool json;             /* --json */
+	bool yes;              /* --yes */
+	const char *upstream;  /* --upstream NAME, or NULL */
+};
+
+struct command {
+	const char *name;
+	const char *arguments; /* as help shows them */
+	const char *summary;
+	int least, most; /* arguments; most -1: any number */
+	/** Run with the arguments after the name.  Return the exit status. */
+	int (*run)(struct admin *, int count, char **arguments);
+	const char *details; /* more lines for its own help; NULL: none */
+};
+
+/** Say on standard error what went wrong, `claude-proxy-admin: …`.  Return EXIT_FAILED or
+ * EXIT_USAGE. */
+int fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+int misuse(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/** The upstream of that name or index; NULL: there is none, which was said. */
+const struct upstream *find_upstream(const struct admin *, const char *name_or_index);
+
+/* The commands; see the table in main.c. */
+int run_add(struct admin *, int, char **);
+int run_remove(struct admin *, int, char **);
+int run_use(struct admin *, int, char **);
+int run_balance(struct admin *, int, char **);
+int run_set(struct admin *, int, char **);
+int run_clear(struct admin *, int, char **);
+int run_key(struct admin *, int, char **);
+int run_route(struct admin *, int, char **);
+int run_show(struct admin *, int, char **);
+
+#endif

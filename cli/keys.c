@@ -1,0 +1,228 @@
+/*
+ * The command `key`: API keys of an upstream.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/secret.h"
+#include "command.h"
+#include "print.h"
+#include "store/config.h"
+#include "store/store.h"
+
+enum { MOST_KEYS = 10000, LONGEST_KEY = 4096 };
+
+/* Keys to add; owned. */
+struct key_list {
+	char **keys;
+	size_t count;
+};
+
+static void
+free_list(struct key_list *list)
+{
+	for (size_t i = 0; i < list->count; i++) {
+		secret_erase(list->keys[i], strlen(list->keys[i]));
+		free(list->keys[i]);
+	}
+	free(list->keys);
+}
+
+/* NULL: a good key; else what is wrong with it. */
+static const char *
+check_key(const char *key)
+{
+	if (key[0] == '\0')
+		return "it is empty";
+	if (strlen(key) > LONGEST_KEY)
+		return "it is too long";
+	for (const char *c = key; *c != '\0'; c++)
+		if ((unsigned char)*c <= ' ' || (unsigned char)*c >= 127)
+			return "it holds blanks or characters that are not ASCII";
+	return NULL;
+}
+
+static int
+add_to_list(struct key_list *list, const char *key)
+{
+	const char *problem = check_key(key);
+
+	if (problem != NULL)
+		return misuse("key %zu cannot be an API key: %s", list->count, problem);
+	char **grown = list->count < MOST_KEYS
+			       ? reallocarray(list->keys, list->count + 1, sizeof(char *))
+			       : NULL;
+	if (grown == NULL)
+		return fail("there are too many keys");
+	list->keys = grown;
+	grown[list->count] = strdup(key);
+	if (grown[list->count] == NULL)
+		return fail("out of memory");
+	list->count++;
+	return EXIT_DONE;
+}
+
+/* One key a line; blanks around it and empty lines do not count. */
+static int
+read_list(struct key_list *list)
+{
+	char *line = NULL;
+	size_t size = 0;
+	int status = EXIT_DONE;
+
+	while (status == EXIT_DONE && getline(&line, &size, stdin) >= 0) {
+		char *start = line + strspn(line, " \t\r\n");
+		size_t length = strlen(start);
+		while (length > 0 && strchr(" \t\r\n", start[length - 1]) != NULL)
+			start[--length] = '\0';
+		if (length > 0)
+			status = add_to_list(list, start);
+	}
+	if (line != NULL)
+		secret_erase(line, size);
+	free(line);
+	return status;
+}
+
+static int
+gather(struct key_list *list, int count, char **arguments)
+{
+	int status = EXIT_DONE;
+
+	for (int i = 0; i < count && status == EXIT_DONE; i++) {
+		if (strcmp(arguments[i], "-") == 0) {
+			status = read_list(list);
+			continue;
+		}
+		status = add_to_list(list, arguments[i]);
+		/* Out of the process list, as soon as possible. */
+		secret_erase(arguments[i], strlen(arguments[i]));
+	}
+	if (status == EXIT_DONE && list->count == 0)
+		return fail("no key was given");
+	return status;
+}
+
+static int
+add_keys(struct admin *a, const struct upstream *u, int count, char **arguments)
+{
+	struct key_list list = {0};
+	size_t added = 0;
+	int status = gather(&list, count, arguments);
+
+	if (status == EXIT_DONE && store_add_keys(a->store, u->id, (const char *const *)list.keys,
+					   list.count, &added) != STORE_OK)
+		status = fail("no key was added");
+	if (status == EXIT_DONE)
+		printf("added %zu key%s to %s", added, added == 1 ? "" : "s", u->name);
+	if (status == EXIT_DONE && added < list.count)
+		printf("; %zu %s there already", list.count - added,
+			list.count - added == 1 ? "was" : "were");
+	if (status == EXIT_DONE)
+		putchar('\n');
+	free_list(&list);
+	return status;
+}
+
+static int
+list_keys(struct admin *a, const struct upstream *u, int count, char **arguments)
+{
+	(void)count;
+	(void)arguments;
+	if (a->json)
+		print_keys_json(u);
+	else
+		print_keys(u, "");
+	return EXIT_DONE;
+}
+
+static const struct api_key *
+find_key(const struct upstream *u, char *key_or_index)
+{
+	const struct api_key *key = upstream_find_key(u, key_or_index);
+	bool index = strlen(key_or_index) < 6;
+
+	if (key == NULL && index)
+		fail("%s has no key %s; claude-proxy-admin key %s list shows them", u->name,
+			key_or_index, u->name);
+	else if (key == NULL)
+		fail("%s has no such key; claude-proxy-admin key %s list shows them", u->name,
+			u->name);
+	return key;
+}
+
+static int
+remove_key(struct admin *a, const struct upstream *u, int count, char **arguments)
+{
+	const struct api_key *key = find_key(u, arguments[0]);
+	char mask[SECRET_MASK_SIZE];
+
+	(void)count;
+	if (key == NULL)
+		return EXIT_FAILED;
+	secret_mask(key->secret, mask);
+	if (store_remove_key(a->store, key->id) != STORE_OK)
+		return fail("key %s was not removed", mask);
+	printf("removed key %s of %s\n", mask, u->name);
+	return EXIT_DONE;
+}
+
+static int
+switch_key(struct admin *a, const struct upstream *u, char *key_or_index, bool on)
+{
+	const struct api_key *key = find_key(u, key_or_index);
+	char mask[SECRET_MASK_SIZE];
+
+	if (key == NULL)
+		return EXIT_FAILED;
+	secret_mask(key->secret, mask);
+	if (store_enable_key(a->store, key->id, on) != STORE_OK)
+		return fail("key %s was not changed", mask);
+	printf("key %s of %s is %s now\n", mask, u->name, on ? "enabled" : "disabled");
+	return EXIT_DONE;
+}
+
+static int
+enable_key(struct admin *a, const struct upstream *u, int count, char **arguments)
+{
+	(void)count;
+	return switch_key(a, u, arguments[0], true);
+}
+
+static int
+disable_key(struct admin *a, const struct upstream *u, int count, char **arguments)
+{
+	(void)count;
+	return switch_key(a, u, arguments[0], false);
+}
+
+static const struct {
+	const char *name;
+	int least, most;
+	int (*run)(struct admin *, const struct upstream *, int, char **);
+} actions[] = {
+	{"add", 1, -1, add_keys},
+	{"list", 0, 0, list_keys},
+	{"remove", 1, 1, remove_key},
+	{"enable", 1, 1, enable_key},
+	{"disable", 1, 1, disable_key},
+};
+
+int
+run_key(struct admin *a, int count, char **arguments)
+{
+	for (size_t i = 0; i < sizeof(actions) / sizeof(actions[0]); i++) {
+		if (strcmp(actions[i].name, arguments[1]) != 0)
+			continue;
+		if (count - 2 < actions[i].least ||
+			(actions[i].most >= 0 && count - 2 > actions[i].most))
+			return misuse("key <name|index> %s takes %s", actions[i].name,
+				actions[i].most == 0  ? "nothing more"
+				: actions[i].most < 0 ? "one or more keys, or - for standard input"
+						      : "one key or its index");
+		const struct upstream *u = find_upstream(a, arguments[0]);
+		return u != NULL ? actions[i].run(a, u, count - 2, arguments + 2) : EXIT_FAILED;
+	}
+	return misuse("key <name|index> is followed by add, list, remove, enable or disable");
+}

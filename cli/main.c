@@ -1,0 +1,207 @@
+/*
+ * claude-proxy-admin: manages the database that the responder reads (SPEC §7).  A new command is a
+ * row of the table.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/buffer.h"
+#include "base/log.h"
+#include "base/settings.h"
+#include "command.h"
+#include "store/config.h"
+#include "store/store.h"
+
+static const char key_details[] =
+	"  add <key>…          add keys; - reads them from standard input, one a line, so that "
+	"none\n"
+	"                      shows in the process list or the shell's history\n"
+	"  list                show the keys, masked, with their state\n"
+	"  remove <key|index>  remove a key\n"
+	"  enable <index>      use a key (again)\n"
+	"  disable <index>     keep a key, but do not use it\n";
+
+static const char route_details[] = "  add <pattern> <model> [--upstream <name>]\n"
+				    "                      ask for <model> where a client names "
+				    "one that matches; * and ? match as in\n"
+				    "                      file names, the first match counts\n"
+				    "  list                show the routes\n"
+				    "  remove <pattern|index>\n";
+
+static const char set_details[] =
+	"  max-output-tokens   the most that a request may ask for\n"
+	"  header.<Name>       a header that is sent as given\n"
+	"  fallback            an upstream to try when all keys of this one failed\n"
+	"  proxy               http://…, https://…, socks4://…, socks5://…\n"
+	"  timeout             ms to connect, and of silence\n"
+	"  reasoning           auto, or off\n"
+	"An empty value removes the option.\n";
+
+static const struct command commands[] = {
+	{"add", "<name> <baseUrl> <serviceType>", "add an upstream; the first becomes current", 3,
+		3, run_add, NULL},
+	{"remove", "<name|index>", "remove an upstream with its keys", 1, 1, run_remove, NULL},
+	{"key", "<name|index> <add|list|remove|enable|disable> …",
+		"manage the API keys of an upstream", 2, -1, run_key, key_details},
+	{"use", "<name|index>", "make an upstream current", 1, 1, run_use, NULL},
+	{"balance", "<round-robin|random|failover>", "choose how keys take turns", 1, 1,
+		run_balance, NULL},
+	{"route", "<add|list|remove> …", "map model names", 1, -1, run_route, route_details},
+	{"set", "<name|index> <option> <value>", "set an option of an upstream", 2, 3, run_set,
+		set_details},
+	{"show", "", "show everything in force, keys masked", 0, 0, run_show, NULL},
+	{"clear", "[--yes]", "remove everything", 0, 0, run_clear, NULL},
+};
+
+static const size_t command_count = sizeof(commands) / sizeof(commands[0]);
+
+static void
+say(const char *format, va_list arguments)
+{
+	fputs("claude-proxy-admin: ", stderr);
+	vfprintf(stderr, format, arguments);
+	fputc('\n', stderr);
+}
+
+int
+fail(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	say(format, arguments);
+	va_end(arguments);
+	return EXIT_FAILED;
+}
+
+int
+misuse(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	say(format, arguments);
+	va_end(arguments);
+	return EXIT_USAGE;
+}
+
+static int
+print_help(FILE *out)
+{
+	fputs("usage: claude-proxy-admin <command> [arguments] [--json]\n\n", out);
+	for (size_t i = 0; i < command_count; i++)
+		fprintf(out, "  %-8s %s\n           %s\n", commands[i].name, commands[i].arguments,
+			commands[i].summary);
+	fputs("\n  --help     this, or after a command its own help\n"
+	      "  --json     where something is listed: as JSON\n"
+	      "  --version  the version\n\n"
+	      "Upstreams, keys and routes are named by name or by index, which counts from 0.\n"
+	      "Exit status: 0 done, 1 failed, 2 wrong usage.\n",
+		out);
+	return out == stdout ? EXIT_DONE : EXIT_USAGE;
+}
+
+static int
+print_command_help(const struct command *c)
+{
+	printf("usage: claude-proxy-admin %s %s\n%s\n", c->name, c->arguments, c->summary);
+	if (c->details != NULL)
+		printf("\n%s", c->details);
+	return EXIT_DONE;
+}
+
+static const struct command *
+find_command(const char *name)
+{
+	for (size_t i = 0; i < command_count; i++)
+		if (strcmp(commands[i].name, name) == 0)
+			return &commands[i];
+	return NULL;
+}
+
+/*
+ * Take the options out of the arguments; what follows `--` is none.  Return how many arguments are
+ * left, -1 for help, or -2 for an unknown option, which was said.
+ */
+static int
+take_options(struct admin *a, int count, char **arguments)
+{
+	bool options = true;
+	int left = 0;
+
+	for (int i = 0; i < count; i++) {
+		char *word = arguments[i];
+		if (!options || strncmp(word, "--", 2) != 0) {
+			arguments[left++] = word;
+		} else if (strcmp(word, "--") == 0) {
+			options = false;
+		} else if (strcmp(word, "--help") == 0) {
+			return -1;
+		} else if (strcmp(word, "--json") == 0) {
+			a->json = true;
+		} else if (strcmp(word, "--yes") == 0) {
+			a->yes = true;
+		} else if (strcmp(word, "--upstream") == 0 && i + 1 < count) {
+			a->upstream = arguments[++i];
+		} else {
+			misuse("unknown option %s", word);
+			return -2;
+		}
+	}
+	return left;
+}
+
+/* Open what a command works with, run it, and close. */
+static int
+run(struct admin *a, const struct command *c, int count, char **arguments)
+{
+	struct buffer problem = BUFFER_INIT(0);
+	int status = EXIT_FAILED;
+
+	a->settings = settings_load(&problem);
+	if (a->settings == NULL) {
+		fail("%s", buffer_text(&problem));
+		buffer_free(&problem);
+		return EXIT_FAILED;
+	}
+	a->store = store_open(a->settings->database);
+	if (a->store != NULL)
+		a->config = store_config(a->store);
+	if (a->config != NULL)
+		status = c->run(a, count, arguments);
+	if (fflush(stdout) != 0 || ferror(stdout))
+		status = fail("the output could not be written");
+	config_release(a->config);
+	store_close(a->store);
+	settings_release(a->settings);
+	return status;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct admin admin = {0};
+
+	if (argc < 2)
+		return print_help(stderr);
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0 ||
+		strcmp(argv[1], "-h") == 0)
+		return print_help(stdout);
+	if (strcmp(argv[1], "--version") == 0) {
+		puts("claude-proxy-admin " VERSION);
+		return EXIT_DONE;
+	}
+	const struct command *command = find_command(argv[1]);
+	if (command == NULL)
+		return misuse(
+			"'%s' is not a command; claude-proxy-admin --help lists them", argv[1]);
+	int count = take_options(&admin, argc - 2, argv + 2);
+	if (count == -1)
+		return print_command_help(command);
+	if (count < 0)
+		return EXIT_USAGE;
+	if (count < command->least || (command->most >= 0 && count > command->most))
+		return misuse("usage: claude-proxy-admin %s %s", command->name, command->arguments);
+	return run(&admin, command, count, argv + 2);
+}

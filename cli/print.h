@@ -1,0 +1,27 @@
+/*
+ * What claude-proxy-admin prints of the configuration, for people and as JSON.  Keys are always
+ * masked.
+ */
+#ifndef PRINT_H
+#define PRINT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct admin;
+struct api_key;
+struct config;
+struct upstream;
+
+/** Everything in force. */
+void print_config(const struct admin *);
+void print_config_json(const struct admin *);
+
+/** The keys of an upstream, ${indent} before each line. */
+void print_keys(const struct upstream *, const char *indent);
+void print_keys_json(const struct upstream *);
+
+void print_routes(const struct config *, const char *indent);
+void print_routes_json(const struct config *);
+
+#endif

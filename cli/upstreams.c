@@ -1,0 +1,229 @@
+/*
+ * Commands on upstreams and on everything: add, remove, use, balance, set, show, clear.
+ */
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/settings.h"
+#include "command.h"
+#include "print.h"
+#include "store/config.h"
+#include "store/options.h"
+#include "store/store.h"
+#include "upstream/service.h"
+
+enum { LONGEST_NAME = 64 };
+
+const struct upstream *
+find_upstream(const struct admin *a, const char *name_or_index)
+{
+	const struct upstream *u = config_find_upstream(a->config, name_or_index);
+
+	if (u == NULL)
+		fail("there is no upstream '%s'; claude-proxy-admin show lists them",
+			name_or_index);
+	return u;
+}
+
+/* NULL: a good name; else what is wrong with it. */
+static const char *
+check_name(const char *name)
+{
+	bool digits = true;
+
+	if (name[0] == '\0' || strlen(name) > LONGEST_NAME)
+		return "a name has 1 to 64 characters";
+	if (name[0] == '-')
+		return "a name does not begin with '-'";
+	for (const char *c = name; *c != '\0'; c++) {
+		if ((unsigned char)*c <= ' ' || *c == 127)
+			return "a name has no blanks or control characters";
+		digits = digits && isdigit((unsigned char)*c);
+	}
+	return digits ? "a name of digits alone would look like an index" : NULL;
+}
+
+static int
+unknown_service(const char *name)
+{
+	char known[256] = "";
+	const struct service *s;
+
+	for (size_t i = 0; (s = service_at(i)) != NULL; i++) {
+		strncat(known, i > 0 ? ", " : "", sizeof(known) - strlen(known) - 1);
+		strncat(known, s->name, sizeof(known) - strlen(known) - 1);
+	}
+	return misuse("'%s' is not a service type: it must be one of %s", name, known);
+}
+
+int
+run_add(struct admin *a, int count, char **arguments)
+{
+	const char *name = arguments[0];
+	const char *url = arguments[1];
+	const char *problem = check_name(name);
+
+	(void)count;
+	if (problem != NULL)
+		return misuse("'%s': %s", name, problem);
+	if (service_find(arguments[2]) == NULL)
+		return unknown_service(arguments[2]);
+	problem = service_check_base_url(url);
+	if (problem != NULL)
+		return misuse("base URL '%s' %s", url, problem);
+	switch (store_add_upstream(a->store, name, url, arguments[2])) {
+	case STORE_OK:
+		break;
+	case STORE_EXISTS:
+		return fail("there is an upstream '%s' already", name);
+	default:
+		return fail("'%s' was not added", name);
+	}
+	printf("added upstream %s%s\n", name,
+		a->config->current == NULL ? "; it is current now" : "");
+	printf("next: claude-proxy-admin key %s add -\n", name);
+	return EXIT_DONE;
+}
+
+int
+run_remove(struct admin *a, int count, char **arguments)
+{
+	const struct upstream *u = find_upstream(a, arguments[0]);
+
+	(void)count;
+	if (u == NULL)
+		return EXIT_FAILED;
+	if (store_remove_upstream(a->store, u->id) != STORE_OK)
+		return fail("'%s' was not removed", u->name);
+	printf("removed upstream %s and its %zu keys\n", u->name, u->key_count);
+	return EXIT_DONE;
+}
+
+int
+run_use(struct admin *a, int count, char **arguments)
+{
+	const struct upstream *u = find_upstream(a, arguments[0]);
+
+	(void)count;
+	if (u == NULL)
+		return EXIT_FAILED;
+	if (store_use_upstream(a->store, u->id) != STORE_OK)
+		return fail("'%s' was not made current", u->name);
+	printf("%s is current now\n", u->name);
+	if (u->key_count == 0)
+		printf("it has no keys yet: claude-proxy-admin key %s add -\n", u->name);
+	return EXIT_DONE;
+}
+
+int
+run_balance(struct admin *a, int count, char **arguments)
+{
+	enum strategy strategy;
+
+	(void)count;
+	if (strategy_parse(arguments[0], &strategy) != 0)
+		return misuse("'%s' is not a strategy: it must be round-robin, random or failover",
+			arguments[0]);
+	if (store_set_strategy(a->store, strategy) != STORE_OK)
+		return fail("the strategy was not set");
+	printf("strategy is %s now\n", strategy_name(strategy));
+	return EXIT_DONE;
+}
+
+/* A fallback must be there, and be another one.  Return EXIT_DONE if it is. */
+static int
+check_fallback(const struct admin *a, const struct upstream *u, const char *name)
+{
+	const struct upstream *other = find_upstream(a, name);
+
+	if (other == NULL)
+		return EXIT_FAILED;
+	return other != u ? EXIT_DONE : fail("an upstream cannot be its own fallback");
+}
+
+static int
+unknown_option(const char *name)
+{
+	char known[256] = "";
+	const char *option;
+
+	for (unsigned i = 0; (option = option_name_at(i)) != NULL; i++) {
+		strncat(known, i > 0 ? ", " : "", sizeof(known) - strlen(known) - 1);
+		strncat(known, option, sizeof(known) - strlen(known) - 1);
+	}
+	return misuse("'%s' is not an option: it must be one of %s", name, known);
+}
+
+int
+run_set(struct admin *a, int count, char **arguments)
+{
+	const struct upstream *u = find_upstream(a, arguments[0]);
+	const char *option = arguments[1];
+	const char *value = count > 2 ? arguments[2] : "";
+
+	if (u == NULL)
+		return EXIT_FAILED;
+	if (value[0] == '\0') {
+		enum store_result result = store_set_option(a->store, u->id, option, NULL);
+		if (result == STORE_FAILED)
+			return fail("%s was not removed", option);
+		printf(result == STORE_OK ? "removed %s of %s\n" : "%s of %s was not set\n", option,
+			u->name);
+		return EXIT_DONE;
+	}
+	const char *problem = option_check(option, value);
+	if (problem != NULL && strcmp(problem, "is not an option") == 0)
+		return unknown_option(option);
+	if (problem != NULL)
+		return misuse("%s: '%s' %s", option, value, problem);
+	if (strcmp(option, "fallback") == 0) {
+		if (check_fallback(a, u, value) != EXIT_DONE)
+			return EXIT_FAILED;
+		value = config_find_upstream(a->config, value)->name;
+	}
+	if (store_set_option(a->store, u->id, option, value) != STORE_OK)
+		return fail("%s was not set", option);
+	printf("set %s of %s\n", option, u->name);
+	return EXIT_DONE;
+}
+
+int
+run_show(struct admin *a, int count, char **arguments)
+{
+	(void)count;
+	(void)arguments;
+	if (a->json)
+		print_config_json(a);
+	else
+		print_config(a);
+	return EXIT_DONE;
+}
+
+static bool
+is_confirmed(void)
+{
+	char answer[16];
+
+	printf("remove all upstreams, keys and routes? [y/N] ");
+	fflush(stdout);
+	return fgets(answer, sizeof(answer), stdin) != NULL &&
+	       (answer[0] == 'y' || answer[0] == 'Y');
+}
+
+int
+run_clear(struct admin *a, int count, char **arguments)
+{
+	(void)count;
+	(void)arguments;
+	if (!a->yes && !isatty(STDIN_FILENO))
+		return misuse(
+			"clear removes everything: say clear --yes where nobody can be asked");
+	if (!a->yes && !is_confirmed())
+		return fail("nothing was removed");
+	if (store_clear(a->store) != STORE_OK)
+		return fail("nothing was removed");
+	puts("removed everything");
+	return EXIT_DONE;
+}

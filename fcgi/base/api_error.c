@@ -1,0 +1,77 @@
+/*
+ * What a client must be told; see api_error.h.
+ */
+#include "base/api_error.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/buffer.h"
+#include "base/json.h"
+
+/* PROTOCOL.md §E.  A status that is not listed: client errors are the request's fault, the rest
+ * ours. */
+static const struct {
+	int status;
+	const char *type;
+} types[] = {
+	{400, "invalid_request_error"},
+	{401, "authentication_error"},
+	{402, "billing_error"},
+	{403, "permission_error"},
+	{404, "not_found_error"},
+	{413, "request_too_large"},
+	{429, "rate_limit_error"},
+	{500, "api_error"},
+	{504, "timeout_error"},
+	{529, "overloaded_error"},
+};
+
+const char *
+api_error_type(int status)
+{
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+		if (types[i].status == status)
+			return types[i].type;
+	return status >= 400 && status < 500 ? "invalid_request_error" : "api_error";
+}
+
+int
+api_error_set(struct api_error *error, int status, const char *format, ...)
+{
+	char *message = NULL;
+	va_list arguments;
+
+	va_start(arguments, format);
+	if (vasprintf(&message, format, arguments) < 0)
+		message = NULL;
+	va_end(arguments);
+	api_error_clear(error);
+	error->status = status;
+	error->type = api_error_type(status);
+	error->message = message;
+	return -1;
+}
+
+int
+api_error_write(const struct api_error *error, const char *request_id, struct buffer *out)
+{
+	buffer_puts(out, "{\"type\":\"error\",\"error\":{\"type\":");
+	json_write_text(out, error->type != NULL ? error->type : "api_error");
+	buffer_puts(out, ",\"message\":");
+	json_write_text(out, error->message != NULL ? error->message : "out of memory");
+	buffer_putc(out, '}');
+	if (request_id != NULL) {
+		buffer_puts(out, ",\"request_id\":");
+		json_write_text(out, request_id);
+	}
+	return buffer_putc(out, '}');
+}
+
+void
+api_error_clear(struct api_error *error)
+{
+	free(error->message);
+	*error = API_ERROR_NONE;
+}

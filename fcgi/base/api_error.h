@@ -1,0 +1,39 @@
+/*
+ * What a client must be told: an error as a value, in the terms of the Claude API (PROTOCOL.md §E).
+ */
+#ifndef API_ERROR_H
+#define API_ERROR_H
+
+#include <stdint.h>
+
+struct buffer;
+
+struct api_error {
+	int status;          /* HTTP status; 0: no error */
+	const char *type;    /* the Claude error type that goes with the status; static */
+	char *message;       /* what happened and what to do; never a secret; owned */
+	int64_t retry_after; /* seconds, for the retry-after header; 0: none */
+};
+
+#define API_ERROR_NONE ((struct api_error){0})
+
+/**
+ * Fill ${error}, replacing what it held: ${status} gives the type, the rest is the message as
+ * printf writes it.  Always returns -1, so that a function can end with `return api_error_set(…)`.
+ */
+int api_error_set(struct api_error *error, int status, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/** The Claude error type of an HTTP status: "rate_limit_error" for 429 and so on.  Static. */
+const char *api_error_type(int status);
+
+/**
+ * Append the error as Claude's JSON.  ${request_id} may be NULL (events of a stream carry none).
+ * Return 0 or -1.
+ */
+int api_error_write(const struct api_error *error, const char *request_id, struct buffer *out);
+
+/** Free the message and make it API_ERROR_NONE. */
+void api_error_clear(struct api_error *error);
+
+#endif

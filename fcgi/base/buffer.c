@@ -1,0 +1,152 @@
+/*
+ * A growing byte string with an upper bound; see buffer.h.
+ */
+#include "base/buffer.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SMALLEST_CAPACITY = 256 };
+
+static int
+fail(struct buffer *b)
+{
+	b->failed = true;
+	return -1;
+}
+
+/* Make room for ${length} more bytes and the NUL. */
+static int
+grow(struct buffer *b, size_t length)
+{
+	size_t most = b->limit != 0 ? b->limit : SIZE_MAX / 2;
+	if (b->failed || length > most || b->length > most - length)
+		return fail(b);
+
+	size_t needed = b->length + length + 1;
+	if (needed <= b->capacity)
+		return 0;
+	size_t capacity = b->capacity < SMALLEST_CAPACITY ? SMALLEST_CAPACITY : b->capacity;
+	while (capacity < needed)
+		capacity *= 2;
+	char *data = realloc(b->data, capacity);
+	if (data == NULL)
+		return fail(b);
+	b->data = data;
+	b->capacity = capacity;
+	return 0;
+}
+
+int
+buffer_append(struct buffer *b, const void *data, size_t length)
+{
+	if (grow(b, length) != 0)
+		return -1;
+	if (length > 0)
+		memcpy(b->data + b->length, data, length);
+	b->length += length;
+	b->data[b->length] = '\0';
+	return 0;
+}
+
+int
+buffer_puts(struct buffer *b, const char *text)
+{
+	return buffer_append(b, text, strlen(text));
+}
+
+int
+buffer_putc(struct buffer *b, char c)
+{
+	return buffer_append(b, &c, 1);
+}
+
+int
+buffer_put_uint(struct buffer *b, uint64_t number)
+{
+	char digits[20];
+	size_t at = sizeof(digits);
+
+	do {
+		digits[--at] = (char)('0' + number % 10);
+		number /= 10;
+	} while (number > 0);
+	return buffer_append(b, digits + at, sizeof(digits) - at);
+}
+
+int
+buffer_printf(struct buffer *b, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	int length = vsnprintf(NULL, 0, format, arguments);
+	va_end(arguments);
+	if (length < 0 || grow(b, (size_t)length) != 0)
+		return fail(b);
+	va_start(arguments, format);
+	vsnprintf(b->data + b->length, (size_t)length + 1, format, arguments);
+	va_end(arguments);
+	b->length += (size_t)length;
+	return 0;
+}
+
+char *
+buffer_reserve(struct buffer *b, size_t length)
+{
+	if (grow(b, length) != 0)
+		return NULL;
+	char *start = b->data + b->length;
+	b->length += length;
+	b->data[b->length] = '\0';
+	return start;
+}
+
+void
+buffer_consume(struct buffer *b, size_t length)
+{
+	if (length > b->length)
+		length = b->length;
+	if (length == 0)
+		return;
+	b->length -= length;
+	memmove(b->data, b->data + length, b->length + 1);
+}
+
+void
+buffer_clear(struct buffer *b)
+{
+	b->length = 0;
+	b->failed = false;
+	if (b->data != NULL)
+		b->data[0] = '\0';
+}
+
+const char *
+buffer_text(const struct buffer *b)
+{
+	return b->data != NULL ? b->data : "";
+}
+
+char *
+buffer_take(struct buffer *b)
+{
+	char *data = NULL;
+
+	if (!b->failed && grow(b, 0) == 0) {
+		b->data[b->length] = '\0';
+		data = b->data;
+		b->data = NULL;
+	}
+	buffer_free(b);
+	return data;
+}
+
+void
+buffer_free(struct buffer *b)
+{
+	free(b->data);
+	*b = BUFFER_INIT(b->limit);
+}

@@ -1,0 +1,359 @@
+/*
+ * JSON in and out, on json-c; see json.h.
+ *
+ * One pass over the text before json-c sees it finds what json-c would accept or change without a
+ * word: NaN and Infinity, a depth beyond the bound, and integers that it cannot hold.  json-c keeps
+ * the spelling of a double, so such an integer goes in with an exponent appended that nobody
+ * writes, and the exponent is taken off the spelling again in the parsed value.
+ */
+#include "base/json.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buffer.h"
+
+static const char spelling_mark[] = "e-0000000000000000";
+enum { MARK_LENGTH = sizeof(spelling_mark) - 1 };
+
+static const int text_flags = JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE;
+
+/* The pass before json-c. */
+struct scan {
+	const char *text;
+	const char *end;
+	const char *at;
+	const char *copied; /* up to here the text is in ${marked} */
+	struct buffer marked;
+	int depth;
+};
+
+/* Step over a string: to the quote that an even number of backslashes stands before. */
+static void
+skip_string(struct scan *s)
+{
+	const char *start = ++s->at;
+
+	for (;;) {
+		const char *quote = memchr(s->at, '"', (size_t)(s->end - s->at));
+		if (quote == NULL) {
+			s->at = s->end;
+			return;
+		}
+		const char *first = quote;
+		while (first > start && first[-1] == '\\')
+			first--;
+		s->at = quote + 1;
+		if ((quote - first) % 2 == 0)
+			return;
+	}
+}
+
+/* Would json-c change this integer?  ${digits} is its spelling, of ${length} bytes. */
+static bool
+is_beyond_json_c(const char *digits, size_t length)
+{
+	char copy[32];
+
+	if (length == 2 && digits[0] == '-' && digits[1] == '0')
+		return true;
+	if (length < 19)
+		return false;
+	if (length >= sizeof(copy))
+		return true;
+	memcpy(copy, digits, length);
+	copy[length] = '\0';
+	errno = 0;
+	if (copy[0] == '-')
+		strtoll(copy, NULL, 10);
+	else
+		strtoull(copy, NULL, 10);
+	return errno == ERANGE;
+}
+
+static void
+scan_number(struct scan *s)
+{
+	const char *start = s->at;
+	bool integer = true;
+
+	for (; s->at < s->end && strchr("0123456789+-.eE", *s->at) != NULL && *s->at != '\0';
+		s->at++)
+		if (*s->at == '.' || *s->at == 'e' || *s->at == 'E')
+			integer = false;
+	if (!integer || !is_beyond_json_c(start, (size_t)(s->at - start)))
+		return;
+	buffer_append(&s->marked, s->copied, (size_t)(s->at - s->copied));
+	buffer_append(&s->marked, spelling_mark, MARK_LENGTH);
+	s->copied = s->at;
+}
+
+/* Return NULL or the problem. */
+static const char *
+scan_text(struct scan *s)
+{
+	while (s->at < s->end) {
+		char c = *s->at;
+		if (c == '"') {
+			skip_string(s);
+		} else if ((c >= '0' && c <= '9') || c == '-') {
+			scan_number(s);
+		} else {
+			if ((c == '{' || c == '[') && ++s->depth > JSON_MAX_DEPTH)
+				return "it is nested more than 128 levels deep";
+			if (c == '}' || c == ']')
+				s->depth--;
+			if (c == 'N' || c == 'I')
+				return "NaN and Infinity are not JSON";
+			s->at++;
+		}
+	}
+	if (s->copied > s->text)
+		buffer_append(&s->marked, s->copied, (size_t)(s->end - s->copied));
+	return s->marked.failed ? "out of memory" : NULL;
+}
+
+/* Take the mark off the spelling of every number in the value. */
+static int
+unmark_numbers(struct json_object *value)
+{
+	switch (json_object_get_type(value)) {
+	case json_type_array:
+		for (size_t i = 0; i < json_object_array_length(value); i++)
+			if (unmark_numbers(json_object_array_get_idx(value, i)) != 0)
+				return -1;
+		return 0;
+	case json_type_object: {
+		json_object_object_foreach(value, name, member)
+		{
+			(void)name;
+			if (unmark_numbers(member) != 0)
+				return -1;
+		}
+		return 0;
+	}
+	case json_type_double:
+		break;
+	default:
+		return 0;
+	}
+
+	const char *spelling = json_object_get_userdata(value);
+	size_t length = spelling != NULL ? strlen(spelling) : 0;
+	if (length <= MARK_LENGTH || strcmp(spelling + length - MARK_LENGTH, spelling_mark) != 0)
+		return 0;
+	char *original = strndup(spelling, length - MARK_LENGTH);
+	if (original == NULL)
+		return -1;
+	json_object_set_serializer(
+		value, json_object_userdata_to_json_string, original, json_object_free_userdata);
+	return 0;
+}
+
+static int
+parse_scanned(const char *text, size_t length, struct json_object **value, const char **problem)
+{
+	struct json_tokener *tokener = json_tokener_new_ex(JSON_MAX_DEPTH + 2);
+	if (tokener == NULL) {
+		*problem = "out of memory";
+		return -1;
+	}
+	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+	*value = json_tokener_parse_ex(tokener, text, (int)length);
+	enum json_tokener_error error = json_tokener_get_error(tokener);
+	/* A bare number ends only at the end of the text: a NUL tells json-c so. */
+	if (error == json_tokener_continue) {
+		*value = json_tokener_parse_ex(tokener, "", 1);
+		error = json_tokener_get_error(tokener);
+	} else if (error == json_tokener_success) {
+		for (size_t end = json_tokener_get_parse_end(tokener); end < length; end++)
+			if (strchr(" \t\r\n", text[end]) == NULL || text[end] == '\0')
+				error = json_tokener_error_parse_unexpected;
+	}
+	json_tokener_free(tokener);
+
+	if (error == json_tokener_success)
+		return 0;
+	*problem = error == json_tokener_continue ? "it ends too early"
+						  : json_tokener_error_desc(error);
+	json_object_put(*value);
+	*value = NULL;
+	return -1;
+}
+
+int
+json_parse(const char *text, size_t length, struct json_object **value, const char **problem)
+{
+	struct scan s = {.text = text, .end = text + length, .at = text, .copied = text};
+	int status = -1;
+
+	*value = NULL;
+	if (length == 0 || length > INT_MAX) {
+		*problem = length == 0 ? "it is empty" : "it is too long";
+		return -1;
+	}
+	*problem = scan_text(&s);
+	if (*problem == NULL && s.marked.length == 0)
+		status = parse_scanned(text, length, value, problem);
+	else if (*problem == NULL && s.marked.length > INT_MAX)
+		*problem = "it is too long";
+	else if (*problem == NULL)
+		status = parse_scanned(s.marked.data, s.marked.length, value, problem);
+	if (status == 0 && s.marked.length > 0 && unmark_numbers(*value) != 0) {
+		json_object_put(*value);
+		*value = NULL;
+		*problem = "out of memory";
+		status = -1;
+	}
+	buffer_free(&s.marked);
+	return status;
+}
+
+const char *
+json_text(struct json_object *value, size_t *length)
+{
+	size_t ignored;
+
+	if (value == NULL) {
+		if (length != NULL)
+			*length = 4;
+		return "null";
+	}
+	return json_object_to_json_string_length(
+		value, text_flags, length != NULL ? length : &ignored);
+}
+
+int
+json_write(struct buffer *b, struct json_object *value)
+{
+	size_t length;
+	const char *text = json_text(value, &length);
+
+	if (text == NULL) {
+		b->failed = true;
+		return -1;
+	}
+	return buffer_append(b, text, length);
+}
+
+/* What a byte becomes inside a JSON string: 0: itself, 'u': \u00XX, else a backslash and this
+ * letter. */
+static char
+escape_of(unsigned char c)
+{
+	switch (c) {
+	case '"':
+		return '"';
+	case '\\':
+		return '\\';
+	case '\n':
+		return 'n';
+	case '\r':
+		return 'r';
+	case '\t':
+		return 't';
+	default:
+		return c < 0x20 ? 'u' : 0;
+	}
+}
+
+int
+json_write_string(struct buffer *b, const char *text, size_t length)
+{
+	static const char hex[] = "0123456789abcdef";
+	size_t plain = 0;
+
+	buffer_putc(b, '"');
+	for (size_t i = 0; i < length; i++) {
+		unsigned char c = (unsigned char)text[i];
+		if (c >= 0x20 && c != '"' && c != '\\')
+			continue;
+		char escape = escape_of(c);
+		char code[] = {'\\', escape, '0', '0', hex[c >> 4], hex[c & 15]};
+		buffer_append(b, text + plain, i - plain);
+		buffer_append(b, code, escape == 'u' ? sizeof(code) : 2);
+		plain = i + 1;
+	}
+	buffer_append(b, text + plain, length - plain);
+	return buffer_putc(b, '"');
+}
+
+int
+json_write_text(struct buffer *b, const char *text)
+{
+	return json_write_string(b, text, strlen(text));
+}
+
+struct json_object *
+json_member(struct json_object *object, const char *name)
+{
+	struct json_object *member = NULL;
+
+	if (json_object_is_type(object, json_type_object))
+		json_object_object_get_ex(object, name, &member);
+	return member;
+}
+
+static struct json_object *
+member_of_type(struct json_object *object, const char *name, enum json_type type)
+{
+	struct json_object *member = json_member(object, name);
+
+	return json_object_is_type(member, type) && member != NULL ? member : NULL;
+}
+
+struct json_object *
+json_member_object(struct json_object *object, const char *name)
+{
+	return member_of_type(object, name, json_type_object);
+}
+
+struct json_object *
+json_member_array(struct json_object *object, const char *name)
+{
+	return member_of_type(object, name, json_type_array);
+}
+
+const char *
+json_member_string(struct json_object *object, const char *name)
+{
+	struct json_object *member = member_of_type(object, name, json_type_string);
+
+	return member != NULL ? json_object_get_string(member) : NULL;
+}
+
+int64_t
+json_member_int(struct json_object *object, const char *name, int64_t otherwise)
+{
+	struct json_object *member = json_member(object, name);
+
+	if (!json_object_is_type(member, json_type_int) &&
+		!json_object_is_type(member, json_type_double))
+		return otherwise;
+	return json_object_get_int64(member);
+}
+
+bool
+json_member_bool(struct json_object *object, const char *name, bool otherwise)
+{
+	struct json_object *member = member_of_type(object, name, json_type_boolean);
+
+	return member != NULL ? json_object_get_boolean(member) : otherwise;
+}
+
+bool
+json_is_string(struct json_object *value)
+{
+	return value != NULL && json_object_is_type(value, json_type_string);
+}
+
+bool
+json_is_text(struct json_object *value, const char *text)
+{
+	size_t length = strlen(text);
+
+	return json_is_string(value) && (size_t)json_object_get_string_len(value) == length &&
+	       memcmp(json_object_get_string(value), text, length) == 0;
+}

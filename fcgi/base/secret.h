@@ -1,0 +1,40 @@
+/*
+ * Secrets (API keys, the access key) in what people may see: masked, never whole.
+ */
+#ifndef SECRET_H
+#define SECRET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct buffer;
+
+enum { SECRET_MASK_SIZE = 16 };
+
+/**
+ * Write the masked form of ${secret} into ${mask}: first four and last four characters
+ * ("sk-1…cdef"), of a secret shorter than 16 characters fewer, of one shorter than 8 none.  Never
+ * fails.
+ */
+void secret_mask(const char *secret, char mask[SECRET_MASK_SIZE]);
+
+/**
+ * Append ${length} bytes of ${text} with every occurrence of ${secret} replaced by its masked form,
+ * as well as anything that looks like an API key ("sk-…", "AIza…", "Bearer …").  ${secret} may be
+ * NULL. Return 0 or -1 as buffer_append.
+ */
+int secret_redact(struct buffer *, const char *text, size_t length, const char *secret);
+
+/**
+ * How much of ${length} bytes may be shown when at most ${most} are to be: fewer where the cut
+ * would go through something that may be a secret, which nobody would recognise any more, nor mask.
+ */
+size_t secret_safe_cut(const char *text, size_t length, size_t most);
+
+/** Are the two texts equal?  Takes the same time wherever they differ. */
+bool secret_equal(const char *given, const char *expected);
+
+/** Overwrite ${length} bytes in a way that the compiler does not leave out. */
+void secret_erase(void *data, size_t length);
+
+#endif

@@ -1,0 +1,57 @@
+/*
+ * The settings of SPEC §3, from the environment or else from the .env file; immutable once loaded,
+ * counted by references, shared by threads.
+ */
+#ifndef SETTINGS_H
+#define SETTINGS_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/log.h"
+
+struct buffer;
+
+struct settings {
+	char *database; /* path; never NULL */
+	atomic_int references;
+	char *env_file;   /* the .env file that was read; NULL: none */
+	char *access_key; /* NULL: not set */
+	int64_t port;
+	char *node_env;
+	bool development;  /* NODE_ENV=development */
+	char *strategy;    /* "round-robin", "random" or "failover" */
+	int log_level;     /* enum log_level */
+	int log_json;      /* LOG_FORMAT=json */
+	char *log_file;    /* NULL: standard error */
+	bool log_requests; /* bodies */
+	bool log_responses;
+	int64_t log_body_limit;  /* bytes */
+	int64_t request_timeout; /* ms; 0: not set; gives the next two */
+	int64_t connect_timeout; /* ms */
+	int64_t silence_timeout; /* ms without a byte, the first one included */
+	int64_t max_concurrent_requests;
+	int64_t max_request_bytes;
+	bool cors;
+	char *cors_origin;
+	bool rate_limit;
+	int64_t rate_limit_window; /* ms */
+	int64_t rate_limit_max_requests;
+	bool health_check;
+	char *health_check_path;
+	int64_t ping_interval; /* ms */
+};
+
+/**
+ * Read the settings.  Return them (give back with settings_release), or NULL and in ${problem} one
+ * line that names the variable, its value (secrets excepted) and what is allowed, or the file that
+ * cannot be read.
+ */
+struct settings *settings_load(struct buffer *problem);
+
+/** Another reference, and giving one back: the last frees.  NULL is allowed in settings_release. */
+struct settings *settings_retain(struct settings *);
+void settings_release(struct settings *);
+
+#endif

@@ -1,0 +1,50 @@
+/*
+ * The life of one POST /v1/messages on the loop: transfer → answer → write → record.
+ *
+ * The loop never waits: what the client does not take is kept, and the transfer pauses; what the
+ * upstream does not send is covered by pings and ends in a timeout; a client that goes away ends
+ * the transfer.
+ */
+#ifndef EXCHANGE_H
+#define EXCHANGE_H
+
+#include <stdatomic.h>
+#include <uv.h>
+
+#include "base/random.h"
+
+struct api_error;
+struct exchange;
+struct gateway;
+struct settings;
+struct store;
+struct transfers;
+
+enum { REQUEST_ID_SIZE = sizeof("req_") + RANDOM_ID_LENGTH };
+
+/* What all exchanges of a process share. */
+struct exchanges {
+	uv_loop_t *loop;
+	struct store *store;
+	struct transfers *transfers;
+	atomic_int in_flight;   /* requests taken from the web server and not yet answered */
+	struct exchange *first; /* those that the loop runs */
+};
+
+/**
+ * Read the request from the gateway, check it and plan it: on an acceptor thread.  The caller has
+ * counted it in
+ * ${in_flight}.  Return it for exchange_run, having taken the gateway and the count, or NULL with
+ * ${error}; gateway and count are then still the caller's.
+ */
+struct exchange *exchange_new(struct exchanges *, struct gateway *, struct settings *,
+	const char request_id[REQUEST_ID_SIZE], struct api_error *error);
+
+/** Run it to its end, on the loop's thread, which owns it from now on; it frees itself. */
+void exchange_run(struct exchange *);
+
+/** Tell every client that the service stops, and end every transfer: when waiting has taken too
+ * long. */
+void exchanges_abort(struct exchanges *);
+
+#endif

@@ -1,0 +1,22 @@
+/*
+ * What becomes of a web request first: route, access, limits.  What can be answered at once is; a
+ * message becomes an exchange for the loop.  Runs on acceptor threads.
+ */
+#ifndef FRONT_H
+#define FRONT_H
+
+#include <stdint.h>
+
+struct exchange;
+struct exchanges;
+struct gateway;
+struct settings;
+
+/**
+ * Serve the request.  Takes the gateway.  ${uptime} in ms.  Return an exchange for exchange_run on
+ * the loop's thread, or NULL when the request has been answered.
+ */
+struct exchange *
+front_serve(struct exchanges *, struct gateway *, struct settings *, int64_t uptime);
+
+#endif

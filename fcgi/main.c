@@ -1,0 +1,125 @@
+/*
+ * claude-proxy.fcgi: settings, log, database, then FastCGI, or the one request of a CGI program.
+ */
+#include <curl/curl.h>
+#include <errno.h>
+#include <fcgiapp.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/api_error.h"
+#include "base/buffer.h"
+#include "base/log.h"
+#include "base/random.h"
+#include "base/settings.h"
+#include "server.h"
+#include "store/store.h"
+#include "web/response.h"
+
+static const char help[] = "usage: claude-proxy.fcgi [--help | --version]\n"
+			   "\n"
+			   "Serves the Claude Messages API from other AI services.  A web server "
+			   "starts it: as a FastCGI\n"
+			   "responder (standard input is a listening socket), or as a CGI program. "
+			   " Settings come from the\n"
+			   "environment or an .env file; upstreams and keys from the database that "
+			   "claude-proxy-admin manages.\n";
+
+/* Every stream takes two descriptors, and the usual soft limit is 1024. */
+static void
+raise_descriptor_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+/* What a CGI program cannot even begin must be told to its client, not only to the log. */
+static int
+refuse_start(bool is_cgi, const char *problem)
+{
+	struct api_error error = API_ERROR_NONE;
+	struct buffer answer = BUFFER_INIT(0);
+	char request_id[32];
+
+	if (is_cgi) {
+		random_id(request_id, sizeof(request_id), "req_");
+		api_error_set(&error, 500, "the proxy cannot start: %s", problem);
+		response_write_error(&answer, &error, request_id, NULL);
+		fwrite(buffer_text(&answer), 1, answer.length, stdout);
+		buffer_free(&answer);
+		api_error_clear(&error);
+	}
+	return EXIT_FAILURE;
+}
+
+static int
+serve(struct settings *settings, bool is_cgi)
+{
+	const struct log_options options = {
+		settings->log_level, settings->log_json, settings->log_file};
+
+	if (log_open(&options) != 0)
+		return refuse_start(is_cgi, "the log file cannot be opened");
+	struct store *store = store_open(settings->database);
+	if (store == NULL)
+		return refuse_start(
+			is_cgi, "the database cannot be opened: the proxy's log says why");
+	raise_descriptor_limit();
+	curl_global_init(CURL_GLOBAL_DEFAULT);
+	int status = is_cgi ? server_run_cgi(store, settings) : server_run(store, settings);
+	store_close(store);
+	curl_global_cleanup();
+	log_close();
+	return status;
+}
+
+/* Started by hand there is neither a socket nor a request. */
+static bool
+is_started_by_hand(void)
+{
+	return FCGX_IsCGI() && getenv("GATEWAY_INTERFACE") == NULL &&
+	       getenv("REQUEST_METHOD") == NULL;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct buffer problem = BUFFER_INIT(0);
+
+	if (argc == 2 && strcmp(argv[1], "--version") == 0) {
+		puts("claude-proxy " VERSION);
+		return EXIT_SUCCESS;
+	}
+	if (argc > 1) {
+		bool asked = strcmp(argv[1], "--help") == 0;
+		fputs(help, asked ? stdout : stderr);
+		return asked ? EXIT_SUCCESS : 2;
+	}
+	signal(SIGPIPE, SIG_IGN);
+	struct settings *settings = settings_load(&problem);
+	if (settings == NULL) {
+		fprintf(stderr, "claude-proxy: %s\n", buffer_text(&problem));
+		int status = refuse_start(
+			FCGX_IsCGI() && !is_started_by_hand(), buffer_text(&problem));
+		buffer_free(&problem);
+		return status;
+	}
+	if (is_started_by_hand()) {
+		fputs(help, stderr);
+		settings_release(settings);
+		return 2;
+	}
+	FCGX_Init();
+	int status = serve(settings, FCGX_IsCGI());
+	settings_release(settings);
+	return status;
+}

@@ -1,0 +1,400 @@
+/*
+ * The responder; see server.h.
+ *
+ * Acceptors block in accept, in reading a body and in SQLite; the loop blocks in nothing.  A
+ * prepared exchange goes from the one to the other through a queue; nothing else is shared but what
+ * has its own lock.
+ */
+#include "server.h"
+
+#include <errno.h>
+#include <fcgiapp.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <uv.h>
+
+#include "base/buffer.h"
+#include "base/log.h"
+#include "base/settings.h"
+#include "exchange.h"
+#include "front.h"
+#include "upstream/transfer.h"
+#include "web/gateway.h"
+
+enum {
+	FIRST_ACCEPTORS = 4,
+	MOST_ACCEPTORS = 64,   /* so many slow uploads at once hold up the next */
+	GROW_INTERVAL = 100,   /* ms between looks at whether all acceptors are busy */
+	STOP_INTERVAL = 20,    /* ms between looks at whether everything has stopped */
+	STOP_PATIENCE = 30000, /* ms for what is in flight when the process is told to stop */
+	QUEUE_FIRST = 64,
+	WAKE_SIGNAL = SIGUSR2, /* gets an acceptor out of accept */
+};
+
+/* A prepared exchange on its way to the loop, in order of arrival. */
+struct queue {
+	pthread_mutex_t lock;
+	struct exchange **waiting;
+	size_t count;
+	size_t capacity;
+};
+
+struct server {
+	uv_loop_t loop;
+	struct exchanges exchanges;
+	struct queue queue;
+	uv_async_t wake;
+	uv_signal_t signals[4];
+	uv_timer_t grow;
+	uv_timer_t stop;
+	uint64_t stop_deadline; /* ms of the loop's clock */
+
+	pthread_mutex_t settings_lock;
+	struct settings *settings;
+	uint64_t began; /* ns of uv_hrtime */
+
+	pthread_t acceptors[MOST_ACCEPTORS];
+	size_t acceptor_count;
+	atomic_int idle_acceptors; /* those in accept */
+	atomic_int live_acceptors;
+	atomic_bool stopping;
+};
+
+/* ---- from the acceptors to the loop ---- */
+
+static int
+queue_push(struct queue *q, struct exchange *x)
+{
+	int status = -1;
+
+	pthread_mutex_lock(&q->lock);
+	if (q->count == q->capacity) {
+		size_t capacity = q->capacity > 0 ? q->capacity * 2 : QUEUE_FIRST;
+		struct exchange **grown = reallocarray(
+			q->waiting, capacity, sizeof(struct exchange *));
+		if (grown == NULL)
+			goto out;
+		q->waiting = grown;
+		q->capacity = capacity;
+	}
+	q->waiting[q->count++] = x;
+	status = 0;
+out:
+	pthread_mutex_unlock(&q->lock);
+	return status;
+}
+
+/* Everything that waits; the caller frees the array. */
+static size_t
+queue_take_all(struct queue *q, struct exchange ***all)
+{
+	pthread_mutex_lock(&q->lock);
+	size_t count = q->count;
+	*all = q->waiting;
+	q->waiting = NULL;
+	q->count = 0;
+	q->capacity = 0;
+	pthread_mutex_unlock(&q->lock);
+	return count;
+}
+
+static void
+on_wake(uv_async_t *wake)
+{
+	struct server *s = wake->data;
+	struct exchange **all;
+	size_t count = queue_take_all(&s->queue, &all);
+
+	for (size_t i = 0; i < count; i++)
+		exchange_run(all[i]);
+	free(all);
+}
+
+static struct settings *
+settings_now(struct server *s)
+{
+	pthread_mutex_lock(&s->settings_lock);
+	struct settings *settings = settings_retain(s->settings);
+	pthread_mutex_unlock(&s->settings_lock);
+	return settings;
+}
+
+static int64_t
+uptime_ms(const struct server *s)
+{
+	return (int64_t)((uv_hrtime() - s->began) / 1000000);
+}
+
+static void
+serve(struct server *s, struct gateway *g)
+{
+	struct settings *settings = settings_now(s);
+	struct exchange *x = front_serve(&s->exchanges, g, settings, uptime_ms(s));
+
+	settings_release(settings);
+	if (x == NULL)
+		return;
+	/* The queue grows by one pointer for each request in flight: where even that has no memory,
+	 * nothing has. */
+	if (queue_push(&s->queue, x) != 0)
+		abort();
+	uv_async_send(&s->wake);
+}
+
+static void
+rest_after_failure(int problem)
+{
+	const struct timespec pause = {.tv_nsec = 50000000};
+
+	log_error("accepting a request: %s", strerror(problem));
+	nanosleep(&pause, NULL);
+}
+
+static void *
+accept_requests(void *context)
+{
+	struct server *s = context;
+
+	while (!atomic_load(&s->stopping)) {
+		atomic_fetch_add(&s->idle_acceptors, 1);
+		struct gateway *g = gateway_accept();
+		int problem = errno;
+		atomic_fetch_sub(&s->idle_acceptors, 1);
+		if (g != NULL)
+			serve(s, g);
+		else if (problem != EINTR && !atomic_load(&s->stopping))
+			rest_after_failure(problem);
+	}
+	atomic_fetch_sub(&s->live_acceptors, 1);
+	return NULL;
+}
+
+static int
+add_acceptor(struct server *s)
+{
+	atomic_fetch_add(&s->live_acceptors, 1);
+	int problem = pthread_create(&s->acceptors[s->acceptor_count], NULL, accept_requests, s);
+	if (problem != 0) {
+		atomic_fetch_sub(&s->live_acceptors, 1);
+		log_error("starting a thread: %s", strerror(problem));
+		return -1;
+	}
+	s->acceptor_count++;
+	return 0;
+}
+
+/* Slow uploads may hold every acceptor: add one then. */
+static void
+on_grow(uv_timer_t *timer)
+{
+	struct server *s = timer->data;
+
+	if (atomic_load(&s->idle_acceptors) == 0 && s->acceptor_count < MOST_ACCEPTORS)
+		add_acceptor(s);
+}
+
+/* ---- signals ---- */
+
+static void
+reload(struct server *s)
+{
+	struct buffer problem = BUFFER_INIT(0);
+	struct settings *fresh = settings_load(&problem);
+
+	if (fresh == NULL) {
+		log_error("the settings stay as they were: %s", buffer_text(&problem));
+		buffer_free(&problem);
+		return;
+	}
+	const struct log_options options = {fresh->log_level, fresh->log_json, fresh->log_file};
+	log_open(&options);
+	pthread_mutex_lock(&s->settings_lock);
+	struct settings *old = s->settings;
+	s->settings = fresh;
+	pthread_mutex_unlock(&s->settings_lock);
+	settings_release(old);
+	log_info("settings read again");
+	buffer_free(&problem);
+}
+
+static void
+close_handle(uv_handle_t *handle, void *context)
+{
+	(void)context;
+	if (!uv_is_closing(handle))
+		uv_close(handle, NULL);
+}
+
+/* Has the last acceptor gone, and everything been answered? */
+static bool
+is_quiet(struct server *s)
+{
+	return atomic_load(&s->live_acceptors) == 0 && s->exchanges.first == NULL &&
+	       atomic_load(&s->exchanges.in_flight) == 0;
+}
+
+static void
+on_stop(uv_timer_t *timer)
+{
+	struct server *s = timer->data;
+
+	/* A signal that came just before accept did not wake it: send it until all have gone. */
+	if (atomic_load(&s->live_acceptors) > 0)
+		for (size_t i = 0; i < s->acceptor_count; i++)
+			pthread_kill(s->acceptors[i], WAKE_SIGNAL);
+	if (is_quiet(s)) {
+		uv_stop(&s->loop);
+	} else if (uv_now(&s->loop) >= s->stop_deadline) {
+		log_warn("stopping with %d requests in flight",
+			atomic_load(&s->exchanges.in_flight));
+		exchanges_abort(&s->exchanges);
+		uv_stop(&s->loop);
+	}
+}
+
+static void
+begin_stop(struct server *s, int number)
+{
+	if (atomic_exchange(&s->stopping, true))
+		return;
+	log_info("signal %d: finishing %d requests in flight", number,
+		atomic_load(&s->exchanges.in_flight));
+	FCGX_ShutdownPending();
+	uv_timer_stop(&s->grow);
+	s->stop_deadline = uv_now(&s->loop) + STOP_PATIENCE;
+	uv_timer_start(&s->stop, on_stop, 0, STOP_INTERVAL);
+}
+
+static void
+on_signal(uv_signal_t *handle, int number)
+{
+	struct server *s = handle->data;
+
+	if (number == SIGHUP)
+		reload(s);
+	else
+		begin_stop(s, number);
+}
+
+static void
+wake_up(int number)
+{
+	(void)number;
+}
+
+static void
+catch_signals(struct server *s)
+{
+	static const int numbers[] = {SIGHUP, SIGTERM, SIGINT, SIGUSR1};
+	/* Without SA_RESTART: accept must return. */
+	const struct sigaction wake = {.sa_handler = wake_up};
+
+	sigaction(WAKE_SIGNAL, &wake, NULL);
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+		uv_signal_init(&s->loop, &s->signals[i]);
+		s->signals[i].data = s;
+		uv_signal_start(&s->signals[i], on_signal, numbers[i]);
+	}
+}
+
+/* ---- the whole ---- */
+
+static struct server *
+server_new(struct store *store, struct settings *settings)
+{
+	struct server *s = calloc(1, sizeof(*s));
+
+	if (s == NULL || uv_loop_init(&s->loop) != 0)
+		goto err0;
+	s->exchanges.transfers = transfers_new(&s->loop);
+	if (s->exchanges.transfers == NULL)
+		goto err1;
+	s->exchanges.loop = &s->loop;
+	s->exchanges.store = store;
+	pthread_mutex_init(&s->queue.lock, NULL);
+	pthread_mutex_init(&s->settings_lock, NULL);
+	s->settings = settings_retain(settings);
+	s->began = uv_hrtime();
+	return s;
+
+err1:
+	uv_loop_close(&s->loop);
+err0:
+	log_error("starting the event loop: out of memory or file descriptors");
+	free(s);
+	return NULL;
+}
+
+static void
+server_free(struct server *s)
+{
+	transfers_free(s->exchanges.transfers);
+	uv_walk(&s->loop, close_handle, NULL);
+	uv_run(&s->loop, UV_RUN_DEFAULT);
+	uv_loop_close(&s->loop);
+	free(s->queue.waiting);
+	settings_release(s->settings);
+	pthread_mutex_destroy(&s->queue.lock);
+	pthread_mutex_destroy(&s->settings_lock);
+	free(s);
+}
+
+static void
+open_handles(struct server *s)
+{
+	uv_async_init(&s->loop, &s->wake, on_wake);
+	uv_timer_init(&s->loop, &s->grow);
+	uv_timer_init(&s->loop, &s->stop);
+	s->wake.data = s->grow.data = s->stop.data = s;
+	uv_timer_start(&s->grow, on_grow, GROW_INTERVAL, GROW_INTERVAL);
+	catch_signals(s);
+}
+
+int
+server_run(struct store *store, struct settings *settings)
+{
+	struct server *s = server_new(store, settings);
+
+	if (s == NULL)
+		return EXIT_FAILURE;
+	open_handles(s);
+	while (s->acceptor_count < FIRST_ACCEPTORS && add_acceptor(s) == 0)
+		;
+	int status = s->acceptor_count > 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	if (status == EXIT_SUCCESS)
+		uv_run(&s->loop, UV_RUN_DEFAULT);
+	/* An acceptor that still reads a body when patience ended is not waited for: the process
+	 * ends it. */
+	bool quiet = atomic_load(&s->live_acceptors) == 0;
+	for (size_t i = 0; quiet && i < s->acceptor_count; i++)
+		pthread_join(s->acceptors[i], NULL);
+	log_info("stopped");
+	if (quiet)
+		server_free(s);
+	return status;
+}
+
+int
+server_run_cgi(struct store *store, struct settings *settings)
+{
+	struct server *s = server_new(store, settings);
+	struct gateway *g = gateway_cgi();
+
+	if (s == NULL || g == NULL)
+		return EXIT_FAILURE;
+	atomic_store(&s->live_acceptors, 0);
+	struct exchange *x = front_serve(&s->exchanges, g, settings, uptime_ms(s));
+	if (x != NULL) {
+		exchange_run(x);
+		while (s->exchanges.first != NULL)
+			uv_run(&s->loop, UV_RUN_ONCE);
+	}
+	server_free(s);
+	return EXIT_SUCCESS;
+}

@@ -1,0 +1,20 @@
+/*
+ * The responder: acceptor threads, the event loop, signals, shutdown (FASTCGI.md §1).
+ */
+#ifndef SERVER_H
+#define SERVER_H
+
+struct settings;
+struct store;
+
+/**
+ * Serve FastCGI requests from the listening socket that is standard input, until SIGTERM, SIGINT or
+ * SIGUSR1; then finish what is in flight, within bounds.  SIGHUP reads the settings again and
+ * reopens the log.  Return the exit status.
+ */
+int server_run(struct store *, struct settings *);
+
+/** Serve the one request of a CGI program.  Return the exit status. */
+int server_run_cgi(struct store *, struct settings *);
+
+#endif

@@ -1,0 +1,239 @@
+/*
+ * Changes of the configuration.  Each is one transaction that is on the disk when it returns: what
+ * the admin command reported survives a power cut.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "store/database.h"
+
+/* Bind and run one statement: ${types} has 'i' for an int64_t, 's' for a text that may be NULL, for
+ * each argument. */
+static enum store_result
+run(struct store *s, const char *sql, const char *types, ...)
+{
+	sqlite3_stmt *statement = NULL;
+	enum store_result result = STORE_FAILED;
+	va_list arguments;
+
+	if (sqlite3_prepare_v2(s->writer, sql, -1, &statement, NULL) != SQLITE_OK) {
+		database_complain(s->writer, s->path, "preparing a change");
+		return STORE_FAILED;
+	}
+	va_start(arguments, types);
+	for (int i = 0; types[i] != '\0'; i++) {
+		if (types[i] == 'i')
+			sqlite3_bind_int64(statement, i + 1, va_arg(arguments, int64_t));
+		else
+			sqlite3_bind_text(statement, i + 1, va_arg(arguments, const char *), -1,
+				SQLITE_TRANSIENT);
+	}
+	va_end(arguments);
+	int step = sqlite3_step(statement);
+	if (step == SQLITE_DONE || step == SQLITE_ROW)
+		result = sqlite3_changes(s->writer) > 0 ? STORE_OK : STORE_NOT_FOUND;
+	else if (step == SQLITE_CONSTRAINT_UNIQUE || step == SQLITE_CONSTRAINT_PRIMARYKEY)
+		result = STORE_EXISTS;
+	else if (step == SQLITE_CONSTRAINT_FOREIGNKEY)
+		result = STORE_NOT_FOUND;
+	else
+		database_complain(s->writer, s->path, "changing it");
+	sqlite3_finalize(statement);
+	return result;
+}
+
+static int
+begin(struct store *s)
+{
+	pthread_mutex_lock(&s->write_lock);
+	/* Counters may be lost in a power cut, the configuration may not. */
+	sqlite3_exec(s->writer, "PRAGMA synchronous = FULL", NULL, NULL, NULL);
+	if (sqlite3_exec(s->writer, "BEGIN IMMEDIATE", NULL, NULL, NULL) == SQLITE_OK)
+		return 0;
+	database_complain(s->writer, s->path, "locking it for a change");
+	pthread_mutex_unlock(&s->write_lock);
+	return -1;
+}
+
+/* Commit if everything went well, else take everything back. */
+static enum store_result
+end(struct store *s, enum store_result result)
+{
+	if (result == STORE_OK &&
+		sqlite3_exec(s->writer, "COMMIT", NULL, NULL, NULL) != SQLITE_OK) {
+		database_complain(s->writer, s->path, "committing a change");
+		result = STORE_FAILED;
+	}
+	if (result != STORE_OK)
+		sqlite3_exec(s->writer, "ROLLBACK", NULL, NULL, NULL);
+	sqlite3_exec(s->writer, "PRAGMA synchronous = NORMAL", NULL, NULL, NULL);
+	pthread_mutex_unlock(&s->write_lock);
+	return result;
+}
+
+/* A step that may have nothing to do. */
+static enum store_result
+unless_failed(enum store_result result)
+{
+	return result == STORE_FAILED ? STORE_FAILED : STORE_OK;
+}
+
+/* Where none is current, or one that is gone, the first one is. */
+static enum store_result
+settle_current(struct store *s)
+{
+	enum store_result result = run(s,
+		"DELETE FROM settings WHERE name = 'current_upstream' AND CAST(value AS INTEGER) "
+		"NOT IN "
+		"(SELECT id FROM upstreams)",
+		"");
+
+	if (result == STORE_FAILED)
+		return result;
+	return unless_failed(run(s,
+		"INSERT OR IGNORE INTO settings SELECT 'current_upstream', CAST(min(id) AS TEXT) "
+		"FROM upstreams "
+		"HAVING count(*) > 0",
+		""));
+}
+
+enum store_result
+store_add_upstream(
+	struct store *s, const char *name, const char *base_url, const char *service_type)
+{
+	if (begin(s) != 0)
+		return STORE_FAILED;
+	enum store_result result = run(s,
+		"INSERT INTO upstreams (name, base_url, service_type) VALUES (?, ?, ?)", "sss",
+		name, base_url, service_type);
+	if (result == STORE_OK)
+		result = settle_current(s);
+	return end(s, result);
+}
+
+enum store_result
+store_remove_upstream(struct store *s, int64_t upstream_id)
+{
+	if (begin(s) != 0)
+		return STORE_FAILED;
+	enum store_result result = unless_failed(run(s,
+		"DELETE FROM upstream_options WHERE name = 'fallback' AND value = "
+		"(SELECT name FROM upstreams WHERE id = ?)",
+		"i", upstream_id));
+	if (result == STORE_OK)
+		result = run(s, "DELETE FROM upstreams WHERE id = ?", "i", upstream_id);
+	if (result == STORE_OK)
+		result = settle_current(s);
+	return end(s, result);
+}
+
+enum store_result
+store_use_upstream(struct store *s, int64_t upstream_id)
+{
+	if (begin(s) != 0)
+		return STORE_FAILED;
+	return end(s, run(s,
+			      "INSERT INTO settings SELECT 'current_upstream', CAST(id AS TEXT) "
+			      "FROM upstreams WHERE id = ? "
+			      "ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+			      "i", upstream_id));
+}
+
+enum store_result
+store_set_option(struct store *s, int64_t upstream_id, const char *option, const char *value)
+{
+	if (begin(s) != 0)
+		return STORE_FAILED;
+	if (value == NULL)
+		return end(
+			s, run(s, "DELETE FROM upstream_options WHERE upstream_id = ? AND name = ?",
+				   "is", upstream_id, option));
+	return end(
+		s, run(s,
+			   "INSERT INTO upstream_options VALUES (?, ?, ?) "
+			   "ON CONFLICT (upstream_id, name) DO UPDATE SET value = excluded.value",
+			   "iss", upstream_id, option, value));
+}
+
+enum store_result
+store_add_keys(
+	struct store *s, int64_t upstream_id, const char *const *keys, size_t count, size_t *added)
+{
+	enum store_result result = STORE_OK;
+
+	*added = 0;
+	if (begin(s) != 0)
+		return STORE_FAILED;
+	for (size_t i = 0; i < count; i++) {
+		result = run(s, "INSERT INTO api_keys (upstream_id, secret) VALUES (?, ?)", "is",
+			upstream_id, keys[i]);
+		if (result == STORE_OK)
+			(*added)++;
+		else if (result != STORE_EXISTS)
+			return end(s, result);
+	}
+	return end(s, STORE_OK);
+}
+
+enum store_result
+store_remove_key(struct store *s, int64_t key_id)
+{
+	if (begin(s) != 0)
+		return STORE_FAILED;
+	return end(s, run(s, "DELETE FROM api_keys WHERE id = ?", "i", key_id));
+}
+
+enum store_result
+store_enable_key(struct store *s, int64_t key_id, bool enabled)
+{
+	if (begin(s) != 0)
+		return STORE_FAILED;
+	/* Who enables a key means it to be used now: a rest ends, too. */
+	return end(s, run(s, "UPDATE api_keys SET enabled = ?, rests_until = 0 WHERE id = ?", "ii",
+			      (int64_t)enabled, key_id));
+}
+
+enum store_result
+store_set_strategy(struct store *s, enum strategy strategy)
+{
+	if (begin(s) != 0)
+		return STORE_FAILED;
+	return end(s, run(s,
+			      "INSERT INTO settings VALUES ('strategy', ?) "
+			      "ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+			      "s", strategy_name(strategy)));
+}
+
+enum store_result
+store_add_route(struct store *s, const char *pattern, const char *model, int64_t upstream_id)
+{
+	if (begin(s) != 0)
+		return STORE_FAILED;
+	return end(s, run(s,
+			      "INSERT INTO routes (pattern, model, upstream_id) VALUES (?, ?, "
+			      "nullif(?, 0))",
+			      "ssi", pattern, model, upstream_id));
+}
+
+enum store_result
+store_remove_route(struct store *s, int64_t route_id)
+{
+	if (begin(s) != 0)
+		return STORE_FAILED;
+	return end(s, run(s, "DELETE FROM routes WHERE id = ?", "i", route_id));
+}
+
+enum store_result
+store_clear(struct store *s)
+{
+	static const char *const tables[] = {
+		"DELETE FROM routes", "DELETE FROM upstreams", "DELETE FROM settings"};
+	enum store_result result = STORE_OK;
+
+	if (begin(s) != 0)
+		return STORE_FAILED;
+	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]) && result == STORE_OK; i++)
+		result = unless_failed(run(s, tables[i], ""));
+	return end(s, result);
+}

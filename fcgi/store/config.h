@@ -1,0 +1,88 @@
+/*
+ * A snapshot of the configuration: immutable, counted by references, shared by threads.
+ */
+#ifndef CONFIG_H
+#define CONFIG_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum strategy { STRATEGY_ROUND_ROBIN, STRATEGY_RANDOM, STRATEGY_FAILOVER };
+
+struct api_key {
+	int64_t id;
+	char *secret;
+	bool enabled;
+	int64_t rests_until; /* ms since 1970; 0: ready */
+	char *last_error;    /* NULL: none */
+};
+
+/* A header that is sent as given. */
+struct extra_header {
+	char *name;
+	char *value;
+};
+
+/* `claude-proxy-admin set` (SPEC §5 "Options of an upstream"); absent ones are NULL or 0. */
+struct upstream_options {
+	int64_t max_output_tokens;
+	int64_t timeout; /* ms */
+	bool reasoning_off;
+	char *proxy;    /* curl proxy URL */
+	char *fallback; /* name of an upstream */
+	struct extra_header *headers;
+	size_t header_count;
+};
+
+struct upstream {
+	int64_t id;
+	char *name;
+	char *base_url;
+	char *service_type;
+	struct api_key *keys; /* in the order in which they were added */
+	size_t key_count;
+	struct upstream_options options;
+};
+
+struct route {
+	int64_t id;
+	char *pattern; /* glob of model names */
+	char *model;
+	const struct upstream *upstream; /* NULL: the current one */
+};
+
+struct config {
+	atomic_int references;
+	struct upstream *upstreams; /* in the order in which they were added; the index is the
+				       position from 0 */
+	size_t upstream_count;
+	const struct upstream *current; /* NULL: there is none */
+	struct route *routes;           /* in order of precedence */
+	size_t route_count;
+	bool has_strategy; /* stored by `balance`; else LOAD_BALANCE_STRATEGY counts */
+	enum strategy strategy;
+};
+
+/** Another reference, and giving one back: the last frees.  NULL is allowed in config_release. */
+struct config *config_retain(struct config *);
+void config_release(struct config *);
+
+/** By name, or by index in decimal ("0"); a name wins.  NULL: none. */
+const struct upstream *config_find_upstream(const struct config *, const char *name_or_index);
+
+/** By the key itself, or by index.  NULL: none. */
+const struct api_key *upstream_find_key(const struct upstream *, const char *key_or_index);
+
+/** The position of the route with that pattern, or of that index; SIZE_MAX: none. */
+size_t config_route_index(const struct config *, const char *pattern_or_index);
+
+/** The first route whose pattern matches the model's name, or NULL. */
+const struct route *config_find_route(const struct config *, const char *model);
+
+/** "round-robin" and so on; and back: 0, or -1 for an unknown name. */
+const char *strategy_name(enum strategy);
+int strategy_parse(const char *name, enum strategy *);
+
+#endif

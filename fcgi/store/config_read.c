@@ -1,0 +1,172 @@
+/*
+ * The configuration, read from the database into a snapshot.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/database.h"
+#include "store/options.h"
+
+/* Called for each row.  Return 0, or -1 if memory ran out. */
+typedef int row_taker(struct config *, sqlite3_stmt *);
+
+static char *
+copy_text(sqlite3_stmt *row, int column)
+{
+	const char *text = (const char *)sqlite3_column_text(row, column);
+
+	return text != NULL ? strdup(text) : NULL;
+}
+
+/* Make room for one more element of ${size} bytes, zeroed. */
+static void *
+add_element(void **array, size_t *count, size_t size)
+{
+	char *grown = reallocarray(*array, *count + 1, size);
+
+	if (grown == NULL)
+		return NULL;
+	*array = grown;
+	return memset(grown + size * (*count)++, 0, size);
+}
+
+static struct upstream *
+find_by_id(struct config *config, int64_t id)
+{
+	for (size_t i = 0; i < config->upstream_count; i++)
+		if (config->upstreams[i].id == id)
+			return &config->upstreams[i];
+	return NULL;
+}
+
+static int
+take_upstream(struct config *config, sqlite3_stmt *row)
+{
+	struct upstream *u = add_element(
+		(void **)&config->upstreams, &config->upstream_count, sizeof(*config->upstreams));
+
+	if (u == NULL)
+		return -1;
+	u->id = sqlite3_column_int64(row, 0);
+	u->name = copy_text(row, 1);
+	u->base_url = copy_text(row, 2);
+	u->service_type = copy_text(row, 3);
+	return u->name != NULL && u->base_url != NULL && u->service_type != NULL ? 0 : -1;
+}
+
+static int
+take_key(struct config *config, sqlite3_stmt *row)
+{
+	struct upstream *u = find_by_id(config, sqlite3_column_int64(row, 1));
+
+	if (u == NULL)
+		return 0;
+	struct api_key *key = add_element((void **)&u->keys, &u->key_count, sizeof(*u->keys));
+	if (key == NULL)
+		return -1;
+	key->id = sqlite3_column_int64(row, 0);
+	key->secret = copy_text(row, 2);
+	key->enabled = sqlite3_column_int(row, 3) != 0;
+	key->rests_until = sqlite3_column_int64(row, 4);
+	key->last_error = copy_text(row, 5);
+	return key->secret != NULL ? 0 : -1;
+}
+
+static int
+take_option(struct config *config, sqlite3_stmt *row)
+{
+	struct upstream *u = find_by_id(config, sqlite3_column_int64(row, 0));
+	const char *name = (const char *)sqlite3_column_text(row, 1);
+	const char *value = (const char *)sqlite3_column_text(row, 2);
+
+	if (u == NULL)
+		return 0;
+	return name != NULL && value != NULL ? option_take(&u->options, name, value) : -1;
+}
+
+static int
+take_route(struct config *config, sqlite3_stmt *row)
+{
+	struct route *r = add_element(
+		(void **)&config->routes, &config->route_count, sizeof(*config->routes));
+
+	if (r == NULL)
+		return -1;
+	r->id = sqlite3_column_int64(row, 0);
+	r->pattern = copy_text(row, 1);
+	r->model = copy_text(row, 2);
+	r->upstream = find_by_id(config, sqlite3_column_int64(row, 3));
+	return r->pattern != NULL && r->model != NULL ? 0 : -1;
+}
+
+static int
+take_setting(struct config *config, sqlite3_stmt *row)
+{
+	const char *name = (const char *)sqlite3_column_text(row, 0);
+	const char *value = (const char *)sqlite3_column_text(row, 1);
+
+	if (name == NULL || value == NULL)
+		return -1;
+	if (strcmp(name, "strategy") == 0)
+		config->has_strategy = strategy_parse(value, &config->strategy) == 0;
+	else if (strcmp(name, "current_upstream") == 0)
+		config->current = find_by_id(config, strtoll(value, NULL, 10));
+	return 0;
+}
+
+/* In this order: keys, options, routes and settings point to upstreams. */
+static const struct {
+	const char *sql;
+	row_taker *take;
+} queries[] = {
+	{"SELECT id, name, base_url, service_type FROM upstreams ORDER BY id", take_upstream},
+	{"SELECT id, upstream_id, secret, enabled, rests_until, last_error FROM api_keys ORDER BY "
+	 "id",
+		take_key},
+	{"SELECT upstream_id, name, value FROM upstream_options ORDER BY upstream_id, name",
+		take_option},
+	{"SELECT id, pattern, model, upstream_id FROM routes ORDER BY id", take_route},
+	{"SELECT name, value FROM settings", take_setting},
+};
+
+static int
+run_query(sqlite3 *db, const char *sql, row_taker *take, struct config *config)
+{
+	sqlite3_stmt *s = NULL;
+	int step = sqlite3_prepare_v2(db, sql, -1, &s, NULL);
+	int status = 0;
+
+	while (step == SQLITE_OK || step == SQLITE_ROW) {
+		step = sqlite3_step(s);
+		if (step == SQLITE_ROW && take(config, s) != 0) {
+			step = SQLITE_NOMEM;
+			break;
+		}
+	}
+	status = step == SQLITE_DONE ? 0 : -1;
+	sqlite3_finalize(s);
+	return status;
+}
+
+struct config *
+config_read(sqlite3 *db, const char *path)
+{
+	struct config *config = calloc(1, sizeof(*config));
+	int status = config != NULL ? 0 : -1;
+
+	if (config == NULL)
+		return NULL;
+	atomic_init(&config->references, 1);
+	/* One transaction: all the tables at one moment. */
+	if (sqlite3_exec(db, "BEGIN", NULL, NULL, NULL) != SQLITE_OK)
+		status = -1;
+	for (size_t i = 0; i < sizeof(queries) / sizeof(queries[0]) && status == 0; i++)
+		status = run_query(db, queries[i].sql, queries[i].take, config);
+	if (status != 0)
+		database_complain(db, path, "reading the configuration");
+	sqlite3_exec(db, "COMMIT", NULL, NULL, NULL);
+	if (status == 0)
+		return config;
+	config_release(config);
+	return NULL;
+}

@@ -1,0 +1,207 @@
+/*
+ * The options of an upstream; see options.h.  A new option is a member of struct upstream_options
+ * and a row of the table.
+ */
+#include "store/options.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "store/config.h"
+
+/* Return NULL or the problem; with ${options} NULL only check. */
+typedef const char *
+option_reader(struct upstream_options *options, const char *name, const char *value);
+
+static const char out_of_memory[] = "out of memory";
+
+static const char *
+read_number(const char *value, int64_t *number)
+{
+	char *end;
+
+	errno = 0;
+	long long n = strtoll(value, &end, 10);
+	if (errno != 0 || end == value || *end != '\0' || n < 1)
+		return "must be a whole number of at least 1";
+	*number = n;
+	return NULL;
+}
+
+static const char *
+replace_text(char **member, const char *value)
+{
+	char *copy = strdup(value);
+
+	if (copy == NULL)
+		return out_of_memory;
+	free(*member);
+	*member = copy;
+	return NULL;
+}
+
+static const char *
+read_max_output_tokens(struct upstream_options *options, const char *name, const char *value)
+{
+	int64_t number = 0;
+	const char *problem = read_number(value, &number);
+
+	(void)name;
+	if (problem == NULL && options != NULL)
+		options->max_output_tokens = number;
+	return problem;
+}
+
+static const char *
+read_timeout(struct upstream_options *options, const char *name, const char *value)
+{
+	int64_t number = 0;
+	const char *problem = read_number(value, &number);
+
+	(void)name;
+	if (problem == NULL && options != NULL)
+		options->timeout = number;
+	return problem;
+}
+
+static const char *
+read_reasoning(struct upstream_options *options, const char *name, const char *value)
+{
+	bool off = strcmp(value, "off") == 0;
+
+	(void)name;
+	if (!off && strcmp(value, "auto") != 0)
+		return "must be auto or off";
+	if (options != NULL)
+		options->reasoning_off = off;
+	return NULL;
+}
+
+static const char *
+read_proxy(struct upstream_options *options, const char *name, const char *value)
+{
+	static const char *const schemes[] = {
+		"http://", "https://", "socks4://", "socks4a://", "socks5://", "socks5h://"};
+
+	(void)name;
+	for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++)
+		if (strncmp(value, schemes[i], strlen(schemes[i])) == 0 &&
+			value[strlen(schemes[i])] != '\0')
+			return options != NULL ? replace_text(&options->proxy, value) : NULL;
+	return "must be a URL that begins with http://, https://, socks4://, socks4a://, socks5:// "
+	       "or socks5h://";
+}
+
+static const char *
+read_fallback(struct upstream_options *options, const char *name, const char *value)
+{
+	(void)name;
+	return options != NULL ? replace_text(&options->fallback, value) : NULL;
+}
+
+/* RFC 9110: a token. */
+static bool
+is_header_name(const char *name)
+{
+	static const char token[] =
+		"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+
+	return name[0] != '\0' && strspn(name, token) == strlen(name);
+}
+
+static const char *
+check_header(const char *name, const char *value)
+{
+	static const char *const ours[] = {
+		"host", "content-length", "transfer-encoding", "connection", "expect"};
+
+	if (!is_header_name(name))
+		return "is not the name of a header";
+	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
+		if (strcasecmp(ours[i], name) == 0)
+			return "is a header that only the transfer itself may set";
+	for (const char *c = value; *c != '\0'; c++)
+		if (((unsigned char)*c < ' ' && *c != '\t') || *c == 127)
+			return "must not hold line breaks or control characters";
+	return NULL;
+}
+
+static const char *
+read_header(struct upstream_options *options, const char *name, const char *value)
+{
+	const char *header = name + strlen("header.");
+	const char *problem = check_header(header, value);
+
+	if (problem != NULL || options == NULL)
+		return problem;
+	struct extra_header *grown = reallocarray(
+		options->headers, options->header_count + 1, sizeof(*grown));
+	if (grown == NULL)
+		return out_of_memory;
+	options->headers = grown;
+	struct extra_header *added = &grown[options->header_count++];
+	added->name = strdup(header);
+	added->value = strdup(value);
+	return added->name != NULL && added->value != NULL ? NULL : out_of_memory;
+}
+
+static const struct {
+	const char *name; /* as help shows it; up to a '<' what a name begins with */
+	option_reader *read;
+} table[] = {
+	{"max-output-tokens", read_max_output_tokens},
+	{"header.<Name>", read_header},
+	{"fallback", read_fallback},
+	{"proxy", read_proxy},
+	{"timeout", read_timeout},
+	{"reasoning", read_reasoning},
+};
+
+static option_reader *
+find_reader(const char *name)
+{
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		size_t prefix = strcspn(table[i].name, "<");
+		bool whole = table[i].name[prefix] == '\0';
+		if (strncmp(table[i].name, name, prefix) == 0 && (!whole || name[prefix] == '\0'))
+			return table[i].read;
+	}
+	return NULL;
+}
+
+const char *
+option_check(const char *name, const char *value)
+{
+	option_reader *read = find_reader(name);
+
+	return read != NULL ? read(NULL, name, value) : "is not an option";
+}
+
+int
+option_take(struct upstream_options *options, const char *name, const char *value)
+{
+	option_reader *read = find_reader(name);
+
+	return read != NULL && read(options, name, value) == out_of_memory ? -1 : 0;
+}
+
+const char *
+option_name_at(unsigned index)
+{
+	return index < sizeof(table) / sizeof(table[0]) ? table[index].name : NULL;
+}
+
+void
+options_free(struct upstream_options *options)
+{
+	for (size_t i = 0; i < options->header_count; i++) {
+		free(options->headers[i].name);
+		free(options->headers[i].value);
+	}
+	free(options->headers);
+	free(options->proxy);
+	free(options->fallback);
+}

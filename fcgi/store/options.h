@@ -1,0 +1,26 @@
+/*
+ * The options of an upstream (SPEC §5): their names, what they may be, and their typed form.
+ */
+#ifndef OPTIONS_H
+#define OPTIONS_H
+
+struct upstream_options;
+
+/**
+ * May the option ${name} have this ${value}?  NULL if so, else what is wrong: a static text that
+ * reads after
+ * "<name>: ".  Whether a `fallback` exists is for the caller to know.
+ */
+const char *option_check(const char *name, const char *value);
+
+/** Take the option into its typed form.  What option_check refuses is skipped.  Return 0, or -1 if
+ * memory ran out. */
+int option_take(struct upstream_options *, const char *name, const char *value);
+
+/** The ${index}th option's name as help shows it, or NULL beyond the last. */
+const char *option_name_at(unsigned index);
+
+/** Free what the typed form holds. */
+void options_free(struct upstream_options *);
+
+#endif

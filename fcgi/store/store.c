@@ -1,0 +1,295 @@
+/*
+ * The SQLite database; see store.h and FASTCGI.md §7.  Opening, the cached snapshot, and the
+ * rotation counter.
+ */
+#include "store/store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/random.h"
+#include "store/database.h"
+
+enum {
+	OLDEST_SQLITE = 3037000, /* STRICT tables; RETURNING is older */
+	BUSY_STEP_US = 500,      /* to 1500: steps of about a millisecond */
+	BUSY_MOST_STEPS = 5000,  /* five seconds in all */
+	COMPLAIN_SECONDS = 10,   /* between log lines about a database that cannot be read */
+	WAL_ATTEMPTS = 50,
+};
+
+/* ---- opening ---- */
+
+/* SQLite's own handler sleeps up to 100 ms at a time: writers would wait far longer than they must.
+ */
+static int
+wait_while_busy(void *context, int step)
+{
+	(void)context;
+	if (step >= BUSY_MOST_STEPS)
+		return 0;
+	usleep(BUSY_STEP_US + random_below(2 * BUSY_STEP_US));
+	return 1;
+}
+
+/* Make the folders above the path. */
+static int
+make_folders(const char *path)
+{
+	char *copy = strdup(path);
+	int status = copy != NULL ? 0 : -1;
+
+	for (char *slash = copy != NULL ? strchr(copy + 1, '/') : NULL;
+		slash != NULL && status == 0; slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		if (mkdir(copy, 0700) != 0 && errno != EEXIST && access(copy, X_OK) != 0)
+			status = -1;
+		*slash = '/';
+	}
+	free(copy);
+	return status;
+}
+
+/* The file must not be readable by others even for a moment, so it is made here and not by SQLite.
+ */
+static int
+make_file(const char *path)
+{
+	struct stat info;
+
+	if (make_folders(path) != 0)
+		goto err0;
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (fd < 0)
+		goto err0;
+	if (fstat(fd, &info) == 0 && (info.st_mode & 077) != 0 && info.st_uid == geteuid())
+		fchmod(fd, 0600);
+	close(fd);
+	return 0;
+
+err0:
+	log_error("database %s: %s: it must be in a folder that this user may write to; "
+		  "CLAUDE_PROXY_DB names another",
+		path, strerror(errno));
+	return -1;
+}
+
+static bool
+is_wal(sqlite3 *db)
+{
+	sqlite3_stmt *s = NULL;
+	bool wal = false;
+
+	if (sqlite3_prepare_v2(db, "PRAGMA journal_mode = WAL", -1, &s, NULL) == SQLITE_OK &&
+		sqlite3_step(s) == SQLITE_ROW)
+		wal = strcmp((const char *)sqlite3_column_text(s, 0), "wal") == 0;
+	sqlite3_finalize(s);
+	/* Network file systems take the mode and fail at its shared memory. */
+	return wal && sqlite3_exec(db, "SELECT * FROM sqlite_schema LIMIT 1", NULL, NULL, NULL) ==
+			      SQLITE_OK;
+}
+
+static void
+choose_journal(sqlite3 *db, const char *path)
+{
+	/* The change of mode does not wait for other processes by itself. */
+	for (int i = 0; i < WAL_ATTEMPTS; i++) {
+		if (is_wal(db))
+			return;
+		if (sqlite3_errcode(db) != SQLITE_BUSY)
+			break;
+		usleep(10000);
+	}
+	log_debug("database %s: no write-ahead log here: using a rollback journal", path);
+	sqlite3_exec(db, "PRAGMA journal_mode = DELETE", NULL, NULL, NULL);
+}
+
+static sqlite3 *
+open_connection(const char *path)
+{
+	sqlite3 *db = NULL;
+
+	if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) !=
+		SQLITE_OK) {
+		database_complain(db, path, "opening it");
+		goto err0;
+	}
+	sqlite3_extended_result_codes(db, 1);
+	sqlite3_busy_handler(db, wait_while_busy, NULL);
+	if (sqlite3_exec(db, "PRAGMA foreign_keys = ON; PRAGMA synchronous = NORMAL", NULL, NULL,
+		    NULL) != SQLITE_OK) {
+		database_complain(db, path, "opening it");
+		goto err0;
+	}
+	return db;
+
+err0:
+	sqlite3_close(db);
+	return NULL;
+}
+
+static int
+prepare(sqlite3 *db, const char *path, const char *sql, sqlite3_stmt **statement)
+{
+	if (sqlite3_prepare_v3(db, sql, -1, SQLITE_PREPARE_PERSISTENT, statement, NULL) !=
+		SQLITE_OK)
+		return database_complain(db, path, "preparing a statement");
+	return 0;
+}
+
+static int
+open_writer(struct store *s)
+{
+	s->writer = open_connection(s->path);
+	if (s->writer == NULL || database_migrate(s->writer, s->path) != 0)
+		return -1;
+	choose_journal(s->writer, s->path);
+	return prepare(s->writer, s->path,
+		"INSERT INTO rotations VALUES (?1, 0) ON CONFLICT DO UPDATE SET count = count + 1 "
+		"RETURNING count",
+		&s->rotate);
+}
+
+static int
+open_reader(struct store *s)
+{
+	s->reader = open_connection(s->path);
+	if (s->reader == NULL ||
+		prepare(s->reader, s->path, "PRAGMA data_version", &s->data_version) != 0)
+		return -1;
+	return prepare(s->reader, s->path, "SELECT number FROM revision", &s->revision);
+}
+
+struct store *
+store_open(const char *path)
+{
+	if (sqlite3_libversion_number() < OLDEST_SQLITE) {
+		log_error("SQLite %s is too old: claude-proxy needs 3.37 or newer",
+			sqlite3_libversion());
+		return NULL;
+	}
+	struct store *s = calloc(1, sizeof(*s));
+	if (s == NULL)
+		return NULL;
+	pthread_mutex_init(&s->read_lock, NULL);
+	pthread_mutex_init(&s->write_lock, NULL);
+	s->path = strdup(path);
+	if (s->path == NULL || make_file(path) != 0 || open_writer(s) != 0 || open_reader(s) != 0) {
+		store_close(s);
+		return NULL;
+	}
+	return s;
+}
+
+void
+store_close(struct store *s)
+{
+	if (s == NULL)
+		return;
+	config_release(s->config);
+	sqlite3_finalize(s->data_version);
+	sqlite3_finalize(s->revision);
+	sqlite3_finalize(s->rotate);
+	sqlite3_close(s->reader);
+	sqlite3_close(s->writer);
+	pthread_mutex_destroy(&s->read_lock);
+	pthread_mutex_destroy(&s->write_lock);
+	free(s->path);
+	free(s);
+}
+
+const char *
+store_path(const struct store *s)
+{
+	return s->path;
+}
+
+/* ---- the snapshot ---- */
+
+/* The one number that a statement gives; -1: it failed. */
+static int64_t
+number_of(sqlite3_stmt *statement)
+{
+	int64_t number = -1;
+
+	if (sqlite3_step(statement) == SQLITE_ROW)
+		number = sqlite3_column_int64(statement, 0);
+	sqlite3_reset(statement);
+	return number;
+}
+
+static void
+complain_now_and_then(struct store *s)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	if (s->complained != 0 && now.tv_sec < s->complained + COMPLAIN_SECONDS)
+		return;
+	s->complained = now.tv_sec;
+	database_complain(s->reader, s->path, "reading it");
+}
+
+/* Make sure that the snapshot is in force.  Return 0 or -1. */
+static int
+refresh(struct store *s)
+{
+	int64_t version = number_of(s->data_version);
+
+	if (version >= 0 && version == s->seen_version && s->config != NULL)
+		return 0;
+	/* Somebody committed; most often it was only a counter. */
+	int64_t revision = number_of(s->revision);
+	if (version < 0 || revision < 0) {
+		complain_now_and_then(s);
+		return -1;
+	}
+	if (revision != s->seen_revision || s->config == NULL) {
+		struct config *config = config_read(s->reader, s->path);
+		if (config == NULL)
+			return -1;
+		config_release(s->config);
+		s->config = config;
+	}
+	s->seen_version = version;
+	s->seen_revision = revision;
+	return 0;
+}
+
+struct config *
+store_config(struct store *s)
+{
+	struct config *config = NULL;
+
+	pthread_mutex_lock(&s->read_lock);
+	if (refresh(s) == 0)
+		config = config_retain(s->config);
+	pthread_mutex_unlock(&s->read_lock);
+	return config;
+}
+
+enum store_result
+store_rotate(struct store *s, int64_t upstream_id, uint64_t *count)
+{
+	enum store_result result = STORE_FAILED;
+
+	pthread_mutex_lock(&s->write_lock);
+	sqlite3_bind_int64(s->rotate, 1, upstream_id);
+	if (sqlite3_step(s->rotate) == SQLITE_ROW) {
+		*count = (uint64_t)sqlite3_column_int64(s->rotate, 0);
+		/* The row comes before the commit: only the last step tells whether it was kept. */
+		if (sqlite3_step(s->rotate) == SQLITE_DONE)
+			result = STORE_OK;
+	}
+	if (result != STORE_OK)
+		database_complain(s->writer, s->path, "counting");
+	sqlite3_reset(s->rotate);
+	pthread_mutex_unlock(&s->write_lock);
+	return result;
+}

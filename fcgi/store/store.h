@@ -1,0 +1,68 @@
+/*
+ * The SQLite database that the responder and claude-proxy-admin share: configuration, the rotation
+ * counter and the rests of keys (SPEC §5, schema.sql).
+ *
+ * Reading gives an immutable snapshot that is cached in memory and made anew when another
+ * connection has committed a change of the configuration; a change is one transaction and in force
+ * for the next snapshot of every process.  Thread-safe: one connection reads and one writes, each
+ * behind a mutex.
+ */
+#ifndef STORE_H
+#define STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "store/config.h"
+
+struct store;
+
+enum store_result {
+	STORE_OK,
+	STORE_NOT_FOUND, /* what was named is not there */
+	STORE_EXISTS,    /* it is there already */
+	STORE_FAILED,    /* the database failed: said on the log */
+};
+
+/**
+ * Open the database, creating it (mode 0600, missing folders 0700) and migrating an older one. WAL,
+ * or where the file system refuses it a rollback journal.  NULL if it cannot be used: said on the
+ * log with what to do.
+ */
+struct store *store_open(const char *path);
+void store_close(struct store *);
+
+/** The path it was opened with. */
+const char *store_path(const struct store *);
+
+/**
+ * The configuration in force: a reference that the caller gives back with config_release.  NULL if
+ * the database cannot be read (said on the log).
+ */
+struct config *store_config(struct store *);
+
+/** The next value of the upstream's rotation counter, exact over all processes: 0, 1, 2, … */
+enum store_result store_rotate(struct store *, int64_t upstream_id, uint64_t *count);
+
+/* Changes.  Each is one transaction.  Upstreams and keys are named by their ids of a snapshot. */
+enum store_result store_add_upstream(
+	struct store *, const char *name, const char *base_url, const char *service_type);
+enum store_result store_remove_upstream(struct store *, int64_t upstream_id);
+enum store_result store_use_upstream(struct store *, int64_t upstream_id);
+/** Set an option, or with ${value} NULL remove it (STORE_NOT_FOUND where there was none). */
+enum store_result
+store_set_option(struct store *, int64_t upstream_id, const char *option, const char *value);
+/** Add all ${count} keys, those that are there already excepted; ${added} counts the new ones. */
+enum store_result store_add_keys(
+	struct store *, int64_t upstream_id, const char *const *keys, size_t count, size_t *added);
+enum store_result store_remove_key(struct store *, int64_t key_id);
+enum store_result store_enable_key(struct store *, int64_t key_id, bool enabled);
+enum store_result store_set_strategy(struct store *, enum strategy);
+/** Append a route; ${upstream_id} 0: the current upstream's. */
+enum store_result
+store_add_route(struct store *, const char *pattern, const char *model, int64_t upstream_id);
+enum store_result store_remove_route(struct store *, int64_t route_id);
+enum store_result store_clear(struct store *);
+
+#endif

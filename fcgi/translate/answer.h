@@ -1,0 +1,85 @@
+/*
+ * An upstream's answer on its way to the client: bytes of HTTP body in, bytes of Claude's answer
+ * out.
+ *
+ * It looks at status and content type, splits event streams, calls the translator's reader, plays a
+ * whole answer as a stream and collects a stream into a whole answer where the upstream did not do
+ * as asked, and translates errors.  It writes no error by itself: the caller may want to try
+ * another key first.
+ */
+#ifndef ANSWER_H
+#define ANSWER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "translate/claude_writer.h"
+#include "translate/upstream_error.h"
+
+struct api_error;
+struct buffer;
+struct tool_names;
+struct translator;
+
+enum { ANSWER_MAX_BODY = 64 << 20 }; /* bytes of an answer that is not a stream */
+
+struct answer_options {
+	const struct translator *translator;
+	const struct tool_names *tool_names;
+	const char *model; /* the name that the client asked for */
+	bool stream;       /* what the client asked for */
+	bool hide_thinking;
+	uint64_t estimated_input_tokens;
+};
+
+enum answer_state {
+	ANSWER_OPEN,   /* more may come */
+	ANSWER_DONE,   /* whole and written; further bytes are ignored */
+	ANSWER_FAILED, /* ${error} of answer_error says why; nothing of it has been written */
+};
+
+struct answer;
+
+/**
+ * An answer that appends to ${out} (the caller sends and empties it at will).  ${options} is
+ * copied; what it points to outlives the answer.  NULL if memory ran out.
+ */
+struct answer *answer_new(const struct answer_options *, struct buffer *out);
+void answer_free(struct answer *);
+
+/**
+ * A transfer begins (the first, or the next after a failure before content): forget what the failed
+ * one brought, keep what was written.  ${identity} is lent for as long as the transfer goes on.
+ */
+void answer_begin(struct answer *, const struct upstream_identity *identity);
+
+/** The response's head: ${content_type} may be NULL, ${retry_after} in seconds or 0. */
+void answer_head(struct answer *, int status, const char *content_type, int64_t retry_after);
+
+/** Bytes of the body. */
+enum answer_state answer_feed(struct answer *, const char *bytes, size_t length);
+
+/** The body ended.  ${complete}: properly; false: the connection broke. */
+enum answer_state answer_end(struct answer *, bool complete);
+
+/** A ping; begins the stream if need be.  Only where the client asked for a stream. */
+void answer_ping(struct answer *);
+
+/** Write ${error} as the stream's last event.  Only where answer_started. */
+void answer_write_error(struct answer *, const struct api_error *error);
+
+/** Has anything been written, so that the response's head must say 200?  Has content? */
+bool answer_started(const struct answer *);
+bool answer_has_content(const struct answer *);
+
+enum answer_state answer_state(const struct answer *);
+
+/** Valid with ANSWER_FAILED, until the next answer_begin. */
+const struct api_error *answer_error(const struct answer *);
+
+/** Told usage and stop reason; valid with ANSWER_DONE. */
+const struct claude_usage *answer_usage(const struct answer *);
+const char *answer_stop_reason(const struct answer *);
+
+#endif

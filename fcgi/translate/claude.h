@@ -1,0 +1,109 @@
+/*
+ * The request of the Claude Messages API: read and checked once, before any upstream is chosen, so
+ * that the translators of every service type may rely on its shape (PROTOCOL.md §A).
+ */
+#ifndef CLAUDE_H
+#define CLAUDE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct api_error;
+struct json_object;
+
+enum claude_thinking {
+	CLAUDE_THINKING_ABSENT,
+	CLAUDE_THINKING_ENABLED,
+	CLAUDE_THINKING_ADAPTIVE,
+	CLAUDE_THINKING_DISABLED,
+};
+
+enum claude_tool_choice {
+	CLAUDE_CHOICE_ABSENT,
+	CLAUDE_CHOICE_AUTO,
+	CLAUDE_CHOICE_ANY,
+	CLAUDE_CHOICE_TOOL,
+	CLAUDE_CHOICE_NONE,
+};
+
+/* The checked request.  Pointers are lent by ${body}. */
+struct claude_request {
+	struct json_object *body; /* the whole request; owned */
+	const char *model;        /* as the client named it; not empty */
+	int64_t max_tokens;       /* >= 1 */
+	bool stream;
+	struct json_object *messages;       /* array, not empty, every block checked */
+	struct json_object *system;         /* string or array of text blocks; NULL: none */
+	struct json_object *tools;          /* array of checked tools; NULL: none */
+	struct json_object *stop_sequences; /* array of strings; NULL: none */
+	struct json_object *temperature;    /* number; NULL: not said; as the next */
+	struct json_object *top_p;
+	struct json_object *user_id; /* metadata.user_id, a string; NULL: not said */
+	enum claude_tool_choice tool_choice;
+	const char *tool_choice_name; /* with CLAUDE_CHOICE_TOOL */
+	bool disable_parallel_tool_use;
+	enum claude_thinking thinking;
+	int64_t thinking_budget; /* tokens, with CLAUDE_THINKING_ENABLED; 0: not said */
+	const char *effort;      /* output_config.effort; NULL: not said */
+	struct json_object
+		*output_schema; /* of output_config.format or output_format; NULL: none */
+};
+
+/**
+ * Parse and check a request body.  Return 0 and the request (free with claude_request_free), or -1
+ * and a 400 whose message is `<path>: <what>`, e.g. "messages.3.content.0.type: 'foo' is not
+ * supported".
+ */
+int
+claude_request_parse(const char *text, size_t length, struct claude_request *, struct api_error *);
+
+void claude_request_free(struct claude_request *);
+
+enum claude_role { CLAUDE_USER, CLAUDE_ASSISTANT, CLAUDE_SYSTEM };
+
+/** The role of a checked message. */
+enum claude_role claude_message_role(struct json_object *message);
+
+enum claude_block {
+	CLAUDE_TEXT,
+	CLAUDE_IMAGE,
+	CLAUDE_DOCUMENT,
+	CLAUDE_SEARCH_RESULT,
+	CLAUDE_TOOL_USE,
+	CLAUDE_TOOL_RESULT,
+	CLAUDE_THINKING,
+	CLAUDE_REDACTED_THINKING,
+	CLAUDE_SERVER_TOOL, /* of a tool that Claude itself runs: dropped */
+	CLAUDE_UNKNOWN,     /* never in a checked request */
+};
+
+/** The type of a content block. */
+enum claude_block claude_block_type(struct json_object *block);
+
+/**
+ * Content as blocks, be it a string or an array: the number of blocks, and each of them.  A string
+ * is one block, NULL none.  claude_content_block gives NULL for a string: its text is
+ * claude_block_text(content).
+ */
+size_t claude_content_length(struct json_object *content);
+struct json_object *claude_content_block(struct json_object *content, size_t index);
+
+/** The string of a text block, or the string itself if ${block} is one; NULL: it is neither. */
+struct json_object *claude_block_text(struct json_object *block);
+
+/* A tool, whichever shape declared it. */
+struct claude_tool {
+	const char *name;
+	struct json_object *description; /* string; NULL: none */
+	struct json_object *schema;      /* object; NULL: see the next */
+	const char *schema_text;         /* JSON of a tool whose schema is public; NULL: none */
+	const char *description_text;    /* likewise */
+	bool has_strict;
+	bool strict;
+};
+
+/** Read a checked tool.  False: it is one that only Claude's own service can run. */
+bool claude_tool_read(struct json_object *tool, struct claude_tool *);
+
+#endif

@@ -1,0 +1,36 @@
+/*
+ * The checks of a Claude request's parts, and the paths that their messages name.
+ */
+#ifndef CLAUDE_CHECK_H
+#define CLAUDE_CHECK_H
+
+#include <stddef.h>
+
+struct api_error;
+struct json_object;
+
+/* Where a value stands in the request.  Lives on the stack of the check; the path is put together
+ * only for an error. */
+struct place {
+	const struct place *parent; /* NULL: the request itself */
+	const char *name;           /* NULL: an element, with ${index} */
+	size_t index;
+};
+
+#define PLACE_MEMBER(of, member)    ((struct place){(of), (member), 0})
+#define PLACE_ELEMENT(of, position) ((struct place){(of), NULL, (position)})
+
+/** Fill ${error} with 400 `<path>: <what>`.  Always -1. */
+int claude_refuse(const struct place *, struct api_error *, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/** Is it a string that is not empty and holds no NUL?  Return 0, or -1 and the error. */
+int claude_check_name(const struct place *, struct json_object *value, struct api_error *);
+
+/** Check `messages`, `system` (may be NULL) and `tools` (may be NULL).  Return 0, or -1 and the
+ * error. */
+int claude_check_messages(const struct place *, struct json_object *messages, struct api_error *);
+int claude_check_system(const struct place *, struct json_object *system, struct api_error *);
+int claude_check_tools(const struct place *, struct json_object *tools, struct api_error *);
+
+#endif

@@ -1,0 +1,160 @@
+/*
+ * The tools of a Claude request, in either shape (PROTOCOL.md §A `tools`).
+ */
+#include <string.h>
+
+#include "base/json.h"
+#include "translate/claude.h"
+#include "translate/claude_check.h"
+
+/* Tools that the client runs and whose schema Anthropic has published: any model can call them as
+ * functions. */
+static const struct {
+	const char *prefix; /* of the type, before its date */
+	const char *description;
+	const char *schema;
+} public_tools[] = {
+	{"bash_", "Run a command in a bash shell that keeps its state between calls.",
+		"{\"type\":\"object\",\"properties\":{"
+		"\"command\":{\"type\":\"string\",\"description\":\"The command to run.\"},"
+		"\"restart\":{\"type\":\"boolean\",\"description\":\"Set to true to restart the "
+		"shell.\"}}}"},
+	{"text_editor_", "View, create and edit text files.",
+		"{\"type\":\"object\",\"properties\":{"
+		"\"command\":{\"type\":\"string\",\"enum\":[\"view\",\"create\",\"str_replace\","
+		"\"insert\","
+		"\"undo_edit\"]},"
+		"\"path\":{\"type\":\"string\",\"description\":\"Absolute path of the file or "
+		"folder.\"},"
+		"\"file_text\":{\"type\":\"string\",\"description\":\"Content of a file to "
+		"create.\"},"
+		"\"old_str\":{\"type\":\"string\",\"description\":\"Text to replace; it must occur "
+		"once.\"},"
+		"\"new_str\":{\"type\":\"string\",\"description\":\"Replacement, or text to "
+		"insert.\"},"
+		"\"insert_line\":{\"type\":\"integer\",\"description\":\"Insert after this "
+		"line.\"},"
+		"\"insert_text\":{\"type\":\"string\",\"description\":\"Text to insert.\"},"
+		"\"view_range\":{\"type\":\"array\",\"items\":{\"type\":\"integer\"},"
+		"\"description\":\"First and last line to view.\"}},"
+		"\"required\":[\"command\",\"path\"]}"},
+};
+
+static bool
+is_openai_shape(struct json_object *tool)
+{
+	return json_is_text(json_member(tool, "type"), "function") &&
+	       json_member_object(tool, "function") != NULL;
+}
+
+/* Of Claude's own tools, with a dated type? */
+static bool
+is_own_tool(struct json_object *tool)
+{
+	struct json_object *type = json_member(tool, "type");
+
+	return json_is_string(type) && !json_is_text(type, "custom") &&
+	       !json_is_text(type, "function");
+}
+
+static struct json_object *
+string_member(struct json_object *object, const char *name)
+{
+	struct json_object *value = json_member(object, name);
+
+	return json_is_string(value) ? value : NULL;
+}
+
+static bool
+read_own_tool(struct json_object *tool, struct claude_tool *read)
+{
+	const char *type = json_member_string(tool, "type");
+
+	for (size_t i = 0; i < sizeof(public_tools) / sizeof(public_tools[0]); i++) {
+		if (strncmp(type, public_tools[i].prefix, strlen(public_tools[i].prefix)) != 0)
+			continue;
+		read->name = json_member_string(tool, "name");
+		read->description_text = public_tools[i].description;
+		read->schema_text = public_tools[i].schema;
+		return read->name != NULL;
+	}
+	return false;
+}
+
+bool
+claude_tool_read(struct json_object *tool, struct claude_tool *read)
+{
+	bool openai = is_openai_shape(tool);
+	struct json_object *function = openai ? json_member_object(tool, "function") : tool;
+
+	*read = (struct claude_tool){0};
+	if (is_own_tool(tool))
+		return read_own_tool(tool, read);
+	read->name = json_member_string(function, "name");
+	read->description = string_member(function, "description");
+	read->schema = json_member_object(function, openai ? "parameters" : "input_schema");
+	read->has_strict = json_object_is_type(json_member(function, "strict"), json_type_boolean);
+	read->strict = json_member_bool(function, "strict", false);
+	return true;
+}
+
+static int
+check_function(const struct place *place, struct json_object *function, const char *schema_name,
+	bool required, struct api_error *error)
+{
+	const struct place name_place = PLACE_MEMBER(place, "name");
+	const struct place schema_place = PLACE_MEMBER(place, schema_name);
+	const struct place description_place = PLACE_MEMBER(place, "description");
+	struct json_object *schema = json_member(function, schema_name);
+	struct json_object *description = json_member(function, "description");
+
+	if (claude_check_name(&name_place, json_member(function, "name"), error) != 0)
+		return -1;
+	if (description != NULL && !json_is_string(description))
+		return claude_refuse(&description_place, error, "must be a string");
+	if (schema == NULL && !required)
+		return 0;
+	if (!json_object_is_type(schema, json_type_object) || schema == NULL)
+		return claude_refuse(
+			&schema_place, error, schema == NULL ? "is required" : "must be an object");
+	return 0;
+}
+
+static int
+check_tool(const struct place *place, struct json_object *tool, struct api_error *error)
+{
+	const struct place type_place = PLACE_MEMBER(place, "type");
+	const struct place function_place = PLACE_MEMBER(place, "function");
+	const struct place name_place = PLACE_MEMBER(place, "name");
+	struct json_object *type = json_member(tool, "type");
+
+	if (!json_object_is_type(tool, json_type_object) || tool == NULL)
+		return claude_refuse(place, error, "must be an object");
+	if (type != NULL && !json_is_string(type))
+		return claude_refuse(&type_place, error, "must be a string");
+	if (is_own_tool(tool))
+		return json_member(tool, "name") == NULL
+			       ? 0
+			       : claude_check_name(&name_place, json_member(tool, "name"), error);
+	if (is_openai_shape(tool))
+		return check_function(
+			&function_place, json_member(tool, "function"), "parameters", false, error);
+	if (json_is_text(type, "function"))
+		return claude_refuse(&function_place, error, "must be an object");
+	return check_function(place, tool, "input_schema", true, error);
+}
+
+int
+claude_check_tools(const struct place *place, struct json_object *tools, struct api_error *error)
+{
+	if (tools == NULL)
+		return 0;
+	if (!json_object_is_type(tools, json_type_array))
+		return claude_refuse(place, error, "must be an array");
+	for (size_t i = 0; i < json_object_array_length(tools); i++) {
+		const struct place element = PLACE_ELEMENT(place, i);
+		if (check_tool(&element, json_object_array_get_idx(tools, i), error) != 0)
+			return -1;
+	}
+	return 0;
+}

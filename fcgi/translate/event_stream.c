@@ -1,0 +1,153 @@
+/*
+ * The parser of an upstream's event stream; see event_stream.h.
+ *
+ * Bytes are looked at once.  A line that lies whole in what was fed is used where it is; only a
+ * line that is cut between two feeds is copied together.
+ */
+#include "translate/event_stream.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buffer.h"
+
+struct event_stream {
+	event_stream_handler *handler;
+	void *context;
+	struct buffer line; /* the beginning of a line whose end has not come */
+	struct buffer data; /* the data lines of the event so far, joined by LF */
+	bool has_data;
+	bool after_cr; /* the last byte was a CR: an LF now belongs to it */
+	bool overflowed;
+};
+
+struct event_stream *
+event_stream_new(event_stream_handler *handler, void *context)
+{
+	struct event_stream *s = calloc(1, sizeof(*s));
+
+	if (s == NULL)
+		return NULL;
+	s->handler = handler;
+	s->context = context;
+	s->line = BUFFER_INIT(EVENT_STREAM_MAX_EVENT);
+	s->data = BUFFER_INIT(EVENT_STREAM_MAX_EVENT);
+	return s;
+}
+
+void
+event_stream_free(struct event_stream *s)
+{
+	if (s == NULL)
+		return;
+	buffer_free(&s->line);
+	buffer_free(&s->data);
+	free(s);
+}
+
+static int
+overflow(struct event_stream *s)
+{
+	s->overflowed = true;
+	return -1;
+}
+
+/* An empty line: the event is whole. */
+static int
+dispatch(struct event_stream *s)
+{
+	if (!s->has_data)
+		return 0;
+	int status = s->handler(s->context, buffer_text(&s->data), s->data.length);
+	buffer_clear(&s->data);
+	s->has_data = false;
+	return status;
+}
+
+static int
+take_line(struct event_stream *s, const char *line, size_t length)
+{
+	static const char field[] = "data:";
+	enum { FIELD_LENGTH = sizeof(field) - 1 };
+
+	if (length == 0)
+		return dispatch(s);
+	if (length < FIELD_LENGTH || memcmp(line, field, FIELD_LENGTH) != 0)
+		return 0;
+	line += FIELD_LENGTH;
+	length -= FIELD_LENGTH;
+	if (length > 0 && line[0] == ' ') {
+		line++;
+		length--;
+	}
+	if (s->has_data && buffer_putc(&s->data, '\n') != 0)
+		return overflow(s);
+	s->has_data = true;
+	return buffer_append(&s->data, line, length) == 0 ? 0 : overflow(s);
+}
+
+/* The line's end is here: use it, with what came of it before. */
+static int
+end_line(struct event_stream *s, const char *bytes, size_t length)
+{
+	if (s->line.length == 0)
+		return take_line(s, bytes, length);
+	if (buffer_append(&s->line, bytes, length) != 0)
+		return overflow(s);
+	int status = take_line(s, s->line.data, s->line.length);
+	buffer_clear(&s->line);
+	return status;
+}
+
+/* The first LF or CR, or NULL. */
+static const char *
+find_line_end(const char *bytes, size_t length)
+{
+	const char *lf = memchr(bytes, '\n', length);
+	const char *cr = memchr(bytes, '\r', lf != NULL ? (size_t)(lf - bytes) : length);
+
+	return cr != NULL ? cr : lf;
+}
+
+int
+event_stream_feed(struct event_stream *s, const char *bytes, size_t length)
+{
+	const char *end;
+
+	if (s->overflowed)
+		return -1;
+	if (s->after_cr && length > 0) {
+		s->after_cr = false;
+		if (bytes[0] == '\n') {
+			bytes++;
+			length--;
+		}
+	}
+	while (length > 0 && (end = find_line_end(bytes, length)) != NULL) {
+		size_t line = (size_t)(end - bytes);
+		if (end_line(s, bytes, line) != 0)
+			return -1;
+		size_t used = line + 1;
+		if (*end == '\r' && used < length && end[1] == '\n')
+			used++;
+		else if (*end == '\r' && used == length)
+			s->after_cr = true;
+		bytes += used;
+		length -= used;
+	}
+	return buffer_append(&s->line, bytes, length) == 0 ? 0 : overflow(s);
+}
+
+int
+event_stream_end(struct event_stream *s)
+{
+	if (s->overflowed || (s->line.length > 0 && end_line(s, "", 0) != 0))
+		return -1;
+	return dispatch(s);
+}
+
+bool
+event_stream_overflowed(const struct event_stream *s)
+{
+	return s->overflowed;
+}

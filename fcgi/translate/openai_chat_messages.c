@@ -1,0 +1,664 @@
+/*
+ * The `messages` of a Chat Completions request; see openai_chat_messages.h.
+ *
+ * The service refuses an assistant message with tool calls that is not followed at once by one tool
+ * message for each call. So an assistant turn is written together with the results in the user turn
+ * after it; when that turn comes, what is left of it becomes a user message.
+ */
+#include "translate/openai_chat_messages.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/api_error.h"
+#include "base/buffer.h"
+#include "base/hash.h"
+#include "base/json.h"
+#include "translate/carry.h"
+#include "translate/claude.h"
+#include "translate/claude_text.h"
+#include "translate/translator.h"
+#include "translate/tool_names.h"
+
+enum { LONGEST_ID = 40, ID_DIGITS = 24 };
+
+static const char paragraph[] = "\n\n";
+static const char no_result[] = "(no result)";
+
+/* A tool call of the assistant turn just written. */
+struct call {
+	struct json_object *block;
+	struct json_object *result; /* the tool_result block that answers it; NULL: none */
+	char *id;                   /* for the service */
+	struct json_object *extra;  /* extra_content that came with it; owned */
+};
+
+/* A part of a user message. */
+struct part {
+	char *text; /* owned; NULL: a file */
+	size_t length;
+	struct json_object *block; /* the image or document */
+};
+
+struct chat {
+	const struct claude_request *request;
+	struct tool_names *names;
+	struct buffer *out;
+	struct api_error *error;
+	bool any; /* a message was written */
+	struct call *calls;
+	size_t call_count;
+	struct part *parts;
+	size_t part_count;
+};
+
+static int
+no_memory(struct chat *c)
+{
+	return api_error_set(c->error, 500, "out of memory");
+}
+
+static void
+begin_message(struct chat *c, const char *role)
+{
+	if (c->any)
+		buffer_putc(c->out, ',');
+	c->any = true;
+	buffer_puts(c->out, "{\"role\":\"");
+	buffer_puts(c->out, role);
+	buffer_puts(c->out, "\",");
+}
+
+/* ---- ids ---- */
+
+static bool
+is_fit_id(const char *id)
+{
+	static const char fit[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
+	size_t length = strlen(id);
+
+	return length > 0 && length <= LONGEST_ID && strspn(id, fit) == length;
+}
+
+static char *
+hashed_id(const char *id)
+{
+	char digits[ID_DIGITS + 1];
+	char *made = NULL;
+
+	hash_hex(id, strlen(id), ID_DIGITS, digits);
+	return asprintf(&made, "call_%s", digits) < 0 ? NULL : made;
+}
+
+static bool
+is_id_taken(const struct chat *c, const char *id)
+{
+	for (size_t i = 0; i < c->call_count; i++)
+		if (strcmp(c->calls[i].id, id) == 0)
+			return true;
+	return false;
+}
+
+/* The id that the service gets, and what it must get back with it.  Return 0 or -1. */
+static int
+set_id(struct chat *c, struct call *call, const char *id)
+{
+	bool carried = carry_read_call_id(id, openai_chat.kind, &call->id, &call->extra);
+
+	if (!carried || call->id == NULL)
+		call->id = is_fit_id(id) ? strdup(id) : hashed_id(id);
+	/* Two calls of one turn with the same id: the service would refuse both. */
+	while (call->id != NULL && is_id_taken(c, call->id)) {
+		char *other = hashed_id(call->id);
+		free(call->id);
+		call->id = other;
+	}
+	return call->id != NULL ? 0 : -1;
+}
+
+/* ---- tool calls and their results ---- */
+
+static void
+forget_calls(struct chat *c)
+{
+	for (size_t i = 0; i < c->call_count; i++) {
+		free(c->calls[i].id);
+		json_object_put(c->calls[i].extra);
+	}
+	c->call_count = 0;
+}
+
+static int
+add_call(struct chat *c, struct json_object *block)
+{
+	struct call *grown = reallocarray(c->calls, c->call_count + 1, sizeof(*grown));
+	struct call call = {.block = block};
+
+	if (grown == NULL)
+		return no_memory(c);
+	c->calls = grown;
+	if (set_id(c, &call, json_member_string(block, "id")) != 0) {
+		json_object_put(call.extra);
+		return no_memory(c);
+	}
+	grown[c->call_count++] = call;
+	return 0;
+}
+
+/* The call that this result answers: the first with its id that has none yet. */
+static struct call *
+call_answered_by(struct chat *c, struct json_object *result)
+{
+	const char *id = json_member_string(result, "tool_use_id");
+
+	for (size_t i = 0; i < c->call_count; i++)
+		if (c->calls[i].result == NULL &&
+			strcmp(json_member_string(c->calls[i].block, "id"), id) == 0)
+			return &c->calls[i];
+	return NULL;
+}
+
+static const struct call *
+call_of_result(const struct chat *c, struct json_object *result)
+{
+	for (size_t i = 0; i < c->call_count; i++)
+		if (c->calls[i].result == result)
+			return &c->calls[i];
+	return NULL;
+}
+
+static int
+write_tool_message(struct chat *c, const struct call *call)
+{
+	struct buffer text = BUFFER_INIT(0);
+
+	if (call->result != NULL)
+		claude_write_tool_result(&text, call->result);
+	else
+		buffer_puts(&text, no_result);
+	begin_message(c, "tool");
+	buffer_puts(c->out, "\"tool_call_id\":");
+	json_write_text(c->out, call->id);
+	buffer_puts(c->out, ",\"content\":");
+	json_write_string(c->out, buffer_text(&text), text.length);
+	buffer_putc(c->out, '}');
+	int status = text.failed ? no_memory(c) : 0;
+	buffer_free(&text);
+	return status;
+}
+
+/* Where the turn that begins with message ${first} ends: system turns in between belong to neither
+ * side. */
+static size_t
+turn_end(const struct chat *c, size_t first, enum claude_role role)
+{
+	size_t count = json_object_array_length(c->request->messages);
+	size_t end = first;
+
+	while (end < count) {
+		enum claude_role found = claude_message_role(
+			json_object_array_get_idx(c->request->messages, end));
+		if (found != role && found != CLAUDE_SYSTEM)
+			break;
+		end++;
+	}
+	return end;
+}
+
+/* The tool messages for the calls just written: results in their order in messages ${first} to
+ * ${end}, then stand-ins. */
+static int
+write_results(struct chat *c, size_t first, size_t end)
+{
+	for (size_t m = first; m < end; m++) {
+		struct json_object *message = json_object_array_get_idx(c->request->messages, m);
+		struct json_object *content = json_member(message, "content");
+		for (size_t i = 0; i < claude_content_length(content); i++) {
+			struct json_object *block = claude_content_block(content, i);
+			if (claude_block_type(block) != CLAUDE_TOOL_RESULT)
+				continue;
+			struct call *call = call_answered_by(c, block);
+			if (call == NULL)
+				continue;
+			call->result = block;
+			if (write_tool_message(c, call) != 0)
+				return -1;
+		}
+	}
+	for (size_t i = 0; i < c->call_count; i++)
+		if (c->calls[i].result == NULL && write_tool_message(c, &c->calls[i]) != 0)
+			return -1;
+	return 0;
+}
+
+/* ---- assistant turns ---- */
+
+static int
+write_call(struct chat *c, const struct call *call)
+{
+	const char *name = tool_names_to_upstream(
+		c->names, json_member_string(call->block, "name"));
+	size_t length;
+	const char *input = json_text(json_member(call->block, "input"), &length);
+
+	if (name == NULL || input == NULL)
+		return no_memory(c);
+	buffer_puts(c->out, "{\"id\":");
+	json_write_text(c->out, call->id);
+	buffer_puts(c->out, ",\"type\":\"function\",\"function\":{\"name\":");
+	json_write_text(c->out, name);
+	buffer_puts(c->out, ",\"arguments\":");
+	json_write_string(c->out, input, length);
+	buffer_putc(c->out, '}');
+	if (call->extra != NULL) {
+		buffer_puts(c->out, ",\"extra_content\":");
+		json_write(c->out, call->extra);
+	}
+	return buffer_putc(c->out, '}');
+}
+
+/* Thinking goes back only to the kind of service that it came from. */
+static void
+append_own_thinking(struct buffer *out, struct json_object *block)
+{
+	const char *signature = json_member_string(block, "signature");
+	struct json_object *text = json_member(block, "thinking");
+	struct json_object *own = signature != NULL
+					  ? carry_read_signature(signature, openai_chat.kind)
+					  : NULL;
+
+	if (own != NULL)
+		buffer_append(out, json_object_get_string(text),
+			(size_t)json_object_get_string_len(text));
+	json_object_put(own);
+}
+
+/* Gather the text, the thinking and the calls of one assistant message. */
+static int
+gather_assistant(
+	struct chat *c, struct json_object *content, struct buffer *text, struct buffer *thinking)
+{
+	for (size_t i = 0; i < claude_content_length(content); i++) {
+		struct json_object *block = claude_content_block(content, i);
+		struct json_object *said = claude_block_text(block);
+		enum claude_block type = claude_block_type(block);
+		if (said != NULL)
+			buffer_append(text, json_object_get_string(said),
+				(size_t)json_object_get_string_len(said));
+		else if (type == CLAUDE_THINKING)
+			append_own_thinking(thinking, block);
+		else if (type == CLAUDE_TOOL_USE && add_call(c, block) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+write_assistant_message(struct chat *c, const struct buffer *text, const struct buffer *thinking)
+{
+	if (text->length == 0 && c->call_count == 0)
+		return 0;
+	begin_message(c, "assistant");
+	buffer_puts(c->out, "\"content\":");
+	if (text->length > 0)
+		json_write_string(c->out, text->data, text->length);
+	else
+		buffer_puts(c->out, "null");
+	if (thinking->length > 0) {
+		buffer_puts(c->out, ",\"reasoning_content\":");
+		json_write_string(c->out, thinking->data, thinking->length);
+	}
+	for (size_t i = 0; i < c->call_count; i++) {
+		buffer_puts(c->out, i == 0 ? ",\"tool_calls\":[" : ",");
+		if (write_call(c, &c->calls[i]) != 0)
+			return -1;
+	}
+	return buffer_puts(c->out, c->call_count > 0 ? "]}" : "}");
+}
+
+/* ---- user turns ---- */
+
+static void
+forget_parts(struct chat *c)
+{
+	for (size_t i = 0; i < c->part_count; i++)
+		free(c->parts[i].text);
+	c->part_count = 0;
+}
+
+static int
+add_part(struct chat *c, struct part part)
+{
+	struct part *grown = reallocarray(c->parts, c->part_count + 1, sizeof(*grown));
+
+	if (grown == NULL) {
+		free(part.text);
+		return no_memory(c);
+	}
+	c->parts = grown;
+	grown[c->part_count++] = part;
+	return 0;
+}
+
+/* Takes the buffer's content; nothing for an empty one. */
+static int
+add_text(struct chat *c, struct buffer *text)
+{
+	size_t length = text->length;
+
+	if (length == 0 && !text->failed) {
+		buffer_free(text);
+		return 0;
+	}
+	char *taken = buffer_take(text);
+	return taken != NULL ? add_part(c, (struct part){.text = taken, .length = length})
+			     : no_memory(c);
+}
+
+static int
+add_document(struct chat *c, struct json_object *block)
+{
+	struct json_object *source = json_member(block, "source");
+	struct buffer text = BUFFER_INIT(0);
+
+	if (claude_document_is_text(block)) {
+		claude_write_document(&text, block);
+		return add_text(c, &text);
+	}
+	if (json_is_text(json_member(source, "type"), "url"))
+		return api_error_set(c->error, 400,
+			"messages: a document with a url source is not supported by this upstream: "
+			"send it as base64");
+	return add_part(c, (struct part){.block = block});
+}
+
+/* The images and files of a tool result, which a tool message cannot hold. */
+static int
+add_result_files(struct chat *c, struct json_object *result, const char *id)
+{
+	struct json_object *content = json_member(result, "content");
+
+	for (size_t i = 0; i < claude_content_length(content); i++) {
+		struct json_object *block = claude_content_block(content, i);
+		struct buffer text = BUFFER_INIT(0);
+		enum claude_block type = claude_block_type(block);
+		bool is_file = type == CLAUDE_DOCUMENT && !claude_document_is_text(block);
+		if (type != CLAUDE_IMAGE && !is_file)
+			continue;
+		buffer_printf(&text, "%s from tool result %s:", is_file ? "Document" : "Image", id);
+		if (add_text(c, &text) != 0)
+			return -1;
+		if (is_file ? add_document(c, block) != 0
+			    : add_part(c, (struct part){.block = block}) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* A result that answers no call of the turn before is only text. */
+static int
+add_tool_result(struct chat *c, struct json_object *block)
+{
+	const struct call *call = call_of_result(c, block);
+	struct buffer text = BUFFER_INIT(0);
+
+	if (call != NULL)
+		return add_result_files(c, block, call->id);
+	claude_write_tool_result(&text, block);
+	if (add_text(c, &text) != 0)
+		return -1;
+	return add_result_files(c, block, json_member_string(block, "tool_use_id"));
+}
+
+static int
+add_user_block(struct chat *c, struct json_object *block)
+{
+	struct json_object *said = claude_block_text(block);
+	struct buffer text = BUFFER_INIT(0);
+
+	if (said != NULL) {
+		buffer_append(&text, json_object_get_string(said),
+			(size_t)json_object_get_string_len(said));
+		return add_text(c, &text);
+	}
+	switch (claude_block_type(block)) {
+	case CLAUDE_IMAGE:
+		return add_part(c, (struct part){.block = block});
+	case CLAUDE_DOCUMENT:
+		return add_document(c, block);
+	case CLAUDE_SEARCH_RESULT:
+		claude_write_search_result(&text, block);
+		return add_text(c, &text);
+	default:
+		return 0;
+	}
+}
+
+/* First what belongs to tool results, then the rest, each in its order. */
+static int
+gather_user(struct chat *c, struct json_object *content)
+{
+	for (int pass = 0; pass < 2; pass++) {
+		for (size_t i = 0; i < claude_content_length(content); i++) {
+			struct json_object *block = claude_content_block(content, i);
+			bool is_result = claude_block_type(block) == CLAUDE_TOOL_RESULT;
+			if (is_result != (pass == 0))
+				continue;
+			if (is_result ? add_tool_result(c, block) != 0
+				      : add_user_block(c, block) != 0)
+				return -1;
+		}
+	}
+	return 0;
+}
+
+static void
+write_data_url(struct buffer *out, struct json_object *source)
+{
+	struct buffer url = BUFFER_INIT(0);
+
+	if (json_is_text(json_member(source, "type"), "url")) {
+		json_write(out, json_member(source, "url"));
+		return;
+	}
+	buffer_puts(&url, "data:");
+	buffer_puts(&url, json_member_string(source, "media_type"));
+	buffer_puts(&url, ";base64,");
+	buffer_puts(&url, json_member_string(source, "data"));
+	if (url.failed)
+		out->failed = true;
+	json_write_string(out, buffer_text(&url), url.length);
+	buffer_free(&url);
+}
+
+static void
+write_file_part(struct buffer *out, struct json_object *block)
+{
+	struct json_object *source = json_member(block, "source");
+	const char *title = json_member_string(block, "title");
+
+	if (claude_block_type(block) == CLAUDE_IMAGE) {
+		buffer_puts(out, "{\"type\":\"image_url\",\"image_url\":{\"url\":");
+		write_data_url(out, source);
+	} else {
+		buffer_puts(out, "{\"type\":\"file\",\"file\":{\"filename\":");
+		json_write_text(out, title != NULL && title[0] != '\0' ? title : "document.pdf");
+		buffer_puts(out, ",\"file_data\":");
+		write_data_url(out, source);
+	}
+	buffer_puts(out, "}}");
+}
+
+/* Text alone goes as a string: every compatible service takes that. */
+static int
+write_plain_user_message(struct chat *c)
+{
+	struct buffer text = BUFFER_INIT(0);
+
+	for (size_t i = 0; i < c->part_count; i++) {
+		if (i > 0)
+			buffer_puts(&text, paragraph);
+		buffer_append(&text, c->parts[i].text, c->parts[i].length);
+	}
+	begin_message(c, "user");
+	buffer_puts(c->out, "\"content\":");
+	json_write_string(c->out, buffer_text(&text), text.length);
+	buffer_putc(c->out, '}');
+	int status = text.failed ? no_memory(c) : 0;
+	buffer_free(&text);
+	return status;
+}
+
+static int
+write_user_message(struct chat *c)
+{
+	bool has_file = false;
+
+	for (size_t i = 0; i < c->part_count; i++)
+		has_file = has_file || c->parts[i].text == NULL;
+	if (c->part_count == 0)
+		return 0;
+	if (!has_file)
+		return write_plain_user_message(c);
+	begin_message(c, "user");
+	for (size_t i = 0; i < c->part_count; i++) {
+		buffer_puts(c->out, i == 0 ? "\"content\":[" : ",");
+		if (c->parts[i].text == NULL) {
+			write_file_part(c->out, c->parts[i].block);
+			continue;
+		}
+		buffer_puts(c->out, "{\"type\":\"text\",\"text\":");
+		json_write_string(c->out, c->parts[i].text, c->parts[i].length);
+		buffer_putc(c->out, '}');
+	}
+	return buffer_puts(c->out, "]}");
+}
+
+/* ---- the conversation ---- */
+
+static int
+write_system(struct chat *c, struct json_object *content)
+{
+	struct buffer text = BUFFER_INIT(0);
+
+	claude_write_texts(&text, content, paragraph);
+	if (text.length > 0) {
+		begin_message(c, "system");
+		buffer_puts(c->out, "\"content\":");
+		json_write_string(c->out, text.data, text.length);
+		buffer_putc(c->out, '}');
+	}
+	int status = text.failed ? no_memory(c) : 0;
+	buffer_free(&text);
+	return status;
+}
+
+static struct json_object *
+content_of(const struct chat *c, size_t message)
+{
+	return json_member(json_object_array_get_idx(c->request->messages, message), "content");
+}
+
+static enum claude_role
+role_of(const struct chat *c, size_t message)
+{
+	return claude_message_role(json_object_array_get_idx(c->request->messages, message));
+}
+
+/* System turns in messages ${first} to ${end}, which may not stand between calls and results. */
+static int
+write_system_turns(struct chat *c, size_t first, size_t end)
+{
+	for (size_t m = first; m < end; m++)
+		if (role_of(c, m) == CLAUDE_SYSTEM && write_system(c, content_of(c, m)) != 0)
+			return -1;
+	return 0;
+}
+
+/* The assistant turn from ${first} to ${end}, and the results in the user turn after it. */
+static int
+write_assistant_turn(struct chat *c, size_t first, size_t end)
+{
+	struct buffer text = BUFFER_INIT(0);
+	struct buffer thinking = BUFFER_INIT(0);
+	int status = 0;
+
+	forget_calls(c);
+	for (size_t m = first; m < end && status == 0; m++)
+		if (role_of(c, m) == CLAUDE_ASSISTANT)
+			status = gather_assistant(c, content_of(c, m), &text, &thinking);
+	if (status == 0)
+		status = write_assistant_message(c, &text, &thinking);
+	if (status == 0 && (text.failed || thinking.failed))
+		status = no_memory(c);
+	buffer_free(&text);
+	buffer_free(&thinking);
+	if (status != 0)
+		return -1;
+	if (c->call_count > 0 && write_results(c, end, turn_end(c, end, CLAUDE_USER)) != 0)
+		return -1;
+	return write_system_turns(c, first, end);
+}
+
+/* The user turn from ${first} to ${end}: one message for each message, system turns at their
+ * places. */
+static int
+write_user_turn(struct chat *c, size_t first, size_t end)
+{
+	for (size_t m = first; m < end; m++) {
+		if (role_of(c, m) == CLAUDE_SYSTEM) {
+			if (write_system(c, content_of(c, m)) != 0)
+				return -1;
+			continue;
+		}
+		forget_parts(c);
+		if (gather_user(c, content_of(c, m)) != 0 || write_user_message(c) != 0)
+			return -1;
+	}
+	forget_calls(c);
+	return 0;
+}
+
+static int
+write_conversation(struct chat *c)
+{
+	size_t count = json_object_array_length(c->request->messages);
+
+	if (c->request->system != NULL && write_system(c, c->request->system) != 0)
+		return -1;
+	bool had_system = c->any;
+	c->any = false;
+	if (had_system)
+		buffer_putc(c->out, ',');
+	for (size_t m = 0; m < count;) {
+		enum claude_role role = role_of(c, m) == CLAUDE_ASSISTANT ? CLAUDE_ASSISTANT
+									  : CLAUDE_USER;
+		size_t end = turn_end(c, m, role);
+		if (role == CLAUDE_ASSISTANT ? write_assistant_turn(c, m, end) != 0
+					     : write_user_turn(c, m, end) != 0)
+			return -1;
+		m = end;
+	}
+	if (!c->any)
+		return api_error_set(c->error, 400, "messages: there is no content in any of them");
+	return c->out->failed ? no_memory(c) : 0;
+}
+
+int
+openai_chat_write_messages(const struct claude_request *request, struct tool_names *names,
+	struct buffer *out, struct api_error *error)
+{
+	struct chat c = {.request = request, .names = names, .out = out, .error = error};
+
+	buffer_putc(out, '[');
+	int status = write_conversation(&c);
+	buffer_putc(out, ']');
+	forget_calls(&c);
+	forget_parts(&c);
+	free(c.calls);
+	free(c.parts);
+	return status;
+}

@@ -1,0 +1,27 @@
+/*
+ * Function names and call ids that a service refuses (too long, other characters: MCP tools), made
+ * to fit and translated back in the answer (PROTOCOL.md §B.1 "Service limits").
+ */
+#ifndef TOOL_NAMES_H
+#define TOOL_NAMES_H
+
+#include <stddef.h>
+
+struct tool_names;
+
+/** An empty map, or NULL if memory ran out.  One per request; free with tool_names_free. */
+struct tool_names *tool_names_new(void);
+void tool_names_free(struct tool_names *);
+
+/**
+ * The name to send for ${name}: itself where the service takes it, else 55 characters of it, `_`
+ * and 8 hex digits of a hash.  The map remembers it for the way back.  Lent; NULL if memory ran
+ * out.
+ */
+const char *tool_names_to_upstream(struct tool_names *, const char *name);
+
+/** The client's name for what the upstream calls ${name}; ${name} itself when it was never changed.
+ */
+const char *tool_names_to_client(const struct tool_names *, const char *name);
+
+#endif

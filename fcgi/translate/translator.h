@@ -1,0 +1,76 @@
+/*
+ * One service type's translation, both directions, as a row of functions: what the upstream/service
+ * table points to.  Pure: bytes and JSON in, bytes and JSON out; no sockets, no database, no clock.
+ */
+#ifndef TRANSLATOR_H
+#define TRANSLATOR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct api_error;
+struct buffer;
+struct claude_request;
+struct claude_writer;
+struct tool_names;
+struct upstream_identity;
+
+/* Where a request goes, as far as its translation depends on it. */
+struct translate_target {
+	const char *model;         /* the upstream's name for the model: after the routes */
+	int64_t max_output_tokens; /* clamps max_tokens; 0: no clamp */
+	bool reasoning_off;        /* the upstream's option `reasoning off`: ask for none */
+};
+
+/*
+ * A reader turns what the upstream sends into calls of a claude_writer.  It reads one answer,
+ * either as events or as one whole message.  Each function that returns int: 0, or -1 with ${error}
+ * set: the answer cannot go on, and the error says what the client must be told.
+ */
+struct reader;
+
+struct reader_context {
+	struct claude_writer *writer;             /* where the answer goes */
+	const struct tool_names *names;           /* those of the request */
+	const struct upstream_identity *identity; /* for errors inside the answer */
+};
+
+struct translator {
+	const char
+		*kind; /* marks what is carried through the client (translate/carry.h): "openai" */
+
+	/** Append the upstream's request body.  Names that had to change are remembered in
+	 * ${names}. */
+	int (*write_request)(const struct claude_request *, const struct translate_target *,
+		struct tool_names *names, struct buffer *body, struct api_error *error);
+
+	/** A reader for one answer; NULL if memory ran out.  What the context points to outlives
+	 * it. */
+	struct reader *(*reader_new)(const struct reader_context *);
+
+	/** The payload of one `data:` event; "[DONE]" comes here, too. */
+	int (*read_event)(
+		struct reader *, const char *data, size_t length, struct api_error *error);
+
+	/** A whole answer: the JSON body of a request that was not streamed. */
+	int (*read_message)(
+		struct reader *, const char *body, size_t length, struct api_error *error);
+
+	/**
+	 * The body ended.  ${complete}: the transfer ended properly; false: it broke.  Flush what
+	 * is held back and say how the answer ended (claude_writer_finish), or fail when it is not
+	 * whole.
+	 */
+	int (*read_end)(struct reader *, bool complete, struct api_error *error);
+
+	/** Has the upstream said that its answer is over ([DONE])?  Then nothing more is worth
+	 * waiting for. */
+	bool (*is_over)(const struct reader *);
+
+	void (*reader_free)(struct reader *);
+};
+
+extern const struct translator openai_chat;
+
+#endif

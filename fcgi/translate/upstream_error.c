@@ -1,0 +1,451 @@
+/*
+ * An upstream's refusal in Claude's terms; see upstream_error.h and PROTOCOL.md §E.
+ */
+#include "translate/upstream_error.h"
+
+#include <ctype.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/api_error.h"
+#include "base/buffer.h"
+#include "base/json.h"
+#include "base/secret.h"
+
+enum {
+	QUOTED = 200 /* bytes of a body that are quoted */,
+	MOST_MESSAGE = 4096,
+	LARGEST_RETRY = 86400
+};
+
+/* What an upstream's status becomes; what is not listed: 4xx → 400, the rest → 502. */
+static const struct {
+	int upstream;
+	int client;
+} statuses[] = {
+	{401, 401},
+	{402, 402},
+	{403, 403},
+	{404, 404},
+	{408, 504},
+	{413, 413},
+	{429, 429},
+	{500, 500},
+	{502, 502},
+	{503, 529},
+	{504, 504},
+	{529, 529},
+};
+
+/* Words in `code`, `type` or `status` of an error object that say more than a status, or stand in
+ * for one. */
+static const struct {
+	const char *word;
+	int status;
+} words[] = {
+	{"insufficient_quota", 402},
+	{"billing_error", 402},
+	{"rate_limit_exceeded", 429},
+	{"rate_limit_error", 429},
+	{"RESOURCE_EXHAUSTED", 429},
+	{"too_many_requests", 429},
+	{"overloaded_error", 529},
+	{"overloaded", 529},
+	{"UNAVAILABLE", 529},
+	{"invalid_api_key", 401},
+	{"authentication_error", 401},
+	{"UNAUTHENTICATED", 401},
+	{"permission_error", 403},
+	{"PERMISSION_DENIED", 403},
+	{"model_not_found", 404},
+	{"not_found_error", 404},
+	{"NOT_FOUND", 404},
+	{"invalid_request_error", 400},
+	{"INVALID_ARGUMENT", 400},
+	{"context_length_exceeded", 400},
+	{"timeout", 504},
+	{"DEADLINE_EXCEEDED", 504},
+};
+
+/* An error as it is being understood. */
+struct refusal {
+	const struct upstream_identity *who;
+	int status;            /* for the client; 0: not known yet */
+	int64_t retry_after;   /* seconds */
+	bool too_long;         /* the context is */
+	struct buffer message; /* the upstream's, masked, valid UTF-8 */
+};
+
+/* ---- text ---- */
+
+/* The length of the UTF-8 character at the start of the bytes; 0 if there is none. */
+static size_t
+character_length(const unsigned char *s, size_t left)
+{
+	size_t n = s[0] < 0x80 ? 1 : s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : s[0] >= 0xc2 ? 2 : 0;
+
+	if (n == 0 || n > left || s[0] > 0xf4)
+		return 0;
+	for (size_t i = 1; i < n; i++)
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
+		(s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
+		return 0;
+	return n;
+}
+
+/* Append at most ${most} bytes as valid UTF-8, with line breaks and control characters as blanks.
+ */
+static void
+append_clean(struct buffer *out, const char *text, size_t length, size_t most)
+{
+	const unsigned char *s = (const unsigned char *)text;
+	size_t end = length < most ? length : most;
+
+	for (size_t i = 0; i < end;) {
+		size_t n = character_length(s + i, length - i);
+		if (n > end - i)
+			break;
+		if (n == 0)
+			buffer_puts(out, "\xef\xbf\xbd");
+		else if (n == 1 && (s[i] < ' ' || s[i] == 127))
+			buffer_putc(out, ' ');
+		else
+			buffer_append(out, s + i, n);
+		i += n > 0 ? n : 1;
+	}
+}
+
+/* Mask before cutting: half a key would not be recognised. */
+static void
+append_quoted(struct buffer *out, const char *text, size_t length, size_t most, const char *key)
+{
+	struct buffer masked = BUFFER_INIT(0);
+
+	secret_redact(&masked, text, length, key);
+	append_clean(out, buffer_text(&masked), masked.length, most);
+	buffer_free(&masked);
+}
+
+static void
+set_message(struct refusal *r, const char *text, size_t length, size_t most)
+{
+	buffer_clear(&r->message);
+	append_quoted(&r->message, text, length, most, r->who->key);
+}
+
+/* ---- finding the message ---- */
+
+static bool
+take_message(struct refusal *r, struct json_object *value)
+{
+	if (!json_is_string(value) || json_object_get_string_len(value) == 0)
+		return false;
+	set_message(r, json_object_get_string(value), (size_t)json_object_get_string_len(value),
+		MOST_MESSAGE);
+	return true;
+}
+
+static struct json_object *
+first_element(struct json_object *array)
+{
+	return array != NULL && json_object_is_type(array, json_type_array)
+		       ? json_object_array_get_idx(array, 0)
+		       : NULL;
+}
+
+/* error.message, error, message, detail, errors[0].message, and all of these inside [0]. */
+static bool
+find_message(struct refusal *r, struct json_object *body)
+{
+	struct json_object *error = json_member(body, "error");
+	struct json_object *detail = json_member(body, "detail");
+	struct json_object *first = first_element(body);
+
+	if (take_message(r, json_member(error, "message")) || take_message(r, error) ||
+		take_message(r, json_member(body, "message")) || take_message(r, detail) ||
+		take_message(r, json_member(first_element(json_member(body, "errors")), "message")))
+		return true;
+	if (detail != NULL && json_object_is_type(detail, json_type_array)) {
+		if (take_message(r, json_member(first_element(detail), "msg")))
+			return true;
+		const char *text = json_text(detail, NULL);
+		if (text != NULL)
+			set_message(r, text, strlen(text), MOST_MESSAGE);
+		return text != NULL;
+	}
+	return first != NULL && find_message(r, first);
+}
+
+/* Of an HTML page only the title says anything. */
+static bool
+find_title(struct refusal *r, const char *body, size_t length)
+{
+	const char *start = memmem(body, length, "<title>", 7);
+
+	if (start == NULL)
+		start = memmem(body, length, "<TITLE>", 7);
+	if (start == NULL)
+		return false;
+	start += 7;
+	const char *end = memchr(start, '<', length - (size_t)(start - body));
+	if (end == NULL || end == start)
+		return false;
+	set_message(r, start, (size_t)(end - start), QUOTED);
+	return true;
+}
+
+/* ---- understanding ---- */
+
+static void
+take_word(struct refusal *r, const char *word)
+{
+	if (word == NULL)
+		return;
+	if (strcmp(word, "context_length_exceeded") == 0)
+		r->too_long = true;
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (strcasecmp(words[i].word, word) == 0 &&
+			(r->status == 0 || (r->status == 429 && words[i].status == 402)))
+			r->status = words[i].status;
+}
+
+static int
+client_status(int upstream)
+{
+	for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++)
+		if (statuses[i].upstream == upstream)
+			return statuses[i].client;
+	return upstream >= 400 && upstream < 500 ? 400 : 502;
+}
+
+/* "13.5s" of Gemini's RetryInfo, rounded up. */
+static void
+take_retry_delay(struct refusal *r, struct json_object *error)
+{
+	struct json_object *details = json_member_array(error, "details");
+
+	for (size_t i = 0; details != NULL && i < json_object_array_length(details); i++) {
+		const char *delay = json_member_string(
+			json_object_array_get_idx(details, i), "retryDelay");
+		if (delay == NULL)
+			continue;
+		double seconds = strtod(delay, NULL);
+		if (r->retry_after == 0 && seconds > 0 && seconds < LARGEST_RETRY)
+			r->retry_after = (int64_t)seconds + ((double)(int64_t)seconds < seconds);
+	}
+}
+
+/* The error object inside a body: its codes may be words or numbers. */
+static void
+take_codes(struct refusal *r, struct json_object *error)
+{
+	struct json_object *code = json_member(error, "code");
+
+	if (json_object_is_type(code, json_type_int) && r->status == 0) {
+		int64_t number = json_object_get_int64(code);
+		if (number >= 400 && number < 600)
+			r->status = client_status((int)number);
+	}
+	take_word(r, json_member_string(error, "code"));
+	take_word(r, json_member_string(error, "type"));
+	take_word(r, json_member_string(error, "status"));
+	take_retry_delay(r, error);
+}
+
+/* The next number in the text, which may have commas, and where it ends; 0: none. */
+static uint64_t
+next_number(const char **text)
+{
+	uint64_t number = 0;
+	const char *at = *text;
+
+	while (*at != '\0' && !isdigit((unsigned char)*at))
+		at++;
+	for (; isdigit((unsigned char)*at) || (*at == ',' && isdigit((unsigned char)at[1])); at++)
+		if (*at != ',' && number < UINT64_MAX / 100)
+			number = number * 10 + (uint64_t)(*at - '0');
+	*text = at;
+	return number;
+}
+
+/*
+ * The wordings of "too long", by what stands before the two numbers and in which order they come.
+ * A ${limit_first} one says the maximum before what was sent.
+ */
+static const struct {
+	const char *words;
+	bool limit_first;
+} too_long_wordings[] = {
+	{"maximum context length is", true},
+	{"input token count", false},
+	{"prompt is too long", false},
+	{"exceeds the maximum number of tokens", false},
+	{"context length of only", true},
+	{"context window", false},
+	{"maximum prompt length is", true},
+	{"context length", false},
+};
+
+static void
+write_too_long(struct buffer *out, const char *text, bool limit_first)
+{
+	uint64_t first = next_number(&text);
+	uint64_t second = next_number(&text);
+	uint64_t limit = limit_first || second == 0 ? first : second;
+	uint64_t sent = limit_first ? second : second == 0 ? 0 : first;
+
+	buffer_puts(out, "prompt is too long");
+	if (sent > limit)
+		buffer_printf(out, ": %llu tokens > %llu maximum", (unsigned long long)sent,
+			(unsigned long long)limit);
+	else if (limit > 0)
+		buffer_printf(
+			out, ": more tokens than the %llu maximum", (unsigned long long)limit);
+}
+
+/* Claude Code compacts its conversation when it reads these words, so they come as it knows them.
+ */
+static bool
+rephrase_too_long(struct refusal *r)
+{
+	const char *message = buffer_text(&r->message);
+	struct buffer said = BUFFER_INIT(0);
+	const char *at = NULL;
+	bool limit_first = false;
+
+	for (size_t i = 0;
+		at == NULL && i < sizeof(too_long_wordings) / sizeof(too_long_wordings[0]); i++) {
+		/* The last two are too general to tell without the code. */
+		bool certain = i + 3 < sizeof(too_long_wordings) / sizeof(too_long_wordings[0]);
+		at = certain || r->too_long ? strcasestr(message, too_long_wordings[i].words)
+					    : NULL;
+		limit_first = too_long_wordings[i].limit_first;
+	}
+	if (at == NULL && !r->too_long)
+		return false;
+	write_too_long(&said, at != NULL ? at : "", limit_first);
+	buffer_free(&r->message);
+	r->message = said;
+	r->status = 400;
+	return true;
+}
+
+/* ---- saying it ---- */
+
+static void
+tell(struct refusal *r, struct api_error *error)
+{
+	const char *name = r->who->name;
+	const char *said = r->message.length > 0 ? buffer_text(&r->message) : "it gave no reason";
+	char mask[SECRET_MASK_SIZE] = "";
+
+	if (r->who->key != NULL)
+		secret_mask(r->who->key, mask);
+	switch (r->status) {
+	case 400:
+		api_error_set(error, 400, "%s", said);
+		break;
+	case 401:
+		api_error_set(error, 401,
+			"upstream '%s' refused its API key %s: %s. Replace the key with: "
+			"claude-proxy-admin key "
+			"%s add -",
+			name, mask, said, name);
+		break;
+	case 402:
+		api_error_set(error, 402, "upstream '%s', API key %s, has no credit left: %s", name,
+			mask, said);
+		break;
+	case 404:
+		api_error_set(error, 404,
+			"upstream '%s' does not have what was asked for (model '%s'): %s", name,
+			r->who->model, said);
+		break;
+	default:
+		api_error_set(error, r->status, "upstream '%s': %s", name, said);
+		break;
+	}
+	if (r->status == 429 || r->status == 529)
+		error->retry_after = r->retry_after;
+}
+
+static void
+understand_body(struct refusal *r, const char *body, size_t length)
+{
+	struct json_object *value = NULL;
+	const char *problem;
+
+	if (length == 0 || json_parse(body, length, &value, &problem) != 0) {
+		if (!find_title(r, body, length))
+			set_message(r, body, length, QUOTED);
+		return;
+	}
+	struct json_object *first = first_element(value);
+	take_codes(r, json_member(value, "error"));
+	take_codes(r, json_member(first, "error"));
+	take_codes(r, value);
+	if (!find_message(r, value))
+		set_message(r, body, length, QUOTED);
+	json_object_put(value);
+}
+
+void
+upstream_error_from_status(int status, int64_t retry_after, const char *body, size_t length,
+	const struct upstream_identity *who, struct api_error *error)
+{
+	struct refusal r = {
+		.who = who, .status = client_status(status), .retry_after = retry_after};
+
+	understand_body(&r, body, length);
+	bool may_be_too_long = status == 400 || status == 413 || status == 422;
+	if (!may_be_too_long || !rephrase_too_long(&r)) {
+		if (status < 400) {
+			r.status = 502;
+			set_message(&r, "", 0, 0);
+			buffer_printf(&r.message, "unexpected status %d", status);
+		} else if (r.message.length == 0) {
+			buffer_printf(&r.message, "status %d", status);
+		}
+	}
+	tell(&r, error);
+	buffer_free(&r.message);
+}
+
+void
+upstream_error_from_object(
+	struct json_object *object, const struct upstream_identity *who, struct api_error *error)
+{
+	struct refusal r = {.who = who};
+	struct json_object *inner = json_member(object, "error");
+
+	take_codes(&r, inner != NULL ? inner : object);
+	if (!find_message(&r, object)) {
+		const char *text = json_text(inner != NULL ? inner : object, NULL);
+		set_message(&r, text != NULL ? text : "", text != NULL ? strlen(text) : 0, QUOTED);
+	}
+	if (r.status == 0)
+		r.status = 502;
+	rephrase_too_long(&r);
+	tell(&r, error);
+	buffer_free(&r.message);
+}
+
+void
+upstream_error_bad_answer(const char *what, const char *body, size_t length,
+	const struct upstream_identity *who, struct api_error *error)
+{
+	struct buffer quoted = BUFFER_INIT(0);
+
+	append_quoted(&quoted, body, length, QUOTED, who->key);
+	if (quoted.length > 0)
+		api_error_set(
+			error, 502, "upstream '%s' %s: %s", who->name, what, buffer_text(&quoted));
+	else
+		api_error_set(error, 502, "upstream '%s' %s", who->name, what);
+	buffer_free(&quoted);
+}

@@ -1,0 +1,38 @@
+/*
+ * An upstream's refusal in Claude's terms (PROTOCOL.md §E).
+ */
+#ifndef UPSTREAM_ERROR_H
+#define UPSTREAM_ERROR_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct api_error;
+struct json_object;
+
+/* Whose error it is, for messages that say how to mend it. */
+struct upstream_identity {
+	const char *name;  /* of the upstream, as the admin command knows it */
+	const char *key;   /* the API key that was used; masked wherever it turns up; NULL: none */
+	const char *model; /* the name that was sent */
+};
+
+/**
+ * Translate an answer with an HTTP ${status} of 400 or more (or an unexpected one below) and any
+ * body, which may be HTML, empty or cut.  ${retry_after} in seconds as the header said, 0: not
+ * said.  Fills ${error}.
+ */
+void upstream_error_from_status(int status, int64_t retry_after, const char *body, size_t length,
+	const struct upstream_identity *, struct api_error *error);
+
+/** Translate an error object that came inside a stream or a body with status 200: `{"error":{…}}`
+ * or its value. */
+void upstream_error_from_object(
+	struct json_object *, const struct upstream_identity *, struct api_error *error);
+
+/** 502: the upstream answered something that is no answer; quotes its first 200 bytes, secrets
+ * masked. */
+void upstream_error_bad_answer(const char *what, const char *body, size_t length,
+	const struct upstream_identity *, struct api_error *error);
+
+#endif

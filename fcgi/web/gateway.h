@@ -1,0 +1,61 @@
+/*
+ * One web request as the web server hands it over: its parameters, its body, and the way back.
+ * FastCGI and CGI stand behind the same functions.
+ *
+ * One thread at a time owns a gateway.  Reading blocks, for a bounded time; writing never does.
+ */
+#ifndef GATEWAY_H
+#define GATEWAY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+struct buffer;
+struct gateway;
+
+enum gateway_read {
+	GATEWAY_READ,      /* the whole body is there */
+	GATEWAY_TOO_LARGE, /* it is larger than allowed; the rest was read and thrown away */
+	GATEWAY_BROKEN,    /* it stopped coming */
+	GATEWAY_NO_MEMORY,
+};
+
+/**
+ * Wait for the next FastCGI request on the listening socket that is standard input, and accept it.
+ * NULL: none came; errno says why (EINTR: a signal).  For any number of threads.
+ */
+struct gateway *gateway_accept(void);
+
+/** The one request of a CGI program: environment, standard input, standard output.  NULL: no
+ * memory. */
+struct gateway *gateway_cgi(void);
+
+/** A CGI meta-variable such as "REQUEST_METHOD", or NULL.  Valid as long as the gateway. */
+const char *gateway_parameter(const struct gateway *, const char *name);
+
+/** Append the request's body, of at most ${limit} bytes, to ${body}. */
+enum gateway_read gateway_read_body(struct gateway *, size_t limit, struct buffer *body);
+
+/**
+ * Write as much as can be written at once.  Return the bytes taken: 0, wait until
+ * gateway_descriptor is writable; -1: the client or the web server is gone.
+ */
+ssize_t gateway_write(struct gateway *, const char *data, size_t length);
+
+/** A descriptor that becomes writable when gateway_write may go on; -1: writing always goes on. */
+int gateway_descriptor(const struct gateway *);
+
+/**
+ * Does the descriptor become readable when the client goes away?  If not (CGI), only its error
+ * condition tells.
+ */
+bool gateway_tells_by_reading(const struct gateway *);
+
+/** Has the client or the web server gone away?  To be asked when the descriptor became readable. */
+bool gateway_is_gone(struct gateway *);
+
+/** End the response and free everything. */
+void gateway_finish(struct gateway *);
+
+#endif

@@ -1,0 +1,119 @@
+/*
+ * The one request of a CGI program (RFC 3875).
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "web/gateway_kind.h"
+
+enum { RECEIVE_MILLISECONDS = 30000 }; /* between two pieces of a body */
+
+struct cgi_gateway {
+	struct gateway base;
+	size_t body_left; /* bytes: a web server need not close standard input behind the body */
+	int output_flags; /* as they were */
+};
+
+static struct cgi_gateway *
+cgi(const struct gateway *g)
+{
+	return (struct cgi_gateway *)(uintptr_t)g; /* it is our own: not const */
+}
+
+static const char *
+cgi_parameter(const struct gateway *g, const char *name)
+{
+	(void)g;
+	return getenv(name);
+}
+
+static ssize_t
+cgi_read(struct gateway *g, char *data, size_t size)
+{
+	struct pollfd p = {.fd = STDIN_FILENO, .events = POLLIN};
+	ssize_t n;
+
+	if (size > cgi(g)->body_left)
+		size = cgi(g)->body_left;
+	if (size == 0)
+		return 0;
+	if (poll(&p, 1, RECEIVE_MILLISECONDS) <= 0)
+		return -1;
+	do
+		n = read(STDIN_FILENO, data, size);
+	while (n < 0 && errno == EINTR);
+	if (n <= 0)
+		return -1;
+	cgi(g)->body_left -= (size_t)n;
+	return n;
+}
+
+static ssize_t
+cgi_write(struct gateway *g, const char *data, size_t length)
+{
+	size_t done = 0;
+
+	(void)g;
+	while (done < length) {
+		ssize_t n = write(STDOUT_FILENO, data + done, length - done);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return errno == EAGAIN || errno == EWOULDBLOCK ? (ssize_t)done : -1;
+		done += (size_t)n;
+	}
+	return (ssize_t)done;
+}
+
+static int
+cgi_descriptor(const struct gateway *g)
+{
+	(void)g;
+	return STDOUT_FILENO;
+}
+
+static bool
+cgi_is_gone(struct gateway *g)
+{
+	struct pollfd p = {.fd = STDOUT_FILENO};
+
+	(void)g;
+	return poll(&p, 1, 0) > 0 && (p.revents & (POLLERR | POLLHUP)) != 0;
+}
+
+static void
+cgi_finish(struct gateway *g)
+{
+	/* The description of standard output may be shared with the one who started us. */
+	fcntl(STDOUT_FILENO, F_SETFL, cgi(g)->output_flags);
+	free(g);
+}
+
+static const struct gateway_kind cgi_kind = {
+	.parameter = cgi_parameter,
+	.read = cgi_read,
+	.write = cgi_write,
+	.descriptor = cgi_descriptor,
+	.is_gone = cgi_is_gone,
+	.finish = cgi_finish,
+	.tells_by_reading = false,
+};
+
+struct gateway *
+gateway_cgi(void)
+{
+	struct cgi_gateway *g = calloc(1, sizeof(*g));
+	const char *length = getenv("CONTENT_LENGTH");
+
+	if (g == NULL)
+		return NULL;
+	g->base.kind = &cgi_kind;
+	g->body_left = length != NULL ? strtoul(length, NULL, 10) : 0;
+	g->output_flags = fcntl(STDOUT_FILENO, F_GETFL);
+	fcntl(STDOUT_FILENO, F_SETFL, g->output_flags | O_NONBLOCK);
+	return &g->base;
+}

@@ -1,0 +1,162 @@
+/*
+ * One FastCGI request, on libfcgi (FASTCGI.md §2, §4, §6).
+ */
+#include <errno.h>
+#include <fcgiapp.h>
+#include <poll.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+
+#include "web/gateway_kind.h"
+
+enum {
+	LARGEST_WRITE = 65536,       /* what a writable socket takes without blocking */
+	TCP_SEND_BUFFER = 512 << 10, /* so that "writable" means as much over TCP */
+	RECEIVE_SECONDS = 30,        /* between two pieces of a body */
+	RECORD_HEADER = 8,           /* bytes */
+	TYPE_AT = 1,                 /* of the record's type in its header */
+	ABORT_REQUEST = 2,           /* FastCGI 1.0 §5.4 */
+};
+
+struct fcgi_gateway {
+	struct gateway base;
+	FCGX_Request request;
+};
+
+static struct fcgi_gateway *
+fcgi(const struct gateway *g)
+{
+	return (struct fcgi_gateway *)(uintptr_t)g; /* it is our own: not const */
+}
+
+static const char *
+fcgi_parameter(const struct gateway *g, const char *name)
+{
+	return FCGX_GetParam(name, fcgi(g)->request.envp);
+}
+
+static ssize_t
+fcgi_read(struct gateway *g, char *data, size_t size)
+{
+	FCGX_Stream *in = fcgi(g)->request.in;
+	int n = FCGX_GetStr(data, (int)size, in);
+
+	if (n <= 0 && FCGX_GetError(in) != 0)
+		return -1;
+	return n;
+}
+
+static bool
+is_writable(int descriptor)
+{
+	struct pollfd p = {.fd = descriptor, .events = POLLOUT};
+
+	return poll(&p, 1, 0) != 0;
+}
+
+static ssize_t
+fcgi_write(struct gateway *g, const char *data, size_t length)
+{
+	FCGX_Request *request = &fcgi(g)->request;
+	size_t done = 0;
+
+	/* libfcgi's writes block: go only where the socket has room for the whole piece. */
+	while (done < length && is_writable(request->ipcFd)) {
+		size_t piece = length - done < LARGEST_WRITE ? length - done : LARGEST_WRITE;
+		if (FCGX_PutStr(data + done, (int)piece, request->out) < 0 ||
+			FCGX_FFlush(request->out) != 0)
+			return -1;
+		done += piece;
+	}
+	return (ssize_t)done;
+}
+
+static int
+fcgi_descriptor(const struct gateway *g)
+{
+	return fcgi(g)->request.ipcFd;
+}
+
+/* The body has been read, so there is nothing left that a web server may say but "abort", or go. */
+static bool
+fcgi_is_gone(struct gateway *g)
+{
+	unsigned char record[RECORD_HEADER];
+
+	for (;;) {
+		ssize_t n = recv(fcgi(g)->request.ipcFd, record, sizeof(record), MSG_DONTWAIT);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return errno != EAGAIN && errno != EWOULDBLOCK;
+		if (n == 0 || (n > TYPE_AT && record[TYPE_AT] == ABORT_REQUEST))
+			return true;
+	}
+}
+
+static void
+fcgi_finish(struct gateway *g)
+{
+	FCGX_Request *request = &fcgi(g)->request;
+
+	/* A response that is abandoned while nobody reads has no end that could be written without
+	 * waiting. */
+	if (is_writable(request->ipcFd)) {
+		FCGX_FClose(request->err);
+		FCGX_FClose(request->out);
+	}
+	/*
+	 * Out of libfcgi's hands before it closes: its own way of closing waits up to two seconds
+	 * for the web server to close first.
+	 */
+	FCGX_Detach(request);
+	FCGX_Free(request, 1);
+	free(g);
+}
+
+static const struct gateway_kind fcgi_kind = {
+	.parameter = fcgi_parameter,
+	.read = fcgi_read,
+	.write = fcgi_write,
+	.descriptor = fcgi_descriptor,
+	.is_gone = fcgi_is_gone,
+	.finish = fcgi_finish,
+	.tells_by_reading = true,
+};
+
+static void
+set_socket_options(int descriptor)
+{
+	struct timeval patience = {.tv_sec = RECEIVE_SECONDS};
+	int size = TCP_SEND_BUFFER;
+	int domain = AF_UNIX;
+	socklen_t length = sizeof(domain);
+
+	setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	getsockopt(descriptor, SOL_SOCKET, SO_DOMAIN, &domain, &length);
+	if (domain != AF_UNIX)
+		setsockopt(descriptor, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+}
+
+struct gateway *
+gateway_accept(void)
+{
+	struct fcgi_gateway *g = calloc(1, sizeof(*g));
+
+	if (g == NULL)
+		return NULL;
+	g->base.kind = &fcgi_kind;
+	FCGX_InitRequest(&g->request, 0, FCGI_FAIL_ACCEPT_ON_INTR);
+	int result = FCGX_Accept_r(&g->request);
+	if (result < 0) {
+		FCGX_Free(&g->request, 1);
+		free(g);
+		errno = -result;
+		return NULL;
+	}
+	set_socket_options(g->request.ipcFd);
+	return &g->base;
+}

@@ -1,0 +1,25 @@
+/*
+ * What a kind of gateway (FastCGI, CGI) implements; see gateway.h for what each function does.
+ */
+#ifndef GATEWAY_KIND_H
+#define GATEWAY_KIND_H
+
+#include "web/gateway.h"
+
+struct gateway_kind {
+	const char *(*parameter)(const struct gateway *, const char *name);
+	/** Read up to ${size} bytes; 0: the end; -1: nothing more will come. */
+	ssize_t (*read)(struct gateway *, char *data, size_t size);
+	ssize_t (*write)(struct gateway *, const char *data, size_t length);
+	int (*descriptor)(const struct gateway *);
+	bool (*is_gone)(struct gateway *);
+	void (*finish)(struct gateway *);
+	bool tells_by_reading;
+};
+
+/* The first member of every kind's own struct. */
+struct gateway {
+	const struct gateway_kind *kind;
+};
+
+#endif

@@ -1,0 +1,224 @@
+/* Routes, access and response heads over a gateway made of a table (SPEC §4, FASTCGI.md §5). */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/api_error.h"
+#include "base/buffer.h"
+#include "base/settings.h"
+#include "web/access.h"
+#include "web/gateway_kind.h"
+#include "web/response.h"
+#include "web/router.h"
+
+/* A request that is only its parameters, name and value in turn, and a body of a given size. */
+struct table_gateway {
+	struct gateway base;
+	const char *const *parameters;
+	size_t body;
+};
+
+static const char *
+table_parameter(const struct gateway *g, const char *name)
+{
+	const char *const *p = ((const struct table_gateway *)g)->parameters;
+
+	for (; p != NULL && p[0] != NULL; p += 2)
+		if (strcmp(p[0], name) == 0)
+			return p[1];
+	return NULL;
+}
+
+static ssize_t
+table_read(struct gateway *g, char *data, size_t size)
+{
+	struct table_gateway *t = (struct table_gateway *)g;
+	size_t n = t->body < size ? t->body : size;
+
+	memset(data, 'x', n);
+	t->body -= n;
+	return (ssize_t)n;
+}
+
+static const struct gateway_kind table_kind = {.parameter = table_parameter, .read = table_read};
+
+static struct table_gateway
+gateway_of(const char *const *parameters)
+{
+	return (struct table_gateway){.base = {&table_kind}, .parameters = parameters};
+}
+
+static struct settings settings = {
+	.health_check = true,
+	.health_check_path = (char[]){"/health"},
+	.access_key = (char[]){"secret-access-key"},
+};
+
+static void
+test_only_the_end_of_the_path_counts(void **state)
+{
+	static const struct {
+		const char *method, *script, *info, *uri;
+		enum endpoint endpoint;
+		int status;
+	} rows[] = {
+		{"POST", "/v1", "/messages", "/v1/messages?beta=true", ENDPOINT_MESSAGES, 0},
+		{"POST", "/v1/messages", NULL, "/v1/messages", ENDPOINT_MESSAGES, 0},
+		{"POST", "/cgi-bin/claude-proxy.fcgi", "/v1/messages", NULL, ENDPOINT_MESSAGES, 0},
+		{"POST", NULL, NULL, "/v1/messages?beta=true", ENDPOINT_MESSAGES, 0},
+		{"POST", "/v1/messages/", NULL, NULL, ENDPOINT_MESSAGES, 0},
+		{"GET", "/health", "", NULL, ENDPOINT_HEALTH, 0},
+		{"HEAD", "/health", NULL, NULL, ENDPOINT_HEALTH, 0},
+		{"POST", "/health", NULL, NULL, ENDPOINT_NONE, 405},
+		{"GET", "/v1/messages", NULL, NULL, ENDPOINT_NONE, 405},
+		{"", "/v1/messages", NULL, NULL, ENDPOINT_NONE, 405},
+		{"POST", "/v1/message", NULL, NULL, ENDPOINT_NONE, 404},
+		{"POST", "/v1/messages/x", NULL, NULL, ENDPOINT_NONE, 404},
+		{"GET", "/", NULL, NULL, ENDPOINT_NONE, 404},
+		{NULL, NULL, NULL, NULL, ENDPOINT_NONE, 404},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const char *const p[] = {"REQUEST_METHOD", rows[i].method, "SCRIPT_NAME",
+			rows[i].script, "PATH_INFO", rows[i].info, "REQUEST_URI", rows[i].uri,
+			NULL};
+		struct table_gateway g = gateway_of(p);
+		struct api_error error = API_ERROR_NONE;
+		const char *allow;
+		assert_int_equal(router_find(&g.base, &settings, &error, &allow), rows[i].endpoint);
+		assert_int_equal(error.status, rows[i].status);
+		assert_int_equal(allow != NULL, rows[i].status == 405);
+		api_error_clear(&error);
+	}
+}
+
+static void
+test_a_health_check_that_is_off_is_not_there(void **state)
+{
+	const char *const p[] = {"REQUEST_METHOD", "GET", "SCRIPT_NAME", "/health", NULL};
+	struct table_gateway g = gateway_of(p);
+	struct settings off = {.health_check_path = settings.health_check_path};
+	struct api_error error = API_ERROR_NONE;
+	const char *allow;
+
+	(void)state;
+	assert_int_equal(router_find(&g.base, &off, &error, &allow), ENDPOINT_NONE);
+	assert_int_equal(error.status, 404);
+	api_error_clear(&error);
+}
+
+static void
+test_the_access_key_comes_either_way(void **state)
+{
+	static const struct {
+		const char *name, *value;
+		int result;
+	} rows[] = {
+		{"HTTP_X_API_KEY", "secret-access-key", 0},
+		{"HTTP_AUTHORIZATION", "Bearer secret-access-key", 0},
+		{"HTTP_AUTHORIZATION", "bearer  secret-access-key", 0},
+		{"REDIRECT_HTTP_AUTHORIZATION", "Bearer secret-access-key", 0},
+		{"HTTP_X_API_KEY", "secret-access-keyx", -1},
+		{"HTTP_X_API_KEY", "secret-access-ke", -1},
+		{"HTTP_X_API_KEY", "", -1},
+		{"HTTP_AUTHORIZATION", "Basic secret-access-key", -1},
+		{"HTTP_AUTHORIZATION", "secret-access-key", -1},
+		{"HTTP_OTHER", "secret-access-key", -1},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const char *const p[] = {rows[i].name, rows[i].value, NULL};
+		struct table_gateway g = gateway_of(p);
+		struct api_error error = API_ERROR_NONE;
+		assert_int_equal(access_check(&g.base, &settings, &error), rows[i].result);
+		assert_int_equal(error.status, rows[i].result == 0 ? 0 : 401);
+		if (error.message != NULL)
+			assert_null(strstr(error.message, "secret-access-key"));
+		api_error_clear(&error);
+	}
+}
+
+static void
+test_without_an_access_key_everything_is_refused(void **state)
+{
+	const char *const p[] = {"HTTP_X_API_KEY", "", NULL};
+	struct table_gateway g = gateway_of(p);
+	struct settings none = {.access_key = NULL};
+	struct api_error error = API_ERROR_NONE;
+
+	(void)state;
+	assert_int_equal(access_check(&g.base, &none, &error), -1);
+	assert_string_equal(error.type, "authentication_error");
+	assert_non_null(strstr(error.message, "PROXY_ACCESS_KEY"));
+	api_error_clear(&error);
+}
+
+static void
+test_a_body_is_bounded(void **state)
+{
+	static const struct {
+		size_t body, limit;
+		enum gateway_read result;
+	} rows[] = {
+		{0, 10, GATEWAY_READ},
+		{10, 10, GATEWAY_READ},
+		{11, 10, GATEWAY_TOO_LARGE},
+		{200000, 100000, GATEWAY_TOO_LARGE},
+		{1, 0, GATEWAY_TOO_LARGE},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct table_gateway g = gateway_of(NULL);
+		struct buffer body = BUFFER_INIT(0);
+		g.body = rows[i].body;
+		assert_int_equal(gateway_read_body(&g.base, rows[i].limit, &body), rows[i].result);
+		assert_int_equal(g.body, 0);
+		if (rows[i].result == GATEWAY_READ)
+			assert_int_equal(body.length, rows[i].body);
+		buffer_free(&body);
+	}
+}
+
+static void
+test_an_error_is_told_in_the_shape_of_claude(void **state)
+{
+	struct api_error error = API_ERROR_NONE;
+	struct buffer out = BUFFER_INIT(0);
+
+	(void)state;
+	api_error_set(&error, 429, "slow \"down\"");
+	error.retry_after = 7;
+	assert_int_equal(response_write_error(&out, &error, "req_1", "Allow: GET\r\n"), 0);
+	assert_string_equal(buffer_text(&out),
+		"Status: 429 Too Many Requests\r\nrequest-id: req_1\r\nContent-Type: "
+		"application/json\r\n"
+		"Content-Length: 99\r\nretry-after: 7\r\nAllow: GET\r\n\r\n"
+		"{\"type\":\"error\",\"error\":{\"type\":\"rate_limit_error\",\"message\":\"slow "
+		"\\\"down\\\"\"},"
+		"\"request_id\":\"req_1\"}");
+	buffer_free(&out);
+	api_error_clear(&error);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_only_the_end_of_the_path_counts),
+		cmocka_unit_test(test_a_health_check_that_is_off_is_not_there),
+		cmocka_unit_test(test_the_access_key_comes_either_way),
+		cmocka_unit_test(test_without_an_access_key_everything_is_refused),
+		cmocka_unit_test(test_a_body_is_bounded),
+		cmocka_unit_test(test_an_error_is_told_in_the_shape_of_claude),
+	};
+
+	return cmocka_run_group_tests_name("front door", tests, NULL, NULL);
+}
