@@ -1,0 +1,47 @@
+"""Fixtures of the integration tests: a site, the stand-in upstream, and the watch over the sanitizers' reports."""
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent / "integration"))
+
+from site_under_test import Site  # noqa: E402
+from upstream import Upstream  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def running_upstream():
+    upstream = Upstream()
+    yield upstream
+    upstream.stop()
+
+
+@pytest.fixture
+def upstream(running_upstream):
+    running_upstream.reset()
+    return running_upstream
+
+
+@pytest.fixture(autouse=True)
+def no_sanitizer_report():
+    """A report of a sanitizer fails the test that caused it."""
+    folder = os.environ.get("SANITIZER_REPORTS")
+    before = set(os.listdir(folder)) if folder else set()
+    yield
+    reports = sorted(set(os.listdir(folder)) - before) if folder else []
+    assert not reports, "\n".join((Path(folder) / name).read_text() for name in reports)
+
+
+@pytest.fixture
+def site(tmp_path):
+    return Site(tmp_path)
+
+
+@pytest.fixture
+def served(site, upstream):
+    """A site whose current upstream is the stand-in, behind lighttpd."""
+    site.use(upstream)
+    with site.lighttpd():
+        yield site
