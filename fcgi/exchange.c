@@ -186,7 +186,7 @@ end_response(struct exchange *x, const char *message)
 		log_body(x, "response body", buffer_text(&x->shown), x->response_bytes);
 	if (x->watching)
 		uv_close((uv_handle_t *)&x->watch, on_handle_closed);
-	gateway_finish(x->gateway);
+	gateway_free(x->gateway);
 	x->gateway = NULL;
 	atomic_fetch_sub(&x->all->in_flight, 1);
 	if (x->transfer == NULL)
@@ -240,7 +240,7 @@ watch_gateway(struct exchange *x)
 {
 	int events = gateway_tells_by_reading(x->gateway) ? UV_READABLE : UV_DISCONNECT;
 
-	if (pending(x) > 0)
+	if (pending(x) > 0 || x->ending)
 		events |= UV_WRITABLE;
 	if (!x->watching || events == x->watched)
 		return;
@@ -299,7 +299,7 @@ flush(struct exchange *x)
 		buffer_clear(&x->out);
 		x->sent = 0;
 	}
-	if (x->ending && pending(x) == 0) {
+	if (x->ending && pending(x) == 0 && gateway_end(x->gateway)) {
 		end_response(x, "request");
 		return;
 	}

@@ -36,7 +36,10 @@ send_answer(struct gateway *g, const struct buffer *answer)
 			break;
 		sent += (size_t)n;
 	}
-	gateway_finish(g);
+	while (sent == answer->length && !gateway_end(g))
+		if (poll(&p, 1, ANSWER_PATIENCE) <= 0)
+			break;
+	gateway_free(g);
 }
 
 static const char *

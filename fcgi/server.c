@@ -50,6 +50,7 @@ struct server {
 	struct exchanges exchanges;
 	struct queue queue;
 	uv_async_t wake;
+	uv_async_t busy; /* every acceptor is */
 	uv_signal_t signals[4];
 	uv_timer_t grow;
 	uv_timer_t stop;
@@ -62,6 +63,8 @@ struct server {
 	pthread_t acceptors[MOST_ACCEPTORS];
 	size_t acceptor_count;
 	atomic_int idle_acceptors; /* those in accept */
+	atomic_uint accepted;      /* requests */
+	unsigned seen_accepted;    /* when the loop last looked */
 	atomic_int live_acceptors;
 	atomic_bool stopping;
 };
@@ -165,7 +168,9 @@ accept_requests(void *context)
 		atomic_fetch_add(&s->idle_acceptors, 1);
 		struct gateway *g = gateway_accept();
 		int problem = errno;
-		atomic_fetch_sub(&s->idle_acceptors, 1);
+		if (atomic_fetch_sub(&s->idle_acceptors, 1) == 1)
+			uv_async_send(&s->busy);
+		atomic_fetch_add(&s->accepted, 1);
 		if (g != NULL)
 			serve(s, g);
 		else if (problem != EINTR && !atomic_load(&s->stopping))
@@ -189,14 +194,30 @@ add_acceptor(struct server *s)
 	return 0;
 }
 
-/* Slow uploads may hold every acceptor: add one then. */
+/* Slow uploads may hold every acceptor: where none came back and none took a request for a while,
+ * add one. */
 static void
 on_grow(uv_timer_t *timer)
 {
 	struct server *s = timer->data;
+	unsigned accepted = atomic_load(&s->accepted);
 
-	if (atomic_load(&s->idle_acceptors) == 0 && s->acceptor_count < MOST_ACCEPTORS)
+	if (atomic_load(&s->idle_acceptors) > 0 || atomic_load(&s->stopping)) {
+		uv_timer_stop(timer);
+		return;
+	}
+	if (accepted == s->seen_accepted && s->acceptor_count < MOST_ACCEPTORS)
 		add_acceptor(s);
+	s->seen_accepted = accepted;
+}
+
+static void
+on_busy(uv_async_t *busy)
+{
+	struct server *s = busy->data;
+
+	if (!uv_is_active((uv_handle_t *)&s->grow))
+		uv_timer_start(&s->grow, on_grow, GROW_INTERVAL, GROW_INTERVAL);
 }
 
 /* ---- signals ---- */
@@ -349,10 +370,10 @@ static void
 open_handles(struct server *s)
 {
 	uv_async_init(&s->loop, &s->wake, on_wake);
+	uv_async_init(&s->loop, &s->busy, on_busy);
 	uv_timer_init(&s->loop, &s->grow);
 	uv_timer_init(&s->loop, &s->stop);
-	s->wake.data = s->grow.data = s->stop.data = s;
-	uv_timer_start(&s->grow, on_grow, GROW_INTERVAL, GROW_INTERVAL);
+	s->wake.data = s->busy.data = s->grow.data = s->stop.data = s;
 	catch_signals(s);
 }
 

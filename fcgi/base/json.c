@@ -90,29 +90,72 @@ scan_number(struct scan *s)
 	s->copied = s->at;
 }
 
+/* Step over true, false or null, spelled exactly so.  Return 0, or -1 if it is none of them. */
+static int
+skip_literal(struct scan *s)
+{
+	static const char *const literals[] = {"true", "false", "null"};
+
+	for (size_t i = 0; i < sizeof(literals) / sizeof(literals[0]); i++) {
+		size_t length = strlen(literals[i]);
+		if ((size_t)(s->end - s->at) >= length && memcmp(s->at, literals[i], length) == 0) {
+			s->at += length;
+			return 0;
+		}
+	}
+	return -1;
+}
+
+/* What stands between the values.  Return NULL or the problem. */
+static const char *
+scan_punctuation(struct scan *s)
+{
+	switch (*s->at) {
+	case '{':
+	case '[':
+		if (++s->depth > JSON_MAX_DEPTH)
+			return "it is nested more than 128 levels deep";
+		break;
+	case '}':
+	case ']':
+		s->depth--;
+		break;
+	case ' ':
+	case '\t':
+	case '\r':
+	case '\n':
+	case ',':
+	case ':':
+		break;
+	case 'N':
+	case 'I':
+		return "NaN and Infinity are not JSON";
+	default:
+		/* json-c would take 'single' quotes, comments and literals in any case. */
+		return "there is a character that does not belong there";
+	}
+	s->at++;
+	return NULL;
+}
+
 /* Return NULL or the problem. */
 static const char *
 scan_text(struct scan *s)
 {
-	while (s->at < s->end) {
+	const char *problem = NULL;
+
+	while (s->at < s->end && problem == NULL) {
 		char c = *s->at;
-		if (c == '"') {
+		if (c == '"')
 			skip_string(s);
-		} else if ((c >= '0' && c <= '9') || c == '-') {
+		else if ((c >= '0' && c <= '9') || c == '-')
 			scan_number(s);
-		} else {
-			if ((c == '{' || c == '[') && ++s->depth > JSON_MAX_DEPTH)
-				return "it is nested more than 128 levels deep";
-			if (c == '}' || c == ']')
-				s->depth--;
-			if (c == 'N' || c == 'I')
-				return "NaN and Infinity are not JSON";
-			s->at++;
-		}
+		else if ((c != 't' && c != 'f' && c != 'n') || skip_literal(s) != 0)
+			problem = scan_punctuation(s);
 	}
-	if (s->copied > s->text)
+	if (problem == NULL && s->copied > s->text)
 		buffer_append(&s->marked, s->copied, (size_t)(s->end - s->copied));
-	return s->marked.failed ? "out of memory" : NULL;
+	return problem == NULL && s->marked.failed ? "out of memory" : problem;
 }
 
 /* Take the mark off the spelling of every number in the value. */

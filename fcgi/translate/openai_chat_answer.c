@@ -25,7 +25,6 @@ struct reader {
 	const char *stop_reason; /* by finish_reason; NULL: none came */
 	char *stop_sequence;
 	bool refused;
-	bool answered; /* a chunk that is one of an answer came */
 	bool produced; /* text, thinking or a tool call came */
 	bool over;
 	int skipped; /* events that were no JSON */
@@ -298,7 +297,6 @@ take_chunk(struct reader *r, struct json_object *chunk, bool whole, struct api_e
 	}
 	if (choices == NULL && json_member_object(chunk, "usage") == NULL)
 		return 0;
-	r->answered = true;
 	take_usage(r, chunk);
 	claude_writer_start(r->writer);
 	struct json_object *choice = choices != NULL ? first_choice(choices) : NULL;
@@ -366,10 +364,13 @@ read_message(struct reader *r, const char *body, size_t length, struct api_error
 	if (json_parse(body, length, &message, &problem) != 0)
 		return bad_answer(
 			r, "answered with something that is not JSON", body, length, error);
-	int status = take_chunk(r, message, true, error);
-	if (status == 0 && (!r->answered || json_member_array(message, "choices") == NULL ||
-				   first_choice(json_member_array(message, "choices")) == NULL))
+	struct json_object *choices = json_member_array(message, "choices");
+	int status = 0;
+	if (json_member(message, "error") == NULL &&
+		(choices == NULL || first_choice(choices) == NULL))
 		status = bad_answer(r, "answered without choices", body, length, error);
+	else
+		status = take_chunk(r, message, true, error);
 	json_object_put(message);
 	return status == 0 ? finish(r, error) : -1;
 }

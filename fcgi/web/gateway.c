@@ -79,8 +79,14 @@ gateway_is_gone(struct gateway *g)
 	return g->kind->is_gone(g);
 }
 
-void
-gateway_finish(struct gateway *g)
+bool
+gateway_end(struct gateway *g)
 {
-	g->kind->finish(g);
+	return g->kind->end(g);
+}
+
+void
+gateway_free(struct gateway *g)
+{
+	g->kind->free(g);
 }

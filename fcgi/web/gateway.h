@@ -55,7 +55,10 @@ bool gateway_tells_by_reading(const struct gateway *);
 /** Has the client or the web server gone away?  To be asked when the descriptor became readable. */
 bool gateway_is_gone(struct gateway *);
 
-/** End the response and free everything. */
-void gateway_finish(struct gateway *);
+/** End the response.  False: not now, wait until gateway_descriptor is writable. */
+bool gateway_end(struct gateway *);
+
+/** Free everything.  A response that was not ended is broken off. */
+void gateway_free(struct gateway *);
 
 #endif

@@ -85,8 +85,15 @@ cgi_is_gone(struct gateway *g)
 	return poll(&p, 1, 0) > 0 && (p.revents & (POLLERR | POLLHUP)) != 0;
 }
 
+static bool
+cgi_end(struct gateway *g)
+{
+	(void)g;
+	return true;
+}
+
 static void
-cgi_finish(struct gateway *g)
+cgi_free(struct gateway *g)
 {
 	/* The description of standard output may be shared with the one who started us. */
 	fcntl(STDOUT_FILENO, F_SETFL, cgi(g)->output_flags);
@@ -99,7 +106,8 @@ static const struct gateway_kind cgi_kind = {
 	.write = cgi_write,
 	.descriptor = cgi_descriptor,
 	.is_gone = cgi_is_gone,
-	.finish = cgi_finish,
+	.end = cgi_end,
+	.free = cgi_free,
 	.tells_by_reading = false,
 };
 

@@ -97,17 +97,23 @@ fcgi_is_gone(struct gateway *g)
 	}
 }
 
-static void
-fcgi_finish(struct gateway *g)
+static bool
+fcgi_end(struct gateway *g)
 {
 	FCGX_Request *request = &fcgi(g)->request;
 
-	/* A response that is abandoned while nobody reads has no end that could be written without
-	 * waiting. */
-	if (is_writable(request->ipcFd)) {
-		FCGX_FClose(request->err);
-		FCGX_FClose(request->out);
-	}
+	if (!is_writable(request->ipcFd))
+		return false;
+	FCGX_FClose(request->err);
+	FCGX_FClose(request->out);
+	return true;
+}
+
+static void
+fcgi_free(struct gateway *g)
+{
+	FCGX_Request *request = &fcgi(g)->request;
+
 	/*
 	 * Out of libfcgi's hands before it closes: its own way of closing waits up to two seconds
 	 * for the web server to close first.
@@ -123,7 +129,8 @@ static const struct gateway_kind fcgi_kind = {
 	.write = fcgi_write,
 	.descriptor = fcgi_descriptor,
 	.is_gone = fcgi_is_gone,
-	.finish = fcgi_finish,
+	.end = fcgi_end,
+	.free = fcgi_free,
 	.tells_by_reading = true,
 };
 

@@ -13,7 +13,8 @@ struct gateway_kind {
 	ssize_t (*write)(struct gateway *, const char *data, size_t length);
 	int (*descriptor)(const struct gateway *);
 	bool (*is_gone)(struct gateway *);
-	void (*finish)(struct gateway *);
+	bool (*end)(struct gateway *);
+	void (*free)(struct gateway *);
 	bool tells_by_reading;
 };
 

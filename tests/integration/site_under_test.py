@@ -30,17 +30,19 @@ fastcgi.server = ("/" => ((
     "bin-path" => "{program}",
     "max-procs" => {processes},
     "check-local" => "disable",
+    "tcp-fin-propagate" => "enable",
     "kill-signal" => 15)))
 """
 
 LIGHTTPD_CGI = """
-server.modules = ("mod_cgi", "mod_alias")
+server.modules = ("mod_cgi", "mod_alias", "mod_setenv")
 server.document-root = "{folder}"
 server.bind = "127.0.0.1"
 server.port = {port}
 server.errorlog = "{folder}/lighttpd.log"
 server.upload-dirs = ("{folder}")
 server.stream-response-body = {stream}
+setenv.set-environment = ({environment})
 alias.url = ("/cgi-bin/" => "{program_folder}/")
 $HTTP["url"] =~ "^/cgi-bin/" {{ cgi.assign = (".fcgi" => "") }}
 """
@@ -247,7 +249,9 @@ class Site:
     def cgi(self, stream=2, **settings):
         self.port = free_port()
         self.prefix = "/cgi-bin/claude-proxy.fcgi"
-        config = self.write("cgi.conf", LIGHTTPD_CGI, stream=stream)
+        # mod_cgi hands on no environment of its own.
+        passed = ", ".join(f'"{name}" => "{value}"' for name, value in self.environment(**settings).items())
+        config = self.write("cgi.conf", LIGHTTPD_CGI, stream=stream, environment=passed)
         with self.running([program("lighttpd"), "-D", "-f", str(config)], self.environment(**settings)) as server:
             yield server
 

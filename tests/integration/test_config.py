@@ -1,0 +1,97 @@
+"""The configuration: in force for the next request, strategies exact over processes, routes, options, settings."""
+import subprocess
+import threading
+from collections import Counter
+
+import pytest
+
+from site_under_test import ACCESS_KEY, BUILD, request
+
+
+def test_admin_changes_are_in_force_for_the_next_request(site, upstream):
+    with site.lighttpd():
+        site.admin("add", "main", upstream.url, "openai")
+        site.admin("key", "main", "add", "k-one")
+        site.ask()
+        assert upstream.calls[-1].key == "k-one"
+        site.admin("key", "main", "remove", "0")
+        site.admin("key", "main", "add", "-", input="k-two\n")
+        site.ask()
+        assert upstream.calls[-1].key == "k-two"
+        site.admin("route", "add", "claude-*", "gpt-x")
+        assert site.ask()["model"] == "claude-test"
+        assert upstream.last["model"] == "gpt-x"
+        site.admin("remove", "main")
+        assert site.post(request()).status == 500
+
+
+def test_round_robin_is_exact_over_two_processes(site, upstream):
+    site.use(upstream, "k1", "k2", "k3")
+    site.admin("balance", "round-robin")
+    with site.lighttpd(processes=2) as server:
+        assert len(site.responders(server)) == 2
+        threads = [threading.Thread(target=lambda: [site.ask() for _ in range(6)]) for _ in range(5)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert upstream.keys_seen() == Counter(k1=10, k2=10, k3=10)
+
+
+def test_failover_takes_the_first_enabled_key(served, upstream):
+    served.admin("key", "main", "add", "second")
+    served.ask()
+    served.admin("key", "main", "disable", "0")
+    served.ask()
+    served.admin("key", "main", "enable", "0")
+    served.ask()
+    assert [call.key for call in upstream.calls] == ["sk-test-0123456789abcdef", "second", "sk-test-0123456789abcdef"]
+
+
+def test_random_takes_every_key(site, upstream):
+    site.use(upstream, "k1", "k2", "k3")
+    site.admin("balance", "random")
+    with site.lighttpd():
+        for _ in range(60):
+            site.ask()
+    assert set(upstream.keys_seen()) == {"k1", "k2", "k3"}
+
+
+def test_a_route_can_name_another_upstream(served, upstream):
+    served.admin("add", "other", upstream.url + "/deep", "custom")
+    served.admin("key", "other", "add", "k-other")
+    served.admin("route", "add", "claude-*haiku*", "small", "--upstream", "other")
+    served.ask(model="claude-3-haiku")
+    assert (upstream.calls[-1].path, upstream.calls[-1].key) == ("/deep/chat/completions", "k-other")
+    served.ask(model="claude-sonnet")
+    assert (upstream.calls[-1].path, upstream.last["model"]) == ("/v1/chat/completions", "claude-sonnet")
+
+
+def test_options_of_an_upstream(served, upstream):
+    served.admin("set", "main", "max-output-tokens", "50")
+    served.admin("set", "main", "header.X-Title", "the proxy")
+    served.admin("set", "main", "reasoning", "off")
+    served.ask(max_tokens=100, model="gpt-5")
+    assert upstream.last["max_completion_tokens"] == 50 and upstream.last["reasoning_effort"] == "minimal"
+    assert upstream.calls[-1].headers["X-Title"] == "the proxy"
+    served.admin("set", "main", "max-output-tokens", "")
+    served.ask(max_tokens=100)
+    assert upstream.last["max_tokens"] == 100
+
+
+@pytest.mark.parametrize("name, value", [("PORT", "many"), ("LOG_LEVEL", "loud"), ("ENABLE_CORS", "perhaps"),
+                                         ("MAX_REQUEST_BYTES", "0"), ("CLAUDE_PROXY_ENV", "/nonexistent/.env")])
+def test_a_bad_setting_stops_the_program_with_one_line(site, name, value):
+    done = subprocess.run([BUILD / "claude-proxy.fcgi"], env=site.environment(**{name: value}), capture_output=True, text=True,
+                          timeout=20)
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1 and value in done.stderr
+    assert name in done.stderr or name == "CLAUDE_PROXY_ENV"
+
+
+def test_an_env_file_beside_the_database_is_read(site, upstream):
+    site.use(upstream)
+    (site.database.parent / ".env").write_text("PROXY_ACCESS_KEY='from the file'\nNODE_ENV=production\nPORT=3000\n")
+    with site.lighttpd(PROXY_ACCESS_KEY=None):
+        assert site.post(request(), key=ACCESS_KEY).status == 401
+        assert site.post(request(), key="from the file").status == 200

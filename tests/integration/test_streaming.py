@@ -1,0 +1,307 @@
+"""Streams: each event as it comes, many at once, slow and vanishing clients, broken upstreams."""
+import json
+import socket
+import threading
+import time
+
+import pytest
+
+from site_under_test import ACCESS_KEY, check_grammar, collect, next_event, parse_events, request, wait_for
+from upstream import parts, text, tool_call
+
+
+def gated(count, gate):
+    """A stream whose chunks come one for each permission."""
+
+    def answer(call):
+        call.chunk(role="assistant", content="")
+        for i in range(count):
+            assert gate.acquire(timeout=30)
+            call.chunk(content=f"word{i} ")
+        call.chunk(finish_reason="stop")
+        call.event("[DONE]")
+        call.end_stream()
+
+    return answer
+
+
+@pytest.mark.parametrize("server", ["lighttpd", "nginx"])
+def test_each_chunk_reaches_the_client_before_the_next_is_sent(site, upstream, server):
+    gate = threading.Semaphore(0)
+    upstream.answer = gated(20, gate)
+    site.use(upstream)
+    with getattr(site, server)(), site.open_stream() as response:
+        assert next_event(response)["type"] == "message_start"
+        for i in range(20):
+            gate.release()
+            event = next_event(response)
+            if i == 0:
+                assert event["type"] == "content_block_start"
+                event = next_event(response)
+            assert event["delta"]["text"] == f"word{i} "
+        assert [next_event(response)["type"] for _ in range(3)] == ["content_block_stop", "message_delta", "message_stop"]
+
+
+@pytest.mark.parametrize("fragment", [1, 2, 3, 7, 64])
+def test_a_stream_cut_anywhere_is_the_same_stream(served, upstream, fragment):
+    whole = parts("Gr\u00fc\u00dfe \U0001f600 " * 5, reasoning_content="hm hm", tool_calls=[tool_call("f", '{"a": "\\u00e9\\n"}')])
+    upstream.answer = whole
+    expected = collect(served.stream())
+    upstream.answer = parts("Gr\u00fc\u00dfe \U0001f600 " * 5, reasoning_content="hm hm", fragment=fragment,
+                            tool_calls=[tool_call("f", '{"a": "\\u00e9\\n"}')])
+    got = collect(served.stream())
+    assert (got["content"], got["usage"]) == (expected["content"], expected["usage"])
+
+
+def test_200_streams_at_once_in_one_process(site, upstream):
+    ready = threading.Barrier(201)
+    go = threading.Event()
+
+    def answer(call):
+        call.chunk(content="a")
+        ready.wait(60)
+        assert go.wait(60)
+        for _ in range(20):
+            call.chunk(content="b")
+        call.event("[DONE]")
+        call.end_stream()
+
+    upstream.answer = answer
+    site.use(upstream)
+    results = []
+    with site.lighttpd(MAX_CONCURRENT_REQUESTS=300) as server:
+        threads = [threading.Thread(target=lambda: results.append(collect(site.stream()))) for _ in range(200)]
+        for thread in threads:
+            thread.start()
+        ready.wait(60)
+        assert len(site.responders(server)) == 1
+        go.set()
+        for thread in threads:
+            thread.join(60)
+    assert [r["content"][0]["text"] for r in results] == ["a" + "b" * 20] * 200
+
+
+def stalled_client(site):
+    """A client that asks for a stream and then reads nothing."""
+    body = json.dumps(request(stream=True)).encode()
+    client = socket.create_connection(("127.0.0.1", site.port))
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    client.sendall(b"POST /v1/messages HTTP/1.1\r\nHost: x\r\nx-api-key: %s\r\nContent-Length: %d\r\n\r\n%s"
+                   % (ACCESS_KEY.encode(), len(body), body))
+    return client
+
+
+@pytest.mark.parametrize("server", ["lighttpd", "nginx"])
+def test_a_client_that_stops_reading_delays_no_other(site, upstream, server):
+    sent = []
+
+    def flood(call):
+        for _ in range(2000):
+            call.chunk(content="x" * 20000)
+            sent.append(1)
+        call.event("[DONE]")
+        call.end_stream()
+
+    upstream.answer = flood
+    site.use(upstream)
+    with getattr(site, server)():
+        clients = [stalled_client(site) for _ in range(4)]
+        wait_for(lambda: len(upstream.calls) == 4, "the stalled streams to begin")
+        # The upstream is held back once the buffers on the way are full.
+        before = -1
+        while before != len(sent):
+            before = len(sent)
+            time.sleep(0.3)
+        assert before < 4 * 2000
+        upstream.answer = text("quick")
+        for _ in range(20):
+            assert site.ask()["content"][0]["text"] == "quick"
+            assert collect(site.stream())["content"][0]["text"] == "quick"
+        for client in clients:
+            client.close()
+
+
+@pytest.mark.parametrize("server", ["lighttpd", "nginx"])
+def test_the_upstream_transfer_ends_when_a_streaming_client_hangs_up(site, upstream, server):
+    calls = []
+
+    def answer(call):
+        calls.append(call)
+        call.chunk(content="first")
+        call.wait_gone(20)
+
+    upstream.answer = answer
+    site.use(upstream)
+    with getattr(site, server)():
+        body = json.dumps(request(stream=True)).encode()
+        client = socket.create_connection(("127.0.0.1", site.port))
+        client.sendall(b"POST /v1/messages HTTP/1.1\r\nHost: x\r\nx-api-key: %s\r\nContent-Length: %d\r\n\r\n%s"
+                       % (ACCESS_KEY.encode(), len(body), body))
+        seen = b""
+        while b"first" not in seen:
+            seen += client.recv(4096)
+        hung_up = time.monotonic()
+        client.close()
+        assert calls[0].gone.wait(5)
+        print(f"{server}: the transfer ended after {(calls[0].gone_at - hung_up) * 1000:.1f} ms")
+
+
+def test_silence_is_filled_with_pings(site, upstream):
+    release = threading.Event()
+
+    def answer(call):
+        assert release.wait(30)
+        parts("late")(call)
+
+    upstream.answer = answer
+    site.use(upstream)
+    with site.lighttpd(PING_INTERVAL=50), site.open_stream() as response:
+        lines = []
+        while lines.count(b"event: ping\n") < 4:
+            lines.append(response.readline())
+        assert lines[0] == b"event: message_start\n"
+        release.set()
+        rest = response.read()
+    events = parse_events((b"".join(lines) + rest).decode().lstrip())
+    check_grammar(events)
+    assert collect(events)["content"][0]["text"] == "late"
+
+
+def test_after_a_ping_a_failure_is_an_error_event(site, upstream):
+    release = threading.Event()
+
+    def answer(call):
+        assert release.wait(30)
+        call.reply(429, {"error": {"message": "slow down"}}, headers=[("retry-after", "3")])
+
+    upstream.answer = answer
+    site.use(upstream)
+    with site.lighttpd(PING_INTERVAL=50), site.open_stream() as response:
+        while response.readline() != b"event: ping\n":
+            pass
+        release.set()
+        rest = response.read().decode()
+    assert 'event: error\ndata: {"type":"error","error":{"type":"rate_limit_error"' in rest
+    assert "message_stop" not in rest
+
+
+def broken_after(*chunks):
+    def answer(call):
+        for chunk in chunks:
+            call.chunk(**chunk)
+        call.break_off()
+
+    return answer
+
+
+def test_a_stream_that_breaks_ends_in_an_error_event(served, upstream):
+    upstream.answer = broken_after({"content": "half an ans"})
+    events = served.stream()
+    assert events[-1]["type"] == "error" and events[-1]["error"]["type"] == "api_error"
+    assert [e["type"] for e in events if e["type"] != "ping"][:3] == ["message_start", "content_block_start",
+                                                                    "content_block_delta"]
+
+
+def test_a_stream_that_breaks_before_it_began_is_an_error(served, upstream):
+    upstream.answer = lambda call: (call.begin_stream(), call.break_off())
+    answer = served.post(request(stream=True))
+    assert answer.status == 502 and answer.error["type"] == "api_error"
+
+
+def test_an_error_in_the_middle_is_an_error_event(served, upstream):
+    upstream.answer = lambda call: (call.chunk(content="a"), call.event({"error": {"message": "gone wrong", "code": 503}}),
+                                    call.end_stream())
+    last = served.stream()[-1]
+    assert last["type"] == "error" and last["error"]["type"] == "overloaded_error"
+    assert "gone wrong" in last["error"]["message"]
+
+
+def test_a_stream_without_done_but_with_content_ends_well(served, upstream):
+    upstream.answer = lambda call: (call.chunk(content="a"), call.end_stream())
+    message = collect(served.stream())
+    assert message["stop_reason"] == "end_turn" and message["usage"]["output_tokens"] == 1
+
+
+@pytest.mark.parametrize("script", [
+    "data:{0}\r\n\r\n: note\r\ndata: [DONE]\r\n\r\n", "event: x\nid: 1\nretry: 5\ndata: {0}\n\ndata:[DONE]",
+    "data: {0}\r\rdata: [DONE]\r\r", "data: no json\n\ndata: {0}\n\ndata: [DONE]\n\n", "data: {0}"])
+@pytest.mark.parametrize("fragment", [None, 1])
+def test_every_way_to_write_an_event_stream(served, upstream, script, fragment):
+    chunk = json.dumps({"choices": [{"delta": {"content": "x"}, "finish_reason": "stop"}]})
+
+    def answer(call):
+        call.fragment = fragment
+        call.send(script.replace("{0}", chunk))
+        call.end_stream()
+
+    upstream.answer = answer
+    assert collect(served.stream())["content"] == [{"type": "text", "text": "x"}]
+
+
+def test_interleaved_calls_come_out_one_after_the_other(served, upstream):
+    pieces = [{"index": 0, "id": "a", "function": {"name": "f", "arguments": ""}},
+              {"index": 1, "id": "b", "function": {"name": "g"}}, {"index": 0, "function": {"arguments": '{"x":'}},
+              {"index": 1, "function": {"arguments": '{"y":2}'}}, {"index": 0, "function": {"arguments": "1}"}},
+              {"index": 2, "id": "c", "function": {"name": "h", "arguments": {"z": [1]}}},
+              {"index": 3, "id": "d", "function": {"name": "k", "arguments": ""}}]
+
+    def answer(call):
+        for piece in pieces:
+            call.chunk(tool_calls=[piece])
+        call.chunk(finish_reason="tool_calls")
+        call.event("[DONE]")
+        call.end_stream()
+
+    upstream.answer = answer
+    message = collect(served.stream())
+    assert [(b["id"], b["name"], b["input"]) for b in message["content"]] == [
+        ("a", "f", {"x": 1}), ("b", "g", {"y": 2}), ("c", "h", {"z": [1]}), ("d", "k", {})]
+    assert message["stop_reason"] == "tool_use"
+
+
+@pytest.mark.parametrize("pieces, expected", [
+    ([{"id": "a", "function": {"name": "f", "arguments": '{"x":1}'}}, {"id": "b", "function": {"name": "g", "arguments": "{}"}}],
+     [("a", "f", {"x": 1}), ("b", "g", {})]),
+    ([{"index": 0, "id": "a"}, {"index": 0, "function": {"name": "f"}}, {"index": 0, "id": "a", "function": {"arguments": "{}"}}],
+     [("a", "f", {})]),
+    ([{"index": 0, "id": "a", "function": {"name": "f", "arguments": "{}"}},
+      {"index": 0, "id": "b", "function": {"name": "g", "arguments": "{}"}}], [("a", "f", {}), ("b", "g", {})]),
+    ([{"index": 0, "id": "a", "function": {"name": "f", "arguments": '{"a":'}},
+      {"index": 0, "id": "a", "function": {"name": "f", "arguments": "1}"}}], [("a", "f", {"a": 1})]),
+])
+def test_how_services_mark_their_calls(served, upstream, pieces, expected):
+    def answer(call):
+        for piece in pieces:
+            call.chunk(tool_calls=[piece])
+        call.event("[DONE]")
+        call.end_stream()
+
+    upstream.answer = answer
+    assert [(b["id"], b["name"], b["input"]) for b in collect(served.stream())["content"]] == expected
+
+
+def test_50000_chunks(served, upstream):
+    def answer(call):
+        chunk = json.dumps({"choices": [{"delta": {"content": "ab"}}]})
+        for _ in range(500):
+            call.send(f"data: {chunk}\n\n" * 100)
+        call.event("[DONE]")
+        call.end_stream()
+
+    upstream.answer = answer
+    assert len(collect(served.stream())["content"][0]["text"]) == 100000
+
+
+def test_a_data_line_of_five_megabytes(served, upstream):
+    upstream.answer = lambda call: (call.chunk(content="y" * (5 << 20)), call.event("[DONE]"), call.end_stream())
+    assert len(collect(served.stream())["content"][0]["text"]) == 5 << 20
+
+
+def test_an_event_beyond_the_bound_is_refused(served, upstream):
+    def answer(call):
+        call.send("data: " + "y" * (17 << 20))
+        call.end_stream()
+
+    upstream.answer = answer
+    answer = served.post(request(stream=True))
+    assert answer.status == 502 and "16 MiB" in answer.error["message"]
