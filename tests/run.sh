@@ -1,0 +1,49 @@
+#!/usr/bin/env bash
+# make test: every unit program, then pytest.  run.sh <build folder>
+# The last line is `N passed, N failed`.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+export CLAUDE_PROXY_BUILD=${1:?build folder}
+CLAUDE_PROXY_BUILD=$(cd "$CLAUDE_PROXY_BUILD" && pwd)
+folder=$(mktemp -d "${TMPDIR:-/tmp}/claude-proxy-test.XXXXXX")
+trap 'rm -rf "$folder"' EXIT
+passed=0
+failed=0
+
+# Sanitizers write their reports here; a test that finds a new one fails (tests/conftest.py).
+if [[ $CLAUDE_PROXY_BUILD == *-address* || $CLAUDE_PROXY_BUILD == *-thread* ]]; then
+	export SANITIZER_REPORTS=$folder/reports
+	mkdir "$SANITIZER_REPORTS"
+	export ASAN_OPTIONS=detect_leaks=1:log_path=$SANITIZER_REPORTS/asan
+	export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1:log_path=$SANITIZER_REPORTS/ubsan
+	export TSAN_OPTIONS=suppressions=$PWD/tests/tsan.supp:log_path=$SANITIZER_REPORTS/tsan
+fi
+
+for program in "$CLAUDE_PROXY_BUILD"/unit/test_*; do
+	[[ -x $program && ! $program == *.* ]] || continue
+	[ -f "tests/unit/$(basename "$program").c" ] || continue
+	timeout 300 "$program" >"$folder/out" 2>&1 </dev/null
+	status=$?
+	ok=$(grep -c '^\[       OK \]' "$folder/out")
+	bad=$(grep -c '^\[  FAILED  \] [a-z_]*test_' "$folder/out")
+	[ "$status" = 0 ] || [ "$bad" -gt 0 ] || bad=1
+	[ "$status" = 0 ] || { echo "--- $(basename "$program") (status $status)"; cat "$folder/out"; }
+	passed=$((passed + ok))
+	failed=$((failed + bad))
+done
+[ "$passed" -gt 0 ] || { echo "no unit test ran"; failed=$((failed + 1)); }
+
+/usr/bin/python3 -m pytest -q -p no:cacheprovider --tb=short -r fEs --basetemp="$folder/pytest" tests </dev/null 2>&1 | tee "$folder/pytest.out"
+status=${PIPESTATUS[0]}
+count() { grep -oE "[0-9]+ $1" <<<"$(tail -n 1 "$folder/pytest.out")" | grep -oE '[0-9]+' || echo 0; }
+integration=$(count passed)
+bad=$(($(count failed) + $(count error)))
+[ "$status" = 0 ] || [ "$bad" -gt 0 ] || bad=1
+if [ -n "${SANITIZER_REPORTS:-}" ] && [ -n "$(ls "$SANITIZER_REPORTS")" ]; then
+	cat "$SANITIZER_REPORTS"/* | head -n 200
+	[ "$bad" -gt 0 ] || bad=1
+fi
+passed=$((passed + integration))
+failed=$((failed + bad))
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]
