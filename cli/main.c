@@ -56,8 +56,7 @@ static const struct command commands[] = {
 
 static const size_t command_count = sizeof(commands) / sizeof(commands[0]);
 
-static void
-say(const char *format, va_list arguments)
+static void __attribute__((format(printf, 1, 0))) say(const char *format, va_list arguments)
 {
 	fputs("claude-proxy-admin: ", stderr);
 	vfprintf(stderr, format, arguments);

@@ -16,10 +16,10 @@ struct buffer;
 enum { JSON_MAX_DEPTH = 128 };
 
 /**
- * Parse one JSON text of ${length} bytes: RFC 8259 to the letter, valid UTF-8, at most
- * JSON_MAX_DEPTH arrays and objects deep.  Return 0 and the value (NULL for `null`; free with
- * json_object_put), or -1 and in ${problem} what is wrong: a static text that reads after "the body
- * is not valid JSON: ".
+ * Parse one JSON text of ${length} bytes: RFC 8259, valid UTF-8 (control characters inside strings
+ * are taken: some services send them), at most JSON_MAX_DEPTH arrays and objects deep.  Return 0
+ * and the value (NULL for `null`; free with json_object_put), or -1 and in ${problem} what is
+ * wrong: a static text that reads after "the body is not valid JSON: ".
  */
 int json_parse(const char *text, size_t length, struct json_object **value, const char **problem);
 

@@ -154,7 +154,7 @@ log_line(enum log_level level, const char *message, const struct log_field *fiel
 	buffer_free(&line);
 }
 
-static void
+static void __attribute__((format(printf, 2, 0)))
 log_formatted(enum log_level level, const char *format, va_list arguments)
 {
 	char *message = NULL;

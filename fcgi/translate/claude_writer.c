@@ -7,6 +7,7 @@
  */
 #include "translate/claude_writer.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -332,9 +333,7 @@ is_fit_id(const struct claude_writer *w, const char *id, size_t most)
 
 	if (length == 0 || length > most || strspn(id, fit) != length)
 		return false;
-	line[0] = '\n';
-	memcpy(line + 1, id, length);
-	memcpy(line + 1 + length, "\n", 2);
+	snprintf(line, sizeof(line), "\n%s\n", id);
 	return strstr(buffer_text(&w->ids), line) == NULL;
 }
 

@@ -81,14 +81,13 @@ random_ready(const struct choice *c)
 static const struct api_key *
 first_back(const struct choice *c)
 {
+	const struct api_key *end = c->upstream->keys + c->upstream->key_count;
 	const struct api_key *first = NULL;
 
-	for (size_t i = 0; i < c->upstream->key_count; i++) {
-		const struct api_key *key = &c->upstream->keys[i];
+	for (const struct api_key *key = c->upstream->keys; key < end; key++)
 		if (key->enabled && !is_tried(c, key) &&
 			(first == NULL || key->rests_until < first->rests_until))
 			first = key;
-	}
 	return first;
 }
 

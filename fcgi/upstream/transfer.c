@@ -8,6 +8,7 @@
 #include "upstream/transfer.h"
 
 #include <curl/curl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -116,9 +117,8 @@ end(struct transfer *t, CURLcode code)
 	char problem[CURL_ERROR_SIZE] = "";
 
 	if (code != CURLE_OK)
-		memcpy(problem, t->problem, sizeof(problem));
-	if (code != CURLE_OK && problem[0] == '\0')
-		strncat(problem, curl_easy_strerror(code), sizeof(problem) - 1);
+		snprintf(problem, sizeof(problem), "%s",
+			t->problem[0] != '\0' ? t->problem : curl_easy_strerror(code));
 	handler->ended(context, outcome, problem);
 	release(t);
 }

@@ -1,0 +1,396 @@
+/* The store and the choice of keys (SPEC §5). */
+#include "unit.h"
+
+#include <pthread.h>
+#include <sqlite3.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "store/config.h"
+#include "store/options.h"
+#include "store/store.h"
+#include "upstream/balance.h"
+
+static char folder[64];
+static char path[128];
+
+static int
+set_up(void **state)
+{
+	static const struct log_options quiet = {LOG_ERROR, false, "/dev/null"};
+
+	(void)state;
+	log_open(&quiet);
+	snprintf(folder, sizeof(folder), "/tmp/test-store-XXXXXX");
+	assert_non_null(mkdtemp(folder));
+	snprintf(path, sizeof(path), "%s/new/folder/proxy.db", folder);
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	char command[128];
+
+	(void)state;
+	snprintf(command, sizeof(command), "rm -rf '%s'", folder);
+	return system(command); /* NOLINT(cert-env33-c) */
+}
+
+static struct store *
+open_store(void)
+{
+	struct store *s = store_open(path);
+
+	assert_non_null(s);
+	return s;
+}
+
+static int64_t
+id_of(struct store *s, const char *name)
+{
+	struct config *config = store_config(s);
+	const struct upstream *u = config_find_upstream(config, name);
+	int64_t id = u != NULL ? u->id : -1;
+
+	config_release(config);
+	return id;
+}
+
+static void
+execute(const char *sql)
+{
+	sqlite3 *db = NULL;
+
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+}
+
+static void
+test_a_new_database_is_nobody_elses(void **state)
+{
+	struct stat info;
+	struct store *s = open_store();
+
+	(void)state;
+	assert_int_equal(stat(path, &info), 0);
+	assert_int_equal(info.st_mode & 0777, 0600);
+	struct config *config = store_config(s);
+	assert_int_equal(config->upstream_count, 0);
+	assert_null(config->current);
+	assert_false(config->has_strategy);
+	config_release(config);
+	store_close(s);
+}
+
+static void
+test_changes_are_seen_by_another_connection_at_once(void **state)
+{
+	static const char *const keys[] = {"k1", "k2", "k1"};
+	struct store *s = open_store();
+	struct store *other = open_store();
+	size_t added = 0;
+
+	(void)state;
+	config_release(store_config(other));
+	assert_int_equal(store_add_upstream(s, "a", "http://a", "openai"), STORE_OK);
+	assert_int_equal(store_add_upstream(s, "a", "http://b", "openai"), STORE_EXISTS);
+	assert_int_equal(store_add_upstream(s, "b", "http://b", "custom"), STORE_OK);
+	assert_int_equal(store_add_keys(s, id_of(s, "a"), keys, 3, &added), STORE_OK);
+	assert_int_equal(added, 2);
+	assert_int_equal(store_add_keys(s, 999, keys, 1, &added), STORE_NOT_FOUND);
+	struct config *config = store_config(other);
+	assert_int_equal(config->upstream_count, 2);
+	assert_string_equal(config->current->name, "a");
+	assert_int_equal(config->current->key_count, 2);
+	assert_ptr_equal(config_find_upstream(config, "1"), &config->upstreams[1]);
+	assert_ptr_equal(config_find_upstream(config, "b"), &config->upstreams[1]);
+	assert_null(config_find_upstream(config, "2"));
+	config_release(config);
+	store_close(other);
+	store_close(s);
+}
+
+static void
+test_a_snapshot_stays_as_it_was(void **state)
+{
+	struct store *s = open_store();
+
+	(void)state;
+	store_add_upstream(s, "a", "http://a", "openai");
+	struct config *before = store_config(s);
+	struct config *same = store_config(s);
+	assert_ptr_equal(before, same);
+	uint64_t count;
+	assert_int_equal(store_rotate(s, id_of(s, "a"), &count), STORE_OK);
+	struct config *counted = store_config(s);
+	assert_ptr_equal(before, counted);
+	assert_int_equal(store_clear(s), STORE_OK);
+	struct config *after = store_config(s);
+	assert_int_equal(after->upstream_count, 0);
+	assert_string_equal(before->upstreams[0].name, "a");
+	config_release(before);
+	config_release(same);
+	config_release(counted);
+	config_release(after);
+	store_close(s);
+}
+
+static void
+test_removing_the_current_upstream_makes_the_first_current(void **state)
+{
+	struct store *s = open_store();
+
+	(void)state;
+	store_add_upstream(s, "a", "http://a", "openai");
+	store_add_upstream(s, "b", "http://b", "openai");
+	store_add_upstream(s, "c", "http://c", "openai");
+	assert_int_equal(store_use_upstream(s, id_of(s, "b")), STORE_OK);
+	assert_int_equal(store_use_upstream(s, 999), STORE_NOT_FOUND);
+	store_set_option(s, id_of(s, "c"), "fallback", "b");
+	store_add_route(s, "x*", "y", id_of(s, "b"));
+	assert_int_equal(store_remove_upstream(s, id_of(s, "b")), STORE_OK);
+	struct config *config = store_config(s);
+	assert_string_equal(config->current->name, "a");
+	assert_null(config_find_upstream(config, "c")->options.fallback);
+	assert_int_equal(config->route_count, 0);
+	config_release(config);
+	store_close(s);
+}
+
+static void
+test_routes_match_in_order(void **state)
+{
+	struct store *s = open_store();
+
+	(void)state;
+	store_add_upstream(s, "a", "http://a", "openai");
+	store_add_route(s, "claude-*haiku*", "small", id_of(s, "a"));
+	store_add_route(s, "claude-*", "large", 0);
+	struct config *config = store_config(s);
+	assert_string_equal(config_find_route(config, "claude-3-haiku-1")->model, "small");
+	assert_string_equal(config_find_route(config, "claude-opus")->model, "large");
+	assert_null(config_find_route(config, "claude-opus")->upstream);
+	assert_null(config_find_route(config, "gpt-4o"));
+	config_release(config);
+	store_close(s);
+}
+
+static void
+test_options_are_checked(void **state)
+{
+	static const struct {
+		const char *name, *value;
+		bool good;
+	} rows[] = {{"max-output-tokens", "100", true}, {"max-output-tokens", "0", false},
+		{"max-output-tokens", "x", false}, {"timeout", "1", true}, {"timeout", "1s", false},
+		{"reasoning", "off", true}, {"reasoning", "on", false},
+		{"proxy", "socks5h://127.0.0.1:1", true}, {"proxy", "127.0.0.1", false},
+		{"header.X-A", "b c", true}, {"header.X A", "b", false},
+		{"header.Host", "b", false}, {"header.X", "a\nb", false}, {"header.", "x", false},
+		{"fallback", "x", true}, {"unknown", "x", false}, {"timeouts", "1", false}};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++)
+		if ((option_check(rows[i].name, rows[i].value) == NULL) != rows[i].good)
+			fail_msg("%s %s", rows[i].name, rows[i].value);
+}
+
+static void *
+rotate_a_hundred_times(void *context)
+{
+	uint64_t count;
+
+	for (int i = 0; i < 100; i++)
+		assert_int_equal(store_rotate(context, 1, &count), STORE_OK);
+	return NULL;
+}
+
+static void
+test_rotation_is_exact_over_processes_and_threads(void **state)
+{
+	pid_t children[3];
+
+	(void)state;
+	struct store *s = open_store();
+	store_add_upstream(s, "a", "http://a", "openai");
+	store_close(s);
+	for (size_t i = 0; i < COUNT(children); i++) {
+		children[i] = fork();
+		if (children[i] != 0)
+			continue;
+		pthread_t threads[3];
+		struct store *own = store_open(path);
+		for (size_t t = 0; t < COUNT(threads); t++)
+			pthread_create(&threads[t], NULL, rotate_a_hundred_times, own);
+		for (size_t t = 0; t < COUNT(threads); t++)
+			pthread_join(threads[t], NULL);
+		store_close(own);
+		_exit(0);
+	}
+	for (size_t i = 0; i < COUNT(children); i++) {
+		int status;
+		waitpid(children[i], &status, 0);
+		assert_int_equal(status, 0);
+	}
+	uint64_t count;
+	s = open_store();
+	assert_int_equal(store_rotate(s, 1, &count), STORE_OK);
+	assert_int_equal(count, 900);
+	store_close(s);
+}
+
+static void
+test_a_database_made_by_two_at_once(void **state)
+{
+	pid_t children[4];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(children); i++) {
+		children[i] = fork();
+		if (children[i] == 0) {
+			struct store *s = store_open(path);
+			_exit(s != NULL ? 0 : 1);
+		}
+	}
+	for (size_t i = 0; i < COUNT(children); i++) {
+		int status;
+		waitpid(children[i], &status, 0);
+		assert_int_equal(status, 0);
+	}
+}
+
+static void
+test_a_newer_or_damaged_database_is_refused_and_left_alone(void **state)
+{
+	(void)state;
+	store_close(open_store());
+	execute("PRAGMA user_version = 99");
+	assert_null(store_open(path));
+	FILE *f = fopen(path, "we");
+	fputs("this is no database, but somebody's letter, and it must stay as it is", f);
+	fclose(f);
+	assert_null(store_open(path));
+	char text[32] = "";
+	f = fopen(path, "re");
+	assert_non_null(fgets(text, sizeof(text), f));
+	fclose(f);
+	assert_memory_equal(text, "this is no database", 19);
+}
+
+/* ---- balance ---- */
+
+/* Keys with the ids 1, 2, …: ${rests} until when each rests, -1: disabled. */
+static struct upstream
+upstream_with(struct api_key *keys, const int64_t *rests, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		keys[i] = (struct api_key){
+			.id = (int64_t)i + 1, .enabled = rests[i] >= 0, .rests_until = rests[i]};
+	return (struct upstream){.id = 1, .keys = keys, .key_count = count};
+}
+
+static void
+test_failover_takes_the_first_in_working_order(void **state)
+{
+	static const struct {
+		int64_t rests[3];
+		int64_t tried[3];
+		size_t tried_count;
+		enum balance_result result;
+		int64_t id;
+	} rows[] = {
+		{{0, 0, 0}, {0}, 0, BALANCE_OK, 1},
+		{{500, 0, 0}, {0}, 0, BALANCE_OK, 2},
+		{{-1, 500, 0}, {0}, 0, BALANCE_OK, 3},
+		{{100, 0, 0}, {0}, 0, BALANCE_OK, 1},
+		{{0, 0, 0}, {1}, 1, BALANCE_OK, 2},
+		{{500, 300, 400}, {0}, 0, BALANCE_OK, 2},
+		{{500, 300, 400}, {2}, 1, BALANCE_OK, 3},
+		{{0, 0, 0}, {1, 2, 3}, 3, BALANCE_EXHAUSTED, 0},
+		{{-1, -1, -1}, {0}, 0, BALANCE_NO_KEYS, 0},
+	};
+	struct api_key keys[3];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		const struct api_key *key = NULL;
+		struct upstream u = upstream_with(keys, rows[i].rests, 3);
+		assert_int_equal(balance_choose(NULL, STRATEGY_FAILOVER, &u, rows[i].tried,
+					 rows[i].tried_count, 100, &key),
+			rows[i].result);
+		assert_int_equal(key != NULL ? key->id : 0, rows[i].id);
+	}
+}
+
+static void
+test_round_robin_takes_each_in_turn(void **state)
+{
+	static const int64_t rests[] = {0, -1, 0, 500, 0};
+	static const int64_t expected[] = {1, 3, 5, 5, 1, 3, 5, 5};
+	struct api_key keys[5];
+	struct upstream u = upstream_with(keys, rests, 5);
+	struct store *s = open_store();
+
+	(void)state;
+	store_add_upstream(s, "a", "http://a", "openai");
+	u.id = id_of(s, "a");
+	for (size_t i = 0; i < COUNT(expected); i++) {
+		const struct api_key *key = NULL;
+		assert_int_equal(balance_choose(s, STRATEGY_ROUND_ROBIN, &u, NULL, 0, 100, &key),
+			BALANCE_OK);
+		assert_int_equal(key->id, expected[i]);
+	}
+	store_close(s);
+}
+
+static void
+test_random_takes_only_what_is_ready(void **state)
+{
+	static const int64_t rests[] = {0, -1, 0, 500};
+	struct api_key keys[4];
+	struct upstream u = upstream_with(keys, rests, 4);
+	int seen[5] = {0};
+
+	(void)state;
+	for (int i = 0; i < 300; i++) {
+		const struct api_key *key = NULL;
+		assert_int_equal(
+			balance_choose(NULL, STRATEGY_RANDOM, &u, NULL, 0, 100, &key), BALANCE_OK);
+		seen[key->id]++;
+	}
+	assert_true(seen[1] > 50 && seen[3] > 50 && seen[2] == 0 && seen[4] == 0);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(
+			test_a_new_database_is_nobody_elses, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			test_changes_are_seen_by_another_connection_at_once, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_a_snapshot_stays_as_it_was, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			test_removing_the_current_upstream_makes_the_first_current, set_up,
+			tear_down),
+		cmocka_unit_test_setup_teardown(test_routes_match_in_order, set_up, tear_down),
+		cmocka_unit_test(test_options_are_checked),
+		cmocka_unit_test_setup_teardown(
+			test_rotation_is_exact_over_processes_and_threads, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			test_a_database_made_by_two_at_once, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			test_a_newer_or_damaged_database_is_refused_and_left_alone, set_up,
+			tear_down),
+		cmocka_unit_test(test_failover_takes_the_first_in_working_order),
+		cmocka_unit_test_setup_teardown(
+			test_round_robin_takes_each_in_turn, set_up, tear_down),
+		cmocka_unit_test(test_random_takes_only_what_is_ready),
+	};
+
+	return cmocka_run_group_tests_name("store", tests, NULL, NULL);
+}
