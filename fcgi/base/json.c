@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "base/buffer.h"
+#include "base/utf8.h"
 
 static const char spelling_mark[] = "e-0000000000000000";
 enum { MARK_LENGTH = sizeof(spelling_mark) - 1 };
@@ -203,7 +204,7 @@ parse_scanned(const char *text, size_t length, struct json_object **value, const
 		*problem = "out of memory";
 		return -1;
 	}
-	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
 	*value = json_tokener_parse_ex(tokener, text, (int)length);
 	enum json_tokener_error error = json_tokener_get_error(tokener);
 	/* A bare number ends only at the end of the text: a NUL tells json-c so. */
@@ -237,7 +238,8 @@ json_parse(const char *text, size_t length, struct json_object **value, const ch
 		*problem = length == 0 ? "it is empty" : "it is too long";
 		return -1;
 	}
-	*problem = scan_text(&s);
+	/* json-c's own check lets overlong forms and surrogates pass. */
+	*problem = utf8_is_valid(text, length) ? scan_text(&s) : "it is not valid UTF-8";
 	if (*problem == NULL && s.marked.length == 0)
 		status = parse_scanned(text, length, value, problem);
 	else if (*problem == NULL && s.marked.length > INT_MAX)

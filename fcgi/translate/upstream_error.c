@@ -14,6 +14,7 @@
 #include "base/buffer.h"
 #include "base/json.h"
 #include "base/secret.h"
+#include "base/utf8.h"
 
 enum {
 	QUOTED = 200 /* bytes of a body that are quoted */,
@@ -81,41 +82,23 @@ struct refusal {
 
 /* ---- text ---- */
 
-/* The length of the UTF-8 character at the start of the bytes; 0 if there is none. */
-static size_t
-character_length(const unsigned char *s, size_t left)
-{
-	size_t n = s[0] < 0x80 ? 1 : s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : s[0] >= 0xc2 ? 2 : 0;
-
-	if (n == 0 || n > left || s[0] > 0xf4)
-		return 0;
-	for (size_t i = 1; i < n; i++)
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
-		(s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
-		return 0;
-	return n;
-}
-
 /* Append at most ${most} bytes as valid UTF-8, with line breaks and control characters as blanks.
  */
 static void
 append_clean(struct buffer *out, const char *text, size_t length, size_t most)
 {
-	const unsigned char *s = (const unsigned char *)text;
 	size_t end = length < most ? length : most;
 
 	for (size_t i = 0; i < end;) {
-		size_t n = character_length(s + i, length - i);
+		size_t n = utf8_character_length(text + i, length - i);
 		if (n > end - i)
 			break;
 		if (n == 0)
 			buffer_puts(out, "\xef\xbf\xbd");
-		else if (n == 1 && (s[i] < ' ' || s[i] == 127))
+		else if (n == 1 && ((unsigned char)text[i] < ' ' || text[i] == 127))
 			buffer_putc(out, ' ');
 		else
-			buffer_append(out, s + i, n);
+			buffer_append(out, text + i, n);
 		i += n > 0 ? n : 1;
 	}
 }

@@ -1,0 +1,328 @@
+/* Answers: bytes of an upstream's body in, Claude's answer out, however the bytes are cut
+ * (PROTOCOL.md §C, §D, §E). */
+#include "unit.h"
+
+#include "base/api_error.h"
+#include "base/buffer.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "translate/answer.h"
+#include "translate/carry.h"
+#include "translate/event_stream.h"
+#include "translate/translator.h"
+
+#define CHUNK(delta)  "data: {\"choices\":[{\"index\":0,\"delta\":" delta "}]}\n\n"
+#define FINISH(value) "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"" value "\"}]}\n\n"
+#define DONE          "data: [DONE]\n\n"
+#define CALL(text)    CHUNK("{\"tool_calls\":[" text "]}")
+
+static const struct upstream_identity identity = {"up", "sk-secret-0123456789", "m"};
+
+/* Feed the body in pieces of ${size} bytes; the answer's state, with what it wrote in ${out}. */
+static enum answer_state
+answer(const char *type, const char *body, bool stream, bool complete, size_t size,
+	struct buffer *out, struct api_error *error)
+{
+	const struct answer_options options = {
+		.translator = &openai_chat, .model = "asked", .stream = stream};
+	struct answer *a = answer_new(&options, out);
+	size_t length = strlen(body);
+
+	answer_begin(a, &identity);
+	answer_head(a, 200, type, 0);
+	for (size_t at = 0; at < length; at += size)
+		answer_feed(a, body + at, length - at < size ? length - at : size);
+	enum answer_state state = answer_end(a, complete);
+	if (state == ANSWER_FAILED)
+		api_error_set(error, answer_error(a)->status, "%s", answer_error(a)->message);
+	answer_free(a);
+	return state;
+}
+
+/* The events' payloads after message_start and ping, one a line, with ids left out of what is
+ * compared. */
+static void
+payloads(const char *stream, struct buffer *lines)
+{
+	const char *at = stream;
+
+	while ((at = strstr(at, "\ndata: ")) != NULL) {
+		at += strlen("\ndata: ");
+		size_t length = strcspn(at, "\n");
+		if (strncmp(at, "{\"type\":\"ping\"", 14) != 0 &&
+			strncmp(at, "{\"type\":\"message_start\"", 22) != 0) {
+			buffer_append(lines, at, length);
+			buffer_putc(lines, '\n');
+		}
+	}
+}
+
+#define START(i, block)                                                                            \
+	"{\"type\":\"content_block_start\",\"index\":" #i ",\"content_block\":" block "}\n"
+#define DELTA(i, delta) "{\"type\":\"content_block_delta\",\"index\":" #i ",\"delta\":" delta "}\n"
+#define STOP(i)         "{\"type\":\"content_block_stop\",\"index\":" #i "}\n"
+#define TEXT(i, text)   DELTA(i, "{\"type\":\"text_delta\",\"text\":\"" text "\"}")
+#define JSON(i, text)   DELTA(i, "{\"type\":\"input_json_delta\",\"partial_json\":\"" text "\"}")
+#define OPEN_TEXT(i)    START(i, "{\"type\":\"text\",\"text\":\"\"}")
+#define OPEN_TOOL(i, id, name)                                                                     \
+	START(i, "{\"type\":\"tool_use\",\"id\":\"" id "\",\"name\":\"" name "\",\"input\":{}}")
+#define END(reason, sequence, in, cached, out)                                                     \
+	"{\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"" reason                         \
+	"\",\"stop_sequence\":" sequence "},\"usage\":{\"input_tokens\":" #in                      \
+	",\"cache_creation_input_tokens\":0,"                                                      \
+	"\"cache_read_input_tokens\":" #cached ",\"output_tokens\":" #out                          \
+	"}}\n{\"type\":\"message_stop\"}\n"
+
+static void
+test_streams(void **state)
+{
+	static const struct {
+		const char *in, *out;
+	} rows[] = {
+		{CHUNK("{\"role\":\"assistant\",\"content\":\"\"}")
+				CHUNK("{\"content\":\"a\\u0000b\"}") FINISH("stop") DONE,
+			OPEN_TEXT(0) TEXT(0, "a\\u0000b") STOP(0) END("end_turn", "null", 0, 0, 1)},
+		/* Usage with the end, after it, and in each chunk; cached tokens counted apart;
+		   never negative. */
+		{CHUNK("{\"content\":\"a\"}") FINISH(
+			 "length") "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":10,"
+				   "\"completion_tokens\":3,\"prompt_tokens_details\":{"
+				   "\"cached_tokens\":4}}}\n\n" DONE,
+			OPEN_TEXT(0) TEXT(0, "a") STOP(0) END("max_tokens", "null", 6, 4, 3)},
+		{"data: "
+		 "{\"choices\":[{\"delta\":{\"content\":\"a\"}}],\"usage\":{\"prompt_tokens\":5,"
+		 "\"completion_tokens\":1,"
+		 "\"prompt_cache_hit_tokens\":9}}\n\n" DONE,
+			OPEN_TEXT(0) TEXT(0, "a") STOP(0) END("end_turn", "null", 0, 9, 1)},
+		/* The matched stop sequence, as vLLM says it. */
+		{CHUNK("{\"content\":\"a\"}") "data: "
+					      "{\"choices\":[{\"delta\":{},\"finish_reason\":"
+					      "\"stop\",\"stop_reason\":\"X\"}]}\n\n" DONE,
+			OPEN_TEXT(0) TEXT(0, "a") STOP(0) END("stop_sequence", "\"X\"", 0, 0, 1)},
+		/* A whole call in one chunk; empty arguments; arguments as an object. */
+		{CALL("{\"index\":0,\"id\":\"t\",\"function\":{\"name\":\"f\",\"arguments\":\"{"
+		      "\\\"a\\\":-0}\"}}") DONE,
+			OPEN_TOOL(0, "t", "f") JSON(0, "{\\\"a\\\":-0}") STOP(0)
+				END("tool_use", "null", 0, 0, 3)},
+		{CALL("{\"id\":\"t\",\"function\":{\"name\":\"f\",\"arguments\":\"\"}}")
+				FINISH("stop") DONE,
+			OPEN_TOOL(0, "t", "f") JSON(0, "{}") STOP(0)
+				END("tool_use", "null", 0, 0, 1)},
+		{CALL("{\"id\":\"t\",\"function\":{\"name\":\"f\",\"arguments\":{\"a\":[1]}}}")
+				DONE,
+			OPEN_TOOL(0, "t", "f") JSON(0, "{\\\"a\\\":[1]}") STOP(0)
+				END("tool_use", "null", 0, 0, 3)},
+		/* Text while a call is incomplete waits; a cut answer stays max_tokens. */
+		{CALL("{\"index\":0,\"id\":\"t\",\"function\":{\"name\":\"f\",\"arguments\":\"{\"}"
+		      "}") CHUNK("{\"content\":\"x\"}")
+				CALL("{\"index\":0,\"function\":{\"arguments\":\"}\"}}")
+					FINISH("length") DONE,
+			OPEN_TOOL(0, "t", "f") JSON(0, "{") JSON(0, "}") STOP(0) OPEN_TEXT(1)
+				TEXT(1, "x") STOP(1) END("max_tokens", "null", 0, 0, 1)},
+		/* Mistral's parts; a refusal; the older function_call. */
+		{CHUNK("{\"content\":[{\"type\":\"text\",\"text\":\"a\"},{\"type\":\"text\","
+		       "\"text\":\"b\"}]}") DONE,
+			OPEN_TEXT(0) TEXT(0, "a") TEXT(0, "b") STOP(0)
+				END("end_turn", "null", 0, 0, 1)},
+		{CHUNK("{\"refusal\":\"no\"}") FINISH("stop") DONE,
+			OPEN_TEXT(0) TEXT(0, "no") STOP(0) END("refusal", "null", 0, 0, 1)},
+		/* Other choices, unknown members and wrong types are ignored. */
+		{"data: {\"choices\":[{\"index\":1,\"delta\":{\"content\":\"z\"}}]}\n\ndata: "
+		 "5\n\ndata: {\"choices\":5}\n\n"
+		 "data: "
+		 "{\"choices\":[null,{\"delta\":{\"content\":7,\"tool_calls\":[null,5,\"x\"]}}]}"
+		 "\n\n" CHUNK("{\"content\":\"a\"}") DONE,
+			OPEN_TEXT(0) TEXT(0, "a") STOP(0) END("end_turn", "null", 0, 0, 1)},
+		{FINISH("content_filter") DONE, END("refusal", "null", 0, 0, 0)},
+	};
+	static const size_t sizes[] = {1, 7, 100000};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		for (size_t s = 0; s < COUNT(sizes); s++) {
+			struct buffer out = BUFFER_INIT(0);
+			struct buffer lines = BUFFER_INIT(0);
+			struct api_error error = API_ERROR_NONE;
+			if (answer("text/event-stream", rows[i].in, true, true, sizes[s], &out,
+				    &error) != ANSWER_DONE)
+				fail_msg("failed: %s: %s", rows[i].in, error.message);
+			payloads(buffer_text(&out), &lines);
+			assert_string_equal(buffer_text(&lines), rows[i].out);
+			buffer_free(&lines);
+			buffer_free(&out);
+		}
+	}
+}
+
+static void
+test_what_is_no_answer_fails(void **state)
+{
+	static const struct {
+		const char *type, *body;
+		bool complete;
+		int status;
+		const char *words;
+	} rows[] = {
+		{"application/json", "", true, 502, "empty"},
+		{"application/json", "{\"choices\":[{\"message\":{", true, 502, "not JSON"},
+		{"application/json", "{\"choices\":[]}", true, 502, "without choices"},
+		{"application/json", "{\"choices\":[{}]", false, 502, "broke off"},
+		{"application/json", "key sk-secret-0123456789", true, 502, "sk-s…6789"},
+		{"text/event-stream", "", true, 502, "without"},
+		{"text/event-stream", "data: x\n\n", true, 502, "data: x"},
+		{"text/event-stream", CHUNK("{\"content\":\"a\"}"), false, 502, "broke off"},
+		{"text/event-stream",
+			"data: {\"error\":{\"message\":\"m\",\"code\":\"insufficient_quota\"}}\n\n",
+			true, 402, "m"},
+		{"text/event-stream",
+			CALL("{\"id\":\"t\",\"function\":{\"arguments\":\"{}\"}}") DONE, true, 502,
+			"without a name"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		for (int stream = 0; stream < 2; stream++) {
+			struct buffer out = BUFFER_INIT(0);
+			struct api_error error = API_ERROR_NONE;
+			assert_int_equal(answer(rows[i].type, rows[i].body, stream,
+						 rows[i].complete, 7, &out, &error),
+				ANSWER_FAILED);
+			assert_int_equal(error.status, rows[i].status);
+			assert_contains(error.message, rows[i].words);
+			api_error_clear(&error);
+			buffer_free(&out);
+		}
+	}
+}
+
+static void
+test_content_types_that_lie(void **state)
+{
+	static const char *const types[] = {
+		NULL, "text/plain", "application/json", "application/octet-stream"};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(types); i++) {
+		struct buffer out = BUFFER_INIT(0);
+		struct api_error error = API_ERROR_NONE;
+		assert_int_equal(answer(types[i], "\n: hi\n" CHUNK("{\"content\":\"a\"}"), false,
+					 true, 1, &out, &error),
+			ANSWER_DONE);
+		assert_contains(
+			buffer_text(&out), "\"content\":[{\"type\":\"text\",\"text\":\"a\"}]");
+		buffer_free(&out);
+	}
+}
+
+static void
+test_duplicate_and_odd_ids_are_made_anew(void **state)
+{
+	static const char body[] = "{\"choices\":[{\"message\":{\"tool_calls\":[{\"id\":\"t\","
+				   "\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}},"
+				   "{\"id\":\"t\",\"function\":{\"name\":\"f\",\"arguments\":\"{}"
+				   "\"}},{\"id\":\"a.b\",\"function\":{\"name\":\"f\"}}]}}]}";
+	struct buffer out = BUFFER_INIT(0);
+	struct api_error error = API_ERROR_NONE;
+
+	(void)state;
+	assert_int_equal(
+		answer("application/json", body, false, true, 9999, &out, &error), ANSWER_DONE);
+	const char *first = strstr(buffer_text(&out), "\"id\":\"t\"");
+	assert_non_null(first);
+	assert_null(strstr(first + 1, "\"id\":\"t\""));
+	assert_null(strstr(buffer_text(&out), "a.b"));
+	assert_contains(first, "\"id\":\"toolu_");
+	buffer_free(&out);
+}
+
+static void
+test_what_is_carried_comes_back(void **state)
+{
+	struct json_object *extra = json_object_new_object();
+	struct json_object *read = NULL;
+	struct buffer text = BUFFER_INIT(0);
+	char *id = NULL;
+
+	(void)state;
+	json_object_object_add(extra, "s", json_object_new_string("\xc3\xa9~?>"));
+	assert_int_equal(carry_write_call_id(&text, "openai", "id:1", extra), 0);
+	assert_int_equal(
+		strspn(text.data,
+			"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"),
+		text.length);
+	assert_false(carry_read_call_id(text.data, "gemini", &id, &read));
+	assert_true(carry_read_call_id(text.data, "openai", &id, &read));
+	assert_string_equal(id, "id:1");
+	assert_string_equal(json_member_string(read, "s"), "\xc3\xa9~?>");
+	free(id);
+	json_object_put(read);
+	text.data[text.length - 3] = '!';
+	assert_false(carry_read_call_id(text.data, "openai", &id, &read));
+	assert_false(carry_read_call_id("toolu_cp1_", "openai", &id, &read));
+	assert_false(carry_read_call_id("toolu_x", "openai", &id, &read));
+
+	buffer_clear(&text);
+	assert_int_equal(carry_write_signature(&text, "openai", extra), 0);
+	read = carry_read_signature(text.data, "openai");
+	assert_string_equal(json_member_string(read, "s"), "\xc3\xa9~?>");
+	assert_null(carry_read_signature("EqQBCgIYAhIM", "openai"));
+	json_object_put(read);
+	json_object_put(extra);
+	buffer_free(&text);
+}
+
+static int
+collect_event(void *context, const char *data, size_t length)
+{
+	buffer_append(context, data, length);
+	return buffer_putc(context, '|');
+}
+
+static void
+test_event_streams_however_they_are_written_and_cut(void **state)
+{
+	static const char *const rows[][2] = {
+		{"data: a\n\ndata: b\n\n", "a|b|"},
+		{"data:a\r\n\r\ndata:  b\r\n\r\n", "a| b|"},
+		{"data: a\r\rdata: b\r\r", "a|b|"},
+		{"data: a\ndata: b\n\n", "a\nb|"},
+		{": c\nevent: x\nid: 1\nretry: 2\ndata: a\n\n\n\n", "a|"},
+		{"data\n\ndatax: b\n\ndata: a", "a|"},
+		{"data: a\r\n\ndata: b", "a|b|"},
+		{"data:\n\n", "|"},
+		{"", ""},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		for (size_t size = 1; size < 9; size++) {
+			struct buffer out = BUFFER_INIT(0);
+			struct event_stream *s = event_stream_new(collect_event, &out);
+			size_t length = strlen(rows[i][0]);
+			for (size_t at = 0; at < length; at += size)
+				event_stream_feed(s, rows[i][0] + at,
+					length - at < size ? length - at : size);
+			event_stream_end(s);
+			assert_string_equal(buffer_text(&out), rows[i][1]);
+			event_stream_free(s);
+			buffer_free(&out);
+		}
+	}
+}
+
+int
+main(void)
+{
+	static const struct log_options quiet = {LOG_ERROR, false, NULL};
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_streams),
+		cmocka_unit_test(test_what_is_no_answer_fails),
+		cmocka_unit_test(test_content_types_that_lie),
+		cmocka_unit_test(test_duplicate_and_odd_ids_are_made_anew),
+		cmocka_unit_test(test_what_is_carried_comes_back),
+		cmocka_unit_test(test_event_streams_however_they_are_written_and_cut),
+	};
+
+	log_open(&quiet);
+	return cmocka_run_group_tests_name("answer", tests, NULL, NULL);
+}
