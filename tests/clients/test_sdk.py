@@ -1,0 +1,74 @@
+"""The official SDK, installed from npm, through real lighttpd."""
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from site_under_test import ACCESS_KEY, BUILD
+from upstream import parts, status, tool_call
+
+HERE = Path(__file__).parent
+
+
+@pytest.fixture(scope="session")
+def sdk():
+    """The folder of the client with the SDK beside it: installed once for each build folder's parent."""
+    if os.environ.get("CLAUDE_PROXY_OFFLINE"):
+        pytest.skip("CLAUDE_PROXY_OFFLINE is set: the SDK cannot be installed")
+    folder = BUILD.parent / "build" / "clients"
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("package.json", "package-lock.json", "client.mjs"):
+        shutil.copy(HERE / name, folder / name)
+    if not (folder / "node_modules" / "@anthropic-ai" / "sdk" / "package.json").exists():
+        done = subprocess.run(["npm", "ci", "--no-audit", "--no-fund"], cwd=folder, capture_output=True, text=True, timeout=300)
+        assert done.returncode == 0, "npm could not install the SDK (offline? then set CLAUDE_PROXY_OFFLINE=1):\n" + done.stderr
+    return folder
+
+
+@pytest.fixture
+def run(sdk, served):
+    def act(what):
+        done = subprocess.run(["node", "client.mjs", f"http://127.0.0.1:{served.port}", ACCESS_KEY, what], cwd=sdk,
+                              capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    return act
+
+
+ANSWER = dict(content="Looking.", reasoning_content="Hm, the weather.", tool_calls=[tool_call("weather", '{"city":"Z\\u00fcrich"}')])
+
+
+@pytest.mark.parametrize("what", ["create", "stream", "bearer"])
+def test_messages(run, upstream, what):
+    upstream.answer = parts(**ANSWER)
+    message = run(what)
+    assert [block["type"] for block in message["content"]] == ["thinking", "text", "tool_use"]
+    assert message["content"][2]["input"] == {"city": "Z\u00fcrich"}
+    assert message["stop_reason"] == "tool_use" and message["usage"]["output_tokens"] == 5
+
+
+def test_events(run, upstream):
+    types = run("events")["types"]
+    assert types[0] == "message_start" and types[-1] == "message_stop"
+
+
+@pytest.mark.parametrize("code, name, kind", [(400, "BadRequestError", "invalid_request_error"),
+                                              (401, "AuthenticationError", "authentication_error"),
+                                              (404, "NotFoundError", "not_found_error"), (429, "RateLimitError", "rate_limit_error"),
+                                              (500, "InternalServerError", "api_error"),
+                                              (503, "InternalServerError", "overloaded_error")])
+def test_error_classes(run, upstream, code, name, kind):
+    upstream.answer = status(code, {"error": {"message": "no"}})
+    error = run("error")
+    assert (error["class"], error["type"]) == (name, kind)
+    assert error["requestID"].startswith("req_")
+
+
+def test_an_error_inside_a_stream_is_thrown(run, upstream):
+    upstream.answer = lambda call: (call.chunk(content="a"), call.break_off())
+    error = run("streamError")
+    assert "broke off" in error["message"]
