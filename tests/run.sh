@@ -16,7 +16,7 @@ if [[ $CLAUDE_PROXY_BUILD == *-address* || $CLAUDE_PROXY_BUILD == *-thread* ]]; 
 	mkdir "$SANITIZER_REPORTS"
 	export ASAN_OPTIONS=detect_leaks=1:log_path=$SANITIZER_REPORTS/asan
 	export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1:log_path=$SANITIZER_REPORTS/ubsan
-	export TSAN_OPTIONS=suppressions=$PWD/tests/tsan.supp:log_path=$SANITIZER_REPORTS/tsan
+	export TSAN_OPTIONS=second_deadlock_stack=1:log_path=$SANITIZER_REPORTS/tsan
 fi
 
 for program in "$CLAUDE_PROXY_BUILD"/unit/test_*; do
