@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/secret.h"
 #include "base/settings.h"
+#include "base/watch.h"
 #include "plan.h"
 #include "store/config.h"
 #include "translate/answer.h"
@@ -50,11 +51,8 @@ struct exchange {
 	bool paused;     /* the transfer waits for the client */
 	bool ending;     /* all of the response is in ${out} */
 
-	uv_poll_t watch; /* of the gateway */
 	uv_timer_t timer;
-	int handles;   /* of these two, not yet closed */
-	bool watching; /* ${watch} is open: the gateway's descriptor can be waited for */
-	int watched;   /* events that ${watch} waits for */
+	int watched; /* events that the gateway's descriptor is watched for; 0: it is not */
 
 	uint64_t began;       /* ms of the loop's clock, as the rest */
 	uint64_t last_input;  /* from the upstream */
@@ -85,12 +83,9 @@ free_exchange(struct exchange *x)
 }
 
 static void
-on_handle_closed(uv_handle_t *handle)
+on_timer_closed(uv_handle_t *timer)
 {
-	struct exchange *x = handle->data;
-
-	if (--x->handles == 0)
-		free_exchange(x);
+	free_exchange(timer->data);
 }
 
 /* Response and transfer are both over. */
@@ -103,7 +98,7 @@ dispose(struct exchange *x)
 		x->all->first = x->next;
 	if (x->next != NULL)
 		x->next->previous = x->previous;
-	uv_close((uv_handle_t *)&x->timer, on_handle_closed);
+	uv_close((uv_handle_t *)&x->timer, on_timer_closed);
 }
 
 static int64_t
@@ -184,8 +179,8 @@ end_response(struct exchange *x, const char *message)
 		log_request(x, message);
 	if (x->settings->log_responses)
 		log_body(x, "response body", buffer_text(&x->shown), x->response_bytes);
-	if (x->watching)
-		uv_close((uv_handle_t *)&x->watch, on_handle_closed);
+	if (x->watched != 0)
+		watch_stop(x->all->watches, gateway_descriptor(x->gateway));
 	gateway_free(x->gateway);
 	x->gateway = NULL;
 	atomic_fetch_sub(&x->all->in_flight, 1);
@@ -221,9 +216,9 @@ pending(const struct exchange *x)
 }
 
 static void
-on_watch(uv_poll_t *watch, int status, int events)
+on_gateway(void *context, int status, int events)
 {
-	struct exchange *x = watch->data;
+	struct exchange *x = context;
 	bool suspicious = status < 0 || (events & (UV_READABLE | UV_DISCONNECT)) != 0;
 
 	if (suspicious && (status < 0 || gateway_is_gone(x->gateway))) {
@@ -234,7 +229,10 @@ on_watch(uv_poll_t *watch, int status, int events)
 		flush(x);
 }
 
-/* Wait for the client's going away always, for room to write where something is pending. */
+/*
+ * Wait for the client's going away always, for room to write where something is pending.  A CGI
+ * program's output may be a file, which cannot be waited for, and takes everything at once.
+ */
 static void
 watch_gateway(struct exchange *x)
 {
@@ -242,10 +240,11 @@ watch_gateway(struct exchange *x)
 
 	if (pending(x) > 0 || x->ending)
 		events |= UV_WRITABLE;
-	if (!x->watching || events == x->watched)
+	if (events == x->watched)
 		return;
-	x->watched = events;
-	uv_poll_start(&x->watch, events, on_watch);
+	if (watch_start(x->all->watches, gateway_descriptor(x->gateway), events, on_gateway, x) ==
+		0)
+		x->watched = events;
 }
 
 /* Put the response's head before its first bytes. */
@@ -281,7 +280,7 @@ flush(struct exchange *x)
 		return;
 	add_head(x);
 	if (pending(x) > 0) {
-		ssize_t n = gateway_write(x->gateway, x->out.data + x->sent, pending(x));
+		ssize_t n = gateway_write(x->gateway, x->out.data + x->sent, pending(x), x->ending);
 		if (n < 0 || x->out.failed) {
 			abandon(x);
 			return;
@@ -601,21 +600,6 @@ exchange_new(struct exchanges *all, struct gateway *gateway, struct settings *se
 	return NULL;
 }
 
-/* Wait for the gateway's descriptor, where it is of a kind that can be waited for: a CGI program's
- * output may be a file. */
-static void
-open_watch(struct exchange *x)
-{
-	int descriptor = gateway_descriptor(x->gateway);
-
-	if (descriptor < 0 || uv_poll_init(x->all->loop, &x->watch, descriptor) != 0)
-		return;
-	x->watch.data = x;
-	x->watching = true;
-	x->handles++;
-	watch_gateway(x);
-}
-
 void
 exchange_run(struct exchange *x)
 {
@@ -628,8 +612,7 @@ exchange_run(struct exchange *x)
 	x->began = x->last_input = x->last_output = uv_now(all->loop);
 	uv_timer_init(all->loop, &x->timer);
 	x->timer.data = x;
-	x->handles = 1;
-	open_watch(x);
+	watch_gateway(x);
 	uint64_t next = x->request.stream ? earlier((uint64_t)x->settings->ping_interval,
 						    (uint64_t)silence_timeout(x))
 					  : (uint64_t)silence_timeout(x);

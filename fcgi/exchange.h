@@ -19,6 +19,7 @@ struct gateway;
 struct settings;
 struct store;
 struct transfers;
+struct watches;
 
 enum { REQUEST_ID_SIZE = sizeof("req_") + RANDOM_ID_LENGTH };
 
@@ -27,6 +28,7 @@ struct exchanges {
 	uv_loop_t *loop;
 	struct store *store;
 	struct transfers *transfers;
+	struct watches *watches;
 	atomic_int in_flight;   /* requests taken from the web server and not yet answered */
 	struct exchange *first; /* those that the loop runs */
 };

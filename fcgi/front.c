@@ -31,7 +31,7 @@ send_answer(struct gateway *g, const struct buffer *answer)
 	size_t sent = 0;
 
 	while (sent < answer->length) {
-		ssize_t n = gateway_write(g, answer->data + sent, answer->length - sent);
+		ssize_t n = gateway_write(g, answer->data + sent, answer->length - sent, true);
 		if (n < 0 || (n == 0 && poll(&p, 1, ANSWER_PATIENCE) <= 0))
 			break;
 		sent += (size_t)n;

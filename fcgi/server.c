@@ -22,6 +22,7 @@
 #include "base/buffer.h"
 #include "base/log.h"
 #include "base/settings.h"
+#include "base/watch.h"
 #include "exchange.h"
 #include "front.h"
 #include "upstream/transfer.h"
@@ -333,9 +334,12 @@ server_new(struct store *store, struct settings *settings)
 
 	if (s == NULL || uv_loop_init(&s->loop) != 0)
 		goto err0;
-	s->exchanges.transfers = transfers_new(&s->loop);
-	if (s->exchanges.transfers == NULL)
+	s->exchanges.watches = watches_new(&s->loop);
+	if (s->exchanges.watches == NULL)
 		goto err1;
+	s->exchanges.transfers = transfers_new(&s->loop, s->exchanges.watches);
+	if (s->exchanges.transfers == NULL)
+		goto err2;
 	s->exchanges.loop = &s->loop;
 	s->exchanges.store = store;
 	pthread_mutex_init(&s->queue.lock, NULL);
@@ -344,6 +348,8 @@ server_new(struct store *store, struct settings *settings)
 	s->began = uv_hrtime();
 	return s;
 
+err2:
+	watches_free(s->exchanges.watches);
 err1:
 	uv_loop_close(&s->loop);
 err0:
@@ -356,6 +362,7 @@ static void
 server_free(struct server *s)
 {
 	transfers_free(s->exchanges.transfers);
+	watches_free(s->exchanges.watches);
 	uv_walk(&s->loop, close_handle, NULL);
 	uv_run(&s->loop, UV_RUN_DEFAULT);
 	uv_loop_close(&s->loop);

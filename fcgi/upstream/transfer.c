@@ -1,7 +1,7 @@
 /*
  * HTTP transfers to upstreams; see transfer.h and FASTCGI.md §1.
  *
- * curl says which sockets and which timer it waits for; each socket gets a uv_poll_t.  What curl
+ * curl says which sockets and which timer it waits for; each socket is watched.  What curl
  * brings of one socket's bytes comes in many calls (one for each chunk of a chunked response), so
  * the owners are told once at the end of each round that there is a pause.
  */
@@ -13,12 +13,11 @@
 #include <string.h>
 #include <strings.h>
 
-#include "base/log.h"
+#include "base/watch.h"
 
 enum {
 	KEPT_HANDLES = 256,     /* easy handles kept for the next transfer */
 	KEPT_CONNECTIONS = 512, /* idle ones: the streams of a busy minute come again */
-	RECEIVE_BUFFER = 65536, /* bytes */
 };
 
 struct transfer {
@@ -33,7 +32,7 @@ struct transfer {
 };
 
 struct transfers {
-	uv_loop_t *loop;
+	struct watches *watches;
 	CURLM *multi;
 	uv_timer_t *timer;
 	struct transfer *first_active;
@@ -42,8 +41,7 @@ struct transfers {
 };
 
 /* A socket that curl waits for. */
-struct watch {
-	uv_poll_t poll;
+struct curl_socket {
 	struct transfers *all;
 	curl_socket_t socket;
 };
@@ -141,18 +139,18 @@ finish_round(struct transfers *all)
 }
 
 static void
-on_socket(uv_poll_t *poll, int status, int events)
+on_socket(void *context, int status, int events)
 {
-	struct watch *w = poll->data;
-	struct transfers *all = w->all;
+	struct curl_socket *s = context;
 	int flags = status < 0 ? CURL_CSELECT_ERR : 0;
+	struct transfers *all = s->all;
 	int running;
 
 	if (events & UV_READABLE)
 		flags |= CURL_CSELECT_IN;
 	if (events & UV_WRITABLE)
 		flags |= CURL_CSELECT_OUT;
-	curl_multi_socket_action(all->multi, w->socket, flags, &running);
+	curl_multi_socket_action(all->multi, s->socket, flags, &running);
 	finish_round(all);
 }
 
@@ -179,46 +177,31 @@ set_timer(CURLM *multi, long timeout_ms, void *context)
 	return 0;
 }
 
-static struct watch *
-watch_socket(struct transfers *all, curl_socket_t socket)
-{
-	struct watch *w = calloc(1, sizeof(*w));
-
-	if (w == NULL)
-		return NULL;
-	w->all = all;
-	w->socket = socket;
-	if (uv_poll_init_socket(all->loop, &w->poll, socket) != 0) {
-		free(w);
-		return NULL;
-	}
-	w->poll.data = w;
-	curl_multi_assign(all->multi, socket, w);
-	return w;
-}
-
 static int
 set_socket(CURL *easy, curl_socket_t socket, int what, void *context, void *socket_context)
 {
 	struct transfers *all = context;
-	struct watch *w = socket_context;
+	struct curl_socket *s = socket_context;
 	int events = 0;
 
 	(void)easy;
 	if (what == CURL_POLL_REMOVE) {
-		if (w != NULL) {
-			curl_multi_assign(all->multi, socket, NULL);
-			uv_close((uv_handle_t *)&w->poll, free_handle_data);
-		}
+		watch_stop(all->watches, socket);
+		free(s);
 		return 0;
 	}
-	if (w == NULL && (w = watch_socket(all, socket)) == NULL)
-		return -1;
+	if (s == NULL) {
+		s = malloc(sizeof(*s));
+		if (s == NULL)
+			return -1;
+		*s = (struct curl_socket){all, socket};
+		curl_multi_assign(all->multi, socket, s);
+	}
 	if (what & CURL_POLL_IN)
 		events |= UV_READABLE;
 	if (what & CURL_POLL_OUT)
 		events |= UV_WRITABLE;
-	return uv_poll_start(&w->poll, events, on_socket) == 0 ? 0 : -1;
+	return watch_start(all->watches, socket, events, on_socket, s);
 }
 
 static size_t
@@ -262,13 +245,13 @@ new_multi(struct transfers *all)
 }
 
 struct transfers *
-transfers_new(uv_loop_t *loop)
+transfers_new(uv_loop_t *loop, struct watches *watches)
 {
 	struct transfers *all = calloc(1, sizeof(*all));
 
 	if (all == NULL)
 		return NULL;
-	all->loop = loop;
+	all->watches = watches;
 	all->timer = malloc(sizeof(*all->timer));
 	if (all->timer == NULL)
 		goto err0;
@@ -332,7 +315,6 @@ set_options(struct transfer *t, const struct transfer_request *request)
 	curl_easy_setopt(
 		easy, CURLOPT_PIPEWAIT, strncasecmp(request->url, "https:", 6) == 0 ? 1L : 0L);
 	curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
-	curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)RECEIVE_BUFFER);
 	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
 	allow_http_only(easy);
 }

@@ -15,6 +15,7 @@
 struct curl_slist;
 struct transfer;
 struct transfers;
+struct watches;
 
 /* What to send.  Everything is lent until the transfer has ended or was cancelled. */
 struct transfer_request {
@@ -54,8 +55,9 @@ struct transfer_handler {
 	void (*ended)(void *context, enum transfer_outcome outcome, const char *problem);
 };
 
-/** NULL if memory ran out.  Free it after every transfer is over, before the loop is closed. */
-struct transfers *transfers_new(uv_loop_t *loop);
+/** NULL if memory ran out.  Free it after every transfer is over, before the watches and the loop.
+ */
+struct transfers *transfers_new(uv_loop_t *loop, struct watches *watches);
 void transfers_free(struct transfers *);
 
 /** Begin; the first call of the handler comes later, from the loop.  NULL if memory ran out. */

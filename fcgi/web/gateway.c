@@ -56,9 +56,9 @@ gateway_read_body(struct gateway *g, size_t limit, struct buffer *body)
 }
 
 ssize_t
-gateway_write(struct gateway *g, const char *data, size_t length)
+gateway_write(struct gateway *g, const char *data, size_t length, bool last)
 {
-	return g->kind->write(g, data, length);
+	return g->kind->write(g, data, length, last);
 }
 
 int

@@ -38,10 +38,11 @@ const char *gateway_parameter(const struct gateway *, const char *name);
 enum gateway_read gateway_read_body(struct gateway *, size_t limit, struct buffer *body);
 
 /**
- * Write as much as can be written at once.  Return the bytes taken: 0, wait until
- * gateway_descriptor is writable; -1: the client or the web server is gone.
+ * Write as much as can be written at once; with ${last}, end the response behind these bytes if all
+ * of them go.  Return the bytes taken: fewer than ${length}, wait until gateway_descriptor is
+ * writable; -1: the client or the web server is gone.
  */
-ssize_t gateway_write(struct gateway *, const char *data, size_t length);
+ssize_t gateway_write(struct gateway *, const char *data, size_t length, bool last);
 
 /** A descriptor that becomes writable when gateway_write may go on; -1: writing always goes on. */
 int gateway_descriptor(const struct gateway *);
@@ -55,7 +56,8 @@ bool gateway_tells_by_reading(const struct gateway *);
 /** Has the client or the web server gone away?  To be asked when the descriptor became readable. */
 bool gateway_is_gone(struct gateway *);
 
-/** End the response.  False: not now, wait until gateway_descriptor is writable. */
+/** End the response, unless gateway_write did.  False: not now, wait until gateway_descriptor is
+ * writable. */
 bool gateway_end(struct gateway *);
 
 /** Free everything.  A response that was not ended is broken off. */

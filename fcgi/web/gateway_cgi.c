@@ -53,11 +53,12 @@ cgi_read(struct gateway *g, char *data, size_t size)
 }
 
 static ssize_t
-cgi_write(struct gateway *g, const char *data, size_t length)
+cgi_write(struct gateway *g, const char *data, size_t length, bool last)
 {
 	size_t done = 0;
 
 	(void)g;
+	(void)last;
 	while (done < length) {
 		ssize_t n = write(STDOUT_FILENO, data + done, length - done);
 		if (n < 0 && errno == EINTR)

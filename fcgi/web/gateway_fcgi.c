@@ -24,6 +24,7 @@ enum {
 struct fcgi_gateway {
 	struct gateway base;
 	FCGX_Request request;
+	bool ended; /* the response is */
 };
 
 static struct fcgi_gateway *
@@ -57,8 +58,18 @@ is_writable(int descriptor)
 	return poll(&p, 1, 0) != 0;
 }
 
+/* The records that end the response go out with what is still in libfcgi's buffer.  Return 0 or -1.
+ */
+static int
+close_streams(struct fcgi_gateway *g)
+{
+	g->ended = true;
+	FCGX_FClose(g->request.err);
+	return FCGX_FClose(g->request.out) == 0 ? 0 : -1;
+}
+
 static ssize_t
-fcgi_write(struct gateway *g, const char *data, size_t length)
+fcgi_write(struct gateway *g, const char *data, size_t length, bool last)
 {
 	FCGX_Request *request = &fcgi(g)->request;
 	size_t done = 0;
@@ -66,10 +77,12 @@ fcgi_write(struct gateway *g, const char *data, size_t length)
 	/* libfcgi's writes block: go only where the socket has room for the whole piece. */
 	while (done < length && is_writable(request->ipcFd)) {
 		size_t piece = length - done < LARGEST_WRITE ? length - done : LARGEST_WRITE;
-		if (FCGX_PutStr(data + done, (int)piece, request->out) < 0 ||
-			FCGX_FFlush(request->out) != 0)
+		if (FCGX_PutStr(data + done, (int)piece, request->out) < 0)
 			return -1;
 		done += piece;
+		if (last && done == length ? close_streams(fcgi(g)) != 0
+					   : FCGX_FFlush(request->out) != 0)
+			return -1;
 	}
 	return (ssize_t)done;
 }
@@ -100,12 +113,11 @@ fcgi_is_gone(struct gateway *g)
 static bool
 fcgi_end(struct gateway *g)
 {
-	FCGX_Request *request = &fcgi(g)->request;
-
-	if (!is_writable(request->ipcFd))
+	if (fcgi(g)->ended)
+		return true;
+	if (!is_writable(fcgi(g)->request.ipcFd))
 		return false;
-	FCGX_FClose(request->err);
-	FCGX_FClose(request->out);
+	close_streams(fcgi(g));
 	return true;
 }
 

@@ -10,7 +10,7 @@ struct gateway_kind {
 	const char *(*parameter)(const struct gateway *, const char *name);
 	/** Read up to ${size} bytes; 0: the end; -1: nothing more will come. */
 	ssize_t (*read)(struct gateway *, char *data, size_t size);
-	ssize_t (*write)(struct gateway *, const char *data, size_t length);
+	ssize_t (*write)(struct gateway *, const char *data, size_t length, bool last);
 	int (*descriptor)(const struct gateway *);
 	bool (*is_gone)(struct gateway *);
 	bool (*end)(struct gateway *);
