@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -196,15 +197,50 @@ unmark_numbers(struct json_object *value)
 	return 0;
 }
 
+/* Each thread keeps its tokener: making one is a large allocation, and every streamed event needs
+ * one. */
+static pthread_once_t tokeners_once = PTHREAD_ONCE_INIT;
+static pthread_key_t tokeners;
+
+static void
+free_tokener(void *tokener)
+{
+	json_tokener_free(tokener);
+}
+
+static void
+make_tokeners_key(void)
+{
+	pthread_key_create(&tokeners, free_tokener);
+}
+
+/* This thread's tokener, ready for a new text; NULL if memory ran out. */
+static struct json_tokener *
+thread_tokener(void)
+{
+	pthread_once(&tokeners_once, make_tokeners_key);
+	struct json_tokener *tokener = pthread_getspecific(tokeners);
+	if (tokener != NULL) {
+		json_tokener_reset(tokener);
+		return tokener;
+	}
+	tokener = json_tokener_new_ex(JSON_MAX_DEPTH + 2);
+	if (tokener == NULL || pthread_setspecific(tokeners, tokener) != 0) {
+		json_tokener_free(tokener);
+		return NULL;
+	}
+	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
+	return tokener;
+}
+
 static int
 parse_scanned(const char *text, size_t length, struct json_object **value, const char **problem)
 {
-	struct json_tokener *tokener = json_tokener_new_ex(JSON_MAX_DEPTH + 2);
+	struct json_tokener *tokener = thread_tokener();
 	if (tokener == NULL) {
 		*problem = "out of memory";
 		return -1;
 	}
-	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
 	*value = json_tokener_parse_ex(tokener, text, (int)length);
 	enum json_tokener_error error = json_tokener_get_error(tokener);
 	/* A bare number ends only at the end of the text: a NUL tells json-c so. */
@@ -216,7 +252,8 @@ parse_scanned(const char *text, size_t length, struct json_object **value, const
 			if (strchr(" \t\r\n", text[end]) == NULL || text[end] == '\0')
 				error = json_tokener_error_parse_unexpected;
 	}
-	json_tokener_free(tokener);
+	/* A long text leaves a large buffer behind. */
+	json_tokener_reset(tokener);
 
 	if (error == json_tokener_success)
 		return 0;

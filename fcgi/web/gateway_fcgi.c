@@ -13,6 +13,7 @@
 #include "web/gateway_kind.h"
 
 enum {
+	WRITE_OVERHEAD = 2048,       /* what a write costs the socket besides its bytes, at most */
 	LARGEST_WRITE = 65536,       /* what a writable socket takes without blocking */
 	TCP_SEND_BUFFER = 512 << 10, /* so that "writable" means as much over TCP */
 	RECEIVE_SECONDS = 30,        /* between two pieces of a body */
@@ -24,7 +25,8 @@ enum {
 struct fcgi_gateway {
 	struct gateway base;
 	FCGX_Request request;
-	bool ended; /* the response is */
+	size_t room; /* bytes that may be written before the system is asked again */
+	bool ended;  /* the response is */
 };
 
 static struct fcgi_gateway *
@@ -50,12 +52,23 @@ fcgi_read(struct gateway *g, char *data, size_t size)
 	return n;
 }
 
+/*
+ * May ${length} bytes be written without blocking?  A writable socket has room for LARGEST_WRITE
+ * bytes and more, so the system is asked again only when that much has been written since, counting
+ * what each write costs the socket besides.
+ */
 static bool
-is_writable(int descriptor)
+is_writable(struct fcgi_gateway *g, size_t length)
 {
-	struct pollfd p = {.fd = descriptor, .events = POLLOUT};
+	struct pollfd p = {.fd = g->request.ipcFd, .events = POLLOUT};
 
-	return poll(&p, 1, 0) != 0;
+	if (length + WRITE_OVERHEAD > g->room) {
+		if (poll(&p, 1, 0) == 0)
+			return false;
+		g->room = LARGEST_WRITE + WRITE_OVERHEAD;
+	}
+	g->room -= length + WRITE_OVERHEAD;
+	return true;
 }
 
 /* The records that end the response go out with what is still in libfcgi's buffer.  Return 0 or -1.
@@ -75,8 +88,10 @@ fcgi_write(struct gateway *g, const char *data, size_t length, bool last)
 	size_t done = 0;
 
 	/* libfcgi's writes block: go only where the socket has room for the whole piece. */
-	while (done < length && is_writable(request->ipcFd)) {
+	while (done < length) {
 		size_t piece = length - done < LARGEST_WRITE ? length - done : LARGEST_WRITE;
+		if (!is_writable(fcgi(g), piece))
+			break;
 		if (FCGX_PutStr(data + done, (int)piece, request->out) < 0)
 			return -1;
 		done += piece;
@@ -115,7 +130,7 @@ fcgi_end(struct gateway *g)
 {
 	if (fcgi(g)->ended)
 		return true;
-	if (!is_writable(fcgi(g)->request.ipcFd))
+	if (!is_writable(fcgi(g), 0))
 		return false;
 	close_streams(fcgi(g));
 	return true;
