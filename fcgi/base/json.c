@@ -75,21 +75,56 @@ is_beyond_json_c(const char *digits, size_t length)
 	return errno == ERANGE;
 }
 
-static void
+/* Step over digits; how many there were. */
+static size_t
+skip_digits(struct scan *s)
+{
+	const char *start = s->at;
+
+	while (s->at < s->end && *s->at >= '0' && *s->at <= '9')
+		s->at++;
+	return (size_t)(s->at - start);
+}
+
+static bool
+skip_one_of(struct scan *s, const char *characters)
+{
+	if (s->at == s->end || *s->at == '\0' || strchr(characters, *s->at) == NULL)
+		return false;
+	s->at++;
+	return true;
+}
+
+/* RFC 8259 §6: json-c would take 007 and 1. as well.  Return NULL or the problem. */
+static const char *
 scan_number(struct scan *s)
 {
+	static const char problem[] = "there is a number that is not one of JSON";
 	const char *start = s->at;
 	bool integer = true;
 
-	for (; s->at < s->end && strchr("0123456789+-.eE", *s->at) != NULL && *s->at != '\0';
-		s->at++)
-		if (*s->at == '.' || *s->at == 'e' || *s->at == 'E')
-			integer = false;
-	if (!integer || !is_beyond_json_c(start, (size_t)(s->at - start)))
-		return;
-	buffer_append(&s->marked, s->copied, (size_t)(s->at - s->copied));
-	buffer_append(&s->marked, spelling_mark, MARK_LENGTH);
-	s->copied = s->at;
+	skip_one_of(s, "-");
+	bool zero = s->at < s->end && *s->at == '0';
+	size_t digits = skip_digits(s);
+	if (digits == 0 || (zero && digits > 1))
+		return problem;
+	if (skip_one_of(s, ".")) {
+		integer = false;
+		if (skip_digits(s) == 0)
+			return problem;
+	}
+	if (skip_one_of(s, "eE")) {
+		integer = false;
+		skip_one_of(s, "+-");
+		if (skip_digits(s) == 0)
+			return problem;
+	}
+	if (integer && is_beyond_json_c(start, (size_t)(s->at - start))) {
+		buffer_append(&s->marked, s->copied, (size_t)(s->at - s->copied));
+		buffer_append(&s->marked, spelling_mark, MARK_LENGTH);
+		s->copied = s->at;
+	}
+	return NULL;
 }
 
 /* Step over true, false or null, spelled exactly so.  Return 0, or -1 if it is none of them. */
@@ -151,7 +186,7 @@ scan_text(struct scan *s)
 		if (c == '"')
 			skip_string(s);
 		else if ((c >= '0' && c <= '9') || c == '-')
-			scan_number(s);
+			problem = scan_number(s);
 		else if ((c != 't' && c != 'f' && c != 'n') || skip_literal(s) != 0)
 			problem = scan_punctuation(s);
 	}

@@ -11,7 +11,8 @@ test_what_is_not_json_is_refused(void **state)
 		"{a:1}", "[1]x", "1 2", "NaN", "[NaN]", "Infinity", "-Infinity", "nan", "[inf]",
 		"True", "NULL", "nul", "// c\n1", "/* c */1", "[1 /* c */]", "\"a", "\"\\x\"",
 		"\"\xff\"", "\"\xc0\x80\"", "\"\xed\xa0\x80\"", "\"\xf4\x90\x80\x80\"",
-		"\"\xe4\xb8\"", "+1", "01a", ".5", "--1", "1e", "\xef\xbb\xbf{}", "[\"a\" \"b\"]"};
+		"\"\xe4\xb8\"", "+1", "01a", "01", "[-01]", "1.", "[1.e5]", "-", "1e+", ".5", "--1",
+		"1e", "\xef\xbb\xbf{}", "[\"a\" \"b\"]"};
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(refused); i++) {

@@ -1,0 +1,60 @@
+/*
+ * Any bytes as an upstream's answer.  The first byte chooses: streamed or not, asked for as a
+ * stream or not, complete or not, the size of the pieces.  What comes out is an error or ends
+ * properly.
+ */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/api_error.h"
+#include "base/buffer.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "translate/answer.h"
+#include "translate/translator.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void
+check_output(const struct buffer *out, bool stream)
+{
+	static const char end[] = "event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n";
+	struct json_object *message = NULL;
+	const char *problem;
+
+	if (stream && (out->length < strlen(end) ||
+			      strcmp(out->data + out->length - strlen(end), end) != 0))
+		abort();
+	if (!stream && json_parse(buffer_text(out), out->length, &message, &problem) != 0)
+		abort();
+	json_object_put(message);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static const struct upstream_identity identity = {"up", "sk-0123456789abcdef", "m"};
+	static const struct log_options quiet = {LOG_ERROR, false, NULL};
+	struct buffer out = BUFFER_INIT(0);
+
+	log_open(&quiet);
+	if (size == 0)
+		return 0;
+	unsigned choice = data[0];
+	size_t piece = choice >> 4 != 0 ? choice >> 4 : size;
+	const struct answer_options options = {
+		.translator = &openai_chat, .model = "m", .stream = choice & 1};
+	struct answer *a = answer_new(&options, &out);
+	answer_begin(a, &identity);
+	answer_head(a, choice & 8 ? 429 : 200, choice & 2 ? "text/event-stream" : NULL, 0);
+	for (size_t at = 1; at < size; at += piece)
+		answer_feed(a, (const char *)data + at, size - at < piece ? size - at : piece);
+	if (answer_end(a, choice & 4) == ANSWER_DONE)
+		check_output(&out, options.stream);
+	else if (answer_error(a)->status < 400)
+		abort();
+	answer_free(a);
+	buffer_free(&out);
+	return 0;
+}

@@ -1,0 +1,49 @@
+/* Any bytes as a Claude request: what is taken is translated to valid JSON. */
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "base/api_error.h"
+#include "base/buffer.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "translate/claude.h"
+#include "translate/tokens.h"
+#include "translate/tool_names.h"
+#include "translate/translator.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void
+translate(const struct claude_request *request)
+{
+	const struct translate_target target = {.model = request->model};
+	struct tool_names *names = tool_names_new();
+	struct api_error error = API_ERROR_NONE;
+	struct buffer body = BUFFER_INIT(0);
+	struct json_object *sent = NULL;
+	const char *problem;
+
+	tokens_estimate_input(request);
+	if (openai_chat.write_request(request, &target, names, &body, &error) == 0 &&
+		json_parse(buffer_text(&body), body.length, &sent, &problem) != 0)
+		abort();
+	json_object_put(sent);
+	buffer_free(&body);
+	api_error_clear(&error);
+	tool_names_free(names);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static const struct log_options quiet = {LOG_ERROR, false, NULL};
+	struct claude_request request;
+	struct api_error error = API_ERROR_NONE;
+
+	log_open(&quiet);
+	if (claude_request_parse((const char *)data, size, &request, &error) == 0)
+		translate(&request);
+	claude_request_free(&request);
+	api_error_clear(&error);
+	return 0;
+}
