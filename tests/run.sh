@@ -5,7 +5,7 @@ set -uo pipefail
 cd "$(dirname "$0")/.."
 export CLAUDE_PROXY_BUILD=${1:?build folder}
 CLAUDE_PROXY_BUILD=$(cd "$CLAUDE_PROXY_BUILD" && pwd)
-folder=$(mktemp -d "${TMPDIR:-/tmp}/claude-proxy-test.XXXXXX")
+folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 passed=0
 failed=0

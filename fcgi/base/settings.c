@@ -281,13 +281,15 @@ read_env_file(struct settings *s, struct env_file **file, struct buffer *problem
 }
 
 static void
-derive(struct settings *s)
+derive(struct settings *s, const struct env_file *file)
 {
 	bool set = s->request_timeout != 0;
 
 	s->connect_timeout = set ? s->request_timeout : DEFAULT_CONNECT_TIMEOUT;
 	s->silence_timeout = set ? s->request_timeout : DEFAULT_SILENCE_TIMEOUT;
 	s->development = strcmp(s->node_env, "development") == 0;
+	if (s->development && find_value("LOG_LEVEL", file) == NULL)
+		s->log_level = LOG_DEBUG;
 }
 
 static void
@@ -319,7 +321,7 @@ settings_load(struct buffer *problem)
 				     "it must be the path of the database");
 		goto err0;
 	}
-	derive(s);
+	derive(s, file);
 	env_file_free(file);
 	return s;
 

@@ -37,7 +37,7 @@ if [ -z "$(setting PROXY_ACCESS_KEY)" ]; then
 fi
 [ ! -f "$env_file" ] || export CLAUDE_PROXY_ENV=$env_file
 
-folder=$(mktemp -d "${TMPDIR:-/tmp}/claude-proxy.XXXXXX")
+folder=$(mktemp -d)
 server=
 clean_up() {
 	[ -z "$server" ] || kill "$server" 2>/dev/null || true

@@ -98,6 +98,9 @@ cgi_free(struct gateway *g)
 {
 	/* The description of standard output may be shared with the one who started us. */
 	fcntl(STDOUT_FILENO, F_SETFL, cgi(g)->output_flags);
+	/* The web server ends the response when the output closes, not when the program has tidied
+	 * up. */
+	close(STDOUT_FILENO);
 	free(g);
 }
 

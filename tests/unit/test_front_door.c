@@ -1,12 +1,5 @@
 /* Routes, access and response heads over a gateway made of a table (SPEC §4, FASTCGI.md §5). */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "unit.h"
 
 #include "base/api_error.h"
 #include "base/buffer.h"

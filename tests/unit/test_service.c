@@ -1,11 +1,6 @@
 /* The URL rule and the headers of a request (SPEC §5). */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdlib.h>
-#include <string.h>
+#include "unit.h"
 
-#include <cmocka.h>
 #include <curl/curl.h>
 
 #include "base/buffer.h"

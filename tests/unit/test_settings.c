@@ -1,15 +1,9 @@
 /* Settings: environment before file, defaults, and start-up errors that name the variable (SPEC
  * §3). */
 #include <fcntl.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
+#include "unit.h"
 
-#include <cmocka.h>
+#include <unistd.h>
 
 #include "base/buffer.h"
 #include "base/settings.h"
@@ -32,7 +26,7 @@ set_up(void **state)
 {
 	(void)state;
 	clearenv();
-	snprintf(folder, sizeof(folder), "/tmp/test-settings-XXXXXX");
+	snprintf(folder, sizeof(folder), "/tmp/test-settings-" UNIQUE);
 	assert_non_null(mkdtemp(folder));
 	snprintf(env_path, sizeof(env_path), "%s/.env", folder);
 	setenv("HOME", folder, 1);
@@ -159,6 +153,20 @@ test_a_value_that_cannot_be_parsed_is_named(void **state)
 }
 
 static void
+test_development_is_verbose_unless_told_otherwise(void **state)
+{
+	(void)state;
+	setenv("NODE_ENV", "development", 1);
+	struct settings *s = load();
+	assert_int_equal(s->log_level, LOG_DEBUG);
+	settings_release(s);
+	write_env("LOG_LEVEL=warn\n");
+	s = load();
+	assert_int_equal(s->log_level, LOG_WARN);
+	settings_release(s);
+}
+
+static void
 test_a_named_env_file_must_be_there(void **state)
 {
 	struct buffer problem = BUFFER_INIT(0);
@@ -182,6 +190,8 @@ main(void)
 			test_the_environment_comes_before_the_file, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			test_a_value_that_cannot_be_parsed_is_named, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			test_development_is_verbose_unless_told_otherwise, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			test_a_named_env_file_must_be_there, set_up, tear_down),
 	};

@@ -23,7 +23,7 @@ set_up(void **state)
 
 	(void)state;
 	log_open(&quiet);
-	snprintf(folder, sizeof(folder), "/tmp/test-store-XXXXXX");
+	snprintf(folder, sizeof(folder), "/tmp/test-store-" UNIQUE);
 	assert_non_null(mkdtemp(folder));
 	snprintf(path, sizeof(path), "%s/new/folder/proxy.db", folder);
 	return 0;

@@ -13,6 +13,12 @@
 
 #include <cmocka.h>
 
+/* What mkdtemp fills in. */
+#define UNIQUE                                                                                     \
+	"XX"                                                                                       \
+	"XX"                                                                                       \
+	"XX"
+
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 #define assert_contains(text, part)                                                                \
