@@ -184,8 +184,16 @@ accept_requests(void *context)
 static int
 add_acceptor(struct server *s)
 {
+	sigset_t all;
+	sigset_t before;
+
+	/* Signals are the loop's; an acceptor hears only the one that wakes it. */
+	sigfillset(&all);
+	sigdelset(&all, WAKE_SIGNAL);
 	atomic_fetch_add(&s->live_acceptors, 1);
+	pthread_sigmask(SIG_BLOCK, &all, &before);
 	int problem = pthread_create(&s->acceptors[s->acceptor_count], NULL, accept_requests, s);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (problem != 0) {
 		atomic_fetch_sub(&s->live_acceptors, 1);
 		log_error("starting a thread: %s", strerror(problem));
