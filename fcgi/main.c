@@ -3,6 +3,7 @@
  */
 #include <curl/curl.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <fcgiapp.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -20,6 +21,8 @@
 #include "server.h"
 #include "store/store.h"
 #include "web/response.h"
+
+enum { WIDE_TABLE = 4095 }; /* descriptors: two thousand streams */
 
 static const char help[] = "usage: claude-proxy.fcgi [--help | --version]\n"
 			   "\n"
@@ -40,6 +43,24 @@ raise_descriptor_limit(void)
 		return;
 	limit.rlim_cur = limit.rlim_max;
 	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+/*
+ * Let the kernel make its table of our descriptors large while there is one thread.  Later, at each
+ * doubling, Linux would make the thread that opens a descriptor wait for an RCU grace period: 10 ms
+ * in which the loop does nothing (measured).
+ */
+static void
+widen_descriptor_table(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == 0)
+		return;
+	rlim_t highest = limit.rlim_cur - 1 < WIDE_TABLE ? limit.rlim_cur - 1 : WIDE_TABLE;
+	int descriptor = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, (int)highest);
+	if (descriptor >= 0)
+		close(descriptor);
 }
 
 /* What a CGI program cannot even begin must be told to its client, not only to the log. */
@@ -74,6 +95,8 @@ serve(struct settings *settings, bool is_cgi)
 		return refuse_start(
 			is_cgi, "the database cannot be opened: the proxy's log says why");
 	raise_descriptor_limit();
+	if (!is_cgi)
+		widen_descriptor_table();
 	curl_global_init(CURL_GLOBAL_DEFAULT);
 	int status = is_cgi ? server_run_cgi(store, settings) : server_run(store, settings);
 	store_close(store);
