@@ -215,6 +215,13 @@ pending(const struct exchange *x)
 	return x->out.length - x->sent;
 }
 
+/* Does the client have to take something before the exchange can go on? */
+static bool
+waits_for_client(const struct exchange *x)
+{
+	return pending(x) > 0 || x->ending;
+}
+
 static void
 on_gateway(void *context, int status, int events)
 {
@@ -238,7 +245,7 @@ watch_gateway(struct exchange *x)
 {
 	int events = gateway_tells_by_reading(x->gateway) ? UV_READABLE : UV_DISCONNECT;
 
-	if (pending(x) > 0 || x->ending)
+	if (waits_for_client(x))
 		events |= UV_WRITABLE;
 	if (events == x->watched)
 		return;
@@ -486,7 +493,7 @@ earlier(uint64_t a, uint64_t b)
 static uint64_t
 next_deadline(const struct exchange *x)
 {
-	if (pending(x) > 0)
+	if (waits_for_client(x))
 		return x->last_output + STALLED_CLIENT;
 	uint64_t next = x->transfer != NULL ? silence_deadline(x) : UINT64_MAX;
 	if (x->request.stream)
@@ -506,11 +513,11 @@ on_timer(uv_timer_t *timer)
 		dispose(x);
 		return;
 	}
-	if (pending(x) > 0 && now >= x->last_output + STALLED_CLIENT) {
+	if (waits_for_client(x) && now >= x->last_output + STALLED_CLIENT) {
 		abandon(x);
 		return;
 	}
-	if (pending(x) == 0 && x->transfer != NULL && now >= silence_deadline(x)) {
+	if (!waits_for_client(x) && x->transfer != NULL && now >= silence_deadline(x)) {
 		time_out(x);
 		return;
 	}
