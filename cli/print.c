@@ -10,21 +10,13 @@
 #include <unistd.h>
 
 #include "base/buffer.h"
+#include "base/clock.h"
 #include "base/json.h"
 #include "base/secret.h"
 #include "base/settings.h"
 #include "command.h"
 #include "store/config.h"
 #include "store/store.h"
-
-static int64_t
-now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 /* An escape sequence on a terminal whose user did not say NO_COLOR, else nothing. */
 static const char *
@@ -56,7 +48,7 @@ state_of(const struct api_key *key)
 {
 	if (!key->enabled)
 		return DISABLED;
-	return key->rests_until > now_ms() ? RESTING : READY;
+	return key->rests_until > clock_now_ms() ? RESTING : READY;
 }
 
 static void
@@ -77,7 +69,7 @@ print_state(const struct api_key *key)
 		localtime_r(&until, &local);
 		strftime(clock, sizeof(clock), "%H:%M:%S", &local);
 		printf("resting until %s (in %lld s)", clock,
-			(long long)((key->rests_until - now_ms() + 999) / 1000));
+			(long long)((key->rests_until - clock_now_ms() + 999) / 1000));
 		break;
 	}
 	if (key->last_error != NULL)

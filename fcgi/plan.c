@@ -4,9 +4,9 @@
 #include "plan.h"
 
 #include <curl/curl.h>
-#include <time.h>
 
 #include "base/api_error.h"
+#include "base/clock.h"
 #include "base/settings.h"
 #include "store/config.h"
 #include "store/store.h"
@@ -39,15 +39,6 @@ choose_upstream(struct plan *plan, const struct claude_request *request, struct 
 	return 0;
 }
 
-static int64_t
-now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 static int
 choose_key(struct plan *plan, struct store *store, const struct settings *settings,
 	struct api_error *error)
@@ -56,7 +47,7 @@ choose_key(struct plan *plan, struct store *store, const struct settings *settin
 
 	if (!plan->config->has_strategy)
 		strategy_parse(settings->strategy, &strategy);
-	if (balance_choose(store, strategy, plan->upstream, NULL, 0, now_ms(), &plan->key) ==
+	if (balance_choose(store, strategy, plan->upstream, NULL, 0, clock_now_ms(), &plan->key) ==
 		BALANCE_OK)
 		return 0;
 	return api_error_set(error, 500,

@@ -11,10 +11,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/buffer.h"
+#include "base/clock.h"
 #include "base/json.h"
 
 enum { MAX_LINE = 1 << 20 };
@@ -41,21 +41,6 @@ write_line(const struct buffer *line)
 			done += (size_t)n;
 	}
 	pthread_mutex_unlock(&lock);
-}
-
-static void
-put_time(struct buffer *line)
-{
-	struct timespec now;
-	struct tm utc;
-	char text[32];
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	gmtime_r(&now.tv_sec, &utc);
-	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &utc);
-	buffer_puts(line, text);
-	snprintf(text, sizeof(text), ".%03ldZ", now.tv_nsec / 1000000);
-	buffer_puts(line, text);
 }
 
 static void
@@ -95,7 +80,7 @@ put_json_line(struct buffer *line, enum log_level level, const char *message,
 	const struct log_field *fields, size_t count)
 {
 	buffer_puts(line, "{\"time\":\"");
-	put_time(line);
+	clock_write_timestamp(line);
 	buffer_puts(line, "\",\"level\":");
 	json_write_text(line, level_names[level]);
 	buffer_puts(line, ",\"message\":");
@@ -116,7 +101,7 @@ static void
 put_text_line(struct buffer *line, enum log_level level, const char *message,
 	const struct log_field *fields, size_t count)
 {
-	put_time(line);
+	clock_write_timestamp(line);
 	buffer_putc(line, ' ');
 	buffer_puts(line, level_names[level]);
 	buffer_putc(line, ' ');

@@ -4,9 +4,9 @@
 #include "web/status.h"
 
 #include <stdbool.h>
-#include <time.h>
 
 #include "base/buffer.h"
+#include "base/clock.h"
 #include "base/json.h"
 #include "base/settings.h"
 #include "store/config.h"
@@ -22,19 +22,6 @@ is_usable(const struct config *config)
 		if (config->current->keys[i].enabled)
 			return true;
 	return false;
-}
-
-static void
-write_timestamp(struct buffer *out)
-{
-	struct timespec now;
-	struct tm utc;
-	char text[32];
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	gmtime_r(&now.tv_sec, &utc);
-	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &utc);
-	buffer_printf(out, "\"%s.%03ldZ\"", text, now.tv_nsec / 1000000);
 }
 
 static void
@@ -61,9 +48,9 @@ status_write_health(
 	struct config *config = store_config(store);
 	bool healthy = is_usable(config);
 
-	buffer_printf(out, "{\"status\":\"%s\",\"timestamp\":", healthy ? "healthy" : "degraded");
-	write_timestamp(out);
-	buffer_printf(out, ",\"uptime\":%lld.%03lld,\"config\":", (long long)(uptime / 1000),
+	buffer_printf(out, "{\"status\":\"%s\",\"timestamp\":\"", healthy ? "healthy" : "degraded");
+	clock_write_timestamp(out);
+	buffer_printf(out, "\",\"uptime\":%lld.%03lld,\"config\":", (long long)(uptime / 1000),
 		(long long)(uptime % 1000));
 	write_config(out, config, settings);
 	buffer_putc(out, '}');

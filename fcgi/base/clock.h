@@ -1,0 +1,17 @@
+/*
+ * The time of day.  (What measures durations on the loop is uv_now.)
+ */
+#ifndef CLOCK_H
+#define CLOCK_H
+
+#include <stdint.h>
+
+struct buffer;
+
+/** Milliseconds since 1970. */
+int64_t clock_now_ms(void);
+
+/** Append the time of day as "2024-01-01T00:00:00.000Z".  Return 0 or -1. */
+int clock_write_timestamp(struct buffer *);
+
+#endif
