@@ -1,22 +1,24 @@
 /*
- * The life of one POST /v1/messages on the loop; see exchange.h, FASTCGI.md §2 and §4.
+ * The life of one request to an upstream on the loop; see exchange.h, FASTCGI.md §2 and §4.
  */
 #include "exchange.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/api_error.h"
 #include "base/buffer.h"
 #include "base/log.h"
+#include "base/log_body.h"
 #include "base/secret.h"
 #include "base/settings.h"
 #include "base/watch.h"
+#include "inquiry.h"
 #include "plan.h"
 #include "store/config.h"
 #include "translate/answer.h"
 #include "translate/claude.h"
-#include "translate/tokens.h"
 #include "upstream/service.h"
 #include "upstream/transfer.h"
 #include "web/gateway.h"
@@ -46,10 +48,12 @@ struct exchange {
 	struct answer *answer;
 	struct buffer out; /* what the client has still to get, from ${sent} on */
 	size_t sent;
-	bool has_head;   /* the response's head is written */
-	bool head_known; /* the upstream's head was told to the answer */
-	bool paused;     /* the transfer waits for the client */
-	bool ending;     /* all of the response is in ${out} */
+	int passed_status;
+	struct buffer passed_head; /* the head of a response that is passed through */
+	bool has_head;             /* the response's head is written */
+	bool head_known;           /* the upstream's head was told to the answer */
+	bool paused;               /* the transfer waits for the client */
+	bool ending;               /* all of the response is in ${out} */
 
 	uv_timer_t timer;
 	int watched; /* events that the gateway's descriptor is watched for; 0: it is not */
@@ -76,6 +80,7 @@ free_exchange(struct exchange *x)
 	answer_free(x->answer);
 	buffer_free(&x->out);
 	buffer_free(&x->shown);
+	buffer_free(&x->passed_head);
 	plan_free(&x->plan);
 	claude_request_free(&x->request);
 	settings_release(x->settings);
@@ -107,27 +112,6 @@ since(const struct exchange *x, uint64_t moment)
 	return (int64_t)(moment - x->began);
 }
 
-/* A body on the log: cut, and without a secret. */
-static void
-log_body(const struct exchange *x, const char *what, const char *text, size_t length)
-{
-	const char *key = x->plan.key != NULL ? x->plan.key->secret : NULL;
-	size_t most = (size_t)x->settings->log_body_limit;
-	struct buffer once = BUFFER_INIT(0);
-	struct buffer twice = BUFFER_INIT(0);
-
-	secret_redact(&once, text, secret_safe_cut(text, length, most), key);
-	secret_redact(&twice, buffer_text(&once), once.length, x->settings->access_key);
-	const struct log_field fields[] = {
-		{"request_id", x->request_id, 0},
-		{"bytes", NULL, (int64_t)length},
-		{"body", buffer_text(&twice), 0},
-	};
-	log_line(LOG_INFO, what, fields, sizeof(fields) / sizeof(fields[0]));
-	buffer_free(&twice);
-	buffer_free(&once);
-}
-
 /* Keep what is sent for the log, as much of it as will be shown. */
 static void
 keep_for_log(struct exchange *x, const char *bytes, size_t length)
@@ -147,16 +131,18 @@ log_request(const struct exchange *x, const char *message)
 	const struct claude_usage *usage = answer_usage(x->answer);
 	const char *stop_reason = answer_stop_reason(x->answer);
 	bool done = answer_state(x->answer) == ANSWER_DONE;
-	char mask[SECRET_MASK_SIZE];
+	const char *model = x->request.model != NULL ? x->request.model : "";
+	char mask[SECRET_MASK_SIZE] = "";
 
-	secret_mask(x->plan.key->secret, mask);
+	if (x->plan.key != NULL)
+		secret_mask(x->plan.key->secret, mask);
 	const struct log_field fields[] = {
 		{"request_id", x->request_id, 0},
 		{"status", NULL, x->status},
 		{"upstream", x->plan.upstream->name, 0},
 		{"key", mask, 0},
-		{"model", x->request.model, 0},
-		{"upstream_model", x->plan.model, 0},
+		{"model", model, 0},
+		{"upstream_model", x->plan.model != NULL ? x->plan.model : "", 0},
 		{"stream", x->request.stream ? "true" : "false", 0},
 		{"ms", NULL, since(x, uv_now(x->all->loop))},
 		{"first_byte_ms", NULL, x->first_byte != 0 ? since(x, x->first_byte) : -1},
@@ -178,7 +164,8 @@ end_response(struct exchange *x, const char *message)
 	if (log_enabled(LOG_INFO))
 		log_request(x, message);
 	if (x->settings->log_responses)
-		log_body(x, "response body", buffer_text(&x->shown), x->response_bytes);
+		log_body("response body", x->request_id, buffer_text(&x->shown), x->response_bytes,
+			x->identity.key, x->settings);
 	if (x->watched != 0)
 		watch_stop(x->all->watches, gateway_descriptor(x->gateway));
 	gateway_free(x->gateway);
@@ -260,16 +247,20 @@ add_head(struct exchange *x)
 {
 	struct buffer whole = BUFFER_INIT(x->out.limit);
 
-	if (x->has_head || x->out.length == 0)
+	if (x->has_head || (x->out.length == 0 && !(x->ending && x->plan.pass)))
 		return;
-	if (x->request.stream) {
+	x->status = 200;
+	if (x->plan.pass) {
+		x->status = x->passed_status;
+		buffer_append(&whole, buffer_text(&x->passed_head), x->passed_head.length);
+		buffer_append(&whole, buffer_text(&x->out), x->out.length);
+	} else if (x->request.stream) {
 		response_write_stream_head(&whole, x->request_id);
 		buffer_append(&whole, x->out.data, x->out.length);
 	} else {
 		response_write_json(&whole, 200, x->request_id, x->out.data, x->out.length, NULL);
 	}
 	x->has_head = true;
-	x->status = 200;
 	if (whole.failed) {
 		buffer_free(&whole);
 		x->out.failed = true;
@@ -326,7 +317,10 @@ fail(struct exchange *x, const struct api_error *error)
 	log_debug("%s %d %s: %s", x->request_id, error->status, error->type,
 		error->message != NULL ? error->message : "");
 	if (answer_started(x->answer)) {
-		answer_write_error(x->answer, error);
+		if (!answer_write_error(x->answer, error)) {
+			abandon(x);
+			return;
+		}
 	} else {
 		response_write_error(&x->out, error, x->request_id, NULL);
 		x->has_head = true;
@@ -338,12 +332,43 @@ fail(struct exchange *x, const struct api_error *error)
 
 /* ---- from the upstream ---- */
 
+/* The headers that come back unchanged (PROTOCOL.md §B.4). */
+static void
+pass_header(void *context, const char *name, const char *value)
+{
+	static const char *const passed[] = {"request-id", "retry-after", "content-type"};
+	struct exchange *x = context;
+	bool pass = strncasecmp(name, "anthropic-", 10) == 0;
+
+	for (size_t i = 0; i < sizeof(passed) / sizeof(passed[0]); i++)
+		pass = pass || strcasecmp(name, passed[i]) == 0;
+	if (pass)
+		buffer_printf(&x->passed_head, "%s: %s\r\n", name, value);
+}
+
+static void
+write_passed_head(struct exchange *x)
+{
+	const char *type = transfer_content_type(x->transfer);
+
+	x->passed_status = transfer_status(x->transfer);
+	buffer_clear(&x->passed_head);
+	response_write_status(&x->passed_head, x->passed_status);
+	transfer_each_header(x->transfer, pass_header, x);
+	if (type != NULL && strncasecmp(type, "text/event-stream", 17) == 0)
+		buffer_puts(
+			&x->passed_head, "Cache-Control: no-cache\r\nX-Accel-Buffering: no\r\n");
+	buffer_puts(&x->passed_head, "\r\n");
+}
+
 static void
 tell_head(struct exchange *x)
 {
 	if (x->head_known)
 		return;
 	x->head_known = true;
+	if (x->plan.pass)
+		write_passed_head(x);
 	answer_head(x->answer, transfer_status(x->transfer), transfer_content_type(x->transfer),
 		transfer_retry_after(x->transfer));
 }
@@ -429,6 +454,7 @@ start_transfer(struct exchange *x)
 {
 	const struct upstream_options *options = &x->plan.upstream->options;
 	const struct transfer_request request = {
+		.method = x->plan.method,
 		.url = x->plan.url.data,
 		.body = buffer_text(&x->plan.body),
 		.body_length = x->plan.body.length,
@@ -533,36 +559,6 @@ on_timer(uv_timer_t *timer)
 /* ---- the beginning ---- */
 
 static int
-read_request(struct exchange *x, struct api_error *error)
-{
-	struct buffer body = BUFFER_INIT(0);
-	size_t limit = (size_t)x->settings->max_request_bytes;
-	int status = -1;
-
-	switch (gateway_read_body(x->gateway, limit, &body)) {
-	case GATEWAY_READ:
-		if (x->settings->log_requests)
-			log_body(x, "request body", buffer_text(&body), body.length);
-		status = claude_request_parse(buffer_text(&body), body.length, &x->request, error);
-		break;
-	case GATEWAY_TOO_LARGE:
-		api_error_set(error, 413,
-			"the request is larger than %zu bytes; the owner of the proxy can raise "
-			"MAX_REQUEST_BYTES",
-			limit);
-		break;
-	case GATEWAY_BROKEN:
-		api_error_set(error, 400, "the request's body did not arrive whole");
-		break;
-	case GATEWAY_NO_MEMORY:
-		api_error_set(error, 500, "out of memory");
-		break;
-	}
-	buffer_free(&body);
-	return status;
-}
-
-static int
 make_answer(struct exchange *x, struct api_error *error)
 {
 	const struct answer_options options = {
@@ -572,13 +568,16 @@ make_answer(struct exchange *x, struct api_error *error)
 		.stream = x->request.stream,
 		.hide_thinking = x->request.thinking == CLAUDE_THINKING_DISABLED ||
 				 x->plan.upstream->options.reasoning_off,
-		.estimated_input_tokens = tokens_estimate_input(&x->request),
+		.estimated_input_tokens = x->plan.input_tokens,
+		.pass = x->plan.pass,
+		.convert = x->plan.convert,
+		.convert_context = &x->plan,
 	};
 
 	x->identity = (struct upstream_identity){
 		.name = x->plan.upstream->name,
-		.key = x->plan.key->secret,
-		.model = x->plan.model,
+		.key = x->plan.key != NULL ? x->plan.key->secret : NULL,
+		.model = x->plan.model != NULL ? x->plan.model : "",
 	};
 	x->answer = answer_new(&options, &x->out);
 	return x->answer != NULL ? 0 : api_error_set(error, 500, "out of memory");
@@ -586,9 +585,10 @@ make_answer(struct exchange *x, struct api_error *error)
 
 struct exchange *
 exchange_new(struct exchanges *all, struct gateway *gateway, struct settings *settings,
-	const char request_id[REQUEST_ID_SIZE], struct api_error *error)
+	const struct asked *asked, const char request_id[REQUEST_ID_SIZE], struct api_error *error)
 {
 	struct exchange *x = calloc(1, sizeof(*x));
+	struct inquiry inquiry;
 
 	if (x == NULL) {
 		api_error_set(error, 500, "out of memory");
@@ -599,12 +599,23 @@ exchange_new(struct exchanges *all, struct gateway *gateway, struct settings *se
 	x->settings = settings_retain(settings);
 	x->out = BUFFER_INIT(0);
 	memcpy(x->request_id, request_id, sizeof(x->request_id));
-	if (read_request(x, error) == 0 &&
-		plan_make(&x->plan, all->store, settings, &x->request, error) == 0 &&
-		make_answer(x, error) == 0)
+	int status = inquiry_read(&inquiry, gateway, asked, settings, request_id, error);
+	if (status == 0)
+		status = plan_make(&x->plan, all->store, settings, &inquiry, error);
+	x->request = inquiry_end(&inquiry);
+	if (status == 0 && make_answer(x, error) == 0)
 		return x;
 	free_exchange(x);
 	return NULL;
+}
+
+/* The answer is known without asking anybody. */
+static void
+answer_at_once(struct exchange *x)
+{
+	plan_write_answer(&x->plan, &x->out);
+	x->ending = true;
+	flush(x);
 }
 
 void
@@ -624,7 +635,10 @@ exchange_run(struct exchange *x)
 						    (uint64_t)silence_timeout(x))
 					  : (uint64_t)silence_timeout(x);
 	uv_timer_start(&x->timer, on_timer, next, 0);
-	start_transfer(x);
+	if (x->plan.url.length > 0)
+		start_transfer(x);
+	else
+		answer_at_once(x);
 }
 
 void

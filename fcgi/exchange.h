@@ -1,5 +1,5 @@
 /*
- * The life of one POST /v1/messages on the loop: transfer → answer → write → record.
+ * The life of one request to an upstream on the loop: transfer → answer → write → record.
  *
  * The loop never waits: what the client does not take is kept, and the transfer pauses; what the
  * upstream does not send is covered by pings and ends in a timeout; a client that goes away ends
@@ -14,6 +14,7 @@
 #include "base/random.h"
 
 struct api_error;
+struct asked;
 struct exchange;
 struct gateway;
 struct settings;
@@ -40,7 +41,7 @@ struct exchanges {
  * ${error}; gateway and count are then still the caller's.
  */
 struct exchange *exchange_new(struct exchanges *, struct gateway *, struct settings *,
-	const char request_id[REQUEST_ID_SIZE], struct api_error *error);
+	const struct asked *, const char request_id[REQUEST_ID_SIZE], struct api_error *error);
 
 /** Run it to its end, on the loop's thread, which owns it from now on; it frees itself. */
 void exchange_run(struct exchange *);

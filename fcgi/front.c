@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/settings.h"
 #include "exchange.h"
+#include "plan.h"
 #include "web/access.h"
 #include "web/gateway.h"
 #include "web/response.h"
@@ -130,14 +131,17 @@ discard_body(struct gateway *g)
 }
 
 static struct exchange *
-take_message(struct exchanges *all, struct gateway *g, struct settings *settings,
-	const char *request_id, struct api_error *error)
+take_inquiry(struct exchanges *all, struct gateway *g, struct settings *settings,
+	const struct asked *asked, const char *request_id, struct api_error *error)
 {
-	if (access_check(g, settings, error) != 0 || admit(all, settings, error) != 0) {
+	/* What is not there is not there for anybody: no key is asked for. */
+	bool other = asked->endpoint == ENDPOINT_OTHER;
+	if ((other && plan_check_other(all->store, error) != 0) ||
+		access_check(g, settings, error) != 0 || admit(all, settings, error) != 0) {
 		discard_body(g);
 		return NULL;
 	}
-	struct exchange *x = exchange_new(all, g, settings, request_id, error);
+	struct exchange *x = exchange_new(all, g, settings, asked, request_id, error);
 	if (x == NULL)
 		atomic_fetch_sub(&all->in_flight, 1);
 	return x;
@@ -148,23 +152,24 @@ front_serve(struct exchanges *all, struct gateway *g, struct settings *settings,
 {
 	struct api_error error = API_ERROR_NONE;
 	char request_id[REQUEST_ID_SIZE];
-	const char *allow = NULL;
 	struct exchange *x = NULL;
+	struct asked asked;
 
 	random_id(request_id, sizeof(request_id), "req_");
-	switch (router_find(g, settings, &error, &allow)) {
+	router_find(g, settings, &asked, &error);
+	switch (asked.endpoint) {
 	case ENDPOINT_HEALTH:
 		answer_health(all, g, settings, request_id, uptime);
-		break;
-	case ENDPOINT_MESSAGES:
-		x = take_message(all, g, settings, request_id, &error);
 		break;
 	case ENDPOINT_NONE:
 		discard_body(g);
 		break;
+	default:
+		x = take_inquiry(all, g, settings, &asked, request_id, &error);
+		break;
 	}
 	if (error.status != 0)
-		refuse(g, request_id, &error, allow);
+		refuse(g, request_id, &error, asked.allow);
 	api_error_clear(&error);
 	return x;
 }

@@ -16,15 +16,31 @@ clock_now_ms(void)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+/* Append the second, without what comes after it.  Return 0 or -1. */
+static int
+write_second(struct buffer *out, int64_t second)
+{
+	time_t seconds = (time_t)second;
+	struct tm utc;
+	char text[64];
+
+	if (gmtime_r(&seconds, &utc) == NULL || utc.tm_year > 9999 - 1900 ||
+		strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &utc) == 0)
+		return -1;
+	return buffer_puts(out, text);
+}
+
 int
 clock_write_timestamp(struct buffer *out)
 {
 	int64_t now = clock_now_ms();
-	time_t seconds = (time_t)(now / 1000);
-	struct tm utc;
-	char text[32];
 
-	gmtime_r(&seconds, &utc);
-	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &utc);
-	return buffer_printf(out, "%s.%03dZ", text, (int)(now % 1000));
+	write_second(out, now / 1000);
+	return buffer_printf(out, ".%03dZ", (int)(now % 1000));
+}
+
+int
+clock_write_seconds(struct buffer *out, int64_t seconds)
+{
+	return write_second(out, seconds) == 0 ? buffer_putc(out, 'Z') : -1;
 }

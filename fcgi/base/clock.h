@@ -14,4 +14,8 @@ int64_t clock_now_ms(void);
 /** Append the time of day as "2024-01-01T00:00:00.000Z".  Return 0 or -1. */
 int clock_write_timestamp(struct buffer *);
 
+/** Append the moment ${seconds} after 1970 as "2024-01-01T00:00:00Z".  Return 0, or -1 if there is
+ * no such year. */
+int clock_write_seconds(struct buffer *, int64_t seconds);
+
 #endif

@@ -328,6 +328,79 @@ json_parse(const char *text, size_t length, struct json_object **value, const ch
 	return status;
 }
 
+static void
+skip_blanks(struct scan *s)
+{
+	while (skip_one_of(s, " \t\r\n"))
+		;
+}
+
+/* Step over one value of any kind. */
+static void
+skip_value(struct scan *s)
+{
+	int depth = 0;
+
+	do {
+		if (skip_one_of(s, "[{"))
+			depth++;
+		else if (skip_one_of(s, "]}"))
+			depth--;
+		else if (s->at < s->end && *s->at == '"')
+			skip_string(s);
+		else if (depth > 0)
+			s->at++;
+		else
+			while (s->at < s->end && strchr(",}] \t\r\n", *s->at) == NULL)
+				s->at++;
+	} while (depth > 0 && s->at < s->end);
+}
+
+/* Is the JSON string from ${start} to ${end}, quotes included, this name, however it is escaped? */
+static bool
+is_name(const char *start, const char *end, const char *name)
+{
+	struct json_object *key = NULL;
+	const char *problem;
+
+	if (memchr(start, '\\', (size_t)(end - start)) == NULL)
+		return (size_t)(end - start) == strlen(name) + 2 &&
+		       memcmp(start + 1, name, strlen(name)) == 0;
+	bool same = json_parse(start, (size_t)(end - start), &key, &problem) == 0 &&
+		    json_is_text(key, name);
+	json_object_put(key);
+	return same;
+}
+
+bool
+json_find_member(
+	const char *text, size_t length, const char *name, size_t from, size_t *start, size_t *end)
+{
+	struct scan s = {.text = text, .end = text + length, .at = text};
+
+	skip_blanks(&s);
+	skip_one_of(&s, "{");
+	while (s.at < s.end) {
+		skip_blanks(&s);
+		const char *key = s.at;
+		if (s.at == s.end || *key != '"')
+			return false;
+		skip_string(&s);
+		const char *key_end = s.at;
+		skip_blanks(&s);
+		skip_one_of(&s, ":");
+		skip_blanks(&s);
+		*start = (size_t)(s.at - text);
+		skip_value(&s);
+		*end = (size_t)(s.at - text);
+		if (*start >= from && is_name(key, key_end, name))
+			return true;
+		skip_blanks(&s);
+		skip_one_of(&s, ",");
+	}
+	return false;
+}
+
 const char *
 json_text(struct json_object *value, size_t *length)
 {

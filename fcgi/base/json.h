@@ -29,6 +29,14 @@ int json_parse(const char *text, size_t length, struct json_object **value, cons
  */
 const char *json_text(struct json_object *value, size_t *length);
 
+/**
+ * Where the value of the outermost object's member ${name} stands in ${text}, which json_parse has
+ * taken: the text from ${start} to ${end} (offsets in bytes).  Searched from offset ${from} on, so
+ * that of a name that stands twice both can be found.  False: there is none.
+ */
+bool json_find_member(
+	const char *text, size_t length, const char *name, size_t from, size_t *start, size_t *end);
+
 /** Append the value as one line of JSON text.  Return 0 or -1. */
 int json_write(struct buffer *, struct json_object *value);
 

@@ -20,13 +20,19 @@ enum {
 };
 
 /* What the body is. */
-enum form { FORM_UNKNOWN, FORM_ERROR, FORM_MESSAGE, FORM_EVENTS };
+enum form { FORM_UNKNOWN, FORM_ERROR, FORM_MESSAGE, FORM_EVENTS, FORM_PASSED, FORM_CONVERTED };
 
 struct answer {
 	const struct translator *translator;
 	const struct tool_names *tool_names;
 	bool stream;
-	struct claude_writer *writer;
+	struct claude_writer *writer; /* NULL: the answer is no message that we write */
+	struct buffer *out;
+	bool pass;
+	bool passed_events; /* what is passed is an event stream */
+	bool passed_any;
+	answer_converter *convert;
+	void *convert_context;
 	enum answer_state state;
 	struct api_error error;
 
@@ -41,10 +47,9 @@ struct answer {
 	size_t received;    /* bytes */
 };
 
-struct answer *
-answer_new(const struct answer_options *options, struct buffer *out)
+static struct claude_writer *
+new_writer(const struct answer_options *options, struct buffer *out)
 {
-	struct answer *a = calloc(1, sizeof(*a));
 	const struct claude_writer_options writer = {
 		.model = options->model,
 		.kind = options->translator->kind,
@@ -53,12 +58,26 @@ answer_new(const struct answer_options *options, struct buffer *out)
 		.estimated_input_tokens = options->estimated_input_tokens,
 	};
 
+	return claude_writer_new(&writer, out);
+}
+
+struct answer *
+answer_new(const struct answer_options *options, struct buffer *out)
+{
+	struct answer *a = calloc(1, sizeof(*a));
+
 	if (a == NULL)
 		return NULL;
+	a->out = out;
 	a->translator = options->translator;
 	a->tool_names = options->tool_names;
 	a->stream = options->stream;
-	a->writer = claude_writer_new(&writer, out);
+	a->pass = options->pass;
+	a->convert = options->convert;
+	a->convert_context = options->convert_context;
+	if (a->pass || a->convert != NULL)
+		return a;
+	a->writer = new_writer(options, out);
 	if (a->writer == NULL) {
 		free(a);
 		return NULL;
@@ -116,14 +135,29 @@ bad_answer(struct answer *a, const char *what)
 	return failed(a);
 }
 
+/* Not every service has every endpoint. */
+static bool
+is_missing_endpoint(int status)
+{
+	return status == 404 || status == 405;
+}
+
 void
 answer_head(struct answer *a, int status, const char *content_type, int64_t retry_after)
 {
+	bool events = content_type != NULL &&
+		      strncasecmp(content_type, "text/event-stream", 17) == 0;
+
 	a->status = status;
 	a->retry_after = retry_after;
-	if (status != 200)
+	a->passed_events = events;
+	if (a->pass)
+		a->form = FORM_PASSED;
+	else if (a->convert != NULL && (status == 200 || is_missing_endpoint(status)))
+		a->form = FORM_CONVERTED;
+	else if (status != 200)
 		a->form = FORM_ERROR;
-	else if (content_type != NULL && strncasecmp(content_type, "text/event-stream", 17) == 0)
+	else if (events)
 		a->form = FORM_EVENTS;
 	/* Any other content type may be wrong: the first bytes decide. */
 }
@@ -237,6 +271,11 @@ answer_feed(struct answer *a, const char *bytes, size_t length)
 					? length
 					: MOST_ERROR_BODY - a->body.length);
 		return a->state;
+	case FORM_PASSED:
+		a->passed_any = true;
+		buffer_append(a->out, bytes, length);
+		return a->state;
+	case FORM_CONVERTED:
 	case FORM_MESSAGE:
 		if (buffer_append(&a->body, bytes, length) != 0) {
 			a->body.length = 0;
@@ -288,6 +327,27 @@ end_message(struct answer *a, bool complete)
 	return a->state;
 }
 
+static enum answer_state
+end_passed(struct answer *a, bool complete)
+{
+	if (!complete)
+		return bad_answer(a, "broke off its answer");
+	a->state = ANSWER_DONE;
+	return a->state;
+}
+
+static enum answer_state
+end_converted(struct answer *a, bool complete)
+{
+	if (!complete)
+		return bad_answer(a, "broke off its answer");
+	if (a->convert(a->convert_context, a->status, buffer_text(&a->body), a->body.length, a->out,
+		    &a->error) != 0)
+		return failed(a);
+	a->state = ANSWER_DONE;
+	return a->state;
+}
+
 enum answer_state
 answer_end(struct answer *a, bool complete)
 {
@@ -302,6 +362,10 @@ answer_end(struct answer *a, bool complete)
 		return prepare(a) == 0 ? end_events(a, complete) : a->state;
 	case FORM_MESSAGE:
 		return end_message(a, complete);
+	case FORM_PASSED:
+		return end_passed(a, complete);
+	case FORM_CONVERTED:
+		return end_converted(a, complete);
 	case FORM_UNKNOWN:
 		break;
 	}
@@ -313,26 +377,37 @@ answer_end(struct answer *a, bool complete)
 void
 answer_ping(struct answer *a)
 {
-	if (a->state == ANSWER_OPEN)
+	if (a->state == ANSWER_OPEN && a->writer != NULL)
 		claude_writer_ping(a->writer);
 }
 
-void
+bool
 answer_write_error(struct answer *a, const struct api_error *error)
 {
-	claude_writer_error(a->writer, error);
+	if (a->writer != NULL) {
+		claude_writer_error(a->writer, error);
+		return true;
+	}
+	if (!a->passed_events)
+		return false;
+	/* What was passed may have ended inside a line: whatever that was, this event is an error.
+	 */
+	buffer_puts(a->out, "\nevent: error\ndata: ");
+	api_error_write(error, NULL, a->out);
+	buffer_puts(a->out, "\n\n");
+	return true;
 }
 
 bool
 answer_started(const struct answer *a)
 {
-	return claude_writer_started(a->writer);
+	return a->writer != NULL ? claude_writer_started(a->writer) : a->passed_any;
 }
 
 bool
 answer_has_content(const struct answer *a)
 {
-	return claude_writer_has_content(a->writer);
+	return a->writer != NULL ? claude_writer_has_content(a->writer) : a->passed_any;
 }
 
 enum answer_state
@@ -350,11 +425,13 @@ answer_error(const struct answer *a)
 const struct claude_usage *
 answer_usage(const struct answer *a)
 {
-	return claude_writer_usage_told(a->writer);
+	static const struct claude_usage none;
+
+	return a->writer != NULL ? claude_writer_usage_told(a->writer) : &none;
 }
 
 const char *
 answer_stop_reason(const struct answer *a)
 {
-	return claude_writer_stop_reason(a->writer);
+	return a->writer != NULL ? claude_writer_stop_reason(a->writer) : NULL;
 }

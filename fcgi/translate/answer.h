@@ -24,13 +24,23 @@ struct translator;
 
 enum { ANSWER_MAX_BODY = 64 << 20 }; /* bytes of an answer that is not a stream */
 
+/**
+ * Make the client's answer of a whole body.  ${status}: 200, or that the service has no such
+ * endpoint.  Return 0, or -1 and the error.
+ */
+typedef int answer_converter(void *context, int status, const char *body, size_t length,
+	struct buffer *out, struct api_error *error);
+
 struct answer_options {
-	const struct translator *translator;
+	const struct translator *translator; /* where its answers are messages; else unused */
 	const struct tool_names *tool_names;
 	const char *model; /* the name that the client asked for */
 	bool stream;       /* what the client asked for */
 	bool hide_thinking;
 	uint64_t estimated_input_tokens;
+	bool pass; /* pass the body through as it comes, errors too; nothing else counts then */
+	answer_converter *convert; /* not a message: convert the body; NULL: it is one */
+	void *convert_context;
 };
 
 enum answer_state {
@@ -66,8 +76,11 @@ enum answer_state answer_end(struct answer *, bool complete);
 /** A ping; begins the stream if need be.  Only where the client asked for a stream. */
 void answer_ping(struct answer *);
 
-/** Write ${error} as the stream's last event.  Only where answer_started. */
-void answer_write_error(struct answer *, const struct api_error *error);
+/**
+ * Write ${error} as the stream's last event.  Only where answer_started.  Where a body that is no
+ * event stream is passed through, nothing can be told any more: false, the response must break off.
+ */
+bool answer_write_error(struct answer *, const struct api_error *error);
 
 /** Has anything been written, so that the response's head must say 200?  Has content? */
 bool answer_started(const struct answer *);

@@ -14,6 +14,12 @@ static const char signature_prefix[] = "cp1.";
 static const char call_prefix[] = "toolu_cp1_";
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
+bool
+carry_is_id(const char *id, size_t length)
+{
+	return length > 0 && strspn(id, alphabet) == length;
+}
+
 /* ---- base64url without padding (RFC 4648 §5) ---- */
 
 static void

@@ -12,6 +12,9 @@
 struct buffer;
 struct json_object;
 
+/** May ${id}, of ${length} bytes, stand as an id: ^[a-zA-Z0-9_-]+$ ? */
+bool carry_is_id(const char *id, size_t length);
+
 /**
  * Append the signature of a thinking block: "cp1." and the base64url of {"k":kind, …members}.
  * ${members} (an object) may be NULL.  Return 0 or -1.

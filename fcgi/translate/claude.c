@@ -89,11 +89,13 @@ read_model(struct claude_request *r, struct api_error *error)
 }
 
 static int
-read_max_tokens(struct claude_request *r, struct api_error *error)
+read_max_tokens(struct claude_request *r, enum claude_purpose purpose, struct api_error *error)
 {
 	const struct place place = PLACE_MEMBER(NULL, "max_tokens");
 	struct json_object *value = json_member(r->body, "max_tokens");
 
+	if (value == NULL && purpose == CLAUDE_TO_COUNT)
+		return 0;
 	if (value == NULL)
 		return claude_refuse(&place, error, "is required");
 	if (!json_object_is_type(value, json_type_int) || json_object_get_int64(value) < 1)
@@ -148,12 +150,10 @@ read_number(struct claude_request *r, const char *name, struct json_object **num
 static int
 read_sampling(struct claude_request *r, struct api_error *error)
 {
-	struct json_object *top_k;
-
 	if (read_number(r, "temperature", &r->temperature, error) != 0 ||
 		read_number(r, "top_p", &r->top_p, error) != 0)
 		return -1;
-	return read_number(r, "top_k", &top_k, error);
+	return read_number(r, "top_k", &r->top_k, error);
 }
 
 static int
@@ -320,26 +320,37 @@ int
 claude_request_parse(
 	const char *text, size_t length, struct claude_request *r, struct api_error *error)
 {
-	static part_reader *const readers[] = {read_model, read_max_tokens, read_messages,
-		read_system, read_stream, read_sampling, read_stop_sequences, read_tools,
-		read_tool_choice, read_thinking, read_output, read_metadata};
 	const char *problem;
 
-	*r = (struct claude_request){0};
+	*r = (struct claude_request){.text = text, .length = length};
 	if (json_parse(text, length, &r->body, &problem) != 0)
 		return api_error_set(error, 400, "the request body is not valid JSON: %s", problem);
 	if (!json_object_is_type(r->body, json_type_object)) {
 		api_error_set(error, 400, "the request body must be a JSON object");
 		goto err0;
 	}
-	for (size_t i = 0; i < sizeof(readers) / sizeof(readers[0]); i++)
-		if (readers[i](r, error) != 0)
-			goto err0;
+	if (read_model(r, error) != 0 || read_stream(r, error) != 0)
+		goto err0;
 	return 0;
 
 err0:
 	claude_request_free(r);
 	return -1;
+}
+
+int
+claude_request_check(struct claude_request *r, enum claude_purpose purpose, struct api_error *error)
+{
+	static part_reader *const readers[] = {read_messages, read_system, read_sampling,
+		read_stop_sequences, read_tools, read_tool_choice, read_thinking, read_output,
+		read_metadata};
+
+	if (read_max_tokens(r, purpose, error) != 0)
+		return -1;
+	for (size_t i = 0; i < sizeof(readers) / sizeof(readers[0]); i++)
+		if (readers[i](r, error) != 0)
+			return -1;
+	return 0;
 }
 
 void

@@ -27,11 +27,13 @@ enum claude_tool_choice {
 	CLAUDE_CHOICE_NONE,
 };
 
-/* The checked request.  Pointers are lent by ${body}. */
+/* The request.  Pointers are lent by ${body}, where nothing else is said. */
 struct claude_request {
 	struct json_object *body; /* the whole request; owned */
+	const char *text;         /* as it came; lent by the caller of claude_request_parse */
+	size_t length;            /* of it, in bytes */
 	const char *model;        /* as the client named it; not empty */
-	int64_t max_tokens;       /* >= 1 */
+	int64_t max_tokens;       /* >= 1; 0 in a request to count tokens that says none */
 	bool stream;
 	struct json_object *messages;       /* array, not empty, every block checked */
 	struct json_object *system;         /* string or array of text blocks; NULL: none */
@@ -39,6 +41,7 @@ struct claude_request {
 	struct json_object *stop_sequences; /* array of strings; NULL: none */
 	struct json_object *temperature;    /* number; NULL: not said; as the next */
 	struct json_object *top_p;
+	struct json_object *top_k;
 	struct json_object *user_id; /* metadata.user_id, a string; NULL: not said */
 	enum claude_tool_choice tool_choice;
 	const char *tool_choice_name; /* with CLAUDE_CHOICE_TOOL */
@@ -51,12 +54,21 @@ struct claude_request {
 };
 
 /**
- * Parse and check a request body.  Return 0 and the request (free with claude_request_free), or -1
- * and a 400 whose message is `<path>: <what>`, e.g. "messages.3.content.0.type: 'foo' is not
- * supported".
+ * Parse a request body, and read what has to be known before an upstream is chosen: ${body},
+ * ${text}, ${model} and ${stream}; nothing else is set.  Return 0 and the request (free with
+ * claude_request_free), or -1 and a 400.
  */
 int
 claude_request_parse(const char *text, size_t length, struct claude_request *, struct api_error *);
+
+enum claude_purpose { CLAUDE_TO_ANSWER, CLAUDE_TO_COUNT };
+
+/**
+ * Check a parsed request for an upstream of another service, and read the rest of it.  To count its
+ * tokens, max_tokens may be absent.  Return 0, or -1 and a 400 whose message is `<path>: <what>`,
+ * e.g. "messages.3.content.0.type: 'foo' is not supported".
+ */
+int claude_request_check(struct claude_request *, enum claude_purpose, struct api_error *);
 
 void claude_request_free(struct claude_request *);
 
@@ -105,5 +117,8 @@ struct claude_tool {
 
 /** Read a checked tool.  False: it is one that only Claude's own service can run. */
 bool claude_tool_read(struct json_object *tool, struct claude_tool *);
+
+/** Is it Claude's own web search, which other services have as well? */
+bool claude_tool_is_web_search(struct json_object *tool);
 
 #endif

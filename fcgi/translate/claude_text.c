@@ -92,7 +92,7 @@ write_result_block(struct buffer *out, struct json_object *block)
 }
 
 int
-claude_write_tool_result(struct buffer *out, struct json_object *tool_result)
+claude_write_result_text(struct buffer *out, struct json_object *tool_result)
 {
 	struct json_object *content = json_member(tool_result, "content");
 	struct buffer text = BUFFER_INIT(0);
@@ -106,6 +106,19 @@ claude_write_tool_result(struct buffer *out, struct json_object *tool_result)
 		if (text.length == start && before > 0)
 			text.data[text.length = before] = '\0';
 	}
+	if (text.failed)
+		out->failed = true;
+	buffer_append(out, buffer_text(&text), text.length);
+	buffer_free(&text);
+	return out->failed ? -1 : 0;
+}
+
+int
+claude_write_tool_result(struct buffer *out, struct json_object *tool_result)
+{
+	struct buffer text = BUFFER_INIT(0);
+
+	claude_write_result_text(&text, tool_result);
 	if (json_member_bool(tool_result, "is_error", false) &&
 		strncasecmp(buffer_text(&text), "error", 5) != 0)
 		buffer_puts(out, "Error: ");

@@ -22,9 +22,12 @@ int claude_write_search_result(struct buffer *, struct json_object *result);
  */
 int claude_write_texts(struct buffer *, struct json_object *content, const char *between);
 
+/** Append what a tool result says in text: its text, documents and search results.  Return 0 or -1.
+ */
+int claude_write_result_text(struct buffer *, struct json_object *tool_result);
+
 /**
- * Append what a tool result says in text: its text, documents and search results, with "Error: "
- * before it where is_error says so and the text does not.  Return 0 or -1.
+ * The same, with "Error: " before it where is_error says so and the text does not.  Return 0 or -1.
  */
 int claude_write_tool_result(struct buffer *, struct json_object *tool_result);
 

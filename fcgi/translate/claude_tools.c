@@ -98,6 +98,15 @@ claude_tool_read(struct json_object *tool, struct claude_tool *read)
 	return true;
 }
 
+bool
+claude_tool_is_web_search(struct json_object *tool)
+{
+	static const char prefix[] = "web_search_";
+	const char *type = json_member_string(tool, "type");
+
+	return type != NULL && strncmp(type, prefix, sizeof(prefix) - 1) == 0;
+}
+
 static int
 check_function(const struct place *place, struct json_object *function, const char *schema_name,
 	bool required, struct api_error *error)

@@ -298,6 +298,13 @@ claude_writer_text(struct claude_writer *w, const char *text, size_t length)
 		buffer_append(&w->piece, text, length);
 }
 
+static void
+open_thinking(struct claude_writer *w)
+{
+	open_block(w, THINKING_BLOCK,
+		"{\"type\":\"thinking\",\"thinking\":", "\"\",\"signature\":\"\"}");
+}
+
 void
 claude_writer_thinking(struct claude_writer *w, const char *text, size_t length)
 {
@@ -307,8 +314,7 @@ claude_writer_thinking(struct claude_writer *w, const char *text, size_t length)
 	if (w->hide_thinking)
 		return;
 	if (w->open != THINKING_BLOCK)
-		open_block(w, THINKING_BLOCK,
-			"{\"type\":\"thinking\",\"thinking\":", "\"\",\"signature\":\"\"}");
+		open_thinking(w);
 	if (w->stream)
 		write_delta(w, "thinking_delta", "thinking", text, length);
 	else
@@ -322,16 +328,32 @@ claude_writer_signature(struct claude_writer *w, struct json_object *members)
 	w->members = members;
 }
 
+bool
+claude_writer_is_thinking(const struct claude_writer *w)
+{
+	return w->open == THINKING_BLOCK;
+}
+
+bool
+claude_writer_sign(struct claude_writer *w, struct json_object *members)
+{
+	if (w->hide_thinking || w->ended)
+		return false;
+	if (w->open != THINKING_BLOCK)
+		open_thinking(w);
+	claude_writer_signature(w, members);
+	close_block(w);
+	return true;
+}
+
 /* Can the client be given this id: characters, length, not given before? */
 static bool
 is_fit_id(const struct claude_writer *w, const char *id, size_t most)
 {
-	static const char fit[] =
-		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
 	char line[LONGEST_ID + 3];
 	size_t length = strlen(id);
 
-	if (length == 0 || length > most || strspn(id, fit) != length)
+	if (length > most || !carry_is_id(id, length))
 		return false;
 	snprintf(line, sizeof(line), "\n%s\n", id);
 	return strstr(buffer_text(&w->ids), line) == NULL;

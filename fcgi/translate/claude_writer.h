@@ -51,9 +51,19 @@ void claude_writer_ping(struct claude_writer *);
 void claude_writer_text(struct claude_writer *, const char *text, size_t length);
 void claude_writer_thinking(struct claude_writer *, const char *text, size_t length);
 
+/** Is a thinking block open? */
+bool claude_writer_is_thinking(const struct claude_writer *);
+
 /** What the signature of the open (or else next) thinking block carries besides the kind; takes
  * ${members}. */
 void claude_writer_signature(struct claude_writer *, struct json_object *members);
+
+/**
+ * End the open thinking block with this signature; if none is open, write an empty one that has it.
+ * Takes ${members}.  False where the client is not given thinking blocks: then it is still the
+ * caller's.
+ */
+bool claude_writer_sign(struct claude_writer *, struct json_object *members);
 
 /**
  * A tool call begins: ${id} is the upstream's (may be NULL or unfit: then one is made), ${extra}

@@ -8,13 +8,14 @@
 #include "base/api_error.h"
 #include "base/buffer.h"
 #include "base/json.h"
-#include "base/log.h"
 #include "translate/claude_writer.h"
 #include "translate/openai_chat.h"
+#include "translate/tool_calls.h"
 #include "translate/translator.h"
 #include "translate/upstream_error.h"
+#include "translate/upstream_json.h"
 
-enum { MOST_DEFERRED = 32 << 20, MOST_SKIPPED_LOGGED = 3 };
+enum { MOST_DEFERRED = 32 << 20 };
 
 struct reader {
 	struct claude_writer *writer;
@@ -167,6 +168,42 @@ take_refusal(struct reader *r, struct json_object *delta)
 
 /* ---- tool calls ---- */
 
+static const char *
+text_or_null(struct json_object *object, const char *name)
+{
+	const char *text = json_member_string(object, name);
+
+	return text != NULL && text[0] != '\0' ? text : NULL;
+}
+
+/* An element of `tool_calls`.  Arguments are text; Ollama sends an object. */
+static int
+take_tool_call(struct reader *r, struct json_object *element, bool whole)
+{
+	struct json_object *function = json_member_object(element, "function");
+	struct json_object *arguments = json_member(function, "arguments");
+	struct tool_call_piece piece = {
+		.index = json_member_int(element, "index", -1),
+		.id = text_or_null(element, "id"),
+		.name = text_or_null(function, "name"),
+		.extra = json_member_object(element, "extra_content"),
+		.whole = whole,
+	};
+
+	if (!json_object_is_type(element, json_type_object))
+		return 0;
+	if (json_is_string(arguments)) {
+		piece.arguments = json_object_get_string(arguments);
+		piece.length = (size_t)json_object_get_string_len(arguments);
+	} else if (arguments != NULL) {
+		piece.arguments = json_text(arguments, &piece.length);
+		if (piece.arguments == NULL)
+			return -1;
+	}
+	r->produced = true;
+	return tool_calls_take(r->calls, &piece);
+}
+
 static int
 take_tool_calls(struct reader *r, struct json_object *delta, bool whole)
 {
@@ -174,18 +211,14 @@ take_tool_calls(struct reader *r, struct json_object *delta, bool whole)
 	struct json_object *function = json_member_object(delta, "function_call");
 	int status = 0;
 
-	for (size_t i = 0; calls != NULL && i < json_object_array_length(calls) && status == 0;
-		i++) {
-		r->produced = true;
-		status = tool_calls_take(r->calls, json_object_array_get_idx(calls, i), whole);
-	}
+	for (size_t i = 0; calls != NULL && i < json_object_array_length(calls) && status == 0; i++)
+		status = take_tool_call(r, json_object_array_get_idx(calls, i), whole);
 	if (function != NULL && status == 0) {
 		/* The older form: one call, without an id. */
 		struct json_object *element = json_object_new_object();
 		json_object_object_add(element, "index", json_object_new_int(0));
 		json_object_object_add(element, "function", json_object_get(function));
-		r->produced = true;
-		status = tool_calls_take(r->calls, element, whole);
+		status = take_tool_call(r, element, whole);
 		json_object_put(element);
 	}
 	return status;
@@ -217,14 +250,6 @@ take_finish_reason(struct reader *r, struct json_object *choice)
 	r->stop_reason = "stop_sequence";
 }
 
-static uint64_t
-count_of(struct json_object *object, const char *name)
-{
-	int64_t n = json_member_int(object, name, 0);
-
-	return n > 0 ? (uint64_t)n : 0;
-}
-
 static void
 take_usage(struct reader *r, struct json_object *chunk)
 {
@@ -233,13 +258,14 @@ take_usage(struct reader *r, struct json_object *chunk)
 
 	if (usage == NULL)
 		return;
-	uint64_t prompt = count_of(usage, "prompt_tokens");
-	uint64_t cached = count_of(json_member(usage, "prompt_tokens_details"), "cached_tokens");
+	uint64_t prompt = upstream_json_count(usage, "prompt_tokens");
+	uint64_t cached = upstream_json_count(
+		json_member(usage, "prompt_tokens_details"), "cached_tokens");
 	if (cached == 0)
-		cached = count_of(usage, "prompt_cache_hit_tokens");
+		cached = upstream_json_count(usage, "prompt_cache_hit_tokens");
 	told.input_tokens = prompt > cached ? prompt - cached : 0;
 	told.cache_read_input_tokens = cached;
-	told.output_tokens = count_of(usage, "completion_tokens");
+	told.output_tokens = upstream_json_count(usage, "completion_tokens");
 	told.input_known = prompt > 0;
 	told.output_known = json_member(usage, "completion_tokens") != NULL;
 	claude_writer_usage(r->writer, &told);
@@ -337,19 +363,13 @@ read_end(struct reader *r, bool complete, struct api_error *error)
 static int
 read_event(struct reader *r, const char *data, size_t length, struct api_error *error)
 {
-	struct json_object *chunk = NULL;
-	const char *problem;
-
 	if (r->over || length == 0)
 		return 0;
 	if (length == 6 && memcmp(data, "[DONE]", 6) == 0)
 		return read_end(r, true, error);
-	if (json_parse(data, length, &chunk, &problem) != 0) {
-		if (r->skipped++ < MOST_SKIPPED_LOGGED)
-			log_warn("upstream '%s': an event is not valid JSON: %s", r->identity->name,
-				problem);
+	struct json_object *chunk = upstream_json_event(data, length, r->identity, &r->skipped);
+	if (chunk == NULL)
 		return 0;
-	}
 	int status = take_chunk(r, chunk, false, error);
 	json_object_put(chunk);
 	return status;
@@ -358,12 +378,10 @@ read_event(struct reader *r, const char *data, size_t length, struct api_error *
 static int
 read_message(struct reader *r, const char *body, size_t length, struct api_error *error)
 {
-	struct json_object *message = NULL;
-	const char *problem;
+	struct json_object *message = upstream_json_message(body, length, r->identity, error);
 
-	if (json_parse(body, length, &message, &problem) != 0)
-		return bad_answer(
-			r, "answered with something that is not JSON", body, length, error);
+	if (message == NULL)
+		return -1;
 	struct json_object *choices = json_member_array(message, "choices");
 	int status = 0;
 	if (json_member(message, "error") == NULL &&
@@ -377,6 +395,7 @@ read_message(struct reader *r, const char *body, size_t length, struct api_error
 
 const struct translator openai_chat = {
 	.kind = "openai",
+	.name_rule = TOOL_NAMES_OPENAI,
 	.write_request = openai_chat_write_request,
 	.reader_new = reader_new,
 	.read_event = read_event,

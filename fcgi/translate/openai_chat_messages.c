@@ -14,26 +14,16 @@
 
 #include "base/api_error.h"
 #include "base/buffer.h"
-#include "base/hash.h"
 #include "base/json.h"
 #include "translate/carry.h"
 #include "translate/claude.h"
+#include "translate/claude_calls.h"
 #include "translate/claude_text.h"
+#include "translate/openai_parameters.h"
 #include "translate/translator.h"
 #include "translate/tool_names.h"
 
-enum { LONGEST_ID = 40, ID_DIGITS = 24 };
-
 static const char paragraph[] = "\n\n";
-static const char no_result[] = "(no result)";
-
-/* A tool call of the assistant turn just written. */
-struct call {
-	struct json_object *block;
-	struct json_object *result; /* the tool_result block that answers it; NULL: none */
-	char *id;                   /* for the service */
-	struct json_object *extra;  /* extra_content that came with it; owned */
-};
 
 /* A part of a user message. */
 struct part {
@@ -47,9 +37,8 @@ struct chat {
 	struct tool_names *names;
 	struct buffer *out;
 	struct api_error *error;
-	bool any; /* a message was written */
-	struct call *calls;
-	size_t call_count;
+	bool any;                  /* a message was written */
+	struct claude_calls calls; /* of the assistant turn just written */
 	struct part *parts;
 	size_t part_count;
 };
@@ -71,114 +60,17 @@ begin_message(struct chat *c, const char *role)
 	buffer_puts(c->out, "\",");
 }
 
-/* ---- ids ---- */
-
-static bool
-is_fit_id(const char *id)
-{
-	static const char fit[] =
-		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
-	size_t length = strlen(id);
-
-	return length > 0 && length <= LONGEST_ID && strspn(id, fit) == length;
-}
-
-static char *
-hashed_id(const char *id)
-{
-	char digits[ID_DIGITS + 1];
-	char *made = NULL;
-
-	hash_hex(id, strlen(id), ID_DIGITS, digits);
-	return asprintf(&made, "call_%s", digits) < 0 ? NULL : made;
-}
-
-static bool
-is_id_taken(const struct chat *c, const char *id)
-{
-	for (size_t i = 0; i < c->call_count; i++)
-		if (strcmp(c->calls[i].id, id) == 0)
-			return true;
-	return false;
-}
-
-/* The id that the service gets, and what it must get back with it.  Return 0 or -1. */
-static int
-set_id(struct chat *c, struct call *call, const char *id)
-{
-	bool carried = carry_read_call_id(id, openai_chat.kind, &call->id, &call->extra);
-
-	if (!carried || call->id == NULL)
-		call->id = is_fit_id(id) ? strdup(id) : hashed_id(id);
-	/* Two calls of one turn with the same id: the service would refuse both. */
-	while (call->id != NULL && is_id_taken(c, call->id)) {
-		char *other = hashed_id(call->id);
-		free(call->id);
-		call->id = other;
-	}
-	return call->id != NULL ? 0 : -1;
-}
-
 /* ---- tool calls and their results ---- */
 
-static void
-forget_calls(struct chat *c)
-{
-	for (size_t i = 0; i < c->call_count; i++) {
-		free(c->calls[i].id);
-		json_object_put(c->calls[i].extra);
-	}
-	c->call_count = 0;
-}
-
 static int
-add_call(struct chat *c, struct json_object *block)
-{
-	struct call *grown = reallocarray(c->calls, c->call_count + 1, sizeof(*grown));
-	struct call call = {.block = block};
-
-	if (grown == NULL)
-		return no_memory(c);
-	c->calls = grown;
-	if (set_id(c, &call, json_member_string(block, "id")) != 0) {
-		json_object_put(call.extra);
-		return no_memory(c);
-	}
-	grown[c->call_count++] = call;
-	return 0;
-}
-
-/* The call that this result answers: the first with its id that has none yet. */
-static struct call *
-call_answered_by(struct chat *c, struct json_object *result)
-{
-	const char *id = json_member_string(result, "tool_use_id");
-
-	for (size_t i = 0; i < c->call_count; i++)
-		if (c->calls[i].result == NULL &&
-			strcmp(json_member_string(c->calls[i].block, "id"), id) == 0)
-			return &c->calls[i];
-	return NULL;
-}
-
-static const struct call *
-call_of_result(const struct chat *c, struct json_object *result)
-{
-	for (size_t i = 0; i < c->call_count; i++)
-		if (c->calls[i].result == result)
-			return &c->calls[i];
-	return NULL;
-}
-
-static int
-write_tool_message(struct chat *c, const struct call *call)
+write_tool_message(struct chat *c, const struct claude_call *call)
 {
 	struct buffer text = BUFFER_INIT(0);
 
 	if (call->result != NULL)
 		claude_write_tool_result(&text, call->result);
 	else
-		buffer_puts(&text, no_result);
+		buffer_puts(&text, claude_no_result);
 	begin_message(c, "tool");
 	buffer_puts(c->out, "\"tool_call_id\":");
 	json_write_text(c->out, call->id);
@@ -190,46 +82,26 @@ write_tool_message(struct chat *c, const struct call *call)
 	return status;
 }
 
-/* Where the turn that begins with message ${first} ends: system turns in between belong to neither
- * side. */
-static size_t
-turn_end(const struct chat *c, size_t first, enum claude_role role)
-{
-	size_t count = json_object_array_length(c->request->messages);
-	size_t end = first;
-
-	while (end < count) {
-		enum claude_role found = claude_message_role(
-			json_object_array_get_idx(c->request->messages, end));
-		if (found != role && found != CLAUDE_SYSTEM)
-			break;
-		end++;
-	}
-	return end;
-}
-
 /* The tool messages for the calls just written: results in their order in messages ${first} to
  * ${end}, then stand-ins. */
 static int
 write_results(struct chat *c, size_t first, size_t end)
 {
+	struct claude_calls *calls = &c->calls;
+
 	for (size_t m = first; m < end; m++) {
-		struct json_object *message = json_object_array_get_idx(c->request->messages, m);
-		struct json_object *content = json_member(message, "content");
+		struct json_object *content = claude_content_at(c->request, m);
 		for (size_t i = 0; i < claude_content_length(content); i++) {
 			struct json_object *block = claude_content_block(content, i);
 			if (claude_block_type(block) != CLAUDE_TOOL_RESULT)
 				continue;
-			struct call *call = call_answered_by(c, block);
-			if (call == NULL)
-				continue;
-			call->result = block;
-			if (write_tool_message(c, call) != 0)
+			const struct claude_call *call = claude_calls_answer(calls, block);
+			if (call != NULL && write_tool_message(c, call) != 0)
 				return -1;
 		}
 	}
-	for (size_t i = 0; i < c->call_count; i++)
-		if (c->calls[i].result == NULL && write_tool_message(c, &c->calls[i]) != 0)
+	for (size_t i = 0; i < calls->count; i++)
+		if (calls->list[i].result == NULL && write_tool_message(c, &calls->list[i]) != 0)
 			return -1;
 	return 0;
 }
@@ -237,7 +109,7 @@ write_results(struct chat *c, size_t first, size_t end)
 /* ---- assistant turns ---- */
 
 static int
-write_call(struct chat *c, const struct call *call)
+write_call(struct chat *c, const struct claude_call *call)
 {
 	const char *name = tool_names_to_upstream(
 		c->names, json_member_string(call->block, "name"));
@@ -290,8 +162,8 @@ gather_assistant(
 				(size_t)json_object_get_string_len(said));
 		else if (type == CLAUDE_THINKING)
 			append_own_thinking(thinking, block);
-		else if (type == CLAUDE_TOOL_USE && add_call(c, block) != 0)
-			return -1;
+		else if (type == CLAUDE_TOOL_USE && claude_calls_add(&c->calls, block) != 0)
+			return no_memory(c);
 	}
 	return 0;
 }
@@ -299,7 +171,7 @@ gather_assistant(
 static int
 write_assistant_message(struct chat *c, const struct buffer *text, const struct buffer *thinking)
 {
-	if (text->length == 0 && c->call_count == 0)
+	if (text->length == 0 && c->calls.count == 0)
 		return 0;
 	begin_message(c, "assistant");
 	buffer_puts(c->out, "\"content\":");
@@ -311,12 +183,12 @@ write_assistant_message(struct chat *c, const struct buffer *text, const struct 
 		buffer_puts(c->out, ",\"reasoning_content\":");
 		json_write_string(c->out, thinking->data, thinking->length);
 	}
-	for (size_t i = 0; i < c->call_count; i++) {
+	for (size_t i = 0; i < c->calls.count; i++) {
 		buffer_puts(c->out, i == 0 ? ",\"tool_calls\":[" : ",");
-		if (write_call(c, &c->calls[i]) != 0)
+		if (write_call(c, &c->calls.list[i]) != 0)
 			return -1;
 	}
-	return buffer_puts(c->out, c->call_count > 0 ? "]}" : "}");
+	return buffer_puts(c->out, c->calls.count > 0 ? "]}" : "}");
 }
 
 /* ---- user turns ---- */
@@ -402,7 +274,7 @@ add_result_files(struct chat *c, struct json_object *result, const char *id)
 static int
 add_tool_result(struct chat *c, struct json_object *block)
 {
-	const struct call *call = call_of_result(c, block);
+	const struct claude_call *call = claude_calls_find(&c->calls, block);
 	struct buffer text = BUFFER_INIT(0);
 
 	if (call != NULL)
@@ -456,25 +328,6 @@ gather_user(struct chat *c, struct json_object *content)
 }
 
 static void
-write_data_url(struct buffer *out, struct json_object *source)
-{
-	struct buffer url = BUFFER_INIT(0);
-
-	if (json_is_text(json_member(source, "type"), "url")) {
-		json_write(out, json_member(source, "url"));
-		return;
-	}
-	buffer_puts(&url, "data:");
-	buffer_puts(&url, json_member_string(source, "media_type"));
-	buffer_puts(&url, ";base64,");
-	buffer_puts(&url, json_member_string(source, "data"));
-	if (url.failed)
-		out->failed = true;
-	json_write_string(out, buffer_text(&url), url.length);
-	buffer_free(&url);
-}
-
-static void
 write_file_part(struct buffer *out, struct json_object *block)
 {
 	struct json_object *source = json_member(block, "source");
@@ -482,12 +335,12 @@ write_file_part(struct buffer *out, struct json_object *block)
 
 	if (claude_block_type(block) == CLAUDE_IMAGE) {
 		buffer_puts(out, "{\"type\":\"image_url\",\"image_url\":{\"url\":");
-		write_data_url(out, source);
+		openai_write_data_url(out, source);
 	} else {
 		buffer_puts(out, "{\"type\":\"file\",\"file\":{\"filename\":");
 		json_write_text(out, title != NULL && title[0] != '\0' ? title : "document.pdf");
 		buffer_puts(out, ",\"file_data\":");
-		write_data_url(out, source);
+		openai_write_data_url(out, source);
 	}
 	buffer_puts(out, "}}");
 }
@@ -556,24 +409,13 @@ write_system(struct chat *c, struct json_object *content)
 	return status;
 }
 
-static struct json_object *
-content_of(const struct chat *c, size_t message)
-{
-	return json_member(json_object_array_get_idx(c->request->messages, message), "content");
-}
-
-static enum claude_role
-role_of(const struct chat *c, size_t message)
-{
-	return claude_message_role(json_object_array_get_idx(c->request->messages, message));
-}
-
 /* System turns in messages ${first} to ${end}, which may not stand between calls and results. */
 static int
 write_system_turns(struct chat *c, size_t first, size_t end)
 {
 	for (size_t m = first; m < end; m++)
-		if (role_of(c, m) == CLAUDE_SYSTEM && write_system(c, content_of(c, m)) != 0)
+		if (claude_role_at(c->request, m) == CLAUDE_SYSTEM &&
+			write_system(c, claude_content_at(c->request, m)) != 0)
 			return -1;
 	return 0;
 }
@@ -586,10 +428,11 @@ write_assistant_turn(struct chat *c, size_t first, size_t end)
 	struct buffer thinking = BUFFER_INIT(0);
 	int status = 0;
 
-	forget_calls(c);
+	claude_calls_clear(&c->calls);
 	for (size_t m = first; m < end && status == 0; m++)
-		if (role_of(c, m) == CLAUDE_ASSISTANT)
-			status = gather_assistant(c, content_of(c, m), &text, &thinking);
+		if (claude_role_at(c->request, m) == CLAUDE_ASSISTANT)
+			status = gather_assistant(
+				c, claude_content_at(c->request, m), &text, &thinking);
 	if (status == 0)
 		status = write_assistant_message(c, &text, &thinking);
 	if (status == 0 && (text.failed || thinking.failed))
@@ -598,7 +441,8 @@ write_assistant_turn(struct chat *c, size_t first, size_t end)
 	buffer_free(&thinking);
 	if (status != 0)
 		return -1;
-	if (c->call_count > 0 && write_results(c, end, turn_end(c, end, CLAUDE_USER)) != 0)
+	if (c->calls.count > 0 &&
+		write_results(c, end, claude_turn_end(c->request, end, CLAUDE_USER)) != 0)
 		return -1;
 	return write_system_turns(c, first, end);
 }
@@ -609,16 +453,17 @@ static int
 write_user_turn(struct chat *c, size_t first, size_t end)
 {
 	for (size_t m = first; m < end; m++) {
-		if (role_of(c, m) == CLAUDE_SYSTEM) {
-			if (write_system(c, content_of(c, m)) != 0)
+		if (claude_role_at(c->request, m) == CLAUDE_SYSTEM) {
+			if (write_system(c, claude_content_at(c->request, m)) != 0)
 				return -1;
 			continue;
 		}
 		forget_parts(c);
-		if (gather_user(c, content_of(c, m)) != 0 || write_user_message(c) != 0)
+		if (gather_user(c, claude_content_at(c->request, m)) != 0 ||
+			write_user_message(c) != 0)
 			return -1;
 	}
-	forget_calls(c);
+	claude_calls_clear(&c->calls);
 	return 0;
 }
 
@@ -634,9 +479,10 @@ write_conversation(struct chat *c)
 	if (had_system)
 		buffer_putc(c->out, ',');
 	for (size_t m = 0; m < count;) {
-		enum claude_role role = role_of(c, m) == CLAUDE_ASSISTANT ? CLAUDE_ASSISTANT
-									  : CLAUDE_USER;
-		size_t end = turn_end(c, m, role);
+		enum claude_role role = claude_role_at(c->request, m) == CLAUDE_ASSISTANT
+						? CLAUDE_ASSISTANT
+						: CLAUDE_USER;
+		size_t end = claude_turn_end(c->request, m, role);
 		if (role == CLAUDE_ASSISTANT ? write_assistant_turn(c, m, end) != 0
 					     : write_user_turn(c, m, end) != 0)
 			return -1;
@@ -651,14 +497,17 @@ int
 openai_chat_write_messages(const struct claude_request *request, struct tool_names *names,
 	struct buffer *out, struct api_error *error)
 {
-	struct chat c = {.request = request, .names = names, .out = out, .error = error};
+	struct chat c = {.request = request,
+		.names = names,
+		.out = out,
+		.error = error,
+		.calls = {.kind = openai_chat.kind}};
 
 	buffer_putc(out, '[');
 	int status = write_conversation(&c);
 	buffer_putc(out, ']');
-	forget_calls(&c);
 	forget_parts(&c);
-	free(c.calls);
+	claude_calls_free(&c.calls);
 	free(c.parts);
 	return status;
 }

@@ -17,14 +17,19 @@ struct entry {
 };
 
 struct tool_names {
+	enum tool_name_rule rule;
 	struct entry **entries;
 	size_t count;
 };
 
 struct tool_names *
-tool_names_new(void)
+tool_names_new(enum tool_name_rule rule)
 {
-	return calloc(1, sizeof(struct tool_names));
+	struct tool_names *names = calloc(1, sizeof(*names));
+
+	if (names != NULL)
+		names->rule = rule;
+	return names;
 }
 
 void
@@ -41,34 +46,40 @@ tool_names_free(struct tool_names *names)
 }
 
 static bool
-is_fit_character(char c)
+is_fit_character(enum tool_name_rule rule, char c)
 {
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-	       c == '_' || c == '-';
+	       c == '_' || c == '-' || (c == '.' && rule == TOOL_NAMES_GEMINI);
 }
 
 static bool
-is_fit(const char *name)
+is_fit_start(enum tool_name_rule rule, char c)
+{
+	return rule != TOOL_NAMES_GEMINI || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+	       c == '_';
+}
+
+static bool
+is_fit(enum tool_name_rule rule, const char *name)
 {
 	size_t length = 0;
 
 	for (; name[length] != '\0'; length++)
-		if (!is_fit_character(name[length]) || length == LONGEST_NAME)
+		if (!is_fit_character(rule, name[length]) || length == LONGEST_NAME)
 			return false;
-	return length > 0;
+	return length > 0 && is_fit_start(rule, name[0]);
 }
 
 static void
-shorten(const char *name, char shortened[LONGEST_NAME + 1])
+shorten(enum tool_name_rule rule, const char *name, char shortened[LONGEST_NAME + 1])
 {
 	size_t length = strlen(name);
 	size_t kept = length < KEPT ? length : KEPT;
 
 	for (size_t i = 0; i < kept; i++)
-		shortened[i] = name[i];
-	for (size_t i = 0; i < kept; i++)
-		if (!is_fit_character(shortened[i]))
-			shortened[i] = '_';
+		shortened[i] = is_fit_character(rule, name[i]) ? name[i] : '_';
+	if (!is_fit_start(rule, shortened[0]))
+		shortened[0] = '_';
 	shortened[kept] = '_';
 	hash_hex(name, length, DIGITS, shortened + kept + 1);
 }
@@ -87,7 +98,7 @@ add(struct tool_names *names, const char *name)
 	grown = reallocarray(names->entries, names->count + 1, sizeof(struct entry *));
 	if (grown == NULL)
 		goto err1;
-	shorten(name, entry->upstream);
+	shorten(names->rule, name, entry->upstream);
 	names->entries = grown;
 	grown[names->count++] = entry;
 	return entry->upstream;
@@ -102,7 +113,7 @@ err0:
 const char *
 tool_names_to_upstream(struct tool_names *names, const char *name)
 {
-	if (is_fit(name))
+	if (is_fit(names->rule, name))
 		return name;
 	for (size_t i = 0; i < names->count; i++)
 		if (strcmp(names->entries[i]->client, name) == 0)

@@ -9,8 +9,14 @@
 
 struct tool_names;
 
+/* What a service takes as a name; all of them at most 64 characters. */
+enum tool_name_rule {
+	TOOL_NAMES_OPENAI, /* [a-zA-Z0-9_-] */
+	TOOL_NAMES_GEMINI, /* [a-zA-Z0-9_.-], the first a letter or _ */
+};
+
 /** An empty map, or NULL if memory ran out.  One per request; free with tool_names_free. */
-struct tool_names *tool_names_new(void);
+struct tool_names *tool_names_new(enum tool_name_rule);
 void tool_names_free(struct tool_names *);
 
 /**

@@ -9,11 +9,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "translate/tool_names.h"
+
 struct api_error;
 struct buffer;
 struct claude_request;
 struct claude_writer;
-struct tool_names;
+struct json_object;
 struct upstream_identity;
 
 /* Where a request goes, as far as its translation depends on it. */
@@ -39,11 +41,26 @@ struct reader_context {
 struct translator {
 	const char
 		*kind; /* marks what is carried through the client (translate/carry.h): "openai" */
+	enum tool_name_rule name_rule;
 
-	/** Append the upstream's request body.  Names that had to change are remembered in
-	 * ${names}. */
+	/**
+	 * Append the upstream's request body.  Names that had to change are remembered in
+	 * ${names}.  The request was checked.
+	 */
 	int (*write_request)(const struct claude_request *, const struct translate_target *,
 		struct tool_names *names, struct buffer *body, struct api_error *error);
+
+	/** Append a request to count its tokens; NULL: the service counts none. */
+	int (*write_count_request)(const struct claude_request *, const struct translate_target *,
+		struct tool_names *names, struct buffer *body, struct api_error *error);
+
+	/** The member of the answer to that which holds the count. */
+	const char *count_member;
+
+	/*
+	 * The rest reads answers.  NULL, all of it: the service speaks Claude's language, and its
+	 * answers are passed through as they are.
+	 */
 
 	/** A reader for one answer; NULL if memory ran out.  What the context points to outlives
 	 * it. */
@@ -72,5 +89,8 @@ struct translator {
 };
 
 extern const struct translator openai_chat;
+extern const struct translator openai_responses;
+extern const struct translator gemini;
+extern const struct translator passthrough;
 
 #endif

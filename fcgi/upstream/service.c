@@ -14,9 +14,56 @@
 #include "store/config.h"
 #include "translate/translator.h"
 
+static const char bearer[] = "Authorization: Bearer ";
+
 static const struct service services[] = {
-	{"openai", "/v1", "/chat/completions", "Authorization: Bearer ", &openai_chat},
-	{"custom", "", "/chat/completions", "Authorization: Bearer ", &openai_chat},
+	{
+		.name = "openai",
+		.version = "/v1",
+		.endpoint = "/chat/completions",
+		.models_endpoint = "/models",
+		.key_header = bearer,
+		.translator = &openai_chat,
+	},
+	{
+		.name = "openai-responses",
+		.version = "/v1",
+		.endpoint = "/responses",
+		.count_endpoint = "/responses/input_tokens",
+		.models_endpoint = "/models",
+		.key_header = bearer,
+		.translator = &openai_responses,
+	},
+	{
+		.name = "gemini",
+		.version = "/v1beta",
+		.version_after_path = true,
+		.endpoint = "/models/{model}:generateContent",
+		.stream_endpoint = "/models/{model}:streamGenerateContent?alt=sse",
+		.count_endpoint = "/models/{model}:countTokens",
+		.models_endpoint = "/models?pageSize=1000",
+		.key_header = "x-goog-api-key: ",
+		.translator = &gemini,
+	},
+	{
+		.name = "claude",
+		.version = "/v1",
+		.version_after_path = true,
+		.endpoint = "/messages",
+		.count_endpoint = "/messages/count_tokens",
+		.models_endpoint = "/models?limit=1000",
+		.key_header = "x-api-key: ",
+		.bearer_prefix = "sk-ant-oat",
+		.translator = &passthrough,
+	},
+	{
+		.name = "custom",
+		.version = "",
+		.endpoint = "/chat/completions",
+		.models_endpoint = "/models",
+		.key_header = bearer,
+		.translator = &openai_chat,
+	},
 };
 
 const struct service *
@@ -88,31 +135,94 @@ ends_in_version(const char *path)
 	return true;
 }
 
-static bool
-ends_in(const char *text, const char *end)
+/* How much of the path is the service's endpoint for messages, at its end: bytes, 0: none. */
+static size_t
+endpoint_length(const struct service *s, const char *path)
 {
-	size_t length = strlen(text);
+	const char *variable = strstr(s->endpoint, "{model}");
+	const char *end = variable != NULL ? variable + strlen("{model}") : s->endpoint;
+	size_t length = strlen(path);
 	size_t end_length = strlen(end);
 
-	return length >= end_length && strcmp(text + length - end_length, end) == 0;
+	if (length < end_length || strcmp(path + length - end_length, end) != 0)
+		return 0;
+	if (variable == NULL)
+		return end_length;
+	const char *start = NULL;
+	size_t before = (size_t)(variable - s->endpoint);
+	for (const char *at = path; (at = strchr(at, '/')) != NULL; at++)
+		if (strncmp(at, s->endpoint, before) == 0)
+			start = at;
+	return start != NULL ? length - (size_t)(start - path) : 0;
+}
+
+static void
+write_encoded(struct buffer *out, const char *segment)
+{
+	static const char unreserved[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~";
+	static const char hex[] = "0123456789ABCDEF";
+
+	for (const unsigned char *c = (const unsigned char *)segment; *c != '\0'; c++) {
+		if (strchr(unreserved, *c) != NULL) {
+			buffer_putc(out, (char)*c);
+			continue;
+		}
+		buffer_putc(out, '%');
+		buffer_putc(out, hex[*c >> 4]);
+		buffer_putc(out, hex[*c & 15]);
+	}
+}
+
+/* The endpoint up to its query, with the model in it.  Gemini lists its models as models/…. */
+static void
+write_endpoint(struct buffer *out, const char *endpoint, const char *model)
+{
+	size_t length = strcspn(endpoint, "?");
+	const char *variable = strstr(endpoint, "{model}");
+
+	if (variable == NULL || model == NULL) {
+		buffer_append(out, endpoint, length);
+		return;
+	}
+	const char *after = variable + strlen("{model}");
+	buffer_append(out, endpoint, (size_t)(variable - endpoint));
+	write_encoded(out, strncmp(model, "models/", 7) == 0 ? model + 7 : model);
+	buffer_append(out, after, length - (size_t)(after - endpoint));
 }
 
 /* The URL rule.  ${path} comes without trailing slashes. */
 static void
-write_path(const struct service *s, const char *path, struct buffer *out)
+write_path(const struct service *s, const char *path, const char *endpoint, const char *model,
+	struct buffer *out)
 {
-	buffer_puts(out, path);
-	if (ends_in(path, s->endpoint))
+	size_t given = endpoint_length(s, path);
+
+	if (given > 0 && (endpoint == s->endpoint || endpoint == s->stream_endpoint)) {
+		buffer_puts(out, path);
 		return;
-	if (path[0] == '\0' && !ends_in_version(path))
+	}
+	buffer_append(out, path, strlen(path) - given);
+	if (given == 0 && !ends_in_version(path) && (path[0] == '\0' || s->version_after_path))
 		buffer_puts(out, s->version);
-	buffer_puts(out, s->endpoint);
+	write_endpoint(out, endpoint, model);
+}
+
+/* Add to the URL's own query; nothing for an empty one.  Return 0 or -1. */
+static int
+add_query(CURLU *url, const char *query)
+{
+	if (query == NULL || query[0] == '\0')
+		return 0;
+	return curl_url_set(url, CURLUPART_QUERY, query, CURLU_APPENDQUERY) == CURLUE_OK ? 0 : -1;
 }
 
 int
-service_write_url(const struct service *s, const char *base_url, struct buffer *out)
+service_write_url(const struct service *s, const char *base_url, const char *endpoint,
+	const char *model, const char *query, struct buffer *out)
 {
 	struct buffer new_path = BUFFER_INIT(0);
+	const char *own_query = strchr(endpoint, '?');
 	CURLU *url = curl_url();
 	char *path = NULL;
 	char *whole = NULL;
@@ -123,9 +233,11 @@ service_write_url(const struct service *s, const char *base_url, struct buffer *
 		goto out;
 	for (size_t length = strlen(path); length > 0 && path[length - 1] == '/';)
 		path[--length] = '\0';
-	write_path(s, path, &new_path);
+	write_path(s, path, endpoint, model, &new_path);
 	if (!new_path.failed &&
 		curl_url_set(url, CURLUPART_PATH, buffer_text(&new_path), 0) == CURLUE_OK &&
+		add_query(url, own_query != NULL ? own_query + 1 : NULL) == 0 &&
+		add_query(url, query) == 0 &&
 		curl_url_get(url, CURLUPART_URL, &whole, 0) == CURLUE_OK)
 		status = buffer_puts(out, whole);
 out:
@@ -170,23 +282,38 @@ add_header(struct curl_slist **list, bool *failed, const char *name, const char 
 	buffer_free(&line);
 }
 
+static const char *
+key_header(const struct service *s, const char *key)
+{
+	bool as_bearer = s->bearer_prefix != NULL &&
+			 strncmp(key, s->bearer_prefix, strlen(s->bearer_prefix)) == 0;
+
+	return as_bearer ? bearer : s->key_header;
+}
+
 struct curl_slist *
 service_headers(const struct service *s, const struct upstream *upstream, const struct api_key *key,
-	bool stream)
+	const struct service_head *head)
 {
 	const struct upstream_options *options = &upstream->options;
+	const char *type = head->content_type != NULL ? head->content_type : "application/json";
 	const char *const ours[][2] = {
-		{"Content-Type: ", "application/json"},
-		{"Accept: ", stream ? "text/event-stream" : "application/json"},
+		{"Accept: ", head->stream ? "text/event-stream" : "application/json"},
 		{"User-Agent: ", "claude-proxy/" VERSION},
-		{s->key_header, key->secret},
+		{key_header(s, key->secret), key->secret},
+		{"Content-Type: ", type},
 	};
+	size_t count = sizeof(ours) / sizeof(ours[0]) - (head->has_body ? 0 : 1);
 	struct curl_slist *list = NULL;
 	bool failed = false;
 
-	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
+	for (size_t i = 0; i < count; i++)
 		if (!is_replaced(options, ours[i][0]))
 			add_header(&list, &failed, ours[i][0], "", ours[i][1]);
+	for (size_t i = 0; i < head->forwarded_count; i++)
+		if (!is_replaced(options, head->forwarded[i].name))
+			add_header(&list, &failed, head->forwarded[i].name, ": ",
+				head->forwarded[i].value);
 	for (size_t i = 0; i < options->header_count; i++)
 		add_header(
 			&list, &failed, options->headers[i].name, ": ", options->headers[i].value);

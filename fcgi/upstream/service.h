@@ -18,9 +18,30 @@ struct service {
 	const char *name; /* as the admin command takes it */
 	const char
 		*version; /* stands before the endpoint where the base URL has no path; "": never */
-	const char *endpoint;   /* "/chat/completions" */
-	const char *key_header; /* what stands before the API key: "Authorization: Bearer " */
+	bool version_after_path; /* also behind a path that does not end in a version */
+	/* Endpoints, with their query if they need one.  In them {model} stands for the model. */
+	const char *endpoint;        /* of messages: "/chat/completions" */
+	const char *stream_endpoint; /* of streamed ones; NULL: the same */
+	const char *count_endpoint;  /* to count tokens; NULL: there is none */
+	const char *models_endpoint;
+	const char *key_header;    /* what stands before the API key: "Authorization: Bearer " */
+	const char *bearer_prefix; /* keys that begin so go as a bearer token; NULL: none do */
 	const struct translator *translator;
+};
+
+/* A header of the client's request that goes on to the upstream. */
+struct forwarded_header {
+	char *name; /* owned, as the value */
+	char *value;
+};
+
+/* What a request's headers depend on besides upstream and key. */
+struct service_head {
+	const char *content_type; /* NULL: application/json */
+	bool stream;              /* an event stream is wanted */
+	bool has_body;
+	const struct forwarded_header *forwarded;
+	size_t forwarded_count;
 };
 
 /** The service type of that name, or NULL. */
@@ -37,17 +58,20 @@ const struct service *service_at(size_t index);
 const char *service_check_base_url(const char *base_url);
 
 /**
- * Append the URL of a request, by SPEC §5 "URL rule"; a path that is neither empty nor ends in a
- * version gets the endpoint alone.  Return 0 or -1.
+ * Append the URL of ${endpoint}, by SPEC §5 "URL rule"; a path that is neither empty nor ends in a
+ * version gets the endpoint alone, or behind the version where the service's own clients do so.
+ * ${model} (may be NULL) stands for {model}, percent-encoded.  ${query} (may be NULL or empty) is
+ * added to the URL's own.  Return 0 or -1.
  */
-int service_write_url(const struct service *, const char *base_url, struct buffer *url);
+int service_write_url(const struct service *, const char *base_url, const char *endpoint,
+	const char *model, const char *query, struct buffer *url);
 
 /**
- * The request headers: content type, accepted answer, the key, and the upstream's own (`set …
- * header.<Name>`), which replace ours of the same name.  Free with curl_slist_free_all; NULL if
- * memory ran out.
+ * The request headers: content type, accepted answer, the key, those forwarded, and the upstream's
+ * own (`set … header.<Name>`), which replace all others of the same name.  Free with
+ * curl_slist_free_all; NULL if memory ran out.
  */
-struct curl_slist *service_headers(
-	const struct service *, const struct upstream *, const struct api_key *, bool stream);
+struct curl_slist *service_headers(const struct service *, const struct upstream *,
+	const struct api_key *, const struct service_head *);
 
 #endif

@@ -294,6 +294,21 @@ allow_http_only(CURL *easy)
 }
 
 static void
+set_method(CURL *easy, const struct transfer_request *request)
+{
+	if (strcmp(request->method, "GET") == 0)
+		return;
+	if (strcmp(request->method, "HEAD") == 0) {
+		curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
+		return;
+	}
+	curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request->body);
+	curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_length);
+	if (strcmp(request->method, "POST") != 0)
+		curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method);
+}
+
+static void
 set_options(struct transfer *t, const struct transfer_request *request)
 {
 	CURL *easy = t->easy;
@@ -303,8 +318,7 @@ set_options(struct transfer *t, const struct transfer_request *request)
 	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_bytes);
 	curl_easy_setopt(easy, CURLOPT_WRITEDATA, t);
 	curl_easy_setopt(easy, CURLOPT_URL, request->url);
-	curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request->body);
-	curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_length);
+	set_method(easy, request);
 	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, request->headers);
 	curl_easy_setopt(easy, CURLOPT_PROXY, request->proxy);
 	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)request->connect_timeout);
@@ -386,6 +400,16 @@ transfer_retry_after(struct transfer *t)
 
 	curl_easy_getinfo(t->easy, CURLINFO_RETRY_AFTER, &seconds);
 	return seconds;
+}
+
+void
+transfer_each_header(struct transfer *t,
+	void (*take)(void *context, const char *name, const char *value), void *context)
+{
+	struct curl_header *header = NULL;
+
+	while ((header = curl_easy_nextheader(t->easy, CURLH_HEADER, -1, header)) != NULL)
+		take(context, header->name, header->value);
 }
 
 int64_t

@@ -20,7 +20,8 @@ struct watches;
 /* What to send.  Everything is lent until the transfer has ended or was cancelled. */
 struct transfer_request {
 	const char *url;
-	const char *body; /* sent by POST */
+	const char *method; /* "POST" */
+	const char *body;   /* sent by any method but GET and HEAD */
 	size_t body_length;
 	struct curl_slist *headers;
 	const char *proxy;       /* curl proxy URL; NULL: as the environment says */
@@ -74,6 +75,10 @@ void transfer_cancel(struct transfer *);
 int transfer_status(struct transfer *);
 const char *transfer_content_type(struct transfer *);
 int64_t transfer_retry_after(struct transfer *); /* seconds */
+
+/** Call ${take} with each header of the response. */
+void transfer_each_header(struct transfer *,
+	void (*take)(void *context, const char *name, const char *value), void *context);
 
 /** How long the connection took, in ms; -1: there is none yet. */
 int64_t transfer_connect_time(struct transfer *);

@@ -22,6 +22,12 @@ gateway_parameter(const struct gateway *g, const char *name)
 	return g->kind->parameter(g, name);
 }
 
+char *const *
+gateway_parameters(const struct gateway *g)
+{
+	return g->kind->parameters(g);
+}
+
 static time_t
 now(void)
 {

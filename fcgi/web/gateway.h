@@ -34,6 +34,9 @@ struct gateway *gateway_cgi(void);
 /** A CGI meta-variable such as "REQUEST_METHOD", or NULL.  Valid as long as the gateway. */
 const char *gateway_parameter(const struct gateway *, const char *name);
 
+/** All meta-variables, each as "NAME=value", up to a NULL; valid as long as the gateway. */
+char *const *gateway_parameters(const struct gateway *);
+
 /** Append the request's body, of at most ${limit} bytes, to ${body}. */
 enum gateway_read gateway_read_body(struct gateway *, size_t limit, struct buffer *body);
 

@@ -31,6 +31,13 @@ cgi_parameter(const struct gateway *g, const char *name)
 	return getenv(name);
 }
 
+static char *const *
+cgi_parameters(const struct gateway *g)
+{
+	(void)g;
+	return environ;
+}
+
 static ssize_t
 cgi_read(struct gateway *g, char *data, size_t size)
 {
@@ -106,6 +113,7 @@ cgi_free(struct gateway *g)
 
 static const struct gateway_kind cgi_kind = {
 	.parameter = cgi_parameter,
+	.parameters = cgi_parameters,
 	.read = cgi_read,
 	.write = cgi_write,
 	.descriptor = cgi_descriptor,

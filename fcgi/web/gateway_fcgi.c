@@ -41,6 +41,12 @@ fcgi_parameter(const struct gateway *g, const char *name)
 	return FCGX_GetParam(name, fcgi(g)->request.envp);
 }
 
+static char *const *
+fcgi_parameters(const struct gateway *g)
+{
+	return fcgi(g)->request.envp;
+}
+
 static ssize_t
 fcgi_read(struct gateway *g, char *data, size_t size)
 {
@@ -152,6 +158,7 @@ fcgi_free(struct gateway *g)
 
 static const struct gateway_kind fcgi_kind = {
 	.parameter = fcgi_parameter,
+	.parameters = fcgi_parameters,
 	.read = fcgi_read,
 	.write = fcgi_write,
 	.descriptor = fcgi_descriptor,

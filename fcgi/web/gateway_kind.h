@@ -8,6 +8,7 @@
 
 struct gateway_kind {
 	const char *(*parameter)(const struct gateway *, const char *name);
+	char *const *(*parameters)(const struct gateway *);
 	/** Read up to ${size} bytes; 0: the end; -1: nothing more will come. */
 	ssize_t (*read)(struct gateway *, char *data, size_t size);
 	ssize_t (*write)(struct gateway *, const char *data, size_t length, bool last);

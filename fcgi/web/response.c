@@ -38,14 +38,21 @@ reason_of(int status)
 }
 
 int
-response_write_head(struct buffer *out, int status, const char *request_id,
-	const char *content_type, const char *extra)
+response_write_status(struct buffer *out, int status)
 {
 	buffer_puts(out, "Status: ");
 	buffer_put_uint(out, (uint64_t)status);
 	buffer_putc(out, ' ');
 	buffer_puts(out, reason_of(status));
-	buffer_puts(out, "\r\nrequest-id: ");
+	return buffer_puts(out, "\r\n");
+}
+
+int
+response_write_head(struct buffer *out, int status, const char *request_id,
+	const char *content_type, const char *extra)
+{
+	response_write_status(out, status);
+	buffer_puts(out, "request-id: ");
 	buffer_puts(out, request_id);
 	if (content_type != NULL) {
 		buffer_puts(out, "\r\nContent-Type: ");

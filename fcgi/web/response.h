@@ -10,6 +10,9 @@
 struct api_error;
 struct buffer;
 
+/** Append the line that tells the status: the first of a head.  Return 0 or -1. */
+int response_write_status(struct buffer *, int status);
+
 /**
  * Append the head: the status, `request-id`, the content type and ${extra} (whole lines, each with
  * its CRLF; may be NULL), and the empty line.  Return 0 or -1.

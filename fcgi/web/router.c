@@ -20,10 +20,14 @@ struct route_row {
 
 static const struct route_row rows[] = {
 	{ENDPOINT_MESSAGES, "/v1/messages", "POST"},
+	{ENDPOINT_COUNT_TOKENS, "/v1/messages/count_tokens", "POST"},
+	{ENDPOINT_MODELS, "/v1/models", "GET"},
 	{ENDPOINT_HEALTH, NULL, "GET, HEAD"},
 };
 
-enum { LONGEST_PATH = 8192 };
+static const char version[] = "/v1";
+static const char one_model[] = "/models/";
+static const char any_method[] = "GET, POST, PUT, PATCH, DELETE";
 
 static const char *
 parameter(const struct gateway *g, const char *name)
@@ -85,26 +89,70 @@ find_row(const struct buffer *path, const struct settings *settings)
 	return NULL;
 }
 
-enum endpoint
-router_find(const struct gateway *g, const struct settings *settings, struct api_error *error,
-	const char **allow)
+/* The path below /v1, from the last /v1/ on; NULL: there is none. */
+static const char *
+below_version(const struct buffer *path)
 {
-	struct buffer path = BUFFER_INIT(LONGEST_PATH);
-	const char *method = parameter(g, "REQUEST_METHOD");
-	enum endpoint endpoint = ENDPOINT_NONE;
+	const char *found = NULL;
 
-	*allow = NULL;
+	for (const char *at = buffer_text(path); (at = strstr(at, "/v1/")) != NULL; at++)
+		found = at;
+	/* What climbs out of the version is nothing that this service offers. */
+	if (found == NULL || strstr(found, "/..") != NULL)
+		return NULL;
+	return found + sizeof(version) - 1;
+}
+
+/* The same of the path as the client wrote it, for the upstream; else as the web server decoded it.
+ */
+static void
+copy_below(const struct gateway *g, const char *decoded, char below[ROUTER_LONGEST_PATH])
+{
+	struct buffer raw = BUFFER_INIT(ROUTER_LONGEST_PATH - 1);
+	const char *uri = parameter(g, "REQUEST_URI");
+
+	buffer_append(&raw, uri, strcspn(uri, "?#"));
+	const char *from = raw.failed ? NULL : below_version(&raw);
+	if (from == NULL)
+		from = decoded;
+	memcpy(below, from, strlen(from) + 1);
+	buffer_free(&raw);
+}
+
+/* What a path that no row has asks for.  /v1/models/{id}: an id may hold slashes, also encoded. */
+static struct route_row
+other_row(const char *below)
+{
+	bool model = strncmp(below, one_model, sizeof(one_model) - 1) == 0;
+
+	return model ? (struct route_row){ENDPOINT_MODEL, NULL, "GET"}
+		     : (struct route_row){ENDPOINT_OTHER, NULL, any_method};
+}
+
+void
+router_find(const struct gateway *g, const struct settings *settings, struct asked *asked,
+	struct api_error *error)
+{
+	struct buffer path = BUFFER_INIT(ROUTER_LONGEST_PATH - 1);
+	const char *method = parameter(g, "REQUEST_METHOD");
+
+	*asked = (struct asked){.endpoint = ENDPOINT_NONE};
 	read_path(g, &path);
+	const char *below = path.failed ? NULL : below_version(&path);
 	const struct route_row *row = path.failed ? NULL : find_row(&path, settings);
+	const struct route_row other = below != NULL ? other_row(below) : (struct route_row){0};
+	if (row == NULL && below != NULL)
+		row = &other;
 	if (row == NULL) {
 		api_error_set(error, 404,
 			"there is nothing at this path; messages go to POST /v1/messages");
 	} else if (!has_method(row->methods, method)) {
-		*allow = row->methods;
+		asked->allow = row->methods;
 		api_error_set(error, 405, "this path takes only %s", row->methods);
 	} else {
-		endpoint = row->endpoint;
+		asked->endpoint = row->endpoint;
+		if (below != NULL)
+			copy_below(g, below, asked->path);
 	}
 	buffer_free(&path);
-	return endpoint;
 }

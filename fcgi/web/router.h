@@ -10,16 +10,28 @@ struct settings;
 
 enum endpoint {
 	ENDPOINT_MESSAGES,
+	ENDPOINT_COUNT_TOKENS,
+	ENDPOINT_MODELS, /* the list */
+	ENDPOINT_MODEL,  /* one of them */
+	ENDPOINT_OTHER, /* any other path below /v1/: for a service that speaks Claude's language */
 	ENDPOINT_HEALTH,
 	ENDPOINT_NONE, /* ${error} says why */
 };
 
+enum { ROUTER_LONGEST_PATH = 2048 };
+
+/* What a request asks for. */
+struct asked {
+	enum endpoint endpoint;
+	const char *allow; /* with a 405: the methods that the path has; static; else NULL */
+	char path[ROUTER_LONGEST_PATH]; /* what follows /v1: "/models/claude-x"; still encoded */
+};
+
 /**
  * What the request asks for.  Only the end of the path counts, whatever the web server puts before
- * it (FASTCGI.md §5). With ENDPOINT_NONE: 404, or 405 and in ${allow} the methods that the path has
- * (static), else NULL.
+ * it (FASTCGI.md §5).  With ENDPOINT_NONE ${error} is 404 or 405.
  */
-enum endpoint router_find(const struct gateway *, const struct settings *, struct api_error *error,
-	const char **allow);
+void router_find(
+	const struct gateway *, const struct settings *, struct asked *, struct api_error *error);
 
 #endif

@@ -42,9 +42,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size == 0)
 		return 0;
 	unsigned choice = data[0];
-	size_t piece = choice >> 4 != 0 ? choice >> 4 : size;
+	static const struct translator *const all[] = {&openai_chat, &openai_responses, &gemini};
+	size_t piece = choice >> 6 != 0 ? choice >> 6 : size;
 	const struct answer_options options = {
-		.translator = &openai_chat, .model = "m", .stream = choice & 1};
+		.translator = all[(choice >> 4 & 3) % 3], .model = "m", .stream = choice & 1};
 	struct answer *a = answer_new(&options, &out);
 	answer_begin(a, &identity);
 	answer_head(a, choice & 8 ? 429 : 200, choice & 2 ? "text/event-stream" : NULL, 0);

@@ -14,23 +14,38 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void
-translate(const struct claude_request *request)
+translate(const struct claude_request *request, const struct translator *translator,
+	int (*write)(const struct claude_request *, const struct translate_target *,
+		struct tool_names *, struct buffer *, struct api_error *))
 {
 	const struct translate_target target = {.model = request->model};
-	struct tool_names *names = tool_names_new();
+	struct tool_names *names = tool_names_new(translator->name_rule);
 	struct api_error error = API_ERROR_NONE;
 	struct buffer body = BUFFER_INIT(0);
 	struct json_object *sent = NULL;
 	const char *problem;
 
-	tokens_estimate_input(request);
-	if (openai_chat.write_request(request, &target, names, &body, &error) == 0 &&
+	if (write(request, &target, names, &body, &error) == 0 &&
 		json_parse(buffer_text(&body), body.length, &sent, &problem) != 0)
 		abort();
 	json_object_put(sent);
 	buffer_free(&body);
 	api_error_clear(&error);
 	tool_names_free(names);
+}
+
+static void
+translate_all(const struct claude_request *request)
+{
+	static const struct translator *const all[] = {
+		&openai_chat, &openai_responses, &gemini, &passthrough};
+
+	tokens_estimate_input(request);
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		translate(request, all[i], all[i]->write_request);
+		if (all[i]->write_count_request != NULL)
+			translate(request, all[i], all[i]->write_count_request);
+	}
 }
 
 int
@@ -41,8 +56,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct api_error error = API_ERROR_NONE;
 
 	log_open(&quiet);
-	if (claude_request_parse((const char *)data, size, &request, &error) == 0)
-		translate(&request);
+	if (claude_request_parse((const char *)data, size, &request, &error) == 0 &&
+		claude_request_check(&request, CLAUDE_TO_ANSWER, &error) == 0)
+		translate_all(&request);
 	claude_request_free(&request);
 	api_error_clear(&error);
 	return 0;

@@ -102,7 +102,7 @@ def test_exit_statuses(admin, arguments, status):
 
 
 def test_an_unknown_service_type_names_those_that_are_known(admin):
-    assert "openai, custom" in admin("add", "a", "http://a", "opnai", status=2)
+    assert "openai, openai-responses, gemini, claude, custom" in admin("add", "a", "http://a", "opnai", status=2)
 
 
 @pytest.mark.parametrize("arguments", [("--help",), ("help",), ("key", "--help"), ("key", "main", "add", "--help"),

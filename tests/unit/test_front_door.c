@@ -59,21 +59,33 @@ test_only_the_end_of_the_path_counts(void **state)
 		const char *method, *script, *info, *uri;
 		enum endpoint endpoint;
 		int status;
+		const char *path;
 	} rows[] = {
-		{"POST", "/v1", "/messages", "/v1/messages?beta=true", ENDPOINT_MESSAGES, 0},
-		{"POST", "/v1/messages", NULL, "/v1/messages", ENDPOINT_MESSAGES, 0},
-		{"POST", "/cgi-bin/claude-proxy.fcgi", "/v1/messages", NULL, ENDPOINT_MESSAGES, 0},
-		{"POST", NULL, NULL, "/v1/messages?beta=true", ENDPOINT_MESSAGES, 0},
-		{"POST", "/v1/messages/", NULL, NULL, ENDPOINT_MESSAGES, 0},
-		{"GET", "/health", "", NULL, ENDPOINT_HEALTH, 0},
-		{"HEAD", "/health", NULL, NULL, ENDPOINT_HEALTH, 0},
-		{"POST", "/health", NULL, NULL, ENDPOINT_NONE, 405},
-		{"GET", "/v1/messages", NULL, NULL, ENDPOINT_NONE, 405},
-		{"", "/v1/messages", NULL, NULL, ENDPOINT_NONE, 405},
-		{"POST", "/v1/message", NULL, NULL, ENDPOINT_NONE, 404},
-		{"POST", "/v1/messages/x", NULL, NULL, ENDPOINT_NONE, 404},
-		{"GET", "/", NULL, NULL, ENDPOINT_NONE, 404},
-		{NULL, NULL, NULL, NULL, ENDPOINT_NONE, 404},
+		{"POST", "/v1", "/messages", "/v1/messages?beta=true", ENDPOINT_MESSAGES, 0,
+			"/messages"},
+		{"POST", "/v1/messages", NULL, "/v1/messages", ENDPOINT_MESSAGES, 0, NULL},
+		{"POST", "/cgi-bin/claude-proxy.fcgi", "/v1/messages", NULL, ENDPOINT_MESSAGES, 0,
+			NULL},
+		{"POST", NULL, NULL, "/v1/messages?beta=true", ENDPOINT_MESSAGES, 0, NULL},
+		{"POST", "/v1/messages/", NULL, NULL, ENDPOINT_MESSAGES, 0, NULL},
+		{"GET", "/health", "", NULL, ENDPOINT_HEALTH, 0, NULL},
+		{"HEAD", "/health", NULL, NULL, ENDPOINT_HEALTH, 0, NULL},
+		{"POST", "/health", NULL, NULL, ENDPOINT_NONE, 405, NULL},
+		{"GET", "/v1/messages", NULL, NULL, ENDPOINT_NONE, 405, NULL},
+		{"", "/v1/messages", NULL, NULL, ENDPOINT_NONE, 405, NULL},
+		{"POST", "/v1/messages/count_tokens", NULL, NULL, ENDPOINT_COUNT_TOKENS, 0, NULL},
+		{"GET", "/p/v1/models", NULL, NULL, ENDPOINT_MODELS, 0, NULL},
+		{"POST", "/v1/models", NULL, NULL, ENDPOINT_NONE, 405, NULL},
+		{"GET", "/v1/models", "/vendor/a b", "/v1/models/vendor%2Fa%20b?x=1",
+			ENDPOINT_MODEL, 0, "/models/vendor%2Fa%20b"},
+		{"DELETE", "/v1/models/a", NULL, NULL, ENDPOINT_NONE, 405, NULL},
+		{"POST", "/v1/message", NULL, NULL, ENDPOINT_OTHER, 0, "/message"},
+		{"DELETE", "/x.fcgi", "/v1/files/f_1", NULL, ENDPOINT_OTHER, 0, "/files/f_1"},
+		{"GET", "/v1/../secret", NULL, NULL, ENDPOINT_NONE, 404, NULL},
+		{"GET", "/v1/files/x", NULL, "/v1/..%2fsecret", ENDPOINT_OTHER, 0, "/files/x"},
+		{"POST", "/messages", NULL, NULL, ENDPOINT_NONE, 404, NULL},
+		{"GET", "/", NULL, NULL, ENDPOINT_NONE, 404, NULL},
+		{NULL, NULL, NULL, NULL, ENDPOINT_NONE, 404, NULL},
 	};
 
 	(void)state;
@@ -83,10 +95,13 @@ test_only_the_end_of_the_path_counts(void **state)
 			NULL};
 		struct table_gateway g = gateway_of(p);
 		struct api_error error = API_ERROR_NONE;
-		const char *allow;
-		assert_int_equal(router_find(&g.base, &settings, &error, &allow), rows[i].endpoint);
+		struct asked asked;
+		router_find(&g.base, &settings, &asked, &error);
+		assert_int_equal(asked.endpoint, rows[i].endpoint);
 		assert_int_equal(error.status, rows[i].status);
-		assert_int_equal(allow != NULL, rows[i].status == 405);
+		assert_int_equal(asked.allow != NULL, rows[i].status == 405);
+		if (rows[i].path != NULL)
+			assert_string_equal(asked.path, rows[i].path);
 		api_error_clear(&error);
 	}
 }
@@ -98,10 +113,11 @@ test_a_health_check_that_is_off_is_not_there(void **state)
 	struct table_gateway g = gateway_of(p);
 	struct settings off = {.health_check_path = settings.health_check_path};
 	struct api_error error = API_ERROR_NONE;
-	const char *allow;
+	struct asked asked;
 
 	(void)state;
-	assert_int_equal(router_find(&g.base, &off, &error, &allow), ENDPOINT_NONE);
+	router_find(&g.base, &off, &asked, &error);
+	assert_int_equal(asked.endpoint, ENDPOINT_NONE);
 	assert_int_equal(error.status, 404);
 	api_error_clear(&error);
 }

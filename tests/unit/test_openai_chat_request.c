@@ -1,67 +1,10 @@
 /* Claude requests as Chat Completions requests (PROTOCOL.md §A, §B.1): JSON in, JSON out. */
-#include "unit.h"
+#include "translation.h"
 
-#include "base/api_error.h"
-#include "base/buffer.h"
-#include "base/log.h"
-#include "translate/claude.h"
-#include "translate/tokens.h"
-#include "translate/tool_names.h"
-#include "translate/translator.h"
-
-#define USER   "{\"role\":\"user\",\"content\":\"u\"}"
-#define HEAD   "\"model\":\"m\",\"max_tokens\":9,"
-#define PLAIN  "\"messages\":[" USER "]"
-#define TOOL   "\"tools\":[{\"name\":\"f\",\"input_schema\":{\"type\":\"object\"}}]"
 #define SCHEMA "{\"type\":\"object\",\"properties\":{}}"
 #define SENT_TOOL                                                                                  \
 	"\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"f\",\"parameters\":" SCHEMA    \
 	"}}]"
-
-struct row {
-	const char *in;  /* without its braces */
-	const char *out; /* likewise; NULL: refused */
-};
-
-static void
-check_translation(const struct row *row, const struct translate_target *target)
-{
-	struct buffer in = BUFFER_INIT(0);
-	struct buffer out = BUFFER_INIT(0);
-	struct buffer expected = BUFFER_INIT(0);
-	struct claude_request request;
-	struct api_error error = API_ERROR_NONE;
-	struct tool_names *names = tool_names_new();
-
-	buffer_printf(&in, "{%s}", row->in);
-	buffer_printf(&expected, "{%s}", row->out != NULL ? row->out : "");
-	int status = claude_request_parse(buffer_text(&in), in.length, &request, &error);
-	if (status == 0)
-		status = openai_chat.write_request(&request, target, names, &out, &error);
-	if (row->out == NULL) {
-		if (status == 0)
-			fail_msg("taken: %s", row->in);
-		assert_int_equal(error.status, 400);
-	} else {
-		if (status != 0)
-			fail_msg("refused: %s: %s", row->in, error.message);
-		assert_string_equal(buffer_text(&out), buffer_text(&expected));
-		assert_true(tokens_estimate_input(&request) > 0);
-	}
-	claude_request_free(&request);
-	tool_names_free(names);
-	api_error_clear(&error);
-	buffer_free(&in);
-	buffer_free(&out);
-	buffer_free(&expected);
-}
-
-static void
-check_all(const struct row *rows, size_t count, const struct translate_target *target)
-{
-	for (size_t i = 0; i < count; i++)
-		check_translation(&rows[i], target);
-}
 
 static void
 test_messages(void **state)
@@ -140,7 +83,7 @@ test_messages(void **state)
 	const struct translate_target target = {.model = "up"};
 
 	(void)state;
-	check_all(rows, COUNT(rows), &target);
+	check_all(&openai_chat, rows, COUNT(rows), &target);
 }
 
 static void
@@ -176,7 +119,7 @@ test_tools(void **state)
 	const struct translate_target target = {.model = "up"};
 
 	(void)state;
-	check_all(rows, COUNT(rows), &target);
+	check_all(&openai_chat, rows, COUNT(rows), &target);
 }
 
 static void
@@ -230,7 +173,7 @@ test_parameters(void **state)
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		const struct translate_target target = {
 			rows[i].model, rows[i].most, rows[i].reasoning_off};
-		check_translation(&rows[i].row, &target);
+		check_translation(&openai_chat, &rows[i].row, &target);
 	}
 }
 
@@ -239,7 +182,7 @@ test_names_are_shortened_and_come_back(void **state)
 {
 	static const char *const changed[] = {"mcp__a.b", "t\xc3\xa4st", "x y", "",
 		"a234567890123456789012345678901234567890123456789012345678901234567890"};
-	struct tool_names *names = tool_names_new();
+	struct tool_names *names = tool_names_new(TOOL_NAMES_OPENAI);
 
 	(void)state;
 	assert_string_equal(tool_names_to_upstream(names, "fine-Name_1"), "fine-Name_1");

@@ -12,30 +12,52 @@ test_urls(void **state)
 {
 	static const struct {
 		const char *service, *base, *url;
+		const char *endpoint, *query; /* NULL: of messages, none */
 	} rows[] = {
-		{"openai", "https://api.example.com",
-			"https://api.example.com/v1/chat/completions"},
+		{"openai", "https://api.example.com", "https://api.example.com/v1/chat/completions",
+			NULL, NULL},
 		{"openai", "https://api.example.com/",
-			"https://api.example.com/v1/chat/completions"},
+			"https://api.example.com/v1/chat/completions", NULL, NULL},
 		{"openai", "https://api.example.com/v1",
-			"https://api.example.com/v1/chat/completions"},
+			"https://api.example.com/v1/chat/completions", NULL, NULL},
 		{"openai", "https://api.example.com/v1///",
-			"https://api.example.com/v1/chat/completions"},
+			"https://api.example.com/v1/chat/completions", NULL, NULL},
 		{"openai", "https://api.example.com/api/v3",
-			"https://api.example.com/api/v3/chat/completions"},
+			"https://api.example.com/api/v3/chat/completions", NULL, NULL},
 		{"openai", "http://127.0.0.1:8080/v1beta/openai/",
-			"http://127.0.0.1:8080/v1beta/openai/chat/completions"},
+			"http://127.0.0.1:8080/v1beta/openai/chat/completions", NULL, NULL},
 		{"openai", "http://a.example/v1/chat/completions",
-			"http://a.example/v1/chat/completions"},
+			"http://a.example/v1/chat/completions", NULL, NULL},
 		{"openai", "http://a.example/v1/chat/completions/",
-			"http://a.example/v1/chat/completions"},
-		{"custom", "http://a.example", "http://a.example/chat/completions"},
+			"http://a.example/v1/chat/completions", NULL, NULL},
+		{"custom", "http://a.example", "http://a.example/chat/completions", NULL, NULL},
 		{"custom", "http://a.example/deep/path",
-			"http://a.example/deep/path/chat/completions"},
+			"http://a.example/deep/path/chat/completions", NULL, NULL},
 		{"custom", "http://a.example/x/chat/completions",
-			"http://a.example/x/chat/completions"},
+			"http://a.example/x/chat/completions", NULL, NULL},
 		{"custom", "https://a.example/d/gpt?api-version=1",
-			"https://a.example/d/gpt/chat/completions?api-version=1"},
+			"https://a.example/d/gpt/chat/completions?api-version=1", NULL, NULL},
+		{"custom", "http://a.example/x/chat/completions", "http://a.example/x/models",
+			"/models", NULL},
+		{"openai-responses", "http://a", "http://a/v1/responses", NULL, NULL},
+		{"openai-responses", "http://a/v1/responses", "http://a/v1/responses/input_tokens",
+			"/responses/input_tokens", NULL},
+		{"gemini", "https://g", "https://g/v1beta/models/m%2f1:generateContent", NULL,
+			NULL},
+		{"gemini", "https://g/v1",
+			"https://g/v1/models/m%2f1:streamGenerateContent?alt=sse",
+			"/models/{model}:streamGenerateContent?alt=sse", NULL},
+		{"gemini", "https://g/up/", "https://g/up/v1beta/models?pageSize=9",
+			"/models?pageSize=9", NULL},
+		{"gemini", "https://g/v1/models/x:generateContent",
+			"https://g/v1/models/x:generateContent", NULL, NULL},
+		{"gemini", "https://g/v1/models/x:generateContent", "https://g/v1/models",
+			"/models", NULL},
+		{"claude", "https://c", "https://c/v1/messages?beta=true", NULL, "beta=true"},
+		{"claude", "https://c/api/anthropic", "https://c/api/anthropic/v1/messages", NULL,
+			""},
+		{"claude", "https://c/v1/messages?k=1", "https://c/v1/files/f?k=1&a=b%20c",
+			"/files/f", "a=b%20c"},
 	};
 
 	(void)state;
@@ -44,7 +66,10 @@ test_urls(void **state)
 		const struct service *s = service_find(rows[i].service);
 		assert_non_null(s);
 		assert_null(service_check_base_url(rows[i].base));
-		assert_int_equal(service_write_url(s, rows[i].base, &url), 0);
+		assert_int_equal(service_write_url(s, rows[i].base,
+					 rows[i].endpoint != NULL ? rows[i].endpoint : s->endpoint,
+					 "m/1", rows[i].query, &url),
+			0);
 		assert_string_equal(buffer_text(&url), rows[i].url);
 		buffer_free(&url);
 	}
@@ -77,9 +102,12 @@ test_headers_of_the_upstream_replace_ours(void **state)
 	struct extra_header own[] = {{"authorization", "Token x"}, {"X-Title", "proxy"}};
 	struct upstream upstream = {.options = {.headers = own, .header_count = 2}};
 	struct api_key key = {.secret = "sk-test"};
+	const struct service_head streamed = {.stream = true, .has_body = true};
+	const struct service_head whole = {.has_body = true};
 
 	(void)state;
-	struct curl_slist *list = service_headers(service_find("openai"), &upstream, &key, true);
+	struct curl_slist *list = service_headers(
+		service_find("openai"), &upstream, &key, &streamed);
 	assert_true(has_line(list, "authorization: Token x"));
 	assert_true(has_line(list, "X-Title: proxy"));
 	assert_true(has_line(list, "Accept: text/event-stream"));
@@ -87,10 +115,40 @@ test_headers_of_the_upstream_replace_ours(void **state)
 	curl_slist_free_all(list);
 
 	upstream.options.header_count = 0;
-	list = service_headers(service_find("custom"), &upstream, &key, false);
+	list = service_headers(service_find("custom"), &upstream, &key, &whole);
 	assert_true(has_line(list, "Authorization: Bearer sk-test"));
 	assert_true(has_line(list, "Content-Type: application/json"));
 	curl_slist_free_all(list);
+}
+
+static void
+test_each_service_gets_its_key_in_its_way(void **state)
+{
+	static const struct {
+		const char *service, *key, *line;
+	} rows[] = {
+		{"openai", "k", "Authorization: Bearer k"},
+		{"openai-responses", "k", "Authorization: Bearer k"},
+		{"custom", "k", "Authorization: Bearer k"},
+		{"gemini", "k", "x-goog-api-key: k"},
+		{"claude", "sk-ant-api-1", "x-api-key: sk-ant-api-1"},
+		{"claude", "sk-ant-oat01-1", "Authorization: Bearer sk-ant-oat01-1"},
+	};
+	struct forwarded_header forwarded[] = {
+		{"anthropic-beta", "a,b"}, {"anthropic-version", "2023-06-01"}};
+	const struct upstream upstream = {0};
+	const struct service_head head = {.forwarded = forwarded, .forwarded_count = 2};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct api_key key = {.secret = (char *)(uintptr_t)rows[i].key};
+		struct curl_slist *list = service_headers(
+			service_find(rows[i].service), &upstream, &key, &head);
+		assert_true(has_line(list, rows[i].line));
+		assert_true(has_line(list, "anthropic-beta: a,b"));
+		assert_false(has_line(list, "Content-Type: application/json"));
+		curl_slist_free_all(list);
+	}
 }
 
 static void
@@ -109,6 +167,7 @@ main(void)
 		cmocka_unit_test(test_urls),
 		cmocka_unit_test(test_base_urls_that_are_refused),
 		cmocka_unit_test(test_headers_of_the_upstream_replace_ours),
+		cmocka_unit_test(test_each_service_gets_its_key_in_its_way),
 		cmocka_unit_test(test_unknown_service_types_are_not_found),
 	};
 

@@ -1,7 +1,8 @@
 /*
- * The tool calls of a Chat Completions answer; see openai_chat.h and PROTOCOL.md §D.2.
+ * The tool calls of one answer; see tool_calls.h.
  */
-#include <stdint.h>
+#include "translate/tool_calls.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,7 +10,6 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "translate/claude_writer.h"
-#include "translate/openai_chat.h"
 #include "translate/tool_names.h"
 
 enum { MOST_CALLS = 1024, MOST_KEPT = 32 << 20 /* bytes of arguments that wait for their turn */ };
@@ -21,7 +21,7 @@ struct call {
 	int64_t index; /* the service's; -1: it gave none */
 	char *id;
 	char *name;
-	struct json_object *extra; /* extra_content: must come back with the call */
+	struct json_object *extra; /* must come back with the call */
 	struct buffer kept;        /* arguments that wait */
 
 	/* How far the arguments are, as a JSON text. */
@@ -68,14 +68,6 @@ tool_calls_free(struct tool_calls *t)
 
 /* ---- which call a piece belongs to ---- */
 
-static const char *
-text_or_null(struct json_object *object, const char *name)
-{
-	const char *text = json_member_string(object, name);
-
-	return text != NULL && text[0] != '\0' ? text : NULL;
-}
-
 static struct call *
 find_by_index(struct tool_calls *t, int64_t index)
 {
@@ -119,25 +111,22 @@ is_another(const struct call *call, const char *id, const char *name)
 }
 
 static struct call *
-call_of(struct tool_calls *t, struct json_object *element, bool whole)
+call_of(struct tool_calls *t, const struct tool_call_piece *piece)
 {
-	int64_t index = json_member_int(element, "index", -1);
-	const char *id = text_or_null(element, "id");
-	const char *name = text_or_null(json_member(element, "function"), "name");
 	struct call *call = NULL;
 
-	if (whole)
+	if (piece->whole)
 		return add_call(t, -1);
-	if (index >= 0) {
-		call = find_by_index(t, index);
-		if (call != NULL && is_another(call, id, name))
+	if (piece->index >= 0) {
+		call = find_by_index(t, piece->index);
+		if (call != NULL && is_another(call, piece->id, piece->name))
 			call = NULL;
-	} else if (id != NULL) {
-		call = find_by_id(t, id);
-	} else if (name == NULL && t->count > 0) {
+	} else if (piece->id != NULL) {
+		call = find_by_id(t, piece->id);
+	} else if (piece->name == NULL && t->count > 0) {
 		call = &t->calls[t->count - 1];
 	}
-	return call != NULL ? call : add_call(t, index);
+	return call != NULL ? call : add_call(t, piece->index);
 }
 
 /* ---- writing ---- */
@@ -239,43 +228,26 @@ take_arguments(struct tool_calls *t, struct call *call, const char *json, size_t
 
 /* Remember the first id, name and extra content. */
 static int
-take_head(struct call *call, struct json_object *element, struct json_object *function)
+take_head(struct call *call, const struct tool_call_piece *piece)
 {
-	const char *id = text_or_null(element, "id");
-	const char *name = text_or_null(function, "name");
-	struct json_object *extra = json_member_object(element, "extra_content");
-
-	if (call->id == NULL && id != NULL && (call->id = strdup(id)) == NULL)
+	if (call->id == NULL && piece->id != NULL && (call->id = strdup(piece->id)) == NULL)
 		return -1;
-	if (call->name == NULL && name != NULL && (call->name = strdup(name)) == NULL)
+	if (call->name == NULL && piece->name != NULL && (call->name = strdup(piece->name)) == NULL)
 		return -1;
 	if (call->extra == NULL)
-		call->extra = json_object_get(extra);
+		call->extra = json_object_get(piece->extra);
 	return 0;
 }
 
 int
-tool_calls_take(struct tool_calls *t, struct json_object *element, bool whole)
+tool_calls_take(struct tool_calls *t, const struct tool_call_piece *piece)
 {
-	struct json_object *function = json_member_object(element, "function");
-	struct json_object *arguments = json_member(function, "arguments");
-	size_t length = 0;
+	struct call *call = call_of(t, piece);
 
-	if (!json_object_is_type(element, json_type_object))
-		return 0;
-	struct call *call = call_of(t, element, whole);
-	if (call == NULL || take_head(call, element, function) != 0)
+	if (call == NULL || take_head(call, piece) != 0)
 		return -1;
-	if (json_is_string(arguments)) {
-		const char *text = json_object_get_string(arguments);
-		if (take_arguments(t, call, text, (size_t)json_object_get_string_len(arguments)) !=
-			0)
-			return -1;
-	} else if (arguments != NULL) {
-		const char *text = json_text(arguments, &length);
-		if (text == NULL || take_arguments(t, call, text, length) != 0)
-			return -1;
-	}
+	if (piece->length > 0 && take_arguments(t, call, piece->arguments, piece->length) != 0)
+		return -1;
 	advance(t);
 	return 0;
 }

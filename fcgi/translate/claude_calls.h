@@ -1,0 +1,59 @@
+/*
+ * The tool calls of one assistant turn, and which results of the next user turn answer them.  Every
+ * service wants its calls answered completely and at once (PROTOCOL.md §B.1 "Ordering", §B.2); what
+ * a client's history lacks is filled in by the translators from this.
+ */
+#ifndef CLAUDE_CALLS_H
+#define CLAUDE_CALLS_H
+
+#include <stddef.h>
+
+#include "translate/claude.h"
+
+struct json_object;
+
+struct claude_call {
+	struct json_object *block;  /* the tool_use; lent */
+	struct json_object *result; /* the tool_result that answers it; lent; NULL: none */
+	char *id;                   /* for the service: fits, and is unique in the turn; owned */
+	struct json_object
+		*extra; /* what came with it and must go back (carry.h); owned; or NULL */
+};
+
+struct claude_calls {
+	const char *kind; /* whose carried ids are read: the translator's */
+	struct claude_call *list;
+	size_t count;
+};
+
+/** What a call gets as its result where the client sent none. */
+extern const char claude_no_result[];
+
+/** Add a tool_use block.  Return 0, or -1 if memory ran out. */
+int claude_calls_add(struct claude_calls *, struct json_object *tool_use);
+
+/**
+ * Say that ${tool_result} stands in the turn after: the call that it answers, which is the first
+ * with its id that has no result yet, or NULL.
+ */
+struct claude_call *claude_calls_answer(struct claude_calls *, struct json_object *tool_result);
+
+/** The call that ${tool_result} answers, as said before; NULL: none. */
+const struct claude_call *
+claude_calls_find(const struct claude_calls *, struct json_object *tool_result);
+
+/** Forget the calls; the memory of the list is kept for the next turn. */
+void claude_calls_clear(struct claude_calls *);
+void claude_calls_free(struct claude_calls *);
+
+/** Message ${index} of a checked request: its role and its content. */
+enum claude_role claude_role_at(const struct claude_request *, size_t index);
+struct json_object *claude_content_at(const struct claude_request *, size_t index);
+
+/**
+ * Where the turn of ${role} that begins with message ${first} ends.  System turns in between belong
+ * to neither side, and so to the turn that they stand in.
+ */
+size_t claude_turn_end(const struct claude_request *, size_t first, enum claude_role role);
+
+#endif

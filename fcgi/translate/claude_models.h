@@ -1,0 +1,35 @@
+/*
+ * A service's list of models in Claude's shape (PROTOCOL.md §F).
+ */
+#ifndef CLAUDE_MODELS_H
+#define CLAUDE_MODELS_H
+
+#include <stddef.h>
+
+struct api_error;
+struct buffer;
+struct json_object;
+
+/* The models that a client may ask for.  A list is a JSON array in Claude's shape. */
+
+/**
+ * The models in an upstream's answer, whichever service's shape it has; free with json_object_put.
+ * NULL: it holds no list.
+ */
+struct json_object *claude_models_read(struct json_object *answer);
+
+/** Put a model of that name, which a route serves, first, unless the list has it. */
+void claude_models_add(struct json_object *models, const char *name);
+
+/**
+ * Append the page of the list that the query string (`limit`, `after_id`, `before_id`; may be NULL)
+ * asks for.  Return 0, or -1 and a 400.
+ */
+int claude_models_write_page(
+	struct json_object *models, const char *query, struct buffer *out, struct api_error *error);
+
+/** Append the model of that id.  Return 0, or -1 and a 404. */
+int claude_models_write_one(
+	struct json_object *models, const char *id, struct buffer *out, struct api_error *error);
+
+#endif

@@ -1,0 +1,209 @@
+/* Claude requests as Responses requests (PROTOCOL.md §B.3). */
+#include "translation.h"
+
+#include "base/json.h"
+#include "translate/carry.h"
+
+#define U     "{\"role\":\"user\",\"content\":[{\"type\":\"input_text\",\"text\":\"u\"}]}"
+#define INPUT "\"model\":\"up\",\"input\":[" U "]"
+#define REST                                                                                       \
+	"\"max_output_tokens\":16,\"store\":false,\"include\":[\"reasoning.encrypted_content\"]"
+#define ASSISTANT "{\"role\":\"assistant\",\"content\":["
+#define USE(id, input)                                                                             \
+	"{\"type\":\"tool_use\",\"id\":\"" id "\",\"name\":\"f\",\"input\":" input "}"
+#define RESULT(id, rest) "{\"type\":\"tool_result\",\"tool_use_id\":\"" id "\"" rest "}"
+#define CALL(id, arguments)                                                                        \
+	"{\"type\":\"function_call\",\"call_id\":\"" id                                            \
+	"\",\"name\":\"f\",\"arguments\":\"" arguments "\"}"
+#define OUTPUT(id, text)                                                                           \
+	"{\"type\":\"function_call_output\",\"call_id\":\"" id "\",\"output\":\"" text "\"}"
+#define SAID(text)                                                                                 \
+	"{\"role\":\"assistant\",\"content\":[{\"type\":\"output_text\",\"text\":\"" text "\"}]}"
+
+static const struct translate_target target = {.model = "up"};
+
+static void
+test_messages(void **state)
+{
+	static const struct row rows[] = {
+		{HEAD PLAIN, INPUT "," REST},
+		{HEAD "\"system\":\"s\"," PLAIN,
+			"\"model\":\"up\",\"instructions\":\"s\",\"input\":[" U "]," REST},
+		/* H.8, and a system turn at its place; H.9: a prefill. */
+		{HEAD "\"messages\":[" USER "," USER
+		      ",{\"role\":\"system\",\"content\":\"s\"}," ASSISTANT
+		      "{\"type\":\"text\",\"text\":\"a\"}]}]",
+			"\"model\":\"up\",\"input\":[" U "," U
+			",{\"role\":\"system\",\"content\":[{"
+			"\"type\":\"input_text\",\"text\":\"s\"}]}," SAID("a") "]," REST},
+		{HEAD "\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"image\","
+		      "\"source\":{"
+		      "\"type\":\"base64\",\"media_type\":\"image/png\",\"data\":\"eA==\"}},"
+		      "{\"type\":\"document\",\"source\":{\"type\":\"base64\",\"media_type\":"
+		      "\"application/pdf\",\"data\":\"eA==\"}},{\"type\":\"document\",\"source\":{"
+		      "\"type\":\"url\",\"url\":\"http://d\"}}]}]",
+			"\"model\":\"up\",\"input\":[{\"role\":\"user\",\"content\":[{\"type\":"
+			"\"input_image\",\"image_url\":\"data:image/png;base64,eA==\"},{\"type\":"
+			"\"input_file\",\"filename\":\"document.pdf\",\"file_data\":\"data:"
+			"application/"
+			"pdf;base64,eA==\"},{\"type\":\"input_file\",\"file_url\":\"http://"
+			"d\"}]}]," REST},
+		/* H.2, H.3, H.4, H.7: outputs behind their calls, then the rest of the turn. */
+		{HEAD "\"messages\":[" USER "," ASSISTANT "{\"type\":\"text\",\"text\":\"a\"}," USE(
+			 "x", "{\"b\":-0,\"a\":1.10}") "," USE("y", "{}") "," USE("z",
+			 "{}") "]},{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":"
+			       "\"u\"}," RESULT("y",
+				       ",\"is_error\":true,\"content\":\"2\"") "," RESULT("x",
+				       "") "," RESULT("q", ",\"content\":\"o\"") "]}]",
+			"\"model\":\"up\",\"input\":[" U
+			"," SAID("a") "," CALL("x", "{\\\"b\\\":-0,\\\"a\\\":1.10}") "," CALL(
+				"y", "{}") "," CALL("z", "{}") "," OUTPUT("x", "") "," OUTPUT("y",
+				"Error: 2") "," OUTPUT("z",
+				"(no result)") ",{\"role\":\"user\",\"content\":[{\"type\":\"input_"
+					       "text\",\"text\":\"o\"},{"
+					       "\"type\":\"input_text\",\"text\":\"u\"}]}]," REST},
+		/* H.5: an image in a result. */
+		{HEAD "\"messages\":[" USER
+		      "," ASSISTANT USE("x", "{}") "]},{\"role\":\"user\",\"content\":[" RESULT("x",
+			      ",\"content\":[{\"type\":"
+			      "\"text\",\"text\":\"t\"},{\"type\":\"image\",\"source\":{\"type\":"
+			      "\"url\","
+			      "\"url\":\"http://i\"}}]") "]}]",
+			"\"model\":\"up\",\"input\":[" U "," CALL("x", "{}") "," OUTPUT("x",
+				"t") ",{\"role\":\"user\",\"content\":[{\"type\":\"input_text\","
+				     "\"text\":\"Image "
+				     "from tool result "
+				     "x:\"},{\"type\":\"input_image\",\"image_url\":\"http://i\"}]}"
+				     "]," REST},
+		{HEAD "\"messages\":[{\"role\":\"user\",\"content\":\"\"}]", NULL},
+	};
+
+	(void)state;
+	check_all(&openai_responses, rows, COUNT(rows), &target);
+}
+
+#define FUNCTION                                                                                   \
+	"{\"type\":\"function\",\"name\":\"f\",\"parameters\":{\"type\":\"object\","               \
+	"\"properties\":{}},\"strict\":false}"
+
+static void
+test_tools(void **state)
+{
+	static const struct row rows[] = {
+		{HEAD PLAIN "," TOOL ",\"tool_choice\":{\"type\":\"any\","
+			    "\"disable_parallel_tool_use\":true}",
+			INPUT ",\"tools\":[" FUNCTION "],\"tool_choice\":\"required\","
+			      "\"parallel_tool_calls\":false," REST},
+		{HEAD PLAIN "," TOOL ",\"tool_choice\":{\"type\":\"tool\",\"name\":\"f\"}",
+			INPUT ",\"tools\":[" FUNCTION "],\"tool_choice\":{\"type\":\"function\","
+			      "\"name\":\"f\"}," REST},
+		{HEAD PLAIN
+			",\"tools\":[{\"type\":\"web_search_20250305\",\"name\":\"web_search\"},"
+			"{\"type\":\"computer_20250124\",\"name\":\"computer\"}]",
+			INPUT ",\"tools\":[{\"type\":\"web_search\"}]," REST},
+		{HEAD PLAIN ",\"tool_choice\":{\"type\":\"none\"}", INPUT "," REST},
+	};
+
+	(void)state;
+	check_all(&openai_responses, rows, COUNT(rows), &target);
+}
+
+static void
+test_parameters(void **state)
+{
+	static const struct {
+		const char *model;
+		bool off;
+		const char *in, *out;
+	} rows[] = {
+		{"gpt-4o", false,
+			"\"stream\":true,\"temperature\":0.5,\"top_p\":2,\"top_k\":1,\"stop_"
+			"sequences\":"
+			"[\"x\"],\"metadata\":{\"user_id\":\"me\"}",
+			"\"max_output_tokens\":16,\"temperature\":0.5,\"top_p\":1,\"user\":\"me\","
+			"\"store\":false,\"stream\":true"},
+		{"o3", false,
+			"\"temperature\":0.5,\"thinking\":{\"type\":\"enabled\",\"budget_tokens\":"
+			"5000}",
+			"\"reasoning\":{\"effort\":\"medium\",\"summary\":\"auto\"}," REST},
+		{"gpt-5", false, "\"top_k\":1", "\"reasoning\":{\"summary\":\"auto\"}," REST},
+		{"gpt-5-mini", true, "\"top_k\":1", "\"reasoning\":{\"effort\":\"minimal\"}," REST},
+		{"o3", false, "\"thinking\":{\"type\":\"disabled\"}", REST},
+		{"up", false,
+			"\"output_format\":{\"type\":\"json_schema\",\"schema\":{\"type\":"
+			"\"object\"}}",
+			"\"text\":{\"format\":{\"type\":\"json_schema\",\"name\":\"output\","
+			"\"schema\":{\"type\":\"object\"},\"strict\":true}}," REST},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct buffer in = BUFFER_INIT(0);
+		struct buffer out = BUFFER_INIT(0);
+		buffer_printf(&in, "%s%s,%s", HEAD, PLAIN, rows[i].in);
+		buffer_printf(
+			&out, "\"model\":\"%s\",\"input\":[%s],%s", rows[i].model, U, rows[i].out);
+		const struct row row = {buffer_text(&in), buffer_text(&out)};
+		const struct translate_target to = {rows[i].model, 0, rows[i].off};
+		check_translation(&openai_responses, &row, &to);
+		buffer_free(&in);
+		buffer_free(&out);
+	}
+}
+
+#define REASONING(summary)                                                                         \
+	"{\"type\":\"reasoning\",\"id\":\"rs_1\",\"summary\":[" summary                            \
+	"],\"encrypted_content\":\"E\"}"
+
+/* Reasoning comes back before what followed it, from a thinking block or from a call's id, and is
+ * dropped where nothing followed. */
+static void
+test_reasoning_comes_back(void **state)
+{
+	struct json_object *item = json_object_new_object();
+	struct buffer in = BUFFER_INIT(0);
+	struct buffer thought = BUFFER_INIT(0);
+	struct buffer id = BUFFER_INIT(0);
+
+	(void)state;
+	json_object_object_add(item, "id", json_object_new_string("rs_1"));
+	json_object_object_add(item, "encrypted_content", json_object_new_string("E"));
+	carry_write_signature(&thought, "openai-responses", item);
+	carry_write_call_id(&id, "openai-responses", "c", item);
+	buffer_printf(&in,
+		HEAD
+		"\"messages\":[" USER "," ASSISTANT "{\"type\":\"thinking\",\"thinking\":\"h\","
+		"\"signature\":\"%s\"}," USE("a", "{}") "," USE("%s",
+			"{}") "]},"
+			      "{\"role\":\"user\",\"content\":[" RESULT("a", "") "," RESULT("%s",
+				      "") "]}," ASSISTANT "{\"type\":\"text\",\"text\":\"t\"},{"
+							  "\"type\":\"thinking\","
+					  "\"thinking\":\"\",\"signature\":\"%s\"}]}," USER "]",
+		buffer_text(&thought), buffer_text(&id), buffer_text(&id), buffer_text(&thought));
+	const struct row row = {buffer_text(&in),
+		"\"model\":\"up\",\"input\":[" U
+		"," REASONING("{\"type\":\"summary_text\",\"text\":"
+			      "\"h\"}") "," CALL("a", "{}") "," REASONING("") "," CALL("c",
+			"{}") "," OUTPUT("a", "") "," OUTPUT("c", "") "," SAID("t") "," U
+										    "]," REST};
+	check_translation(&openai_responses, &row, &target);
+	json_object_put(item);
+	buffer_free(&in);
+	buffer_free(&thought);
+	buffer_free(&id);
+}
+
+int
+main(void)
+{
+	static const struct log_options quiet = {LOG_ERROR, false, NULL};
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_messages),
+		cmocka_unit_test(test_tools),
+		cmocka_unit_test(test_parameters),
+		cmocka_unit_test(test_reasoning_comes_back),
+	};
+
+	log_open(&quiet);
+	return cmocka_run_group_tests_name("openai responses request", tests, NULL, NULL);
+}
