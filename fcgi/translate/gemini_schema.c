@@ -426,7 +426,7 @@ put_properties(struct cleaning *c, struct json_object *out, struct json_object *
 	struct json_object *properties = json_member_object(flat, "properties");
 	struct json_object *cleaned = NULL;
 
-	if (properties == NULL)
+	if (properties == NULL || json_object_object_length(properties) == 0)
 		return;
 	cleaned = json_object_new_object();
 	json_object_object_foreach(properties, name, schema)

@@ -1,0 +1,388 @@
+/* Schemas of tools as Gemini takes them (PROTOCOL.md §B.2 "Schema cleaning", §H.11). */
+#include "unit.h"
+
+#include "base/buffer.h"
+#include "base/json.h"
+#include "translate/gemini_schema.h"
+
+static const char *const rows[][2] = {
+	{"{}", "{\"type\":\"object\"}"},
+	{"null", "{\"type\":\"object\"}"},
+	{"true", "{\"type\":\"object\"}"},
+	{"5", "{\"type\":\"object\"}"},
+	{"[]", "{\"type\":\"object\"}"},
+	{"{\"type\":\"object\"}", "{\"type\":\"object\"}"},
+	{"{\"type\":\"string\"}", "{\"type\":\"object\"}"},
+	{"{\"type\":\"object\",\"properties\":{}}", "{\"type\":\"object\"}"},
+	{"{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"string\",\"minLength\":1,"
+	 "\"maxLength\":2,\"pattern\":\"^a\",\"description\":\"d\",\"title\":\"t\",\"default\":"
+	 "\"x\",\"example\":\"y\"}},\"required\":[\"a\",\"b\",\"a\",5]}",
+		"{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"string\",\"title\":\"t\","
+		"\"description\":\"d\",\"default\":\"x\",\"example\":\"y\",\"pattern\":\"^a\","
+		"\"minLength\":1,\"maxLength\":2}},\"required\":[\"a\"]}"},
+	{"{\"$schema\":\"x\",\"$id\":\"y\",\"type\":\"object\",\"additionalProperties\":false,"
+	 "\"properties\":{\"a\":{\"type\":\"integer\",\"minimum\":0,\"maximum\":9,\"format\":"
+	 "\"int32\",\"multipleOf\":2}},\"patternProperties\":{},\"$defs\":{},\"examples\":[1],"
+	 "\"not\":{},\"if\":{},\"then\":{},\"else\":{}}",
+		"{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"integer\",\"minimum\":0,"
+		"\"maximum\":9,\"format\":\"int32\"}}}"},
+	{"{\"type\":\"object\",\"properties\":{\"title\":{\"type\":\"string\"},\"format\":{"
+	 "\"type\":\"string\",\"format\":\"uri\"},\"$ref\":{\"type\":\"string\"},\"type\":{"
+	 "\"type\":\"string\"},\"properties\":{\"type\":\"object\",\"properties\":{\"required\":{"
+	 "\"type\":\"boolean\"}}}}}",
+		"{\"type\":\"object\",\"properties\":{\"title\":{\"type\":\"string\"},\"format\":{"
+		"\"type\":\"string\"},\"$ref\":{\"type\":\"string\"},\"type\":{\"type\":\"string\"}"
+		",\"properties\":{\"type\":\"object\",\"properties\":{\"required\":{\"type\":"
+		"\"boolean\"}}}}}"},
+	{"{\"type\":\"object\",\"properties\":{\"a\":{\"$ref\":\"#/$defs/"
+	 "x\"}},\"$defs\":{\"x\":{\"type\":\"string\",\"format\":\"date-time\"}}}",
+		"{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"string\",\"format\":\"date-"
+		"time\"}}}"},
+	{"{\"type\":\"object\",\"properties\":{\"a\":{\"$ref\":\"#/$defs/"
+	 "x\",\"description\":\"mine\"}},\"$defs\":{\"x\":{\"type\":\"string\",\"description\":"
+	 "\"its\"}}}",
+		"{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"string\",\"description\":"
+		"\"mine\"}}}"},
+	{"{\"type\":\"object\",\"properties\":{\"a\":{\"$ref\":\"#/definitions/"
+	 "a~1b\"},\"b\":{\"$ref\":\"#/definitions/c%20d\"},\"c\":{\"$ref\":\"#/definitions/"
+	 "none\"},\"d\":{\"$ref\":\"http://x/y\"},\"e\":{\"$ref\":\"#/properties/"
+	 "a\"}},\"definitions\":{\"a/b\":{\"type\":\"number\"},\"c d\":{\"type\":\"boolean\"}}}",
+		"{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"number\"},\"b\":{\"type\":"
+		"\"boolean\"},\"c\":{\"type\":\"string\"},\"d\":{\"type\":\"string\"},\"e\":{"
+		"\"type\":\"number\"}}}"},
+	{"{\"type\":\"object\",\"properties\":{\"n\":{\"$ref\":\"#/$defs/"
+	 "node\"}},\"$defs\":{\"node\":{\"type\":\"object\",\"properties\":{\"v\":{\"type\":"
+	 "\"string\"},\"next\":{\"$ref\":\"#/$defs/node\"}}}}}",
+		"{\"type\":\"object\",\"properties\":{\"n\":{\"type\":\"object\",\"properties\":{"
+		"\"v\":{\"type\":\"string\"},\"next\":{\"type\":\"object\"}}}}}"},
+	{"{\"type\":\"object\",\"properties\":{\"self\":{\"$ref\":\"#\"}}}",
+		"{\"type\":\"object\",\"properties\":{\"self\":{\"type\":\"object\",\"properties\":"
+		"{\"self\":{\"type\":\"object\"}}}}}"},
+	{"{\"$ref\":\"#/$defs/a\",\"$defs\":{\"a\":{\"$ref\":\"#/$defs/b\"},\"b\":{\"$ref\":\"#/"
+	 "$defs/a\"}}}",
+		"{\"type\":\"object\"}"},
+	{"{\"$ref\":\"#/$defs/"
+	 "a\",\"$defs\":{\"a\":{\"type\":\"object\",\"properties\":{\"x\":{\"type\":\"string\"}}}}"
+	 "}",
+		"{\"type\":\"object\",\"properties\":{\"x\":{\"type\":\"string\"}}}"},
+	{"{\"type\":\"object\",\"properties\":{\"a\":{\"const\":\"x\"},\"b\":{\"const\":5},\"c\":{"
+	 "\"const\":true},\"d\":{\"const\":1.5},\"e\":{\"const\":null},\"f\":{\"type\":\"string\","
+	 "\"const\":\"y\"}}}",
+		"{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"string\",\"enum\":[\"x\"]},"
+		"\"b\":{\"type\":\"integer\"},\"c\":{\"type\":\"boolean\"},\"d\":{\"type\":"
+		"\"number\"},\"e\":{\"type\":\"string\"},\"f\":{\"type\":\"string\",\"enum\":["
+		"\"y\"]}}}"},
+	{"{\"type\":\"object\",\"properties\":{\"a\":{\"type\":[\"string\",\"null\"]},\"b\":{"
+	 "\"type\":[\"string\",\"integer\"],\"description\":\"d\",\"minimum\":1},\"c\":{\"type\":["
+	 "\"null\"]},\"d\":{\"type\":[\"array\",\"null\"],\"items\":{\"type\":\"string\"}},\"e\":{"
+	 "\"type\":[\"string\",\"number\",\"null\"]},\"f\":{\"type\":\"null\"}}}",
+		"{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"string\",\"nullable\":true}"
+		",\"b\":{\"description\":\"d\",\"anyOf\":[{\"type\":\"string\"},{\"type\":"
+		"\"integer\",\"minimum\":1}]},\"c\":{\"type\":\"string\",\"nullable\":true},\"d\":{"
+		"\"type\":\"array\",\"items\":{\"type\":\"string\"},\"nullable\":true},\"e\":{"
+		"\"anyOf\":[{\"type\":\"string\"},{\"type\":\"number\"}],\"nullable\":true},\"f\":{"
+		"\"type\":\"string\",\"nullable\":true}}}"},
+	{"{\"type\":\"object\",\"properties\":{\"a\":{\"oneOf\":[{\"type\":\"string\"},{\"type\":"
+	 "\"integer\"}]},\"b\":{\"anyOf\":[{\"type\":\"string\"},{\"type\":\"null\"}],"
+	 "\"description\":\"d\",\"default\":null},\"c\":{\"anyOf\":[{\"type\":\"string\"},{"
+	 "\"type\":\"integer\"},{\"type\":\"null\"}]},\"d\":{\"anyOf\":[]},\"e\":{\"oneOf\":[{"
+	 "\"const\":\"a\"},{\"const\":\"b\"}]}}}",
+		"{\"type\":\"object\",\"properties\":{\"a\":{\"anyOf\":[{\"type\":\"string\"},{"
+		"\"type\":\"integer\"}]},\"b\":{\"description\":\"d\",\"type\":\"string\","
+		"\"nullable\":true},\"c\":{\"anyOf\":[{\"type\":\"string\"},{\"type\":\"integer\"}]"
+		",\"nullable\":true},\"d\":{\"type\":\"string\"},\"e\":{\"anyOf\":[{\"type\":"
+		"\"string\",\"enum\":[\"a\"]},{\"type\":\"string\",\"enum\":[\"b\"]}]}}}"},
+	{"{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"string\"}},\"anyOf\":[{"
+	 "\"required\":[\"a\"]},{\"required\":[\"b\"]}]}",
+		"{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"string\"}}}"},
+	{"{\"anyOf\":[{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"string\"}}},{\"type\":"
+	 "\"object\",\"properties\":{\"b\":{\"type\":\"integer\"}}}]}",
+		"{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"string\"},\"b\":{\"type\":"
+		"\"integer\"}}}"},
+	{"{\"type\":\"object\",\"properties\":{\"a\":{\"allOf\":[{\"type\":\"object\","
+	 "\"properties\":{\"x\":{\"type\":\"string\"}},\"required\":[\"x\"]},{\"properties\":{"
+	 "\"y\":{\"type\":\"integer\"}},\"required\":[\"y\"]}],\"description\":\"d\"}}}",
+		"{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"object\",\"description\":"
+		"\"d\",\"properties\":{\"x\":{\"type\":\"string\"},\"y\":{\"type\":\"integer\"}},"
+		"\"required\":[\"x\",\"y\"]}}}"},
+	{"{\"allOf\":[{\"$ref\":\"#/$defs/"
+	 "a\"},{\"properties\":{\"y\":{\"type\":\"string\"}}}],\"$defs\":{\"a\":{\"type\":"
+	 "\"object\",\"properties\":{\"x\":{\"type\":\"string\"}},\"required\":[\"x\"]}}}",
+		"{\"type\":\"object\",\"properties\":{\"x\":{\"type\":\"string\"},\"y\":{\"type\":"
+		"\"string\"}},\"required\":[\"x\"]}"},
+	{"{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"number\",\"exclusiveMinimum\":0,"
+	 "\"exclusiveMaximum\":1.50},\"b\":{\"type\":\"integer\",\"exclusiveMinimum\":true,"
+	 "\"minimum\":3},\"c\":{\"type\":\"string\",\"minimum\":1}}}",
+		"{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"number\",\"minimum\":0,"
+		"\"maximum\":1.50},\"b\":{\"type\":\"integer\",\"minimum\":3},\"c\":{\"type\":"
+		"\"string\"}}}"},
+	{"{\"type\":\"object\",\"properties\":{\"a\":{\"enum\":[\"x\",\"y\",\"x\",\"\"]},\"b\":{"
+	 "\"type\":\"integer\",\"enum\":[1,2]},\"c\":{\"enum\":[1,2]},\"d\":{\"enum\":[\"a\",null,"
+	 "1]},\"e\":{\"type\":\"string\",\"enum\":[]},\"f\":{\"type\":[\"string\",\"null\"],"
+	 "\"enum\":[\"a\",null]}}}",
+		"{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"string\",\"enum\":[\"x\","
+		"\"y\"]},\"b\":{\"type\":\"integer\"},\"c\":{\"type\":\"integer\"},\"d\":{\"type\":"
+		"\"string\",\"enum\":[\"a\"]},\"e\":{\"type\":\"string\"},\"f\":{\"type\":"
+		"\"string\",\"enum\":[\"a\"],\"nullable\":true}}}"},
+	{"{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"string\",\"format\":\"uuid\"},"
+	 "\"b\":{\"type\":\"string\",\"format\":\"date-time\"},\"c\":{\"type\":\"string\","
+	 "\"format\":\"enum\"},\"d\":{\"type\":\"number\",\"format\":\"double\"}}}",
+		"{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"string\"},\"b\":{\"type\":"
+		"\"string\",\"format\":\"date-time\"},\"c\":{\"type\":\"string\",\"format\":"
+		"\"enum\"},\"d\":{\"type\":\"number\",\"format\":\"double\"}}}"},
+	{"{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"array\"},\"b\":{\"type\":"
+	 "\"array\",\"items\":{\"type\":\"object\",\"additionalProperties\":true}},\"c\":{\"type\":"
+	 "\"array\",\"items\":[{\"type\":\"integer\"},{\"type\":\"string\"}]},\"d\":{\"type\":"
+	 "\"array\",\"prefixItems\":[{\"type\":\"boolean\"}],\"minItems\":1,\"maxItems\":1,"
+	 "\"uniqueItems\":true},\"e\":{\"type\":\"array\",\"items\":true},\"f\":{\"items\":{"
+	 "\"type\":\"string\"}}}}",
+		"{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"array\",\"items\":{"
+		"\"type\":\"string\"}},\"b\":{\"type\":\"array\",\"items\":{\"type\":\"object\"}},"
+		"\"c\":{\"type\":\"array\",\"items\":{\"type\":\"integer\"}},\"d\":{\"type\":"
+		"\"array\",\"minItems\":1,\"maxItems\":1,\"items\":{\"type\":\"boolean\"}},\"e\":{"
+		"\"type\":\"array\",\"items\":{\"type\":\"string\"}},\"f\":{\"type\":\"array\","
+		"\"items\":{\"type\":\"string\"}}}}"},
+	{"{\"type\":\"object\",\"properties\":{\"a\":{\"properties\":{\"x\":{}}},\"b\":{},\"c\":"
+	 "true,\"d\":false,\"e\":{\"description\":\"only\"},\"f\":{\"type\":\"strange\"},\"g\":{"
+	 "\"type\":\"INTEGER\"}}}",
+		"{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"object\",\"properties\":{"
+		"\"x\":{\"type\":\"string\"}}},\"b\":{\"type\":\"string\"},\"c\":{\"type\":"
+		"\"string\"},\"d\":{\"type\":\"string\"},\"e\":{\"description\":\"only\",\"type\":"
+		"\"string\"},\"f\":{\"type\":\"string\"},\"g\":{\"type\":\"integer\"}}}"},
+	{"{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"string\",\"minLength\":\"3\","
+	 "\"description\":5,\"pattern\":{},\"nullable\":1,\"title\":[]},\"b\":{\"type\":\"object\","
+	 "\"properties\":[]},\"c\":{\"type\":5}},\"required\":{}}",
+		"{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"string\"},\"b\":{\"type\":"
+		"\"object\"},\"c\":{\"type\":\"string\"}}}"},
+	{"{\"type\":\"object\",\"required\":[\"a\"]}", "{\"type\":\"object\"}"},
+	{"{\"type\":\"object\",\"nullable\":true,\"minProperties\":1,\"maxProperties\":3,"
+	 "\"properties\":{\"a\":{\"type\":\"string\",\"nullable\":true}},\"propertyOrdering\":["
+	 "\"a\",\"z\"]}",
+		"{\"type\":\"object\",\"nullable\":true,\"minProperties\":1,\"maxProperties\":3,"
+		"\"properties\":{\"a\":{\"type\":\"string\",\"nullable\":true}},"
+		"\"propertyOrdering\":[\"a\"]}"},
+	{"{\"type\":[\"object\",\"null\"],\"properties\":{\"a\":{\"type\":\"string\"}}}",
+		"{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"string\"}},\"nullable\":"
+		"true}"},
+	{"{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"object\",\"properties\":{\"b\":{"
+	 "\"type\":\"array\",\"items\":{\"$ref\":\"#/properties/a\"}}}}}}",
+		"{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"object\",\"properties\":{"
+		"\"b\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"properties\":{\"b\":{"
+		"\"type\":\"array\",\"items\":{\"type\":\"object\"}}}}}}}}}"},
+	{"{\"type\":\"object\",\"properties\":{\"a\":{\"anyOf\":[{\"$ref\":\"#/$defs/"
+	 "n\"},{\"type\":\"null\"}]}},\"$defs\":{\"n\":{\"type\":\"object\",\"properties\":{\"k\":{"
+	 "\"type\":\"string\"}},\"required\":[\"k\"]}}}",
+		"{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"object\",\"properties\":{"
+		"\"k\":{\"type\":\"string\"}},\"required\":[\"k\"],\"nullable\":true}}}"},
+	{"{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"number\",\"minimum\":0.10,"
+	 "\"maximum\":1e21,\"default\":-0}}}",
+		"{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"number\",\"default\":-0,"
+		"\"minimum\":0.10,\"maximum\":1e21}}}"},
+	{"{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"object\",\"additionalProperties\":"
+	 "{\"type\":\"string\"},\"propertyNames\":{\"pattern\":\"x\"}}}}",
+		"{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"object\"}}}"},
+	{"{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"array\",\"items\":{\"anyOf\":[{"
+	 "\"type\":\"string\"},{\"type\":\"array\",\"items\":{\"type\":\"number\"}}]}}}}",
+		"{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"array\",\"items\":{"
+		"\"anyOf\":[{\"type\":\"string\"},{\"type\":\"array\",\"items\":{\"type\":"
+		"\"number\"}}]}}}}"},
+	{"{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"string\",\"contentEncoding\":"
+	 "\"base64\",\"readOnly\":true,\"deprecated\":true}}}",
+		"{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"string\"}}}"},
+	{"{\"properties\":{\"a\":{\"type\":\"string\"}},\"required\":[\"a\"]}",
+		"{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"string\"}},\"required\":["
+		"\"a\"]}"},
+	{"{\"type\":\"object\",\"properties\":{\"todos\":{\"type\":\"array\",\"items\":{\"type\":"
+	 "\"object\",\"properties\":{\"content\":{\"type\":\"string\",\"minLength\":1},\"status\":{"
+	 "\"type\":\"string\",\"enum\":[\"pending\",\"done\"]}},\"required\":[\"content\","
+	 "\"status\"],\"additionalProperties\":false}}},\"required\":[\"todos\"],"
+	 "\"additionalProperties\":false,\"$schema\":\"https://json-schema.org/draft/2020-12/"
+	 "schema\"}",
+		"{\"type\":\"object\",\"properties\":{\"todos\":{\"type\":\"array\",\"items\":{"
+		"\"type\":\"object\",\"properties\":{\"content\":{\"type\":\"string\","
+		"\"minLength\":1},\"status\":{\"type\":\"string\",\"enum\":[\"pending\",\"done\"]}}"
+		",\"required\":[\"content\",\"status\"]}}},\"required\":[\"todos\"]}"},
+};
+
+static struct json_object *
+parse(const char *text)
+{
+	struct json_object *value = NULL;
+	const char *problem;
+
+	if (json_parse(text, strlen(text), &value, &problem) != 0)
+		fail_msg("%s: %s", problem, text);
+	return value;
+}
+
+static void
+test_schemas(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct json_object *schema = parse(rows[i][0]);
+		struct json_object *cleaned = gemini_schema_clean(schema);
+		assert_string_equal(json_text(cleaned, NULL), rows[i][1]);
+		json_object_put(cleaned);
+		json_object_put(schema);
+	}
+}
+
+/* ---- whatever comes in, what goes out is a Schema ---- */
+
+enum value { STRING, WHOLE, NUMBER, TRUTH, TEXTS, SCHEMA, SCHEMAS, ANYTHING };
+
+static const struct {
+	const char *name;
+	enum value value;
+} known[] = {{"type", STRING}, {"format", STRING}, {"title", STRING}, {"description", STRING},
+	{"nullable", TRUTH}, {"enum", TEXTS}, {"maxItems", WHOLE}, {"minItems", WHOLE},
+	{"properties", SCHEMAS}, {"required", TEXTS}, {"minProperties", WHOLE},
+	{"maxProperties", WHOLE}, {"minLength", WHOLE}, {"maxLength", WHOLE}, {"pattern", STRING},
+	{"example", ANYTHING}, {"anyOf", SCHEMAS}, {"propertyOrdering", TEXTS},
+	{"default", ANYTHING}, {"items", SCHEMA}, {"minimum", NUMBER}, {"maximum", NUMBER}};
+
+static void check_schema(struct json_object *schema);
+
+static void
+check_texts(struct json_object *list)
+{
+	assert_true(json_object_is_type(list, json_type_array));
+	for (size_t i = 0; i < json_object_array_length(list); i++)
+		assert_true(json_is_string(json_object_array_get_idx(list, i)));
+}
+
+static void
+check_schemas(struct json_object *schemas)
+{
+	if (json_object_is_type(schemas, json_type_array)) {
+		for (size_t i = 0; i < json_object_array_length(schemas); i++)
+			check_schema(json_object_array_get_idx(schemas, i));
+		return;
+	}
+	json_object_object_foreach(schemas, name, schema)
+	{
+		(void)name;
+		check_schema(schema);
+	}
+}
+
+static void
+check_value(struct json_object *value, enum value kind)
+{
+	bool whole = json_object_is_type(value, json_type_int);
+
+	switch (kind) {
+	case STRING:
+		assert_true(json_is_string(value));
+		break;
+	case WHOLE:
+		assert_true(whole);
+		break;
+	case NUMBER:
+		assert_true(whole || json_object_is_type(value, json_type_double));
+		break;
+	case TRUTH:
+		assert_true(json_object_is_type(value, json_type_boolean));
+		break;
+	case TEXTS:
+		check_texts(value);
+		break;
+	case SCHEMA:
+		check_schema(value);
+		break;
+	case SCHEMAS:
+		check_schemas(value);
+		break;
+	case ANYTHING:
+		break;
+	}
+}
+
+static void
+check_schema(struct json_object *schema)
+{
+	assert_true(json_object_is_type(schema, json_type_object));
+	assert_true(json_member(schema, "type") != NULL || json_member(schema, "anyOf") != NULL);
+	assert_int_equal(json_is_text(json_member(schema, "type"), "array"),
+		json_member(schema, "items") != NULL);
+	json_object_object_foreach(schema, name, value)
+	{
+		size_t i = 0;
+		while (i < COUNT(known) && strcmp(known[i].name, name) != 0)
+			i++;
+		if (i == COUNT(known))
+			fail_msg("'%s' is no keyword of Gemini", name);
+		check_value(value, known[i].value);
+	}
+}
+
+static void
+check_text(const char *text)
+{
+	struct json_object *schema = parse(text);
+	struct json_object *cleaned = gemini_schema_clean(schema);
+	size_t length;
+
+	json_text(cleaned, &length);
+	assert_true(length < 8 << 20);
+	check_schema(cleaned);
+	json_object_put(cleaned);
+	json_object_put(schema);
+}
+
+/* Definitions of which each refers to the next eight times: 8 to the 30th schemas. */
+static void
+write_fan_out(struct buffer *out)
+{
+	buffer_puts(out, "{\"properties\":{\"a\":{\"$ref\":\"#/$defs/d0\"}},\"$defs\":{");
+	for (int i = 0; i < 30; i++) {
+		buffer_printf(out, "%s\"d%d\":{\"properties\":{", i > 0 ? "," : "", i);
+		for (int p = 0; p < 8; p++)
+			buffer_printf(out, "%s\"p%d\":{\"$ref\":\"#/$defs/d%d\"}", p > 0 ? "," : "",
+				p, i + 1);
+		buffer_puts(out, "}}");
+	}
+	buffer_puts(out, "}}");
+}
+
+static void
+test_hostile_schemas(void **state)
+{
+	static const char *const texts[] = {
+		"{\"allOf\":[{\"$ref\":\"#\"},{\"$ref\":\"#\"},{\"$ref\":\"#/allOf\"}]}",
+		"{\"anyOf\":[{\"$ref\":\"#\"},{\"$ref\":\"#/anyOf/0\"},{\"$ref\":5}]}",
+		"{\"type\":{},\"properties\":5,\"items\":5,\"required\":5,\"enum\":5,\"anyOf\":5,"
+		"\"allOf\":5,\"format\":5,\"const\":[],\"$ref\":\"#/~\"}",
+		"{\"properties\":{\"a\":{\"type\":[5,null,[],\"array\",\"x\"],\"items\":[]}}}",
+	};
+	struct buffer deep = BUFFER_INIT(0);
+	struct buffer wide = BUFFER_INIT(0);
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++)
+		check_text(rows[i][0]);
+	for (size_t i = 0; i < COUNT(texts); i++)
+		check_text(texts[i]);
+	for (int i = 0; i < 60; i++)
+		buffer_puts(&deep, "{\"properties\":{\"a\":");
+	buffer_puts(&deep, "{}");
+	for (int i = 0; i < 60; i++)
+		buffer_puts(&deep, "}}");
+	check_text(buffer_text(&deep));
+	write_fan_out(&wide);
+	check_text(buffer_text(&wide));
+	buffer_free(&deep);
+	buffer_free(&wide);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_schemas),
+		cmocka_unit_test(test_hostile_schemas),
+	};
+
+	return cmocka_run_group_tests_name("gemini schema", tests, NULL, NULL);
+}
