@@ -134,6 +134,9 @@ take_thinking(struct reader *r, struct item *item, int64_t part, struct json_obj
 	if (!json_is_string(string) || json_object_get_string_len(string) == 0)
 		return;
 	r->produced = true;
+	/* Claude's blocks may not interleave: thinking in the middle of a call is left out. */
+	if (tool_calls_busy(r->calls))
+		return;
 	if (item->has_text && part != item->part)
 		claude_writer_thinking(r->writer, "\n\n", 2);
 	item->has_text = true;
@@ -188,7 +191,8 @@ take_reasoning(struct reader *r, struct item *item, struct json_object *object)
 			take_thinking(r, item, (int64_t)i,
 				json_member(json_object_array_get_idx(parts, i), "text"));
 	}
-	if (members != NULL && !claude_writer_sign(r->writer, members)) {
+	if (members != NULL &&
+		(tool_calls_busy(r->calls) || !claude_writer_sign(r->writer, members))) {
 		json_object_put(r->reasoning);
 		r->reasoning = members;
 	}

@@ -1,77 +1,14 @@
 /* Answers: bytes of an upstream's body in, Claude's answer out, however the bytes are cut
  * (PROTOCOL.md §C, §D, §E). */
-#include "unit.h"
+#include "answering.h"
 
-#include "base/api_error.h"
-#include "base/buffer.h"
-#include "base/json.h"
-#include "base/log.h"
-#include "translate/answer.h"
 #include "translate/carry.h"
 #include "translate/event_stream.h"
-#include "translate/translator.h"
 
 #define CHUNK(delta)  "data: {\"choices\":[{\"index\":0,\"delta\":" delta "}]}\n\n"
 #define FINISH(value) "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"" value "\"}]}\n\n"
 #define DONE          "data: [DONE]\n\n"
 #define CALL(text)    CHUNK("{\"tool_calls\":[" text "]}")
-
-static const struct upstream_identity identity = {"up", "sk-secret-0123456789", "m"};
-
-/* Feed the body in pieces of ${size} bytes; the answer's state, with what it wrote in ${out}. */
-static enum answer_state
-answer(const char *type, const char *body, bool stream, bool complete, size_t size,
-	struct buffer *out, struct api_error *error)
-{
-	const struct answer_options options = {
-		.translator = &openai_chat, .model = "asked", .stream = stream};
-	struct answer *a = answer_new(&options, out);
-	size_t length = strlen(body);
-
-	answer_begin(a, &identity);
-	answer_head(a, 200, type, 0);
-	for (size_t at = 0; at < length; at += size)
-		answer_feed(a, body + at, length - at < size ? length - at : size);
-	enum answer_state state = answer_end(a, complete);
-	if (state == ANSWER_FAILED)
-		api_error_set(error, answer_error(a)->status, "%s", answer_error(a)->message);
-	answer_free(a);
-	return state;
-}
-
-/* The events' payloads after message_start and ping, one a line, with ids left out of what is
- * compared. */
-static void
-payloads(const char *stream, struct buffer *lines)
-{
-	const char *at = stream;
-
-	while ((at = strstr(at, "\ndata: ")) != NULL) {
-		at += strlen("\ndata: ");
-		size_t length = strcspn(at, "\n");
-		if (strncmp(at, "{\"type\":\"ping\"", 14) != 0 &&
-			strncmp(at, "{\"type\":\"message_start\"", 22) != 0) {
-			buffer_append(lines, at, length);
-			buffer_putc(lines, '\n');
-		}
-	}
-}
-
-#define START(i, block)                                                                            \
-	"{\"type\":\"content_block_start\",\"index\":" #i ",\"content_block\":" block "}\n"
-#define DELTA(i, delta) "{\"type\":\"content_block_delta\",\"index\":" #i ",\"delta\":" delta "}\n"
-#define STOP(i)         "{\"type\":\"content_block_stop\",\"index\":" #i "}\n"
-#define TEXT(i, text)   DELTA(i, "{\"type\":\"text_delta\",\"text\":\"" text "\"}")
-#define JSON(i, text)   DELTA(i, "{\"type\":\"input_json_delta\",\"partial_json\":\"" text "\"}")
-#define OPEN_TEXT(i)    START(i, "{\"type\":\"text\",\"text\":\"\"}")
-#define OPEN_TOOL(i, id, name)                                                                     \
-	START(i, "{\"type\":\"tool_use\",\"id\":\"" id "\",\"name\":\"" name "\",\"input\":{}}")
-#define END(reason, sequence, in, cached, out)                                                     \
-	"{\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"" reason                         \
-	"\",\"stop_sequence\":" sequence "},\"usage\":{\"input_tokens\":" #in                      \
-	",\"cache_creation_input_tokens\":0,"                                                      \
-	"\"cache_read_input_tokens\":" #cached ",\"output_tokens\":" #out                          \
-	"}}\n{\"type\":\"message_stop\"}\n"
 
 static void
 test_streams(void **state)
@@ -135,23 +72,10 @@ test_streams(void **state)
 			OPEN_TEXT(0) TEXT(0, "a") STOP(0) END("end_turn", "null", 0, 0, 1)},
 		{FINISH("content_filter") DONE, END("refusal", "null", 0, 0, 0)},
 	};
-	static const size_t sizes[] = {1, 7, 100000};
 
 	(void)state;
-	for (size_t i = 0; i < COUNT(rows); i++) {
-		for (size_t s = 0; s < COUNT(sizes); s++) {
-			struct buffer out = BUFFER_INIT(0);
-			struct buffer lines = BUFFER_INIT(0);
-			struct api_error error = API_ERROR_NONE;
-			if (answer("text/event-stream", rows[i].in, true, true, sizes[s], &out,
-				    &error) != ANSWER_DONE)
-				fail_msg("failed: %s: %s", rows[i].in, error.message);
-			payloads(buffer_text(&out), &lines);
-			assert_string_equal(buffer_text(&lines), rows[i].out);
-			buffer_free(&lines);
-			buffer_free(&out);
-		}
-	}
+	for (size_t i = 0; i < COUNT(rows); i++)
+		check_stream(&openai_chat, rows[i].in, rows[i].out);
 }
 
 static void
@@ -180,19 +104,9 @@ test_what_is_no_answer_fails(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < COUNT(rows); i++) {
-		for (int stream = 0; stream < 2; stream++) {
-			struct buffer out = BUFFER_INIT(0);
-			struct api_error error = API_ERROR_NONE;
-			assert_int_equal(answer(rows[i].type, rows[i].body, stream,
-						 rows[i].complete, 7, &out, &error),
-				ANSWER_FAILED);
-			assert_int_equal(error.status, rows[i].status);
-			assert_contains(error.message, rows[i].words);
-			api_error_clear(&error);
-			buffer_free(&out);
-		}
-	}
+	for (size_t i = 0; i < COUNT(rows); i++)
+		check_failure(&openai_chat, rows[i].type, rows[i].body, rows[i].complete,
+			rows[i].status, rows[i].words);
 }
 
 static void
@@ -205,8 +119,9 @@ test_content_types_that_lie(void **state)
 	for (size_t i = 0; i < COUNT(types); i++) {
 		struct buffer out = BUFFER_INIT(0);
 		struct api_error error = API_ERROR_NONE;
-		assert_int_equal(answer(types[i], "\n: hi\n" CHUNK("{\"content\":\"a\"}"), false,
-					 true, 1, &out, &error),
+		assert_int_equal(
+			answer_of(&openai_chat, types[i], "\n: hi\n" CHUNK("{\"content\":\"a\"}"),
+				false, true, 1, &out, &error),
 			ANSWER_DONE);
 		assert_contains(
 			buffer_text(&out), "\"content\":[{\"type\":\"text\",\"text\":\"a\"}]");
@@ -226,7 +141,8 @@ test_duplicate_and_odd_ids_are_made_anew(void **state)
 
 	(void)state;
 	assert_int_equal(
-		answer("application/json", body, false, true, 9999, &out, &error), ANSWER_DONE);
+		answer_of(&openai_chat, "application/json", body, false, true, 9999, &out, &error),
+		ANSWER_DONE);
 	const char *first = strstr(buffer_text(&out), "\"id\":\"t\"");
 	assert_non_null(first);
 	assert_null(strstr(first + 1, "\"id\":\"t\""));

@@ -52,8 +52,8 @@ test_messages(void **state)
 		{HEAD "\"messages\":[" USER "," ASSISTANT "{\"type\":\"text\",\"text\":\"a\"}," USE(
 			 "x", "{\"b\":-0,\"a\":1.10}") "," USE("y", "{}") "," USE("z",
 			 "{}") "]},{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":"
-			       "\"u\"}," RESULT("y",
-				       ",\"is_error\":true,\"content\":\"2\"") "," RESULT("x",
+			       "\"u\"}," RESULT(
+				       "y", ",\"is_error\":true,\"content\":\"2\"") "," RESULT("x",
 				       "") "," RESULT("q", ",\"content\":\"o\"") "]}]",
 			"\"model\":\"up\",\"input\":[" U
 			"," SAID("a") "," CALL("x", "{\\\"b\\\":-0,\\\"a\\\":1.10}") "," CALL(
@@ -177,7 +177,7 @@ test_reasoning_comes_back(void **state)
 			"{}") "]},"
 			      "{\"role\":\"user\",\"content\":[" RESULT("a", "") "," RESULT("%s",
 				      "") "]}," ASSISTANT "{\"type\":\"text\",\"text\":\"t\"},{"
-							  "\"type\":\"thinking\","
+					  "\"type\":\"thinking\","
 					  "\"thinking\":\"\",\"signature\":\"%s\"}]}," USER "]",
 		buffer_text(&thought), buffer_text(&id), buffer_text(&id), buffer_text(&thought));
 	const struct row row = {buffer_text(&in),

@@ -1,0 +1,170 @@
+/* Answers of Gemini (PROTOCOL.md §C, §D.2 "Gemini chunks"). */
+#include "answering.h"
+
+#include "translate/carry.h"
+
+#define CHUNK(inside) "data: {" inside "}\r\n\r\n"
+#define PARTS(parts)  "\"candidates\":[{\"content\":{\"role\":\"model\",\"parts\":[" parts "]}}]"
+#define ENDS(reason)  "\"candidates\":[{\"finishReason\":\"" reason "\"}]"
+#define USAGE                                                                                      \
+	"\"usageMetadata\":{\"promptTokenCount\":10,\"toolUsePromptTokenCount\":2,"                \
+	"\"cachedContentTokenCount\":4,\"candidatesTokenCount\":3,\"thoughtsTokenCount\":2}"
+#define TOLD                                                                                       \
+	"\"usage\":{\"input_tokens\":8,\"cache_creation_input_tokens\":0,\"cache_read_input_"      \
+	"tokens\":4,\"output_tokens\":5}}"
+
+static void
+test_streams(void **state)
+{
+	static const struct {
+		const char *in, *out;
+	} rows[] = {
+		/* Text of neighbouring parts is one block; thinking before it. */
+		{CHUNK(PARTS("{\"text\":\"h\",\"thought\":true}")) CHUNK(PARTS(
+			 "{\"text\":\"a\"},{"
+			 "\"text\":\"\"},{\"text\":\"\\u00e9\"}")) CHUNK(ENDS("STOP") "," USAGE),
+			START(0, "{\"type\":\"thinking\",\"thinking\":\"\",\"signature\":\"\"}")
+				DELTA(0, "{\"type\":\"thinking_delta\",\"thinking\":\"h\"}") DELTA(
+					0, "{\"type\":\"signature_delta\",\"signature\":\"cp1."
+					   "eyJrIjoiZ2VtaW5pIn0\"}") STOP(0) OPEN_TEXT(1)
+					TEXT(1, "a") TEXT(1, "\xc3\xa9") STOP(1)
+						END("end_turn", "null", 8, 4, 5)},
+		/* H.18: one function twice; ids of the service; args unchanged, or none. */
+		{CHUNK(PARTS(
+			 "{\"functionCall\":{\"id\":\"x\",\"name\":\"f\",\"args\":{\"b\":-0,\"a\":"
+			 "1.10}}},{\"functionCall\":{\"id\":\"y\",\"name\":\"f\"}}"))
+				CHUNK(ENDS("STOP")),
+			OPEN_TOOL(0, "x", "f") JSON(0, "{\\\"b\\\":-0,\\\"a\\\":1.10}") STOP(0)
+				OPEN_TOOL(1, "y", "f") JSON(1, "{}") STOP(1)
+					END("tool_use", "null", 0, 0, 5)},
+		/* H.19: blocked, and candidates without content. */
+		{CHUNK("\"promptFeedback\":{\"blockReason\":\"SAFETY\"}"),
+			END("refusal", "null", 0, 0, 0)},
+		{CHUNK(PARTS("{\"text\":\"a\"}")) CHUNK(ENDS("SAFETY")),
+			OPEN_TEXT(0) TEXT(0, "a") STOP(0) END("refusal", "null", 0, 0, 1)},
+		{CHUNK(ENDS("STOP")), END("end_turn", "null", 0, 0, 0)},
+		{CHUNK(PARTS("") "," USAGE) CHUNK(ENDS("MAX_TOKENS")),
+			END("max_tokens", "null", 8, 4, 5)},
+		/* A failure of the model behind content; code and files as fenced text. */
+		{CHUNK(PARTS("{\"text\":\"a\"}")) CHUNK(ENDS("MALFORMED_FUNCTION_CALL")),
+			OPEN_TEXT(0) TEXT(0, "a") STOP(0) END("end_turn", "null", 0, 0, 1)},
+		{CHUNK(PARTS("{\"executableCode\":{\"language\":\"PYTHON\",\"code\":\"1\"}},{"
+			     "\"codeExecutionResult\":{\"output\":\"2\"}}")) CHUNK(ENDS("STOP")),
+			OPEN_TEXT(0) TEXT(0, "```python\\n1\\n```\\n") TEXT(0, "```\\n2\\n```\\n")
+				STOP(0) END("end_turn", "null", 0, 0, 7)},
+		/* Wrong types are ignored; the end may come without a reason. */
+		{CHUNK("\"candidates\":5") CHUNK("\"candidates\":[5,null]")
+				CHUNK("\"candidates\":[{\"content\":{\"parts\":[5,{\"text\":6},{"
+				      "\"functionCall\":7},{\"text\":\"a\"}]}}]"),
+			OPEN_TEXT(0) TEXT(0, "a") STOP(0) END("end_turn", "null", 0, 0, 1)},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++)
+		check_stream(&gemini, rows[i].in, rows[i].out);
+}
+
+static void
+test_messages(void **state)
+{
+	(void)state;
+	check_message(&gemini,
+		"{\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"a\"},{\"functionCall\":{"
+		"\"id\":"
+		"\"x\",\"name\":\"f\",\"args\":[1]}},{\"text\":\"b\"}]},\"finishReason\":\"STOP\"}]"
+		"," USAGE "}",
+		"\"content\":[{\"type\":\"text\",\"text\":\"a\"},{\"type\":\"tool_use\",\"id\":"
+		"\"x\","
+		"\"name\":\"f\",\"input\":{\"_raw\":\"[1]\"}},{\"type\":\"text\",\"text\":\"b\"}],"
+		"\"stop_reason\":\"tool_use\",\"stop_sequence\":null," TOLD);
+	/* Without alt=sse, a stream is an array. */
+	check_message(&gemini,
+		"[{\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"a\"}]}}]},{\"candidates\":["
+		"{"
+		"\"content\":{\"parts\":[{\"text\":\"b\"}]},\"finishReason\":\"STOP\"}]," USAGE
+		"}]",
+		"\"content\":[{\"type\":\"text\",\"text\":\"ab\"}],\"stop_reason\":\"end_turn\","
+		"\"stop_sequence\":null," TOLD);
+}
+
+static void
+test_failures(void **state)
+{
+	static const struct {
+		const char *type, *body;
+		bool complete;
+		int status;
+		const char *words;
+	} rows[] = {
+		{"application/json", "{}", true, 502, "without candidates"},
+		{"application/json", "<html>", true, 502, "not JSON"},
+		{"text/event-stream", CHUNK(USAGE), true, 502, "without"},
+		{"text/event-stream", CHUNK(PARTS("{\"text\":\"a\"}")), false, 502, "broke off"},
+		{"text/event-stream", CHUNK(ENDS("MALFORMED_FUNCTION_CALL")), true, 502,
+			"MALFORMED_FUNCTION_CALL"},
+		{"text/event-stream",
+			"data: {\"error\":{\"code\":429,\"message\":\"m\",\"status\":"
+			"\"RESOURCE_EXHAUSTED\"}}\n\n",
+			true, 429, "m"},
+		{"application/json",
+			"[{\"error\":{\"code\":503,\"message\":\"m\",\"status\":\"UNAVAILABLE\"}}]",
+			true, 529, "m"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++)
+		check_failure(&gemini, rows[i].type, rows[i].body, rows[i].complete, rows[i].status,
+			rows[i].words);
+}
+
+/* H.17: the signature of a call is in its id, that of a thought or of the text behind it in the
+ * thinking block's. */
+static void
+test_signatures_are_carried(void **state)
+{
+	static const char body[] =
+		"{\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"h\",\"thought\":true},{"
+		"\"text\":"
+		"\"a\",\"thoughtSignature\":\"T\"},{\"functionCall\":{\"name\":\"f\",\"args\":{}},"
+		"\"thoughtSignature\":\"S+/=\"}]},\"finishReason\":\"STOP\"}]}";
+	struct buffer out = BUFFER_INIT(0);
+	struct api_error error = API_ERROR_NONE;
+	struct json_object *message = NULL;
+	struct json_object *extra = NULL;
+	const char *problem;
+	char *id = NULL;
+
+	(void)state;
+	assert_int_equal(
+		answer_of(&gemini, "application/json", body, false, true, 9999, &out, &error),
+		ANSWER_DONE);
+	assert_int_equal(json_parse(out.data, out.length, &message, &problem), 0);
+	struct json_object *content = json_member(message, "content");
+	struct json_object *signature = carry_read_signature(
+		json_member_string(json_object_array_get_idx(content, 0), "signature"), "gemini");
+	assert_string_equal(json_member_string(signature, "t"), "T");
+	assert_true(
+		carry_read_call_id(json_member_string(json_object_array_get_idx(content, 2), "id"),
+			"gemini", &id, &extra));
+	assert_string_equal(json_member_string(extra, "s"), "S+/=");
+	free(id);
+	json_object_put(extra);
+	json_object_put(signature);
+	json_object_put(message);
+	buffer_free(&out);
+}
+
+int
+main(void)
+{
+	static const struct log_options quiet = {LOG_ERROR, false, NULL};
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_streams),
+		cmocka_unit_test(test_messages),
+		cmocka_unit_test(test_failures),
+		cmocka_unit_test(test_signatures_are_carried),
+	};
+
+	log_open(&quiet);
+	return cmocka_run_group_tests_name("gemini answer", tests, NULL, NULL);
+}

@@ -1,0 +1,167 @@
+/* Answers of Responses (PROTOCOL.md §C, §D.2 "Responses events"). */
+#include "answering.h"
+
+#include "translate/carry.h"
+
+#define EVENT(type, rest) "event: " type "\ndata: {\"type\":\"" type "\"" rest "}\n\n"
+#define ADDED(i, item)                                                                             \
+	EVENT("response.output_item.added", ",\"output_index\":" #i ",\"item\":" item)
+#define ITEM(i, item) EVENT("response.output_item.done", ",\"output_index\":" #i ",\"item\":" item)
+#define TEXTS(i, text)                                                                             \
+	EVENT("response.output_text.delta", ",\"output_index\":" #i ",\"delta\":\"" text "\"")
+#define ARGUMENTS(i, text)                                                                         \
+	EVENT("response.function_call_arguments.delta",                                            \
+		",\"output_index\":" #i ",\"delta\":\"" text "\"")
+#define SUMMARY(i, part, text)                                                                     \
+	EVENT("response.reasoning_summary_text.delta",                                             \
+		",\"output_index\":" #i ",\"summary_index\":" #part ",\"delta\":\"" text "\"")
+#define MESSAGE(text)                                                                              \
+	"{\"type\":\"message\",\"content\":[{\"type\":\"output_text\",\"text\":\"" text "\"}]}"
+#define CALL(id, arguments)                                                                        \
+	"{\"type\":\"function_call\",\"call_id\":\"" id                                            \
+	"\",\"name\":\"f\",\"arguments\":\"" arguments "\"}"
+#define RESPONSE(status, output, rest)                                                             \
+	"{\"status\":\"" status "\",\"error\":null,\"output\":[" output                            \
+	"],\"usage\":{\"input_tokens\":10,\"input_tokens_details\":{\"cached_tokens\":4},"         \
+	"\"output_tokens\":5}" rest "}"
+#define COMPLETED(output)                                                                          \
+	EVENT("response.completed", ",\"response\":" RESPONSE("completed", output, ""))
+#define TOLD                                                                                       \
+	"\"usage\":{\"input_tokens\":6,\"cache_creation_input_tokens\":0,"                         \
+	"\"cache_read_input_tokens\":4,\"output_tokens\":5}}"
+
+static void
+test_streams(void **state)
+{
+	static const struct {
+		const char *in, *out;
+	} rows[] = {
+		/* What came in pieces is not taken again from the whole items. */
+		{EVENT("response.created", "") ADDED(0, MESSAGE("")) TEXTS(0, "a") TEXTS(0, "b")
+				ITEM(0, MESSAGE("ab")) COMPLETED(MESSAGE("ab")),
+			OPEN_TEXT(0) TEXT(0, "a") TEXT(0, "b") STOP(0)
+				END("end_turn", "null", 6, 4, 5)},
+		/* Only whole items, or only the whole response. */
+		{ITEM(0, MESSAGE("ab")) COMPLETED(""),
+			OPEN_TEXT(0) TEXT(0, "ab") STOP(0) END("end_turn", "null", 6, 4, 5)},
+		{COMPLETED(MESSAGE("ab") "," CALL("t", "{}")),
+			OPEN_TEXT(0) TEXT(0, "ab") STOP(0) OPEN_TOOL(1, "t", "f") JSON(1, "{}")
+				STOP(1) END("tool_use", "null", 6, 4, 5)},
+		/* Parallel calls, interleaved; arguments that only the end brings, or nothing. */
+		{ADDED(0, CALL("x", "")) ADDED(1, CALL("y", "")) ARGUMENTS(0, "{")
+				ARGUMENTS(1, "{\\\"a\\\"") ARGUMENTS(0, "}") ARGUMENTS(1, ":1}")
+					ITEM(0, CALL("x", "{}")) ITEM(1, CALL("y", "{\\\"a\\\":1}"))
+						COMPLETED(""),
+			OPEN_TOOL(0, "x", "f") JSON(0, "{") JSON(0, "}") STOP(0)
+				OPEN_TOOL(1, "y", "f") JSON(1, "{\\\"a\\\"") JSON(1, ":1}") STOP(1)
+					END("tool_use", "null", 6, 4, 5)},
+		{ADDED(0, CALL("x", "")) EVENT("response.function_call_arguments.done",
+			 ",\"output_index\":0,\"arguments\":\"{\\\"b\\\":-0}\"")
+				ITEM(0, CALL("x", "{\\\"b\\\":-0}")) ADDED(1, CALL("y", ""))
+					ITEM(1, CALL("y", "")) COMPLETED(""),
+			OPEN_TOOL(0, "x", "f") JSON(0, "{\\\"b\\\":-0}") STOP(0) OPEN_TOOL(1, "y",
+				"f") JSON(1, "{}") STOP(1) END("tool_use", "null", 6, 4, 5)},
+		/* Refusals, and answers that were cut. */
+		{EVENT("response.refusal.delta", ",\"output_index\":0,\"delta\":\"no\"")
+				COMPLETED("{\"type\":\"message\",\"content\":[{\"type\":"
+					  "\"refusal\",\"refusal\":\"no\"}]}"),
+			OPEN_TEXT(0) TEXT(0, "no") STOP(0) END("refusal", "null", 6, 4, 5)},
+		{TEXTS(0, "a") EVENT("response.incomplete",
+			 ",\"response\":" RESPONSE("incomplete", "",
+				 ",\"incomplete_details\":{\"reason\":\"max_output_tokens\"}")),
+			OPEN_TEXT(0) TEXT(0, "a") STOP(0) END("max_tokens", "null", 6, 4, 5)},
+		{EVENT("response.incomplete",
+			 ",\"response\":" RESPONSE("incomplete", "",
+				 ",\"incomplete_details\":{\"reason\":\"content_filter\"}")),
+			END("refusal", "null", 6, 4, 5)},
+		/* Wrong types and unknown events are ignored; the body may just end. */
+		{"data: 5\n\ndata: {\"type\":5}\n\n" EVENT("response.new", ",\"delta\":\"z\"")
+				ADDED(0, "5") EVENT("response.output_text.delta", ",\"delta\":[]")
+					ITEM(1, "{\"type\":\"web_search_call\"}") TEXTS(2, "a"),
+			OPEN_TEXT(0) TEXT(0, "a") STOP(0) END("end_turn", "null", 0, 0, 1)},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++)
+		check_stream(&openai_responses, rows[i].in, rows[i].out);
+}
+
+#define REASONING(summary)                                                                         \
+	"{\"type\":\"reasoning\",\"id\":\"rs_1\",\"encrypted_content\":\"E\",\"summary\":"         \
+	"[" summary "]}"
+#define PART(text) "{\"type\":\"summary_text\",\"text\":\"" text "\"}"
+/* base64url of {"k":"openai-responses","id":"rs_1","encrypted_content":"E"} */
+#define SIGNATURE                                                                                  \
+	"cp1.eyJrIjoib3BlbmFpLXJlc3BvbnNlcyIsImlkIjoicnNfMSIsImVuY3J5cHRlZF9jb250ZW50IjoiRSJ9"
+
+static void
+test_reasoning_is_thinking_with_its_item_in_the_signature(void **state)
+{
+	static const char thinking[] = START(
+		0, "{\"type\":\"thinking\",\"thinking\":\"\",\"signature\":\"\"}")
+		DELTA(0, "{\"type\":\"thinking_delta\",\"thinking\":\"a\"}") DELTA(
+			0, "{\"type\":\"thinking_delta\",\"thinking\":\"\\n\\n\"}")
+			DELTA(0, "{\"type\":\"thinking_delta\",\"thinking\":\"b\"}") DELTA(
+				0, "{\"type\":\"signature_delta\",\"signature\":\"" SIGNATURE "\"}")
+				STOP(0) OPEN_TOOL(1, "t", "f") JSON(1, "{}") STOP(1)
+					END("tool_use", "null", 6, 4, 5);
+
+	(void)state;
+	check_stream(&openai_responses,
+		ADDED(0, REASONING("")) SUMMARY(0, 0, "a") SUMMARY(0, 1, "b")
+			ITEM(0, REASONING(PART("a") "," PART("b"))) ADDED(1, CALL("t", ""))
+				ARGUMENTS(1, "{}") ITEM(1, CALL("t", "{}")) COMPLETED(""),
+		thinking);
+	check_stream(&openai_responses,
+		COMPLETED(REASONING(PART("a") "," PART("b")) "," CALL("t", "{}")), thinking);
+	/* Without a summary: nothing to read, but still to be sent back. */
+	check_message(&openai_responses, RESPONSE("completed", REASONING("") "," MESSAGE("x"), ""),
+		"\"content\":[{\"type\":\"thinking\",\"thinking\":\"\",\"signature\":\"" SIGNATURE
+		"\"},{\"type\":\"text\",\"text\":\"x\"}],\"stop_reason\":\"end_turn\","
+		"\"stop_sequence\":null," TOLD);
+}
+
+static void
+test_failures(void **state)
+{
+	static const struct {
+		const char *type, *body;
+		bool complete;
+		int status;
+		const char *words;
+	} rows[] = {
+		{"application/json", "{}", true, 502, "without output"},
+		{"application/json",
+			"{\"status\":\"failed\",\"error\":{\"code\":"
+			"\"rate_limit_exceeded\",\"message\":\"m\"}}",
+			true, 429, "m"},
+		{"text/event-stream",
+			EVENT("response.failed", ",\"response\":{\"status\":\"failed\",\"error\":{"
+						 "\"code\":\"server_error\",\"message\":\"m\"}}"),
+			true, 502, "m"},
+		{"text/event-stream",
+			EVENT("error", ",\"code\":\"insufficient_quota\",\"message\":\"m\""), true,
+			402, "m"},
+		{"text/event-stream", TEXTS(0, "a"), false, 502, "broke off"},
+		{"text/event-stream", EVENT("response.created", ""), true, 502, "without"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++)
+		check_failure(&openai_responses, rows[i].type, rows[i].body, rows[i].complete,
+			rows[i].status, rows[i].words);
+}
+
+int
+main(void)
+{
+	static const struct log_options quiet = {LOG_ERROR, false, NULL};
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_streams),
+		cmocka_unit_test(test_reasoning_is_thinking_with_its_item_in_the_signature),
+		cmocka_unit_test(test_failures),
+	};
+
+	log_open(&quiet);
+	return cmocka_run_group_tests_name("openai responses answer", tests, NULL, NULL);
+}
