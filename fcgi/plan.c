@@ -292,7 +292,7 @@ has_plain_route(const struct config *config)
 static void
 add_routes(struct json_object *models, const struct config *config)
 {
-	for (size_t i = config->route_count; i-- > 0;)
+	for (size_t i = 0; i < config->route_count; i++)
 		if (is_plain(&config->routes[i]))
 			claude_models_add(models, config->routes[i].pattern);
 }
@@ -303,19 +303,22 @@ convert_models(void *context, int status, const char *body, size_t length, struc
 {
 	const struct plan *plan = context;
 	struct json_object *answer = NULL;
-	struct json_object *models = NULL;
+	struct json_object *models = json_object_new_array();
 	const char *problem;
+	int found = 0;
 
-	if (status != 200)
-		models = json_object_new_array(); /* it lists none; the routes are there all the
-						     same */
-	else if (json_parse(body, length, &answer, &problem) == 0)
-		models = claude_models_read(answer);
+	add_routes(models, plan->config);
+	/* A service without such a list has its routes all the same. */
+	if (status == 200 && json_parse(body, length, &answer, &problem) != 0)
+		found = -1;
+	else if (status == 200)
+		found = claude_models_read(models, answer);
 	json_object_put(answer);
-	if (models == NULL)
+	if (found != 0) {
+		json_object_put(models);
 		return api_error_set(error, 502, "upstream '%s' answered without a list of models",
 			plan->upstream->name);
-	add_routes(models, plan->config);
+	}
 	int result = plan->model_id != NULL
 			     ? claude_models_write_one(models, plan->model_id, out, error)
 			     : claude_models_write_page(models, plan->query, out, error);

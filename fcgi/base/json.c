@@ -4,10 +4,13 @@
  * One pass over the text before json-c sees it finds what json-c would accept or change without a
  * word: NaN and Infinity, a depth beyond the bound, and integers that it cannot hold.  json-c keeps
  * the spelling of a double, so such an integer goes in with an exponent appended that nobody
- * writes, and the exponent is taken off the spelling again in the parsed value.
+ * writes, and the exponent is taken off the spelling again in the parsed value.  It ends a name at
+ * its first NUL, so that goes in as characters that nobody writes, and comes out as \u0000 again.
+ * And some pairs of surrogates it takes for single ones: they go in as the characters they are.
  */
 #include "base/json.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <limits.h>
 #include <pthread.h>
@@ -20,6 +23,15 @@
 static const char spelling_mark[] = "e-0000000000000000";
 enum { MARK_LENGTH = sizeof(spelling_mark) - 1 };
 
+static const char hex_digits[] = "0123456789abcdef";
+
+static const char nul[] = "\\u0000";
+enum { NUL_LENGTH = sizeof(nul) - 1 };
+
+/* U+10FFFE U+10FFFD U+10FFFE: no characters, and not in this order by chance. */
+static const char nul_mark[] = "\xf4\x8f\xbf\xbe\xf4\x8f\xbf\xbd\xf4\x8f\xbf\xbe";
+enum { NUL_MARK_LENGTH = sizeof(nul_mark) - 1 };
+
 static const int text_flags = JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE;
 
 /* The pass before json-c. */
@@ -30,6 +42,7 @@ struct scan {
 	const char *copied; /* up to here the text is in ${marked} */
 	struct buffer marked;
 	int depth;
+	bool has_escapes; /* like \u0000, somewhere in the text */
 };
 
 /* Step over a string: to the quote that an even number of backslashes stands before. */
@@ -51,6 +64,79 @@ skip_string(struct scan *s)
 		if ((quote - first) % 2 == 0)
 			return;
 	}
+}
+
+/* The code unit of an escape like \u00e9 at ${at}; -1: there is none before ${end}. */
+static int
+code_unit(const char *at, const char *end)
+{
+	int unit = 0;
+
+	if (end - at < NUL_LENGTH || at[0] != '\\' || at[1] != 'u')
+		return -1;
+	for (int i = 2; i < NUL_LENGTH; i++) {
+		const char *digit = strchr(hex_digits, at[i] | ('a' ^ 'A'));
+		if (!isxdigit((unsigned char)at[i]) || digit == NULL)
+			return -1;
+		unit = unit * 16 + (int)(digit - hex_digits);
+	}
+	return unit;
+}
+
+/* Put ${text} in the place of ${length} bytes at ${at}. */
+static void
+replace(struct scan *s, const char *at, size_t length, const char *text, size_t text_length)
+{
+	buffer_append(&s->marked, s->copied, (size_t)(at - s->copied));
+	buffer_append(&s->marked, text, text_length);
+	s->copied = at + length;
+}
+
+static void
+replace_pair(struct scan *s, const char *at, int high, int low)
+{
+	unsigned c = 0x10000U + (((unsigned)high & 0x3ff) << 10 | ((unsigned)low & 0x3ff));
+	const char character[] = {(char)(0xf0 | c >> 18), (char)(0x80 | (c >> 12 & 0x3f)),
+		(char)(0x80 | (c >> 6 & 0x3f)), (char)(0x80 | (c & 0x3f))};
+
+	replace(s, at, (size_t)2 * NUL_LENGTH, character, sizeof(character));
+}
+
+/*
+ * Replace the escapes that json-c gets wrong in the string from ${start} to ${end}, without its
+ * quotes: pairs of surrogates (those of U+1D800 and others become U+FFFD), and in names NUL.
+ */
+static void
+replace_escapes(struct scan *s, const char *start, const char *end, bool is_name)
+{
+	const char *at = start;
+
+	while ((at = memchr(at, '\\', (size_t)(end - at))) != NULL) {
+		int unit = code_unit(at, end);
+		int low = unit >= 0xd800 && unit < 0xdc00 ? code_unit(at + NUL_LENGTH, end) : -1;
+		if (low >= 0xdc00 && low < 0xe000)
+			replace_pair(s, at, unit, low);
+		else if (is_name && unit == 0)
+			replace(s, at, NUL_LENGTH, nul_mark, NUL_MARK_LENGTH);
+		at += s->copied > at ? s->copied - at : 2;
+		if (at >= end)
+			break;
+	}
+}
+
+/* Step over a string, which is a name if a colon follows. */
+static void
+scan_string(struct scan *s)
+{
+	const char *start = s->at + 1;
+
+	skip_string(s);
+	if (!s->has_escapes || s->at <= start)
+		return;
+	const char *next = s->at;
+	while (next < s->end && memchr(" \t\r\n", *next, 4) != NULL)
+		next++;
+	replace_escapes(s, start, s->at - 1, next < s->end && *next == ':');
 }
 
 /* Would json-c change this integer?  ${digits} is its spelling, of ${length} bytes. */
@@ -184,7 +270,7 @@ scan_text(struct scan *s)
 	while (s->at < s->end && problem == NULL) {
 		char c = *s->at;
 		if (c == '"')
-			skip_string(s);
+			scan_string(s);
 		else if ((c >= '0' && c <= '9') || c == '-')
 			problem = scan_number(s);
 		else if ((c != 't' && c != 'f' && c != 'n') || skip_literal(s) != 0)
@@ -305,6 +391,8 @@ json_parse(const char *text, size_t length, struct json_object **value, const ch
 	struct scan s = {.text = text, .end = text + length, .at = text, .copied = text};
 	int status = -1;
 
+	s.has_escapes = memmem(text, length, "\\u", 2) != NULL;
+
 	*value = NULL;
 	if (length == 0 || length > INT_MAX) {
 		*problem = length == 0 ? "it is empty" : "it is too long";
@@ -401,18 +489,48 @@ json_find_member(
 	return false;
 }
 
+/* Write the NULs in names as they were, in place: they take less room than what stands for them.
+ * Return the new length. */
+static size_t
+restore_nul(char *text, size_t length)
+{
+	char *in = memmem(text, length, nul_mark, NUL_MARK_LENGTH);
+	char *end = text + length;
+
+	if (in == NULL)
+		return length;
+	char *out = in;
+	while (in < end) {
+		if ((size_t)(end - in) >= NUL_MARK_LENGTH &&
+			memcmp(in, nul_mark, NUL_MARK_LENGTH) == 0) {
+			memcpy(out, nul, NUL_LENGTH);
+			out += NUL_LENGTH;
+			in += NUL_MARK_LENGTH;
+		} else {
+			*out++ = *in++;
+		}
+	}
+	*out = '\0';
+	return (size_t)(out - text);
+}
+
 const char *
 json_text(struct json_object *value, size_t *length)
 {
-	size_t ignored;
+	size_t own;
 
+	if (length == NULL)
+		length = &own;
 	if (value == NULL) {
-		if (length != NULL)
-			*length = 4;
+		*length = 4;
 		return "null";
 	}
-	return json_object_to_json_string_length(
-		value, text_flags, length != NULL ? length : &ignored);
+	const char *text = json_object_to_json_string_length(value, text_flags, length);
+	/* The text is the value's own, in memory that json-c may write; a string's is made anew,
+	 * too. */
+	if (text != NULL && memchr(text, nul_mark[0], *length) != NULL)
+		*length = restore_nul((char *)(uintptr_t)text, *length);
+	return text;
 }
 
 int
@@ -452,7 +570,6 @@ escape_of(unsigned char c)
 int
 json_write_string(struct buffer *b, const char *text, size_t length)
 {
-	static const char hex[] = "0123456789abcdef";
 	size_t plain = 0;
 
 	buffer_putc(b, '"');
@@ -461,7 +578,7 @@ json_write_string(struct buffer *b, const char *text, size_t length)
 		if (c >= 0x20 && c != '"' && c != '\\')
 			continue;
 		char escape = escape_of(c);
-		char code[] = {'\\', escape, '0', '0', hex[c >> 4], hex[c & 15]};
+		char code[] = {'\\', escape, '0', '0', hex_digits[c >> 4], hex_digits[c & 15]};
 		buffer_append(b, text + plain, i - plain);
 		buffer_append(b, code, escape == 'u' ? sizeof(code) : 2);
 		plain = i + 1;

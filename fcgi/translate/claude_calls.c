@@ -3,7 +3,7 @@
  */
 #include "translate/claude_calls.h"
 
-#include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,15 +36,6 @@ hashed_id(const char *id)
 	return asprintf(&made, "call_%s", digits) < 0 ? NULL : made;
 }
 
-static bool
-is_id_taken(const struct claude_calls *calls, const char *id)
-{
-	for (size_t i = 0; i < calls->count; i++)
-		if (strcmp(calls->list[i].id, id) == 0)
-			return true;
-	return false;
-}
-
 /* The id that the service gets, and what it must get back with it.  Return 0 or -1. */
 static int
 set_id(const struct claude_calls *calls, struct claude_call *call, const char *id)
@@ -58,64 +49,130 @@ set_id(const struct claude_calls *calls, struct claude_call *call, const char *i
 	if (call->id == NULL)
 		call->id = is_fit_id(id) ? strdup(id) : hashed_id(id);
 	/* Two calls of one turn with the same id: the service would refuse both. */
-	while (call->id != NULL && is_id_taken(calls, call->id)) {
+	while (call->id != NULL && json_object_object_get_ex(calls->taken, call->id, NULL)) {
 		char *other = hashed_id(call->id);
 		free(call->id);
 		call->id = other;
 	}
-	return call->id != NULL ? 0 : -1;
+	return call->id != NULL ? json_object_object_add(calls->taken, call->id, NULL) : -1;
+}
+
+/* ---- the tables, which hold positions in the list, counted from 1, as if they were pointers ----
+ */
+
+static size_t
+position_in(struct lh_table *table, const void *key)
+{
+	void *value = NULL;
+
+	return lh_table_lookup_ex(table, key, &value) ? (size_t)(uintptr_t)value : 0;
+}
+
+/* Set what the key leads to; 0: nothing.  Return 0 or -1. */
+static int
+set_position(struct lh_table *table, const void *key, size_t position)
+{
+	lh_table_delete(table, key);
+	if (position == 0)
+		return 0;
+	return lh_table_insert(table, key, (void *)(uintptr_t)position);
+}
+
+int
+claude_calls_init(struct claude_calls *calls, const char *kind, bool unique_always)
+{
+	*calls = (struct claude_calls){.kind = kind, .unique_always = unique_always};
+	calls->waiting = lh_kchar_table_new(16, NULL);
+	calls->answering = lh_kptr_table_new(16, NULL);
+	calls->taken = json_object_new_object();
+	return calls->waiting != NULL && calls->answering != NULL && calls->taken != NULL ? 0 : -1;
 }
 
 /* ---- calls ---- */
 
+/* Let the newest call wait behind the others of the client's id.  Return 0 or -1. */
+static int
+queue(struct claude_calls *calls, const char *id)
+{
+	size_t first = position_in(calls->waiting, id);
+	size_t newest = calls->count;
+
+	if (first == 0) {
+		calls->list[newest - 1].last = newest;
+		return set_position(calls->waiting, id, newest);
+	}
+	struct claude_call *head = &calls->list[first - 1];
+	calls->list[head->last - 1].next = newest;
+	head->last = newest;
+	return 0;
+}
+
 int
 claude_calls_add(struct claude_calls *calls, struct json_object *tool_use)
 {
-	struct claude_call *grown = reallocarray(calls->list, calls->count + 1, sizeof(*grown));
+	const char *id = json_member_string(tool_use, "id");
+	struct claude_call *grown = NULL;
 	struct claude_call call = {.block = tool_use};
 
-	if (grown == NULL)
-		return -1;
-	calls->list = grown;
-	if (set_id(calls, &call, json_member_string(tool_use, "id")) != 0) {
+	/* The list doubles at powers of two. */
+	if ((calls->count & (calls->count - 1)) == 0) {
+		grown = reallocarray(
+			calls->list, calls->count > 0 ? 2 * calls->count : 1, sizeof(*grown));
+		if (grown == NULL)
+			return -1;
+		calls->list = grown;
+	}
+	if (set_id(calls, &call, id) != 0) {
+		free(call.id);
 		json_object_put(call.extra);
 		return -1;
 	}
-	grown[calls->count++] = call;
-	return 0;
+	calls->list[calls->count++] = call;
+	return queue(calls, id);
 }
 
 struct claude_call *
 claude_calls_answer(struct claude_calls *calls, struct json_object *tool_result)
 {
 	const char *id = json_member_string(tool_result, "tool_use_id");
+	size_t position = position_in(calls->waiting, id);
 
-	for (size_t i = 0; i < calls->count; i++) {
-		struct claude_call *call = &calls->list[i];
-		if (call->result != NULL || strcmp(json_member_string(call->block, "id"), id) != 0)
-			continue;
-		call->result = tool_result;
-		return call;
-	}
-	return NULL;
+	if (position == 0)
+		return NULL;
+	struct claude_call *call = &calls->list[position - 1];
+	const char *key = json_member_string(call->block, "id");
+	if (call->next != 0)
+		calls->list[call->next - 1].last = call->last;
+	if (set_position(calls->waiting, key, call->next) != 0 ||
+		set_position(calls->answering, tool_result, position) != 0)
+		return NULL;
+	call->result = tool_result;
+	return call;
 }
 
 const struct claude_call *
 claude_calls_find(const struct claude_calls *calls, struct json_object *tool_result)
 {
-	for (size_t i = 0; i < calls->count; i++)
-		if (calls->list[i].result == tool_result)
-			return &calls->list[i];
-	return NULL;
+	size_t position = position_in(calls->answering, tool_result);
+
+	return position > 0 ? &calls->list[position - 1] : NULL;
 }
 
 void
 claude_calls_clear(struct claude_calls *calls)
 {
 	for (size_t i = 0; i < calls->count; i++) {
-		free(calls->list[i].id);
-		json_object_put(calls->list[i].extra);
+		struct claude_call *call = &calls->list[i];
+		lh_table_delete(calls->waiting, json_member_string(call->block, "id"));
+		if (call->result != NULL)
+			lh_table_delete(calls->answering, call->result);
+		if (!calls->unique_always)
+			json_object_object_del(calls->taken, call->id);
+		free(call->id);
+		json_object_put(call->extra);
 	}
+	free(calls->list);
+	calls->list = NULL;
 	calls->count = 0;
 }
 
@@ -123,8 +180,11 @@ void
 claude_calls_free(struct claude_calls *calls)
 {
 	claude_calls_clear(calls);
-	free(calls->list);
-	calls->list = NULL;
+	if (calls->waiting != NULL)
+		lh_table_free(calls->waiting);
+	if (calls->answering != NULL)
+		lh_table_free(calls->answering);
+	json_object_put(calls->taken);
 }
 
 /* ---- turns ---- */

@@ -6,25 +6,39 @@
 #ifndef CLAUDE_CALLS_H
 #define CLAUDE_CALLS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "translate/claude.h"
 
 struct json_object;
+struct lh_table;
 
 struct claude_call {
 	struct json_object *block;  /* the tool_use; lent */
 	struct json_object *result; /* the tool_result that answers it; lent; NULL: none */
-	char *id;                   /* for the service: fits, and is unique in the turn; owned */
+	char *id;                   /* for the service: fits, and is unique; owned */
 	struct json_object
 		*extra; /* what came with it and must go back (carry.h); owned; or NULL */
+	/* Other calls with the same id of the client, as positions counted from 1; 0: none. */
+	size_t next;
+	size_t last; /* of all of them; kept in the first that waits */
 };
 
+/* Everything in it is found by hashing: a client decides how many calls there are. */
 struct claude_calls {
-	const char *kind; /* whose carried ids are read: the translator's */
+	const char *kind;   /* whose carried ids are read: the translator's */
+	bool unique_always; /* ids for the service are unique in the conversation, not in the turn
+			     */
 	struct claude_call *list;
 	size_t count;
+	struct lh_table *waiting;   /* the client's id: the first call of it without a result */
+	struct lh_table *answering; /* a tool_result: the call that it answers */
+	struct json_object *taken;  /* the ids that the service gets, as names */
 };
+
+/** Make ready to take calls.  Return 0, or -1 if memory ran out.  Either way claude_calls_free. */
+int claude_calls_init(struct claude_calls *, const char *kind, bool unique_always);
 
 /** What a call gets as its result where the client sent none. */
 extern const char claude_no_result[];

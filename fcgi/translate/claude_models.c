@@ -74,24 +74,6 @@ read_model(struct json_object *element)
 	return model;
 }
 
-struct json_object *
-claude_models_read(struct json_object *answer)
-{
-	struct json_object *elements = json_member_array(answer, "data");
-
-	if (elements == NULL)
-		elements = json_member_array(answer, "models");
-	if (elements == NULL && json_object_is_type(answer, json_type_array))
-		elements = answer;
-	struct json_object *models = elements != NULL ? json_object_new_array() : NULL;
-	for (size_t i = 0; models != NULL && i < json_object_array_length(elements); i++) {
-		struct json_object *model = read_model(json_object_array_get_idx(elements, i));
-		if (model != NULL)
-			json_object_array_add(models, model);
-	}
-	return models;
-}
-
 /* ---- the list ---- */
 
 static const char *
@@ -100,11 +82,10 @@ id_at(struct json_object *models, size_t index)
 	return json_member_string(json_object_array_get_idx(models, index), "id");
 }
 
-/* The position of the model, or the length of the list. */
+/* The position of the model among the first ${count}, or ${count}. */
 static size_t
-position_of(struct json_object *models, const char *id)
+position_among(struct json_object *models, size_t count, const char *id)
 {
-	size_t count = json_object_array_length(models);
 	size_t i = 0;
 
 	while (i < count && strcmp(id_at(models, i), id) != 0)
@@ -112,11 +93,41 @@ position_of(struct json_object *models, const char *id)
 	return i;
 }
 
+static size_t
+position_of(struct json_object *models, const char *id)
+{
+	return position_among(models, json_object_array_length(models), id);
+}
+
 void
 claude_models_add(struct json_object *models, const char *name)
 {
 	if (position_of(models, name) == json_object_array_length(models))
 		json_object_array_add(models, new_model(name, name, never));
+}
+
+int
+claude_models_read(struct json_object *models, struct json_object *answer)
+{
+	struct json_object *elements = json_member_array(answer, "data");
+	size_t before = json_object_array_length(models);
+
+	if (elements == NULL)
+		elements = json_member_array(answer, "models");
+	if (elements == NULL && json_object_is_type(answer, json_type_array))
+		elements = answer;
+	if (elements == NULL)
+		return -1;
+	for (size_t i = 0; i < json_object_array_length(elements); i++) {
+		struct json_object *model = read_model(json_object_array_get_idx(elements, i));
+		if (model == NULL)
+			continue;
+		if (position_among(models, before, json_member_string(model, "id")) == before)
+			json_object_array_add(models, model);
+		else
+			json_object_put(model);
+	}
+	return 0;
 }
 
 /* ---- pages ---- */

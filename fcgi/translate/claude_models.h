@@ -12,14 +12,14 @@ struct json_object;
 
 /* The models that a client may ask for.  A list is a JSON array in Claude's shape. */
 
-/**
- * The models in an upstream's answer, whichever service's shape it has; free with json_object_put.
- * NULL: it holds no list.
- */
-struct json_object *claude_models_read(struct json_object *answer);
-
-/** Put a model of that name, which a route serves, first, unless the list has it. */
+/** Add a model of that name, which a route serves, unless the list has it. */
 void claude_models_add(struct json_object *models, const char *name);
+
+/**
+ * Add the models in an upstream's answer, whichever service's shape it has, but for those that were
+ * there before.  Return 0, or -1: it holds no list.
+ */
+int claude_models_read(struct json_object *models, struct json_object *answer);
 
 /**
  * Append the page of the list that the query string (`limit`, `after_id`, `before_id`; may be NULL)

@@ -41,7 +41,7 @@ struct claude_writer {
 	struct json_object *members; /* for the signature of the thinking block */
 	struct buffer piece;         /* whole form: the text or input of the open block */
 	struct buffer blocks;        /* whole form: the finished blocks, joined by commas */
-	struct buffer ids;           /* the ids given out, each between two newlines */
+	struct json_object *ids;     /* those given out, as names */
 
 	bool started;
 	bool ended;
@@ -63,7 +63,8 @@ claude_writer_new(const struct claude_writer_options *options, struct buffer *ou
 	w->hide_thinking = options->hide_thinking;
 	w->estimated_input = options->estimated_input_tokens;
 	random_id(w->message_id, sizeof(w->message_id), "msg_");
-	if (w->model == NULL || w->kind == NULL) {
+	w->ids = json_object_new_object();
+	if (w->model == NULL || w->kind == NULL || w->ids == NULL) {
 		claude_writer_free(w);
 		return NULL;
 	}
@@ -78,7 +79,7 @@ claude_writer_free(struct claude_writer *w)
 	json_object_put(w->members);
 	buffer_free(&w->piece);
 	buffer_free(&w->blocks);
-	buffer_free(&w->ids);
+	json_object_put(w->ids);
 	free(w->model);
 	free(w->kind);
 	free(w);
@@ -348,15 +349,12 @@ claude_writer_sign(struct claude_writer *w, struct json_object *members)
 
 /* Can the client be given this id: characters, length, not given before? */
 static bool
-is_fit_id(const struct claude_writer *w, const char *id, size_t most)
+is_fit_id(const struct claude_writer *w, const char *id)
 {
-	char line[LONGEST_ID + 3];
 	size_t length = strlen(id);
 
-	if (length > most || !carry_is_id(id, length))
-		return false;
-	snprintf(line, sizeof(line), "\n%s\n", id);
-	return strstr(buffer_text(&w->ids), line) == NULL;
+	return length <= LONGEST_ID && carry_is_id(id, length) &&
+	       !json_object_object_get_ex(w->ids, id, NULL);
 }
 
 /* The id that the client sees: the upstream's own, one that carries it, or a fresh one (PROTOCOL.md
@@ -369,10 +367,8 @@ write_tool_id(
 	struct buffer carried = BUFFER_INIT(0);
 
 	random_id(fresh, sizeof(fresh), "toolu_");
-	const char *given = id != NULL && is_fit_id(w, id, LONGEST_ID) ? id : fresh;
-	buffer_putc(&w->ids, '\n');
-	buffer_puts(&w->ids, given);
-	buffer_putc(&w->ids, '\n');
+	const char *given = id != NULL && is_fit_id(w, id) ? id : fresh;
+	json_object_object_add(w->ids, given, NULL);
 	if (extra != NULL) {
 		carry_write_call_id(&carried, w->kind, given, extra);
 		given = buffer_text(&carried);
@@ -487,7 +483,7 @@ claude_writer_finish(struct claude_writer *w, const char *stop_reason, const cha
 		write_usage(w, w->usage.output_tokens);
 		buffer_putc(w->out, '}');
 	}
-	if (w->blocks.failed || w->ids.failed)
+	if (w->blocks.failed)
 		w->out->failed = true;
 	w->started = true;
 	w->ended = true;

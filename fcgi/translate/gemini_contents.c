@@ -451,11 +451,11 @@ gemini_write_contents(const struct claude_request *request, const char *model,
 		.names = names,
 		.out = out,
 		.error = error,
-		.needs_signatures = gemini_generation(model) >= 3,
-		.calls = {.kind = gemini.kind}};
+		.needs_signatures = gemini_generation(model) >= 3};
 
 	buffer_putc(out, '[');
-	int status = write_conversation(&c);
+	int status = claude_calls_init(&c.calls, gemini.kind, false) == 0 ? write_conversation(&c)
+									  : no_memory(&c);
 	buffer_putc(out, ']');
 	claude_calls_free(&c.calls);
 	free(c.text_signature);

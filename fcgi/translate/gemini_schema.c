@@ -62,13 +62,16 @@ of_type(const char *type)
 	return object;
 }
 
-static bool
-has_text(struct json_object *array, const char *text)
+/* Add a string to a list unless it is there already; ${seen} knows which are. */
+static void
+add_once(struct json_object *list, struct json_object *seen, struct json_object *lent)
 {
-	for (size_t i = 0; i < json_object_array_length(array); i++)
-		if (json_is_text(json_object_array_get_idx(array, i), text))
-			return true;
-	return false;
+	const char *text = json_object_get_string(lent);
+
+	if (json_object_object_get_ex(seen, text, NULL))
+		return;
+	json_object_object_add(seen, text, NULL);
+	json_object_array_add(list, json_object_get(lent));
 }
 
 static bool
@@ -139,37 +142,29 @@ is_open(const struct cleaning *c, struct json_object *target)
 
 /* ---- flattening ---- */
 
+/* What ${into} has of these is a copy already, made here. */
 static void
 merge_lists(struct json_object *into, const char *name, struct json_object *list)
 {
 	struct json_object *own = json_member_array(into, name);
-	struct json_object *both = json_object_new_array();
-	struct json_object *const lists[] = {own, list};
 
-	for (size_t l = 0; l < 2; l++)
-		for (size_t i = 0; lists[l] != NULL && i < json_object_array_length(lists[l]); i++)
-			json_object_array_add(
-				both, json_object_get(json_object_array_get_idx(lists[l], i)));
-	put(into, name, both);
+	if (own == NULL)
+		put(into, name, own = json_object_new_array());
+	for (size_t i = 0; i < json_object_array_length(list); i++)
+		json_object_array_add(own, json_object_get(json_object_array_get_idx(list, i)));
 }
 
 static void
 merge_properties(struct json_object *into, struct json_object *properties)
 {
 	struct json_object *own = json_member_object(into, "properties");
-	struct json_object *both = json_object_new_object();
 
-	if (own != NULL) {
-		json_object_object_foreach(own, own_name, own_value)
-		{
-			put(both, own_name, json_object_get(own_value));
-		}
-	}
+	if (own == NULL)
+		put(into, "properties", own = json_object_new_object());
 	json_object_object_foreach(properties, name, value)
 	{
-		put_missing(both, name, value);
+		put_missing(own, name, value);
 	}
-	put(into, "properties", both);
 }
 
 static void
@@ -357,16 +352,17 @@ put_enum(struct json_object *out, struct json_object *flat)
 	struct json_object *constant = json_member(flat, "const");
 	struct json_object *values = json_member_array(flat, "enum");
 	struct json_object *kept = json_object_new_array();
+	struct json_object *seen = json_object_new_object();
 
 	if (json_is_string(constant))
 		json_object_array_add(kept, json_object_get(constant));
 	for (size_t i = 0;
 		constant == NULL && values != NULL && i < json_object_array_length(values); i++) {
 		struct json_object *value = json_object_array_get_idx(values, i);
-		if (json_is_string(value) && json_object_get_string_len(value) > 0 &&
-			!has_text(kept, json_object_get_string(value)))
-			json_object_array_add(kept, json_object_get(value));
+		if (json_is_string(value) && json_object_get_string_len(value) > 0)
+			add_once(kept, seen, value);
 	}
+	json_object_put(seen);
 	if (json_object_array_length(kept) > 0)
 		put(out, "enum", kept);
 	else
@@ -406,14 +402,15 @@ put_names(struct json_object *out, struct json_object *flat, const char *name,
 {
 	struct json_object *names = json_member_array(flat, name);
 	struct json_object *kept = json_object_new_array();
+	struct json_object *seen = json_object_new_object();
 
 	for (size_t i = 0; names != NULL && i < json_object_array_length(names); i++) {
 		struct json_object *each = json_object_array_get_idx(names, i);
 		if (json_is_string(each) &&
-			json_member(properties, json_object_get_string(each)) != NULL &&
-			!has_text(kept, json_object_get_string(each)))
-			json_object_array_add(kept, json_object_get(each));
+			json_member(properties, json_object_get_string(each)) != NULL)
+			add_once(kept, seen, each);
 	}
+	json_object_put(seen);
 	if (json_object_array_length(kept) > 0)
 		put(out, name, kept);
 	else

@@ -497,14 +497,12 @@ int
 openai_chat_write_messages(const struct claude_request *request, struct tool_names *names,
 	struct buffer *out, struct api_error *error)
 {
-	struct chat c = {.request = request,
-		.names = names,
-		.out = out,
-		.error = error,
-		.calls = {.kind = openai_chat.kind}};
+	struct chat c = {.request = request, .names = names, .out = out, .error = error};
 
 	buffer_putc(out, '[');
-	int status = write_conversation(&c);
+	int status = claude_calls_init(&c.calls, openai_chat.kind, false) == 0
+			     ? write_conversation(&c)
+			     : no_memory(&c);
 	buffer_putc(out, ']');
 	forget_parts(&c);
 	claude_calls_free(&c.calls);

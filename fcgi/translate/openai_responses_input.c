@@ -409,14 +409,12 @@ int
 openai_responses_write_input(const struct claude_request *request, struct tool_names *names,
 	struct buffer *out, struct api_error *error)
 {
-	struct input in = {.request = request,
-		.names = names,
-		.out = out,
-		.error = error,
-		.calls = {.kind = openai_responses.kind}};
+	struct input in = {.request = request, .names = names, .out = out, .error = error};
 
 	buffer_putc(out, '[');
-	int status = write_conversation(&in);
+	int status = claude_calls_init(&in.calls, openai_responses.kind, true) == 0
+			     ? write_conversation(&in)
+			     : no_memory(&in);
 	buffer_putc(out, ']');
 	json_object_put(in.reasoning);
 	claude_calls_free(&in.calls);

@@ -8,18 +8,14 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "base/json.h"
 
 enum { LONGEST_NAME = 64, KEPT = 55, DIGITS = 8 };
 
-struct entry {
-	char *client;
-	char upstream[LONGEST_NAME + 1];
-};
-
 struct tool_names {
 	enum tool_name_rule rule;
-	struct entry **entries;
-	size_t count;
+	struct json_object *to_upstream; /* the client's name: the service's */
+	struct json_object *to_client;
 };
 
 struct tool_names *
@@ -27,9 +23,15 @@ tool_names_new(enum tool_name_rule rule)
 {
 	struct tool_names *names = calloc(1, sizeof(*names));
 
-	if (names != NULL)
-		names->rule = rule;
-	return names;
+	if (names == NULL)
+		return NULL;
+	names->rule = rule;
+	names->to_upstream = json_object_new_object();
+	names->to_client = json_object_new_object();
+	if (names->to_upstream != NULL && names->to_client != NULL)
+		return names;
+	tool_names_free(names);
+	return NULL;
 }
 
 void
@@ -37,11 +39,8 @@ tool_names_free(struct tool_names *names)
 {
 	if (names == NULL)
 		return;
-	for (size_t i = 0; i < names->count; i++) {
-		free(names->entries[i]->client);
-		free(names->entries[i]);
-	}
-	free(names->entries);
+	json_object_put(names->to_upstream);
+	json_object_put(names->to_client);
 	free(names);
 }
 
@@ -84,48 +83,38 @@ shorten(enum tool_name_rule rule, const char *name, char shortened[LONGEST_NAME 
 	hash_hex(name, length, DIGITS, shortened + kept + 1);
 }
 
-static const char *
-add(struct tool_names *names, const char *name)
+static int
+add(struct json_object *map, const char *name, const char *value)
 {
-	struct entry *entry = calloc(1, sizeof(*entry));
-	struct entry **grown = NULL;
+	struct json_object *text = json_object_new_string(value);
 
-	if (entry == NULL)
-		return NULL;
-	entry->client = strdup(name);
-	if (entry->client == NULL)
-		goto err0;
-	grown = reallocarray(names->entries, names->count + 1, sizeof(struct entry *));
-	if (grown == NULL)
-		goto err1;
-	shorten(names->rule, name, entry->upstream);
-	names->entries = grown;
-	grown[names->count++] = entry;
-	return entry->upstream;
-
-err1:
-	free(entry->client);
-err0:
-	free(entry);
-	return NULL;
+	if (text != NULL && json_object_object_add(map, name, text) == 0)
+		return 0;
+	json_object_put(text);
+	return -1;
 }
 
 const char *
 tool_names_to_upstream(struct tool_names *names, const char *name)
 {
+	char shortened[LONGEST_NAME + 1];
+
 	if (is_fit(names->rule, name))
 		return name;
-	for (size_t i = 0; i < names->count; i++)
-		if (strcmp(names->entries[i]->client, name) == 0)
-			return names->entries[i]->upstream;
-	return add(names, name);
+	const char *known = json_member_string(names->to_upstream, name);
+	if (known != NULL)
+		return known;
+	shorten(names->rule, name, shortened);
+	if (add(names->to_upstream, name, shortened) != 0 ||
+		add(names->to_client, shortened, name) != 0)
+		return NULL;
+	return json_member_string(names->to_upstream, name);
 }
 
 const char *
 tool_names_to_client(const struct tool_names *names, const char *name)
 {
-	for (size_t i = 0; names != NULL && i < names->count; i++)
-		if (strcmp(names->entries[i]->upstream, name) == 0)
-			return names->entries[i]->client;
-	return name;
+	const char *known = names != NULL ? json_member_string(names->to_client, name) : NULL;
+
+	return known != NULL ? known : name;
 }

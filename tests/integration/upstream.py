@@ -1,15 +1,20 @@
-"""A stand-in for a Chat Completions service: on loopback, strict like the real one, scriptable.
+"""A stand-in for an AI service: on loopback, strict like the real one, scriptable.
 
 It refuses what the service refuses (`problem_of`), answers what the script of the test says, and records what it was
-sent.  An answer is a function of a `Call`; the helpers at the end make the usual ones.
+sent.  An answer is a function of a `Call`; the helpers at the end make the usual ones.  This module itself speaks Chat
+Completions; the others (upstream_gemini, upstream_responses, upstream_claude) offer the same functions for theirs.
 """
 import json
 import re
 import socket
+import sys
 import threading
 import time
 from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+SERVICE_TYPE = "openai"
+PATH = "/chat/completions"  # of messages
 
 MEMBERS = {
     "model", "messages", "max_tokens", "max_completion_tokens", "temperature", "top_p", "stop", "tools", "tool_choice",
@@ -118,8 +123,23 @@ def parameters_problem(body):
     return None
 
 
+def key_of(call):
+    bearer = call.headers.get("Authorization", "")
+    return bearer[len("Bearer "):] if bearer.startswith("Bearer ") else None
+
+
+def streams(call):
+    return bool(call.body.get("stream"))
+
+
+def error_body(code, message):
+    return {"error": {"message": message, "type": "invalid_request_error", "code": None}}
+
+
 def problem_of(call):
     """What the service would refuse the request for, or None."""
+    if call.method == "GET":
+        return None if call.path.endswith("/models") and call.key else (404, "Invalid URL")
     if not call.path.endswith("/chat/completions"):
         return 404, "Invalid URL"
     if call.key is None:
@@ -137,6 +157,8 @@ class Call:
 
     def __init__(self, handler, text):
         self.handler = handler
+        self.service = handler.server.upstream.service
+        self.method = handler.command
         self.path = handler.path
         self.headers = handler.headers
         self.text = text
@@ -144,8 +166,7 @@ class Call:
             self.body = json.loads(text)
         except ValueError:
             self.body = None
-        bearer = handler.headers.get("Authorization", "")
-        self.key = bearer[len("Bearer "):] if bearer.startswith("Bearer ") else None
+        self.key = self.service.key_of(self)
         self.began = False
         self.gone = threading.Event()
         self.gone_at = None
@@ -153,7 +174,7 @@ class Call:
 
     @property
     def streams(self):
-        return bool(self.body.get("stream"))
+        return self.service.streams(self)
 
     def reply(self, status, body, content_type="application/json", headers=()):
         data = body if isinstance(body, bytes) else body.encode() if isinstance(body, str) else json.dumps(body).encode()
@@ -183,8 +204,9 @@ class Call:
             self.handler.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece))
             self.handler.wfile.flush()
 
-    def event(self, value):
-        self.send("data: " + (value if isinstance(value, str) else json.dumps(value)) + "\n\n")
+    def event(self, value, name=None):
+        data = value if isinstance(value, str) else json.dumps(value)
+        self.send((f"event: {name}\n" if name else "") + f"data: {data}\n\n")
 
     def chunk(self, finish_reason=None, **delta):
         self.event({"id": "chatcmpl-1", "object": "chat.completion.chunk", "model": self.body["model"],
@@ -223,19 +245,22 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self):
         call = Call(self, self.rfile.read(int(self.headers.get("Content-Length", 0))))
         upstream = self.server.upstream
-        problem = problem_of(call) if upstream.strict else None
+        problem = upstream.service.problem_of(call) if upstream.strict else None
         with upstream.lock:
             upstream.calls.append(call)
         try:
             if problem:
                 upstream.refused.append(problem)
-                call.reply(problem[0], {"error": {"message": problem[1], "type": "invalid_request_error", "code": None}})
+                call.reply(problem[0], upstream.service.error_body(*problem))
             else:
                 upstream.answer(call)
         except (BrokenPipeError, ConnectionResetError):
             call.gone_at = time.monotonic()
             call.gone.set()
             self.close_connection = True
+
+    do_GET = do_POST
+    do_DELETE = do_POST
 
     def log_message(self, *_):
         pass
@@ -263,7 +288,13 @@ class Upstream:
         self.calls = []
         self.refused = []
         self.strict = True
+        self.service = sys.modules[__name__]
         self.answer = text("Hello there")
+
+    def speak(self, service):
+        """Be another service from now on: one of the modules upstream, upstream_gemini, …"""
+        self.service = service
+        self.answer = service.parts("Hello there")
 
     def stop(self):
         self.server.shutdown()
@@ -332,3 +363,8 @@ def tool_call(name, arguments, id="call_1"):
 
 def status(code, body, content_type="application/json", headers=()):
     return lambda call: call.reply(code, body, content_type, headers)
+
+
+def models(names):
+    return lambda call: call.reply(200, {"object": "list", "data": [{"id": n, "object": "model", "created": 1700000000}
+                                                                    for n in names]})

@@ -34,7 +34,8 @@ test_texts_leave_as_they_came(void **state)
 		"[1,-0,{\"z\":-0,\"a\":99999999999999999999999}]", "{}", "[]", "\"\"", "true",
 		"null", "{\"b\":1,\"a\":{\"d\":[[[]]],\"c\":null}}", "\"/\"", "\"\\u0000\"",
 		"\"\xe2\x80\xa8\"", "\"\xf0\x9f\x98\x80\"", "[\"\\\\\\\"-0\",-0]", "1e999",
-		"0.30000000000000004", "{\"\":-0}"};
+		"0.30000000000000004", "{\"\":-0}",
+		"{\"a\\u0000b\":{\"\\u0000\\u0000\":\"\\u0000\"}}", "{\"\\\\u0000\":-0}"};
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(same); i++) {
@@ -45,6 +46,24 @@ test_texts_leave_as_they_came(void **state)
 			fail_msg("refused: %s: %s", same[i], problem);
 		assert_string_equal(json_text(value, &length), same[i]);
 		assert_int_equal(length, strlen(same[i]));
+		json_object_put(value);
+	}
+}
+
+static void
+test_escaped_characters_of_every_plane(void **state)
+{
+	(void)state;
+	for (unsigned c = 0x10000; c < 0x110000; c += c % 0x400 == 0 ? 1 : 0x3ff) {
+		char text[32];
+		char expected[] = {'"', (char)(0xf0 | c >> 18), (char)(0x80 | (c >> 12 & 63)),
+			(char)(0x80 | (c >> 6 & 63)), (char)(0x80 | (c & 63)), '"', '\0'};
+		struct json_object *value = NULL;
+		const char *problem = NULL;
+		snprintf(text, sizeof(text), c & 1 ? "\"\\u%04X\\u%04X\"" : "\"\\u%04x\\u%04x\"",
+			0xd800 + ((c - 0x10000) >> 10), 0xdc00 + (c & 0x3ff));
+		assert_int_equal(json_parse(text, strlen(text), &value, &problem), 0);
+		assert_string_equal(json_text(value, NULL), expected);
 		json_object_put(value);
 	}
 }
@@ -123,6 +142,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_what_is_not_json_is_refused),
 		cmocka_unit_test(test_texts_leave_as_they_came),
+		cmocka_unit_test(test_escaped_characters_of_every_plane),
 		cmocka_unit_test(test_depth_is_bounded),
 		cmocka_unit_test(test_lone_surrogates_become_replacement_characters),
 		cmocka_unit_test(test_strings_are_escaped),

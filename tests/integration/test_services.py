@@ -1,0 +1,444 @@
+"""Every service type through the real web server: the same conversations, each in the service's own language."""
+import json
+
+import pytest
+
+import upstream as openai_chat
+import upstream_claude
+import upstream_gemini
+import upstream_responses
+from site_under_test import collect, parse_events, request
+from upstream import tool_call
+
+TRANSLATED = [openai_chat, upstream_responses, upstream_gemini]
+SERVICES = [*TRANSLATED, upstream_claude]
+MODELS = {"openai": "gpt-5-mini", "openai-responses": "gpt-5-mini", "gemini": "gemini-3-pro-preview", "claude": "claude-x"}
+
+TOOLS = [{"name": "read", "description": "Reads.", "input_schema": {
+    "$schema": "https://json-schema.org/draft/2020-12/schema", "type": "object", "additionalProperties": False,
+    "properties": {"path": {"type": "string", "format": "uri"}, "format": {"type": ["string", "null"]},
+                   "mode": {"anyOf": [{"const": "a"}, {"type": "integer", "exclusiveMinimum": 0}]}}, "required": ["path"]}},
+    {"name": "list.all", "input_schema": {"type": "object"}}]
+EDGES = "\u0000 \u2028 </script> \U0001f600 \u6f22\u5b57 e\u0301 \"\\/ \uffff"
+
+
+def ids(service):
+    return service.SERVICE_TYPE
+
+
+@pytest.fixture(params=SERVICES, ids=ids)
+def service(request):
+    return request.param
+
+
+@pytest.fixture(params=TRANSLATED, ids=ids)
+def translated(request):
+    return request.param
+
+
+@pytest.fixture
+def serve(site, upstream):
+    """Be served by this service, through lighttpd; every request asks for a model of its kind."""
+    import contextlib
+
+    @contextlib.contextmanager
+    def serving(service):
+        upstream.speak(service)
+        site.use(upstream, service_type=service.SERVICE_TYPE)
+        site.admin("route", "add", "claude-test", MODELS[service.SERVICE_TYPE])
+        with site.lighttpd():
+            yield site
+        assert upstream.refused == []
+
+    return serving
+
+
+def turn(message):
+    return {"role": "assistant", "content": message["content"]}
+
+
+def results(message, *texts):
+    calls = [block for block in message["content"] if block["type"] == "tool_use"]
+    return {"role": "user", "content": [{"type": "tool_result", "tool_use_id": call["id"], "content": text}
+                                        for call, text in zip(calls, texts)]}
+
+
+ANSWER = dict(content="Let me look. ", reasoning_content="I should read it.",
+              tool_calls=[tool_call("read", '{"path":"a","n":1.10}', "call_a"), tool_call("read", '{"path":"b"}', "call_b")])
+
+
+def test_a_streamed_and_a_whole_answer_agree(serve, upstream, service):
+    """H.1, C.1, D.1: for any cut of the stream."""
+    with serve(service) as site:
+        for answer in [ANSWER, dict(content="Only text, gr\u00fc\u00dfe \U0001f600"),
+                       dict(content="cut", finish_reason="length"), dict(content="no", finish_reason="content_filter")]:
+            upstream.answer = service.parts(**answer)
+            whole = site.ask(tools=TOOLS)
+            for fragment in (1, 7, None):
+                upstream.answer = service.parts(fragment=fragment, **answer)
+                streamed = collect(site.stream(tools=TOOLS))
+                for block in whole["content"] + streamed["content"]:
+                    if block.get("id", "").startswith("toolu_") or service is upstream_gemini:
+                        block.pop("id", None)
+                assert streamed["content"] == whole["content"]
+                assert (streamed["stop_reason"], streamed["usage"]) == (whole["stop_reason"], whole["usage"])
+        assert whole["usage"] == {"input_tokens": 12, "cache_creation_input_tokens": 0, "cache_read_input_tokens": 8,
+                                  "output_tokens": 5}
+
+
+def test_stop_reasons(serve, upstream, service):
+    """C.2"""
+    expected = {None: "end_turn", "length": "max_tokens", "content_filter": "refusal"}
+    with serve(service) as site:
+        for reason, told in expected.items():
+            upstream.answer = service.parts("a", finish_reason=reason)
+            assert site.ask()["stop_reason"] == told
+        upstream.answer = service.parts(**ANSWER)
+        assert site.ask(tools=TOOLS)["stop_reason"] == "tool_use"
+
+
+def test_three_turns_with_parallel_calls_of_one_function(serve, upstream, service):
+    """H.4, H.16, H.17, H.18: what the service needs back comes back, over several turns; results in any order."""
+    with serve(service) as site:
+        messages = [{"role": "user", "content": "go"}]
+        for streamed in (True, False, True):
+            upstream.answer = service.parts(**ANSWER)
+            message = collect(site.stream(messages, tools=TOOLS)) if streamed else site.ask(messages, tools=TOOLS)
+            assert [block["type"] for block in message["content"]] == ["thinking", "text", "tool_use", "tool_use"]
+            back = results(message, "first", "second")
+            back["content"].reverse()
+            back["content"].append({"type": "text", "text": "and now?"})
+            messages += [turn(message), back]
+        upstream.answer = service.parts("done")
+        assert site.ask(messages, tools=TOOLS)["content"] == [{"type": "text", "text": "done"}]
+
+
+def test_gemini_gets_its_signatures_back(serve, upstream):
+    with serve(upstream_gemini) as site:
+        upstream.answer = upstream_gemini.parts(**ANSWER)
+        message = collect(site.stream(tools=TOOLS))
+        site.ask([{"role": "user", "content": "go"}, turn(message), results(message, '{"ok": true}', "2")], tools=TOOLS)
+    parts = upstream.last["contents"][1]["parts"]
+    assert [p.get("thoughtSignature") for p in parts] == [None, upstream_gemini.signature(0), None]
+    assert [p["functionResponse"]["response"] for p in upstream.last["contents"][2]["parts"]] == [{"ok": True}, {"result": "2"}]
+
+
+@pytest.mark.parametrize("thinking", ["enabled", "disabled"])
+def test_responses_gets_its_reasoning_back(serve, upstream, thinking):
+    members = {"thinking": {"type": thinking, "budget_tokens": 2000} if thinking == "enabled" else {"type": thinking}}
+    with serve(upstream_responses) as site:
+        upstream.answer = upstream_responses.parts(**ANSWER)
+        message = collect(site.stream(tools=TOOLS, **members))
+        site.ask([{"role": "user", "content": "go"}, turn(message), results(message, "1", "2")], tools=TOOLS, **members)
+    item = [item for item in upstream.last["input"] if item.get("type") == "reasoning"]
+    assert [(i["id"], i["encrypted_content"]) for i in item] == [("rs_1", "enc-1")]
+    assert ("thinking" in [block["type"] for block in message["content"]]) == (thinking == "enabled")
+
+
+def test_a_conversation_moves_from_one_service_to_the_next(site, upstream):
+    """Ids, signatures and thinking of one service are no trouble to another."""
+    messages = [{"role": "user", "content": "go"}]
+    for service in (upstream_gemini, openai_chat, upstream_responses):
+        site.use(upstream, name=service.SERVICE_TYPE, service_type=service.SERVICE_TYPE)
+    with site.lighttpd():
+        for service in [upstream_gemini, openai_chat, upstream_responses] * 2:
+            site.admin("use", service.SERVICE_TYPE)
+            upstream.speak(service)
+            upstream.answer = service.parts(**ANSWER)
+            message = site.ask(messages, model=MODELS[service.SERVICE_TYPE], tools=TOOLS)
+            messages += [turn(message), results(message, "1", "2")]
+    assert upstream.refused == []
+
+
+def test_history_that_services_refuse_is_put_right(serve, upstream, service):
+    """H.3, H.5 to H.10: what Claude takes and others do not."""
+    if service is upstream_claude:
+        pytest.skip("passed through as it is")
+    image = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "iVBORw0KGgo="}}
+    use = {"type": "tool_use", "id": "toolu.odd:" + "x" * 60, "name": "mcp__" + "n" * 80, "input": {}}
+    messages = [
+        {"role": "user", "content": [{"type": "text", "text": ""}, {"type": "text", "text": "a"}]},
+        {"role": "user", "content": "b"},
+        {"role": "assistant", "content": [{"type": "thinking", "thinking": "t", "signature": "EqQB"}, use,
+                                          {**use, "id": "unanswered"}]},
+        {"role": "system", "content": "remember"},
+        {"role": "user", "content": [{"type": "text", "text": "c"},
+                                     {"type": "tool_result", "tool_use_id": use["id"], "is_error": True,
+                                      "content": [{"type": "text", "text": "no"}, image]},
+                                     {"type": "tool_result", "tool_use_id": "orphan", "content": "o"}]},
+        {"role": "assistant", "content": [{"type": "server_tool_use", "id": "s", "name": "web_search", "input": {}}]},
+        {"role": "user", "content": [{"type": "document", "source": {"type": "base64", "media_type": "application/pdf",
+                                                                     "data": "JVBERi0="}}]},
+        {"role": "assistant", "content": "So"}]
+    with serve(service) as site:
+        site.ask(messages, system=[{"type": "text", "text": "s", "cache_control": {"type": "ephemeral"}}], tools=TOOLS,
+                 tool_choice={"type": "auto", "disable_parallel_tool_use": True}, top_k=5, temperature=0.5,
+                 stop_sequences=["x"] * 7, metadata={"user_id": "u" * 100}, thinking={"type": "adaptive"},
+                 context_management={}, output_config={"effort": "high"})
+        site.ask(messages[:2], tool_choice={"type": "any"})
+        site.ask(messages[:2], tools=[{"type": "web_search_20250305", "name": "web_search"},
+                                      {"type": "bash_20250124", "name": "bash"}], max_tokens=1)
+
+
+def exactly(text):
+    """JSON as a text that tells spelling of numbers and order of keys."""
+    return json.dumps(json.loads(text, parse_float=str, parse_int=str))
+
+
+def found(value, name):
+    """Every value of that name, wherever it stands."""
+    children = value.values() if isinstance(value, dict) else value if isinstance(value, list) else []
+    own = [value[name]] if isinstance(value, dict) and name in value else []
+    return own + [each for child in children for each in found(child, name)]
+
+
+def sent_arguments(call):
+    """Of the first tool call in the request that the service got."""
+    if call.service is upstream_gemini:
+        return json.dumps(found(json.loads(call.text, parse_float=str, parse_int=str), "args")[0])
+    return exactly(found(call.body, "arguments")[0])
+
+
+def raw_answer(service, arguments):
+    """Gemini's arguments are no text: they must not go through Python's numbers."""
+    if service is not upstream_gemini:
+        return service.parts(EDGES.strip(), tool_calls=[tool_call("read", arguments, "call_a")], fragment=1)
+    part = '{"candidates":[{"content":{"parts":[{"text":%s},{"functionCall":{"name":"read","args":%s}}]},"finishReason":"STOP"}]}'
+    return lambda call: call.reply(200, part % (json.dumps(EDGES.strip()), arguments))
+
+
+def test_text_and_arguments_arrive_unchanged(serve, upstream, translated):
+    """H.1, H.2"""
+    arguments = '{"z":1,"a":[0.1,1e21,12345678901234567890,-0,1.10],"t":"\\u0000\\u2028\U0001f600","d":{"e":{}}}'
+    with serve(translated) as site:
+        upstream.answer = raw_answer(translated, arguments)
+        events = parse_events(site.post(request(EDGES, stream=True, tools=TOOLS)).body.decode())
+        message = collect(events)
+        assert message["content"][0]["text"] == EDGES.strip()
+        assert exactly("".join(found(events, "partial_json"))) == exactly(arguments)
+        assert EDGES in (found(upstream.last, "text") + found(upstream.last, "content"))
+        history = [{"role": "user", "content": "u"}, turn(message), results(message, EDGES)]
+        raw = json.dumps(request(history)).replace(json.dumps(message["content"][1]["input"]), arguments)
+        site.post(raw.encode())
+        assert sent_arguments(upstream.calls[-1]) == exactly(arguments)
+        sent = found(upstream.last, "output") + found(upstream.last, "result") + found(upstream.last, "content")
+        assert EDGES in sent
+
+
+def test_random_text_and_arguments_arrive_unchanged(serve, upstream, translated):
+    """A property test: what the client sends is what the service gets, and back."""
+    import random
+    chance = random.Random(20)
+
+    def text():
+        planes = [(0, 0x7f), (0x80, 0x7ff), (0x800, 0xd7ff), (0xe000, 0xffff), (0x10000, 0x10ffff)]
+        return "".join(chr(chance.randint(*chance.choice(planes))) for _ in range(chance.randint(1, 40)))
+
+    def value(depth):
+        if depth == 0 or chance.random() < 0.4:
+            return chance.choice([text(), chance.randint(-2**70, 2**70), chance.uniform(-1e9, 1e9), True, None, {}, []])
+        if chance.random() < 0.5:
+            return [value(depth - 1) for _ in range(chance.randint(0, 4))]
+        return {text(): value(depth - 1) for _ in range(chance.randint(0, 4))}
+
+    with serve(translated) as site:
+        for _ in range(40):
+            said, arguments = text(), json.dumps({"x": value(4)}, ensure_ascii=chance.random() < 0.5)
+            upstream.answer = raw_answer(translated, arguments)
+            events = parse_events(site.post(request(said, stream=True, tools=TOOLS)).body.decode())
+            assert exactly("".join(found(events, "partial_json"))) == exactly(arguments)
+            assert said in (found(upstream.last, "text") + found(upstream.last, "content"))
+            message = collect(events)
+            history = [{"role": "user", "content": "u"}, turn(message), results(message, said)]
+            message["content"][1]["input"] = "HERE"
+            site.post(json.dumps(request(history)).replace('"HERE"', arguments).encode())
+            assert sent_arguments(upstream.calls[-1]) == exactly(arguments)
+            sent = found(upstream.last, "output") + found(upstream.last, "result") + found(upstream.last, "content")
+            assert said in sent or is_object(said)
+
+
+def is_object(text):
+    return text.lstrip().startswith("{")
+
+
+# ---- errors ----
+
+REFUSALS = {
+    "openai": ("This model's maximum context length is 128000 tokens. However, your messages resulted in 130001 tokens.", {}),
+    "openai-responses": ("This model's maximum context length is 128000 tokens. However, your messages resulted in 130001 tokens.", {}),
+    "gemini": ("The input token count (130001) exceeds the maximum number of tokens allowed (128000).", {}),
+}
+
+
+def test_too_long_is_said_as_claude_code_knows_it(serve, upstream, translated):
+    """H.26"""
+    with serve(translated) as site:
+        upstream.answer = openai_chat.status(400, translated.error_body(400, REFUSALS[translated.SERVICE_TYPE][0]))
+        answer = site.post(request("x"))
+        assert (answer.status, answer.json["error"]["type"]) == (400, "invalid_request_error")
+        assert answer.json["error"]["message"] == "prompt is too long: 130001 tokens > 128000 maximum"
+
+
+def test_statuses(serve, upstream, translated):
+    """H.24, H.25, H.27: JSON, HTML and empty bodies."""
+    told = {400: 400, 401: 401, 402: 402, 403: 403, 404: 404, 413: 413, 422: 400, 429: 429, 500: 500, 502: 502, 503: 529,
+            504: 504, 529: 529}
+    with serve(translated) as site:
+        for code, expected in told.items():
+            for body, kind in [(translated.error_body(code, "why sk-test-0123456789abcdef"), "application/json"),
+                               ("<html><title>why</title></html>", "text/html"), ("", "text/plain")]:
+                for stream in (False, True):
+                    upstream.answer = openai_chat.status(code, body, kind, [("retry-after", "7")])
+                    answer = site.post(request("x", stream=stream))
+                    assert answer.status == expected and answer.json["type"] == "error", (code, answer.body)
+                    assert "0123456789abcdef" not in answer.body.decode()
+                    if code == 429:
+                        assert answer.headers["retry-after"] == "7"
+
+
+def test_gemini_says_when_to_try_again(serve, upstream):
+    """H.25"""
+    details = [{"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "12.3s"}]
+    with serve(upstream_gemini) as site:
+        upstream.answer = openai_chat.status(
+            429, upstream_gemini.error_body(429, "Quota exceeded", "RESOURCE_EXHAUSTED", details))
+        answer = site.post(request("x"))
+        assert (answer.status, answer.headers["retry-after"]) == (429, "13")
+
+
+def test_a_stream_that_breaks_ends_in_an_error(serve, upstream, service):
+    """H.23"""
+    with serve(service) as site:
+        def broken(call):
+            stream = service.parts("one two three four five six")
+            sent = call.send
+
+            def send(data):
+                sent(data)
+                if "three" in (data if isinstance(data, str) else data.decode()):
+                    call.break_off()
+                    raise BrokenPipeError
+            call.send = send
+            stream(call)
+
+        upstream.answer = broken
+        body = site.post(request("x", stream=True)).body.decode()
+        assert body.rstrip().split("\n\n")[-1].lstrip().startswith("event: error\ndata: {"), body
+        assert "message_stop" not in body
+
+
+def test_an_answer_that_is_none(serve, upstream, translated):
+    """E: 200 with no JSON, or JSON of something else."""
+    with serve(translated) as site:
+        for body, kind in [("<html>", "text/html"), ("{}", "application/json"), ("[]", "application/json"),
+                           ('{"choices":', "application/json"), ("", "application/json"), ("data: {}\n\n", "text/event-stream")]:
+            for stream in (False, True):
+                upstream.answer = openai_chat.status(200, body, kind)
+                answer = site.post(request("x", stream=stream))
+                assert answer.status == 502 and answer.json["error"]["type"] == "api_error", (body, answer.body)
+
+
+# ---- Claude's own language ----
+
+def test_claude_is_passed_through_byte_for_byte(serve, upstream):
+    """B.4"""
+    odd = b'{ "max_tokens" : 10 , "model":"claude-own",\n "messages":[{"role":"user","content":"\\u00e9 x"}], "new_field":[1.10,-0] }'
+    with serve(upstream_claude) as site:
+        answer = site.post(odd, "/v1/messages?beta=true", headers={"anthropic-beta": "a,b", "anthropic-version": "2024-01-01"})
+        call = upstream.calls[-1]
+        assert call.text == odd and call.path.endswith("/v1/messages?beta=true")
+        assert (call.headers["anthropic-beta"], call.headers["anthropic-version"]) == ("a,b", "2024-01-01")
+        assert answer.headers["request-id"] == "req_of_upstream" and answer.json["id"] == "msg_of_upstream"
+        routed = odd.replace(b'"claude-own"', b'"claude-test"')
+        site.post(routed)
+        assert upstream.calls[-1].text == odd.replace(b'"claude-own"', b'"claude-x"')
+        assert upstream.calls[-1].headers["anthropic-version"] == "2023-06-01"
+        site.admin("set", "main", "max-output-tokens", "4")
+        site.post(odd)
+        assert upstream.calls[-1].text == odd.replace(b": 10 ,", b": 4 ,")
+
+
+def test_claude_streams_are_passed_byte_for_byte(serve, upstream):
+    sent = []
+    with serve(upstream_claude) as site:
+        def answer(call):
+            whole = call.send
+            call.send = lambda data: (sent.append(data), whole(data))
+            upstream_claude.parts(fragment=3, **ANSWER)(call)
+
+        upstream.answer = answer
+        answer = site.post(request("x", stream=True))
+        assert answer.body.decode() == "".join(sent)
+        assert answer.headers["content-type"].startswith("text/event-stream")
+
+
+def test_claude_errors_come_back_as_they_are(serve, upstream):
+    with serve(upstream_claude) as site:
+        body = {**upstream_claude.error_body(529, "Overloaded"), "more": [1]}
+        upstream.answer = openai_chat.status(529, body, headers=[("retry-after", "3"), ("request-id", "req_up"),
+                                                                 ("anthropic-ratelimit-x", "1"), ("set-cookie", "a=b")])
+        answer = site.post(request("x"))
+        assert (answer.status, answer.json) == (529, body)
+        assert (answer.headers["retry-after"], answer.headers["anthropic-ratelimit-x"]) == ("3", "1")
+        assert answer.headers["request-id"] == "req_up" and "set-cookie" not in answer.headers
+
+
+def test_other_paths_reach_a_claude_service(serve, upstream):
+    with serve(upstream_claude) as site:
+        upstream.answer = lambda call: call.reply(200, {"method": call.method, "path": call.path})
+        for method, path in [("GET", "/v1/files?limit=2"), ("DELETE", "/v1/files/file_1"), ("POST", "/v1/messages/batches")]:
+            answer = site.request(method, path, b"{}" if method == "POST" else None, {"x-api-key": "test-access-key-0123456789"})
+            assert answer.json == {"method": method, "path": path}
+        assert site.request("GET", "/v1/files").status == 401
+
+
+def test_a_claude_oauth_token_goes_as_bearer(site, upstream):
+    upstream.speak(upstream_claude)
+    site.use(upstream, "sk-ant-oat01-0123456789", service_type="claude")
+    with site.lighttpd():
+        site.ask()
+    assert upstream.calls[-1].headers["Authorization"] == "Bearer sk-ant-oat01-0123456789"
+    assert "x-api-key" not in upstream.calls[-1].headers
+
+
+# ---- counting and models ----
+
+def counted(site, **members):
+    body = request("How many tokens are these?", tools=TOOLS, **members)
+    del body["max_tokens"]
+    return site.post(body, "/v1/messages/count_tokens")
+
+
+def test_tokens_are_counted_by_the_service_where_it_can(serve, upstream, service):
+    """F"""
+    with serve(service) as site:
+        if service is not openai_chat:
+            upstream.answer = service.count(123)
+            assert counted(site).json == {"input_tokens": 123}
+            assert len(upstream.calls) == 1
+            upstream.answer = openai_chat.status(404, {"error": {"message": "no such endpoint"}})
+        estimate = counted(site)
+        assert estimate.status == 200 and 50 < estimate.json["input_tokens"] < 200
+        assert counted(site, messages=[]).status == 400
+        upstream.refused.clear()
+
+
+def test_models(serve, upstream, service):
+    """F"""
+    with serve(service) as site:
+        key = {"x-api-key": "test-access-key-0123456789"}
+        site.admin("route", "add", "claude-*", "x")
+        upstream.answer = service.models(["a", "b/c", "d"])
+        page = site.request("GET", "/v1/models", None, key).json
+        assert [m["id"] for m in page["data"]] == ["claude-test", "a", "b/c", "d"]
+        assert (page["has_more"], page["first_id"], page["last_id"]) == (False, "claude-test", "d")
+        assert all(m["type"] == "model" and m["display_name"] and m["created_at"].endswith("Z") for m in page["data"])
+        page = site.request("GET", "/v1/models?limit=2&after_id=claude-test", None, key).json
+        assert ([m["id"] for m in page["data"]], page["has_more"]) == (["a", "b/c"], True)
+        page = site.request("GET", "/v1/models?limit=2&before_id=d", None, key).json
+        assert ([m["id"] for m in page["data"]], page["has_more"]) == (["a", "b/c"], True)
+        assert site.request("GET", "/v1/models/b%2Fc", None, key).json["id"] == "b/c"
+        assert site.request("GET", "/v1/models/b/c", None, key).json["id"] == "b/c"
+        assert site.request("GET", "/v1/models/embedder", None, key).status == 404
+        assert site.request("GET", "/v1/models?limit=0", None, key).status == 400
+        assert site.request("GET", "/v1/models").status == 401

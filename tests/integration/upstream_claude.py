@@ -1,0 +1,123 @@
+"""A stand-in for Anthropic's Messages API (PROTOCOL.md §B.4)."""
+import json
+import re
+
+SERVICE_TYPE = "claude"
+PATH = "/messages"
+
+
+def key_of(call):
+    bearer = call.headers.get("Authorization", "")
+    return call.headers.get("x-api-key") or (bearer[len("Bearer "):] if bearer.startswith("Bearer sk-ant-oat") else None)
+
+
+def streams(call):
+    return bool(call.body.get("stream"))
+
+
+def error_body(code, message):
+    kind = {401: "authentication_error", 404: "not_found_error", 429: "rate_limit_error"}.get(code, "invalid_request_error")
+    return {"type": "error", "error": {"type": kind, "message": message}, "request_id": "req_of_upstream"}
+
+
+def pairing_problem(messages):
+    """Each tool_use is answered in the turn behind it."""
+    awaited = set()
+    for i, message in enumerate(messages):
+        blocks = message["content"] if isinstance(message["content"], list) else []
+        answered = {b["tool_use_id"] for b in blocks if b["type"] == "tool_result"}
+        if awaited != answered:
+            return f"messages.{i}: tool_use ids {awaited} and tool_result ids {answered} do not agree"
+        awaited = {b["id"] for b in blocks if b["type"] == "tool_use"}
+    return f"tool_use ids {awaited} without tool_result" if awaited else None
+
+
+def problem_of(call):
+    if not call.key:
+        return 401, "x-api-key header is required"
+    if not call.headers.get("anthropic-version"):
+        return 400, "anthropic-version: header is required"
+    if not re.search(r"/v1/[a-z_/0-9.-]+(\?|$)", call.path):
+        return 404, "Not found"
+    if "/v1/messages" not in call.path or call.method != "POST" or "batches" in call.path:
+        return None
+    if call.body is None or not call.body.get("messages") or not call.body.get("model"):
+        return 400, "messages: Field required"
+    if "max_tokens" not in call.body and "count_tokens" not in call.path:
+        return 400, "max_tokens: Field required"
+    problem = pairing_problem(call.body["messages"])
+    return (400, problem) if problem else None
+
+
+# ---- answers ----
+
+USAGE = {"input_tokens": 12, "cache_creation_input_tokens": 0, "cache_read_input_tokens": 8, "output_tokens": 5}
+
+
+def blocks_of(content, tool_calls, reasoning_content):
+    if reasoning_content:
+        yield {"type": "thinking", "thinking": reasoning_content, "signature": "of-anthropic"}
+    if content:
+        yield {"type": "text", "text": content}
+    for call in tool_calls:
+        yield {"type": "tool_use", "id": call["id"], "name": call["function"]["name"],
+               "input": json.loads(call["function"]["arguments"] or "{}")}
+
+
+def message(blocks, finish_reason):
+    reason = {"length": "max_tokens", "content_filter": "refusal"}.get(finish_reason)
+    if not reason:
+        reason = "tool_use" if any(b["type"] == "tool_use" for b in blocks) else "end_turn"
+    return {"id": "msg_of_upstream", "type": "message", "role": "assistant", "model": "m", "content": blocks,
+            "stop_reason": reason, "stop_sequence": None, "usage": USAGE}
+
+
+def deltas_of(block):
+    if block["type"] == "tool_use":
+        text = json.dumps(block["input"])
+        return {**block, "input": {}}, [{"type": "input_json_delta", "partial_json": text[at:at + 7]}
+                                        for at in range(0, len(text), 7)]
+    name = block["type"]
+    deltas = [{"type": name + "_delta", name: piece} for piece in re.findall(r"\s*\S+\s*", block[name])]
+    if name == "thinking":
+        deltas.append({"type": "signature_delta", "signature": block["signature"]})
+        return {"type": name, name: "", "signature": ""}, deltas
+    return {"type": name, name: ""}, deltas
+
+
+def events_of(whole):
+    yield {"type": "message_start", "message": {**whole, "content": [], "stop_reason": None, "usage": {**USAGE, "output_tokens": 1}}}
+    yield {"type": "ping"}
+    for index, block in enumerate(whole["content"]):
+        empty, deltas = deltas_of(block)
+        yield {"type": "content_block_start", "index": index, "content_block": empty}
+        for delta in deltas:
+            yield {"type": "content_block_delta", "index": index, "delta": delta}
+        yield {"type": "content_block_stop", "index": index}
+    yield {"type": "message_delta", "delta": {"stop_reason": whole["stop_reason"], "stop_sequence": None}, "usage": USAGE}
+    yield {"type": "message_stop"}
+
+
+def parts(content=None, tool_calls=(), reasoning_content=None, finish_reason=None, fragment=None):
+    whole = message(list(blocks_of(content, tool_calls, reasoning_content)), finish_reason)
+
+    def answer(call):
+        if not call.streams:
+            call.reply(200, whole, headers=[("request-id", "req_of_upstream")])
+            return
+        call.fragment = fragment
+        for event in events_of(whole):
+            call.event(event, event["type"])
+        call.end_stream()
+
+    return answer
+
+
+def models(names):
+    return lambda call: call.reply(200, {"data": [{"type": "model", "id": n, "display_name": n.title(), "extra": 1,
+                                                   "created_at": "2025-01-01T00:00:00Z"} for n in names],
+                                         "has_more": False, "first_id": names[0], "last_id": names[-1]})
+
+
+def count(n):
+    return lambda call: call.reply(200, {"input_tokens": n})
