@@ -194,7 +194,7 @@ plan_message(struct plan *plan, struct inquiry *inquiry, struct api_error *error
 	if (translate(plan, request, s->translator->write_request, error) != 0)
 		return -1;
 	if (!plan->pass)
-		plan->input_tokens = tokens_estimate_input(request);
+		plan->input_tokens = tokens_guess_input(request);
 	return address(plan, inquiry, endpoint, request->stream, error);
 }
 

@@ -1,31 +1,11 @@
 """The official SDK, installed from npm, through real lighttpd."""
 import json
-import os
-import shutil
 import subprocess
-from pathlib import Path
 
 import pytest
 
-from site_under_test import ACCESS_KEY, BUILD
+from site_under_test import ACCESS_KEY
 from upstream import parts, status, tool_call
-
-HERE = Path(__file__).parent
-
-
-@pytest.fixture(scope="session")
-def sdk():
-    """The folder of the client with the SDK beside it: installed once for each build folder's parent."""
-    if os.environ.get("CLAUDE_PROXY_OFFLINE"):
-        pytest.skip("CLAUDE_PROXY_OFFLINE is set: the SDK cannot be installed")
-    folder = BUILD.parent / "build" / "clients"
-    folder.mkdir(parents=True, exist_ok=True)
-    for name in ("package.json", "package-lock.json", "client.mjs"):
-        shutil.copy(HERE / name, folder / name)
-    if not (folder / "node_modules" / "@anthropic-ai" / "sdk" / "package.json").exists():
-        done = subprocess.run(["npm", "ci", "--no-audit", "--no-fund"], cwd=folder, capture_output=True, text=True, timeout=300)
-        assert done.returncode == 0, "npm could not install the SDK (offline? then set CLAUDE_PROXY_OFFLINE=1):\n" + done.stderr
-    return folder
 
 
 @pytest.fixture
