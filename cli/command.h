@@ -22,6 +22,8 @@ struct admin {
 	bool json;             /* --json */
 	bool yes;              /* --yes */
 	const char *upstream;  /* --upstream NAME, or NULL */
+	const char *to;        /* --to SERVICETYPE, or NULL */
+	bool response;         /* --response */
 };
 
 struct command {
@@ -32,12 +34,16 @@ struct command {
 	/** Run with the arguments after the name.  Return the exit status. */
 	int (*run)(struct admin *, int count, char **arguments);
 	const char *details; /* more lines for its own help; NULL: none */
+	bool alone;          /* works without settings and database */
 };
 
 /** Say on standard error what went wrong, `claude-proxy-admin: …`.  Return EXIT_FAILED or
  * EXIT_USAGE. */
 int fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 int misuse(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/** Say that there is no such service type, and which there are.  Return EXIT_USAGE. */
+int unknown_service(const char *name);
 
 /** The upstream of that name or index; NULL: there is none, which was said. */
 const struct upstream *find_upstream(const struct admin *, const char *name_or_index);
@@ -52,5 +58,6 @@ int run_clear(struct admin *, int, char **);
 int run_key(struct admin *, int, char **);
 int run_route(struct admin *, int, char **);
 int run_show(struct admin *, int, char **);
+int run_translate(struct admin *, int, char **);
 
 #endif

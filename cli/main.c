@@ -38,20 +38,29 @@ static const char set_details[] =
 	"  reasoning           auto, or off\n"
 	"An empty value removes the option.\n";
 
+static const char translate_details[] =
+	"  --to <serviceType>  the service whose language it is translated to, or from\n"
+	"  --response          the input is the service's answer: JSON, or an event stream\n"
+	"Reads the file, or standard input.  Needs no network and no database.\n";
+
 static const struct command commands[] = {
 	{"add", "<name> <baseUrl> <serviceType>", "add an upstream; the first becomes current", 3,
-		3, run_add, NULL},
-	{"remove", "<name|index>", "remove an upstream with its keys", 1, 1, run_remove, NULL},
+		3, run_add, NULL, false},
+	{"remove", "<name|index>", "remove an upstream with its keys", 1, 1, run_remove, NULL,
+		false},
 	{"key", "<name|index> <add|list|remove|enable|disable> …",
-		"manage the API keys of an upstream", 2, -1, run_key, key_details},
-	{"use", "<name|index>", "make an upstream current", 1, 1, run_use, NULL},
+		"manage the API keys of an upstream", 2, -1, run_key, key_details, false},
+	{"use", "<name|index>", "make an upstream current", 1, 1, run_use, NULL, false},
 	{"balance", "<round-robin|random|failover>", "choose how keys take turns", 1, 1,
-		run_balance, NULL},
-	{"route", "<add|list|remove> …", "map model names", 1, -1, run_route, route_details},
+		run_balance, NULL, false},
+	{"route", "<add|list|remove> …", "map model names", 1, -1, run_route, route_details, false},
 	{"set", "<name|index> <option> <value>", "set an option of an upstream", 2, 3, run_set,
-		set_details},
-	{"show", "", "show everything in force, keys masked", 0, 0, run_show, NULL},
-	{"clear", "[--yes]", "remove everything", 0, 0, run_clear, NULL},
+		set_details, false},
+	{"show", "", "show everything in force, keys masked", 0, 0, run_show, NULL, false},
+	{"clear", "[--yes]", "remove everything", 0, 0, run_clear, NULL, false},
+	{"translate", "--to <serviceType> [--response] [file]",
+		"print the translation of a Claude request, or of an upstream's answer", 0, 1,
+		run_translate, translate_details, true},
 };
 
 static const size_t command_count = sizeof(commands) / sizeof(commands[0]);
@@ -90,7 +99,7 @@ print_help(FILE *out)
 {
 	fputs("usage: claude-proxy-admin <command> [arguments] [--json]\n\n", out);
 	for (size_t i = 0; i < command_count; i++)
-		fprintf(out, "  %-8s %s\n           %s\n", commands[i].name, commands[i].arguments,
+		fprintf(out, "  %-9s %s\n            %s\n", commands[i].name, commands[i].arguments,
 			commands[i].summary);
 	fputs("\n  --help     this, or after a command its own help\n"
 	      "  --json     where something is listed: as JSON\n"
@@ -141,6 +150,10 @@ take_options(struct admin *a, int count, char **arguments)
 			a->json = true;
 		} else if (strcmp(word, "--yes") == 0) {
 			a->yes = true;
+		} else if (strcmp(word, "--response") == 0) {
+			a->response = true;
+		} else if (strcmp(word, "--to") == 0 && i + 1 < count) {
+			a->to = arguments[++i];
 		} else if (strcmp(word, "--upstream") == 0 && i + 1 < count) {
 			a->upstream = arguments[++i];
 		} else {
@@ -158,6 +171,8 @@ run(struct admin *a, const struct command *c, int count, char **arguments)
 	struct buffer problem = BUFFER_INIT(0);
 	int status = EXIT_FAILED;
 
+	if (c->alone)
+		return c->run(a, count, arguments);
 	a->settings = settings_load(&problem);
 	if (a->settings == NULL) {
 		fail("%s", buffer_text(&problem));

@@ -45,7 +45,7 @@ check_name(const char *name)
 	return digits ? "a name of digits alone would look like an index" : NULL;
 }
 
-static int
+int
 unknown_service(const char *name)
 {
 	char known[256] = "";

@@ -10,6 +10,7 @@
 #include "base/api_error.h"
 #include "base/buffer.h"
 #include "base/json.h"
+#include "base/secret.h"
 #include "translate/event_stream.h"
 #include "translate/translator.h"
 
@@ -258,6 +259,13 @@ feed_unknown(struct answer *a, const char *bytes, size_t length)
 	return state;
 }
 
+/* Is what is passed the refusal of a request? */
+static bool
+is_refusal(const struct answer *a)
+{
+	return a->status >= 400;
+}
+
 enum answer_state
 answer_feed(struct answer *a, const char *bytes, size_t length)
 {
@@ -272,6 +280,12 @@ answer_feed(struct answer *a, const char *bytes, size_t length)
 					: MOST_ERROR_BODY - a->body.length);
 		return a->state;
 	case FORM_PASSED:
+		if (is_refusal(a)) {
+			/* It may quote the key: it is looked through when it is whole. */
+			if (buffer_append(&a->body, bytes, length) != 0)
+				return bad_answer(a, "sent more than 64 MiB");
+			return a->state;
+		}
 		a->passed_any = true;
 		buffer_append(a->out, bytes, length);
 		return a->state;
@@ -332,6 +346,10 @@ end_passed(struct answer *a, bool complete)
 {
 	if (!complete)
 		return bad_answer(a, "broke off its answer");
+	if (is_refusal(a)) {
+		a->passed_any = true;
+		secret_redact(a->out, buffer_text(&a->body), a->body.length, a->identity->key);
+	}
 	a->state = ANSWER_DONE;
 	return a->state;
 }

@@ -161,3 +161,25 @@ def test_a_kill_at_any_moment_loses_nothing_that_was_reported(admin, site):
     assert len(json.loads(admin("key", "a", "list", "--json"))) >= reported
     with sqlite3.connect(site.database) as database:
         assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+@pytest.mark.parametrize("service", ["openai", "openai-responses", "gemini", "custom", "claude"])
+def test_translate_needs_neither_network_nor_database(admin, site, service):
+    out = admin("translate", "--to", service, input='{"model":"m","max_tokens":20,"messages":[{"role":"user","content":"hi there"}]}')
+    assert "hi there" in json.dumps(json.loads(out)) and out.count("\n") == 1
+    assert not site.database.exists()
+
+
+def test_translate_answers_and_streams(admin, site):
+    (site.folder / "answer").write_text('{"choices":[{"message":{"content":"hi"},"finish_reason":"stop"}]}')
+    message = json.loads(admin("translate", "--to", "openai", "--response", str(site.folder / "answer")))
+    assert message["content"] == [{"type": "text", "text": "hi"}]
+    stream = 'data: {"candidates":[{"content":{"parts":[{"text":"hi"}]},"finishReason":"STOP"}]}\r\n\r\n'
+    assert "event: message_stop" in admin("translate", "--to", "gemini", "--response", "-", input=stream)
+    broken = site.admin("translate", "--to", "openai", "--response", check=False,
+                        input='data: {"choices":[{"delta":{"content":"a"}}]}\n\ndata: {"error":"no"}\n\n')
+    assert "text_delta" in broken.stdout and "event: error" in broken.stdout and "no" in broken.stderr and broken.returncode == 1
+    assert "is required" in admin("translate", "--to", "openai", input="{}", status=1)
+    assert "No such file" in admin("translate", "--to", "openai", "missing", status=1)
+    assert "must be one of" in admin("translate", "--to", "nothing", status=2)
+    assert "--to" in admin("translate", status=2)

@@ -381,6 +381,10 @@ def test_claude_errors_come_back_as_they_are(serve, upstream):
         assert (answer.status, answer.json) == (529, body)
         assert (answer.headers["retry-after"], answer.headers["anthropic-ratelimit-x"]) == ("3", "1")
         assert answer.headers["request-id"] == "req_up" and "set-cookie" not in answer.headers
+        upstream.answer = openai_chat.status(401, upstream_claude.error_body(401, "bad key sk-test-0123456789abcdef!"))
+        assert site.post(request("x")).json["error"]["message"] == "bad key sk-t\u2026cdef!"
+        upstream.answer = openai_chat.status(500, "")
+        assert (site.post(request("x")).status, site.post(request("x")).body) == (500, b"")
 
 
 def test_other_paths_reach_a_claude_service(serve, upstream):
