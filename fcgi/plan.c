@@ -78,7 +78,7 @@ choose_key(struct plan *plan, struct store *store, const struct settings *settin
 static bool
 speaks_claude(const struct plan *plan)
 {
-	return plan->service->translator->reader_new == NULL;
+	return plan->service != NULL && plan->service->translator->reader_new == NULL;
 }
 
 /* ---- the headers that a service which speaks Claude's language gets from the client ---- */

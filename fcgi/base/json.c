@@ -134,7 +134,7 @@ scan_string(struct scan *s)
 	if (!s->has_escapes || s->at <= start)
 		return;
 	const char *next = s->at;
-	while (next < s->end && memchr(" \t\r\n", *next, 4) != NULL)
+	while (next < s->end && *next != '\0' && strchr(" \t\r\n", *next) != NULL)
 		next++;
 	replace_escapes(s, start, s->at - 1, next < s->end && *next == ':');
 }
@@ -528,7 +528,7 @@ json_text(struct json_object *value, size_t *length)
 	const char *text = json_object_to_json_string_length(value, text_flags, length);
 	/* The text is the value's own, in memory that json-c may write; a string's is made anew,
 	 * too. */
-	if (text != NULL && memchr(text, nul_mark[0], *length) != NULL)
+	if (text != NULL && memchr(text, (unsigned char)nul_mark[0], *length) != NULL)
 		*length = restore_nul((char *)(uintptr_t)text, *length);
 	return text;
 }

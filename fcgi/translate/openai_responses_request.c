@@ -37,7 +37,7 @@ static int
 write_tool(
 	struct buffer *out, struct json_object *declared, struct tool_names *names, size_t *written)
 {
-	struct claude_tool tool;
+	struct claude_tool tool = {0};
 
 	if (!claude_tool_is_web_search(declared) && !claude_tool_read(declared, &tool)) {
 		log_warn("tool '%s' runs only on Claude's own service: dropped",

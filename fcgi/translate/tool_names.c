@@ -77,7 +77,7 @@ shorten(enum tool_name_rule rule, const char *name, char shortened[LONGEST_NAME 
 
 	for (size_t i = 0; i < kept; i++)
 		shortened[i] = is_fit_character(rule, name[i]) ? name[i] : '_';
-	if (!is_fit_start(rule, shortened[0]))
+	if (kept == 0 || !is_fit_start(rule, shortened[0]))
 		shortened[0] = '_';
 	shortened[kept] = '_';
 	hash_hex(name, length, DIGITS, shortened + kept + 1);

@@ -25,7 +25,7 @@ static const struct route_row rows[] = {
 	{ENDPOINT_HEALTH, NULL, "GET, HEAD"},
 };
 
-static const char version[] = "/v1";
+enum { VERSION_LENGTH = sizeof("/v1") - 1 };
 static const char one_model[] = "/models/";
 static const char any_method[] = "GET, POST, PUT, PATCH, DELETE";
 
@@ -100,7 +100,7 @@ below_version(const struct buffer *path)
 	/* What climbs out of the version is nothing that this service offers. */
 	if (found == NULL || strstr(found, "/..") != NULL)
 		return NULL;
-	return found + sizeof(version) - 1;
+	return found + VERSION_LENGTH;
 }
 
 /* The same of the path as the client wrote it, for the upstream; else as the web server decoded it.
