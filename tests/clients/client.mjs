@@ -14,6 +14,15 @@ const actions = {
     for await (const event of await client.messages.create({ ...request, stream: true })) types.push(event.type);
     return { types };
   },
+  async count() {
+    const { max_tokens, ...rest } = request;
+    return client.messages.countTokens(rest);
+  },
+  async models() {
+    const ids = [];
+    for await (const model of await client.models.list({ limit: 2 })) ids.push(model.id);
+    return { ids, one: await client.models.retrieve("b/c") };
+  },
   async bearer() {
     const other = new Anthropic({ baseURL, apiKey: null, authToken: apiKey, maxRetries: 0 });
     return other.messages.create(request);

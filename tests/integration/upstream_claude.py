@@ -1,6 +1,7 @@
 """A stand-in for Anthropic's Messages API (PROTOCOL.md §B.4)."""
 import json
 import re
+from urllib.parse import unquote, urlsplit
 
 SERVICE_TYPE = "claude"
 PATH = "/messages"
@@ -37,7 +38,7 @@ def problem_of(call):
         return 401, "x-api-key header is required"
     if not call.headers.get("anthropic-version"):
         return 400, "anthropic-version: header is required"
-    if not re.search(r"/v1/[a-z_/0-9.-]+(\?|$)", call.path):
+    if not re.search(r"/v1/[a-zA-Z_/0-9.%-]+(\?|$)", call.path):
         return 404, "Not found"
     if "/v1/messages" not in call.path or call.method != "POST" or "batches" in call.path:
         return None
@@ -114,9 +115,17 @@ def parts(content=None, tool_calls=(), reasoning_content=None, finish_reason=Non
 
 
 def models(names):
-    return lambda call: call.reply(200, {"data": [{"type": "model", "id": n, "display_name": n.title(), "extra": 1,
-                                                   "created_at": "2025-01-01T00:00:00Z"} for n in names],
-                                         "has_more": False, "first_id": names[0], "last_id": names[-1]})
+    all_of_them = [{"type": "model", "id": n, "display_name": n.title(), "extra": 1, "created_at": "2025-01-01T00:00:00Z"}
+                   for n in names]
+
+    def answer(call):
+        one = unquote(urlsplit(call.path).path.partition("/models/")[2])
+        if one:
+            call.reply(200, next(m for m in all_of_them if m["id"] == one))
+        else:
+            call.reply(200, {"data": all_of_them, "has_more": False, "first_id": names[0], "last_id": names[-1]})
+
+    return answer
 
 
 def count(n):
