@@ -35,6 +35,7 @@ enum {
 	STOP_INTERVAL = 20,    /* ms between looks at whether everything has stopped */
 	STOP_PATIENCE = 30000, /* ms for what is in flight when the process is told to stop */
 	QUEUE_FIRST = 64,
+	BEGUN_AT_ONCE = 4,     /* exchanges, before what else the loop has to do */
 	WAKE_SIGNAL = SIGUSR2, /* gets an acceptor out of accept */
 };
 
@@ -94,30 +95,35 @@ out:
 	return status;
 }
 
-/* Everything that waits; the caller frees the array. */
+/* Take the oldest, at most ${most}; how many, and whether ${more} wait. */
 static size_t
-queue_take_all(struct queue *q, struct exchange ***all)
+queue_take(struct queue *q, struct exchange **taken, size_t most, bool *more)
 {
 	pthread_mutex_lock(&q->lock);
-	size_t count = q->count;
-	*all = q->waiting;
-	q->waiting = NULL;
-	q->count = 0;
-	q->capacity = 0;
+	size_t count = q->count < most ? q->count : most;
+	if (count > 0) {
+		memcpy(taken, q->waiting, count * sizeof(struct exchange *));
+		q->count -= count;
+		memmove(q->waiting, q->waiting + count, q->count * sizeof(struct exchange *));
+	}
+	*more = q->count > 0;
 	pthread_mutex_unlock(&q->lock);
 	return count;
 }
 
+/* Begin a few at a time: when hundreds come at once, the streams that run go on in between. */
 static void
 on_wake(uv_async_t *wake)
 {
 	struct server *s = wake->data;
-	struct exchange **all;
-	size_t count = queue_take_all(&s->queue, &all);
+	struct exchange *taken[BEGUN_AT_ONCE];
+	bool more;
+	size_t count = queue_take(&s->queue, taken, BEGUN_AT_ONCE, &more);
 
+	if (more)
+		uv_async_send(wake);
 	for (size_t i = 0; i < count; i++)
-		exchange_run(all[i]);
-	free(all);
+		exchange_run(taken[i]);
 }
 
 static struct settings *

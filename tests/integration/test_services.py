@@ -446,3 +446,24 @@ def test_models(serve, upstream, service):
         assert site.request("GET", "/v1/models/embedder", None, key).status == 404
         assert site.request("GET", "/v1/models?limit=0", None, key).status == 400
         assert site.request("GET", "/v1/models").status == 401
+
+
+@pytest.mark.parametrize("server", ["nginx", "cgi"])
+def test_behind_other_servers(site, upstream, service, server):
+    """Messages, counts, models and other paths do not depend on what stands in front."""
+    upstream.speak(service)
+    site.use(upstream, service_type=service.SERVICE_TYPE)
+    site.admin("route", "add", "claude-test", MODELS[service.SERVICE_TYPE])
+    key = {"x-api-key": "test-access-key-0123456789"}
+    with getattr(site, server)():
+        upstream.answer = service.parts(**ANSWER)
+        assert len(site.ask(tools=TOOLS)["content"]) == 4
+        assert len(collect(site.stream(tools=TOOLS))["content"]) == 4
+        upstream.answer = openai_chat.status(404, {}) if service is openai_chat else service.count(9)
+        assert counted(site).json["input_tokens"] == 9 or service is openai_chat
+        upstream.answer = service.models(["a"])
+        assert len(site.request("GET", "/v1/models?limit=1", None, key).json["data"]) == 1
+        upstream.answer = lambda call: call.reply(200, {"path": call.path})
+        other = site.request("GET", "/v1/files/a%20b?x=1", None, key)
+        assert other.json == {"path": "/v1/files/a%20b?x=1"} if service is upstream_claude else other.status == 404
+    assert upstream.refused == []
