@@ -9,6 +9,7 @@
 
 #include <curl/curl.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -16,9 +17,11 @@
 #include "base/json.h"
 
 enum {
-	MOST_NODES = 20000, /* schemas in one result: references can multiply */
-	MOST_LEVELS = 32,   /* of schemas in schemas */
-	MOST_OPEN = 64,     /* references being resolved */
+	MOST_NODES = 20000,  /* schemas in one result: references can multiply */
+	MOST_LEVELS = 32,    /* of schemas in schemas */
+	MOST_OPEN = 64,      /* references being resolved */
+	MOST_COST = 4 << 20, /* about the bytes of the result and the members looked at */
+	COST_OF_ONE = 16,
 };
 
 struct cleaning {
@@ -26,6 +29,7 @@ struct cleaning {
 	struct json_object *open[MOST_OPEN]; /* what the references lead to, from the outside in */
 	size_t open_count;
 	size_t nodes;
+	size_t cost;
 };
 
 static struct json_object *clean(struct cleaning *, struct json_object *schema, int level);
@@ -81,54 +85,50 @@ is_number(struct json_object *value)
 	       json_object_is_type(value, json_type_double);
 }
 
-/* ---- references ---- */
+/* ---- cost: a reference is a few bytes, what it leads to may be a million ---- */
 
-/* One step of a JSON pointer (RFC 6901): ${token} names a member or an element of ${at}. */
-static struct json_object *
-step(struct json_object *at, const char *token)
+/* Count ${cost}; false if that is more than a schema may take. */
+static bool
+afford(struct cleaning *c, size_t cost)
 {
-	if (!json_object_is_type(at, json_type_array))
-		return json_member(at, token);
-	char *end = NULL;
-	unsigned long index = strtoul(token, &end, 10);
-	return *token != '\0' && *end == '\0' ? json_object_array_get_idx(at, index) : NULL;
+	c->cost += cost;
+	return c->cost <= MOST_COST;
 }
 
-/* Undo ~1 and ~0, in place. */
-static void
-unescape(char *token)
+static bool
+afford_value(struct cleaning *c, struct json_object *value)
 {
-	char *out = token;
+	bool enough = afford(c, COST_OF_ONE);
 
-	for (const char *in = token; *in != '\0'; in++) {
-		bool escaped = *in == '~' && (in[1] == '0' || in[1] == '1');
-		*out++ = (char)(!escaped ? *in : in[1] == '1' ? '/' : '~');
-		in += escaped;
+	if (json_is_string(value))
+		return afford(c, (size_t)json_object_get_string_len(value));
+	if (json_object_is_type(value, json_type_array))
+		for (size_t i = 0; enough && i < json_object_array_length(value); i++)
+			enough = afford_value(c, json_object_array_get_idx(value, i));
+	if (value != NULL && json_object_is_type(value, json_type_object)) {
+		json_object_object_foreach(value, name, member)
+		{
+			enough = enough && afford(c, strlen(name)) && afford_value(c, member);
+		}
 	}
-	*out = '\0';
+	return enough;
 }
+
+/* ---- references ---- */
 
 /* What "#/$defs/x" leads to; NULL: nothing in this schema. */
 static struct json_object *
 resolve(const struct cleaning *c, const char *reference)
 {
-	struct json_object *at = c->root;
-	char *rest = NULL;
+	struct json_object *target = NULL;
 
 	if (reference[0] != '#')
 		return NULL;
 	char *pointer = curl_easy_unescape(NULL, reference + 1, 0, NULL);
-	if (pointer == NULL)
-		return NULL;
-	if (pointer[0] != '\0' && pointer[0] != '/')
-		at = NULL;
-	for (char *token = strtok_r(pointer, "/", &rest); token != NULL && at != NULL;
-		token = strtok_r(NULL, "/", &rest)) {
-		unescape(token);
-		at = step(at, token);
-	}
+	if (pointer == NULL || json_pointer_get(c->root, pointer, &target) != 0)
+		target = NULL;
 	curl_free(pointer);
-	return json_object_is_type(at, json_type_object) ? at : NULL;
+	return json_object_is_type(target, json_type_object) ? target : NULL;
 }
 
 static bool
@@ -142,20 +142,34 @@ is_open(const struct cleaning *c, struct json_object *target)
 
 /* ---- flattening ---- */
 
+/* Does the schema say what a value is, or only narrow what another says? */
+static bool
+says_type(struct json_object *schema)
+{
+	static const char *const words[] = {
+		"type", "anyOf", "oneOf", "allOf", "enum", "const", "properties", "items", "$ref"};
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (json_member(schema, words[i]) != NULL)
+			return true;
+	return false;
+}
+
 /* What ${into} has of these is a copy already, made here. */
 static void
-merge_lists(struct json_object *into, const char *name, struct json_object *list)
+merge_lists(
+	struct cleaning *c, struct json_object *into, const char *name, struct json_object *list)
 {
 	struct json_object *own = json_member_array(into, name);
 
 	if (own == NULL)
 		put(into, name, own = json_object_new_array());
-	for (size_t i = 0; i < json_object_array_length(list); i++)
+	for (size_t i = 0; i < json_object_array_length(list) && afford(c, COST_OF_ONE); i++)
 		json_object_array_add(own, json_object_get(json_object_array_get_idx(list, i)));
 }
 
 static void
-merge_properties(struct json_object *into, struct json_object *properties)
+merge_properties(struct cleaning *c, struct json_object *into, struct json_object *properties)
 {
 	struct json_object *own = json_member_object(into, "properties");
 
@@ -163,6 +177,8 @@ merge_properties(struct json_object *into, struct json_object *properties)
 		put(into, "properties", own = json_object_new_object());
 	json_object_object_foreach(properties, name, value)
 	{
+		if (!afford(c, COST_OF_ONE + strlen(name)))
+			break;
 		put_missing(own, name, value);
 	}
 }
@@ -180,10 +196,10 @@ merge(struct cleaning *c, struct json_object *schema, struct json_object *into, 
 			continue;
 		if (strcmp(name, "properties") == 0 &&
 			json_object_is_type(value, json_type_object) && value != NULL)
-			merge_properties(into, value);
+			merge_properties(c, into, value);
 		else if (strcmp(name, "required") == 0 &&
 			 json_object_is_type(value, json_type_array))
-			merge_lists(into, name, value);
+			merge_lists(c, into, name, value);
 		else
 			put_missing(into, name, value);
 	}
@@ -202,14 +218,16 @@ flatten(struct cleaning *c, struct json_object *schema, struct json_object *into
 	const char *reference = json_member_string(schema, "$ref");
 
 	if (!json_object_is_type(schema, json_type_object) || schema == NULL ||
-		level > MOST_LEVELS || c->nodes++ > MOST_NODES)
+		level > MOST_LEVELS || c->nodes++ > MOST_NODES ||
+		!afford(c, COST_OF_ONE + (size_t)json_object_object_length(schema)) ||
+		(reference != NULL && !afford(c, strlen(reference))))
 		return;
 	merge(c, schema, into, level);
 	struct json_object *target = reference != NULL ? resolve(c, reference) : NULL;
 	if (target == NULL)
 		return;
 	if (is_open(c, target) || c->open_count == MOST_OPEN) {
-		if (!json_object_object_get_ex(into, "type", NULL))
+		if (!says_type(into))
 			put_text(into, "type", "object");
 		return;
 	}
@@ -257,18 +275,24 @@ type_of_value(struct json_object *value)
 	}
 }
 
-static bool
-has_string(struct json_object *array)
+/* The type of listed values: string if any is one, else that of the first that is not null. */
+static const char *
+type_of_values(struct cleaning *c, struct json_object *values)
 {
-	for (size_t i = 0; i < json_object_array_length(array); i++)
-		if (json_is_string(json_object_array_get_idx(array, i)))
-			return true;
-	return false;
+	struct json_object *first = NULL;
+
+	for (size_t i = 0; i < json_object_array_length(values) && afford(c, 1); i++) {
+		struct json_object *each = json_object_array_get_idx(values, i);
+		if (json_is_string(each))
+			return "string";
+		first = first != NULL ? first : each;
+	}
+	return type_of_value(first);
 }
 
 /* The type of a schema that does not say it; NULL: nothing tells. */
 static const char *
-deduced_type(struct json_object *flat)
+deduced_type(struct cleaning *c, struct json_object *flat)
 {
 	struct json_object *values = json_member_array(flat, "enum");
 	struct json_object *constant = NULL;
@@ -276,8 +300,7 @@ deduced_type(struct json_object *flat)
 	if (json_object_object_get_ex(flat, "const", &constant) && constant != NULL)
 		return type_of_value(constant);
 	if (values != NULL && json_object_array_length(values) > 0)
-		return has_string(values) ? "string"
-					  : type_of_value(json_object_array_get_idx(values, 0));
+		return type_of_values(c, values);
 	if (json_member_object(flat, "properties") != NULL)
 		return "object";
 	if (json_member(flat, "items") != NULL || json_member(flat, "prefixItems") != NULL)
@@ -326,8 +349,16 @@ static const struct {
 	{"exclusiveMaximum", "maximum", NUMBER, AMOUNT},
 };
 
+/* Gemini's counts are int64. */
+static bool
+is_count(struct json_object *value)
+{
+	return json_object_is_type(value, json_type_int) && json_object_get_int64(value) >= 0 &&
+	       json_object_get_uint64(value) <= INT64_MAX;
+}
+
 static void
-put_plain(struct json_object *out, struct json_object *flat, const char *type)
+put_plain(struct cleaning *c, struct json_object *out, struct json_object *flat, const char *type)
 {
 	enum fits fits = fits_of(type);
 
@@ -335,30 +366,33 @@ put_plain(struct json_object *out, struct json_object *flat, const char *type)
 		struct json_object *value = json_member(flat, plain[i].name);
 		bool right = plain[i].kind == VALUE ||
 			     (plain[i].kind == TEXT && json_is_string(value)) ||
-			     (plain[i].kind == COUNT &&
-				     json_object_is_type(value, json_type_int)) ||
+			     (plain[i].kind == COUNT && is_count(value)) ||
 			     (plain[i].kind == AMOUNT && is_number(value)) ||
 			     (plain[i].kind == TRUTH &&
 				     json_object_is_type(value, json_type_boolean));
-		if (value != NULL && right && (plain[i].fits == ANY || plain[i].fits == fits))
+		if (value != NULL && right && (plain[i].fits == ANY || plain[i].fits == fits) &&
+			afford_value(c, value))
 			put_missing(out, plain[i].as, value);
 	}
 }
 
 /* Strings alone may be listed; those that const gives, too. */
 static void
-put_enum(struct json_object *out, struct json_object *flat)
+put_enum(struct cleaning *c, struct json_object *out, struct json_object *flat)
 {
 	struct json_object *constant = json_member(flat, "const");
 	struct json_object *values = json_member_array(flat, "enum");
 	struct json_object *kept = json_object_new_array();
 	struct json_object *seen = json_object_new_object();
 
-	if (json_is_string(constant))
+	if (json_is_string(constant) && json_object_get_string_len(constant) > 0 &&
+		afford_value(c, constant))
 		json_object_array_add(kept, json_object_get(constant));
 	for (size_t i = 0;
 		constant == NULL && values != NULL && i < json_object_array_length(values); i++) {
 		struct json_object *value = json_object_array_get_idx(values, i);
+		if (!afford_value(c, value))
+			break;
 		if (json_is_string(value) && json_object_get_string_len(value) > 0)
 			add_once(kept, seen, value);
 	}
@@ -372,13 +406,16 @@ put_enum(struct json_object *out, struct json_object *flat)
 static void
 put_format(struct json_object *out, struct json_object *flat, const char *type)
 {
+	static const struct {
+		const char *type, *format;
+	} known[] = {{"string", "enum"}, {"string", "date-time"}, {"integer", "int32"},
+		{"integer", "int64"}, {"number", "float"}, {"number", "double"},
+		{"number", "int32"}, {"number", "int64"}};
 	struct json_object *format = json_member(flat, "format");
-	enum fits fits = fits_of(type);
 
-	if (!json_is_string(format) || (fits != STRING && fits != NUMBER))
-		return;
-	if (fits == NUMBER || json_is_text(format, "enum") || json_is_text(format, "date-time"))
-		put(out, "format", json_object_get(format));
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (strcmp(type, known[i].type) == 0 && json_is_text(format, known[i].format))
+			put(out, "format", json_object_get(format));
 }
 
 static void
@@ -397,7 +434,7 @@ put_items(struct cleaning *c, struct json_object *out, struct json_object *flat,
 
 /* Those of the names that are properties, each once. */
 static void
-put_names(struct json_object *out, struct json_object *flat, const char *name,
+put_names(struct cleaning *c, struct json_object *out, struct json_object *flat, const char *name,
 	struct json_object *properties)
 {
 	struct json_object *names = json_member_array(flat, name);
@@ -406,6 +443,8 @@ put_names(struct json_object *out, struct json_object *flat, const char *name,
 
 	for (size_t i = 0; names != NULL && i < json_object_array_length(names); i++) {
 		struct json_object *each = json_object_array_get_idx(names, i);
+		if (!afford_value(c, each))
+			break;
 		if (json_is_string(each) &&
 			json_member(properties, json_object_get_string(each)) != NULL)
 			add_once(kept, seen, each);
@@ -431,8 +470,8 @@ put_properties(struct cleaning *c, struct json_object *out, struct json_object *
 		put(cleaned, name, clean(c, schema, level + 1));
 	}
 	put(out, "properties", cleaned);
-	put_names(out, flat, "required", cleaned);
-	put_names(out, flat, "propertyOrdering", cleaned);
+	put_names(c, out, flat, "required", cleaned);
+	put_names(c, out, flat, "propertyOrdering", cleaned);
 }
 
 /* A schema of one known type. */
@@ -441,10 +480,10 @@ put_typed(struct cleaning *c, struct json_object *out, struct json_object *flat,
 	int level)
 {
 	put_text(out, "type", type);
-	put_plain(out, flat, type);
+	put_plain(c, out, flat, type);
 	switch (fits_of(type)) {
 	case STRING:
-		put_enum(out, flat);
+		put_enum(c, out, flat);
 		put_format(out, flat, type);
 		break;
 	case NUMBER:
@@ -462,20 +501,6 @@ put_typed(struct cleaning *c, struct json_object *out, struct json_object *flat,
 }
 
 /* ---- alternatives ---- */
-
-/* Does the schema say what a value is, or only narrow what another says? */
-static bool
-says_type(struct cleaning *c, struct json_object *schema)
-{
-	static const char *const words[] = {
-		"type", "anyOf", "oneOf", "allOf", "enum", "const", "properties", "items", "$ref"};
-
-	(void)c;
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-		if (json_member(schema, words[i]) != NULL)
-			return true;
-	return false;
-}
 
 static bool
 is_null_schema(struct json_object *schema)
@@ -495,11 +520,13 @@ alternatives(struct cleaning *c, struct json_object *flat, int level, bool *null
 
 	for (size_t w = 0; w < sizeof(words) / sizeof(words[0]); w++) {
 		struct json_object *list = json_member_array(flat, words[w]);
-		for (size_t i = 0; list != NULL && i < json_object_array_length(list); i++) {
+		for (size_t i = 0; list != NULL && i < json_object_array_length(list) &&
+				   afford(c, COST_OF_ONE);
+			i++) {
 			struct json_object *each = json_object_array_get_idx(list, i);
 			if (json_object_is_type(each, json_type_object) && is_null_schema(each))
 				*nullable = true;
-			else if (says_type(c, each))
+			else if (says_type(each))
 				json_object_array_add(kept, clean(c, each, level + 1));
 		}
 	}
@@ -513,30 +540,34 @@ typed_alternatives(struct cleaning *c, struct json_object *flat, struct json_obj
 {
 	static const char *const common[] = {"title", "description", "default", "nullable"};
 	struct json_object *kept = json_object_new_array();
+	struct json_object *seen = json_object_new_object();
 
-	for (size_t i = 0; i < json_object_array_length(types); i++) {
+	for (size_t i = 0; i < json_object_array_length(types) && afford(c, 1); i++) {
 		struct json_object *each = json_object_array_get_idx(types, i);
 		const char *type = type_name(each);
 		*nullable = *nullable || is_null_type(each);
-		if (type == NULL)
+		if (type == NULL || json_object_object_get_ex(seen, type, NULL))
 			continue;
+		json_object_object_add(seen, type, NULL);
 		struct json_object *out = json_object_new_object();
 		put_typed(c, out, flat, type, level);
 		for (size_t w = 0; w < sizeof(common) / sizeof(common[0]); w++)
 			json_object_object_del(out, common[w]);
 		json_object_array_add(kept, out);
 	}
+	json_object_put(seen);
 	return kept;
 }
 
 /* Put the alternatives, of which one alone needs no anyOf; takes ${kept}. */
 static void
-put_alternatives(struct json_object *out, struct json_object *flat, struct json_object *kept)
+put_alternatives(struct cleaning *c, struct json_object *out, struct json_object *flat,
+	struct json_object *kept)
 {
 	struct json_object *description = json_member(flat, "description");
 	size_t count = json_object_array_length(kept);
 
-	if (json_is_string(description))
+	if (json_is_string(description) && afford_value(c, description))
 		put(out, "description", json_object_get(description));
 	if (count > 1) {
 		put(out, "anyOf", kept);
@@ -553,6 +584,16 @@ put_alternatives(struct json_object *out, struct json_object *flat, struct json_
 
 /* ---- a schema ---- */
 
+/* An object that says only in its alternatives what is in it. */
+static bool
+is_split_object(struct json_object *flat, const char *type)
+{
+	return type != NULL && strcmp(type, "object") == 0 &&
+	       json_member_object(flat, "properties") == NULL &&
+	       (json_member_array(flat, "anyOf") != NULL ||
+		       json_member_array(flat, "oneOf") != NULL);
+}
+
 static void
 put_schema(struct cleaning *c, struct json_object *out, struct json_object *flat, int level)
 {
@@ -560,21 +601,26 @@ put_schema(struct cleaning *c, struct json_object *out, struct json_object *flat
 	const char *type = type_name(json_member(flat, "type"));
 	bool nullable = is_null_type(json_member(flat, "type"));
 	struct json_object *kept = NULL;
+	/* Where nothing tells, a string can hold anything. */
+	const char *otherwise = "string";
 
+	if (is_split_object(flat, type)) {
+		otherwise = type;
+		type = NULL;
+	}
 	if (type == NULL)
-		type = deduced_type(types != NULL ? NULL : flat);
+		type = deduced_type(c, types != NULL ? NULL : flat);
 	if (type != NULL) {
 		put_typed(c, out, flat, type, level);
 	} else {
 		kept = types != NULL ? typed_alternatives(c, flat, types, level, &nullable)
 				     : alternatives(c, flat, level, &nullable);
 		bool any = json_object_array_length(kept) > 0;
-		put_alternatives(out, flat, kept);
-		/* Nothing tells: a string can hold anything. */
+		put_alternatives(c, out, flat, kept);
 		if (!any)
-			put_typed(c, out, flat, "string", level);
+			put_typed(c, out, flat, otherwise, level);
 		else if (types != NULL && json_member(out, "anyOf") == NULL)
-			put_plain(out, flat, json_member_string(out, "type"));
+			put_plain(c, out, flat, json_member_string(out, "type"));
 	}
 	if (nullable)
 		put(out, "nullable", json_object_new_boolean(true));
@@ -585,7 +631,7 @@ clean(struct cleaning *c, struct json_object *schema, int level)
 {
 	size_t open = c->open_count;
 
-	if (level > MOST_LEVELS || c->nodes > MOST_NODES)
+	if (level > MOST_LEVELS || c->nodes > MOST_NODES || c->cost > MOST_COST)
 		return of_type("object");
 	struct json_object *flat = json_object_new_object();
 	struct json_object *out = json_object_new_object();
@@ -599,7 +645,7 @@ clean(struct cleaning *c, struct json_object *schema, int level)
 
 /* Parameters are an object: of alternatives, all that any of them knows, none of it required. */
 static struct json_object *
-as_object(struct json_object *cleaned)
+as_object(struct cleaning *c, struct json_object *cleaned)
 {
 	struct json_object *list = json_member_array(cleaned, "anyOf");
 	struct json_object *object = of_type("object");
@@ -610,7 +656,7 @@ as_object(struct json_object *cleaned)
 		struct json_object *properties = json_member_object(
 			json_object_array_get_idx(list, i), "properties");
 		if (properties != NULL)
-			merge_properties(object, properties);
+			merge_properties(c, object, properties);
 	}
 	json_object_put(cleaned);
 	return object;
@@ -622,5 +668,6 @@ gemini_schema_clean(struct json_object *schema)
 	struct cleaning c = {.root = schema};
 	struct json_object *cleaned = clean(&c, schema, 0);
 
-	return json_is_text(json_member(cleaned, "type"), "object") ? cleaned : as_object(cleaned);
+	return json_is_text(json_member(cleaned, "type"), "object") ? cleaned
+								    : as_object(&c, cleaned);
 }

@@ -202,6 +202,53 @@ static const char *const rows[][2] = {
 		"\"type\":\"object\",\"properties\":{\"content\":{\"type\":\"string\","
 		"\"minLength\":1},\"status\":{\"type\":\"string\",\"enum\":[\"pending\",\"done\"]}}"
 		",\"required\":[\"content\",\"status\"]}}},\"required\":[\"todos\"]}"},
+	{"{\"type\":\"object\",\"properties\":{\"a\":{\"const\":\"\"},\"b\":{\"type\":\"string\","
+	 "\"const\":\"\"}}}",
+		"{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"string\"},\"b\":{\"type\":"
+		"\"string\"}}}"},
+	{"{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"integer\",\"format\":\"uint8\"},"
+	 "\"b\":{\"type\":\"number\",\"format\":\"uuid\"},\"c\":{\"type\":\"integer\",\"format\":"
+	 "\"int64\"}}}",
+		"{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"integer\"},\"b\":{\"type\":"
+		"\"number\"},\"c\":{\"type\":\"integer\",\"format\":\"int64\"}}}"},
+	{"{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"string\",\"minLength\":-1,"
+	 "\"maxLength\":18446744073709551615}}}",
+		"{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"string\"}}}"},
+	{"{\"type\":\"object\",\"properties\":{\"a\":{\"type\":[\"string\",\"string\"]},\"b\":{"
+	 "\"enum\":[null,1,2]}}}",
+		"{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"string\"},\"b\":{\"type\":"
+		"\"integer\"}}}"},
+	{"{\"properties\":{\"a\":{\"allOf\":[{\"$ref\":\"#/$defs/A\"},{\"$ref\":\"#/$defs/"
+	 "B\"}]}},\"$defs\":{\"A\":{\"$ref\":\"#/$defs/C\"},\"B\":{\"$ref\":\"#/$defs/"
+	 "C\"},\"C\":{\"enum\":[\"x\"]}}}",
+		"{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"string\",\"enum\":[\"x\"]}}"
+		"}"},
+	{"{\"properties\":{\"a\":{\"$ref\":\"#/$defs//x\"},\"b\":{\"$ref\":\"#/$defs/"
+	 "l\"}},\"$defs\":{\"\":{\"x\":{\"type\":\"integer\"}},\"l\":{\"$ref\":\"#/$defs/l\"}}}",
+		"{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"integer\"},\"b\":{\"type\":"
+		"\"object\"}}}"},
+	{"{\"$schema\":\"http://json-schema.org/draft-07/"
+	 "schema#\",\"type\":\"object\",\"additionalProperties\":false,\"required\":[\"path\","
+	 "\"edits\"],\"properties\":{\"path\":{\"type\":\"string\",\"format\":\"uri\","
+	 "\"description\":\"p\"},\"edits\":{\"type\":\"array\",\"minItems\":1,\"items\":{\"$ref\":"
+	 "\"#/$defs/"
+	 "edit\"}},\"mode\":{\"anyOf\":[{\"const\":\"fast\"},{\"type\":\"null\"}],\"default\":null}"
+	 "},\"$defs\":{\"edit\":{\"type\":\"object\",\"additionalProperties\":false,\"required\":["
+	 "\"old\"],\"properties\":{\"old\":{\"type\":\"string\"},\"count\":{\"type\":\"integer\","
+	 "\"exclusiveMinimum\":0}}}}}",
+		"{\"type\":\"object\",\"properties\":{\"path\":{\"type\":\"string\","
+		"\"description\":\"p\"},\"edits\":{\"type\":\"array\",\"minItems\":1,\"items\":{"
+		"\"type\":\"object\",\"properties\":{\"old\":{\"type\":\"string\"},\"count\":{"
+		"\"type\":\"integer\",\"minimum\":0}},\"required\":[\"old\"]}},\"mode\":{\"type\":"
+		"\"string\",\"enum\":[\"fast\"],\"nullable\":true}},\"required\":[\"path\","
+		"\"edits\"]}"},
+	{"{\"type\":\"object\",\"anyOf\":[{\"properties\":{\"a\":{\"type\":\"string\"}},"
+	 "\"required\":[\"a\"]},{\"properties\":{\"b\":{\"type\":\"integer\"}}}]}",
+		"{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"string\"},\"b\":{\"type\":"
+		"\"integer\"}}}"},
+	{"{\"type\":\"object\",\"properties\":{\"o\":{\"type\":\"object\",\"oneOf\":[{\"required\":"
+	 "[\"x\"]}]}}}",
+		"{\"type\":\"object\",\"properties\":{\"o\":{\"type\":\"object\"}}}"},
 };
 
 static struct json_object *
@@ -376,12 +423,56 @@ test_hostile_schemas(void **state)
 	buffer_free(&wide);
 }
 
+/* Nine thousand references to one definition that repeats something 30,000 times, numbered where
+ * ${end} is given. */
+static void
+check_multiplied(const char *before, const char *item, const char *end, const char *after)
+{
+	struct buffer out = BUFFER_INIT(0);
+
+	buffer_puts(&out, "{\"properties\":{");
+	for (int i = 0; i < 9000; i++)
+		buffer_printf(&out, "\"p%d\":{\"$ref\":\"#/$defs/x\"},", i);
+	buffer_printf(&out, "\"last\":{}},\"$defs\":{\"x\":{%s", before);
+	for (int i = 0; i < 30000; i++) {
+		buffer_puts(&out, item);
+		if (end != NULL)
+			buffer_printf(&out, "%d%s", i, end);
+	}
+	buffer_printf(&out, "%s}}}", after);
+	check_text(buffer_text(&out));
+	buffer_free(&out);
+}
+
+static void
+test_references_do_not_multiply_what_is_large(void **state)
+{
+	static const struct {
+		const char *before, *item, *end, *after;
+	} large[] = {
+		{"\"type\":\"string\",\"description\":\"", "d", "", "\""},
+		{"\"type\":\"string\",\"default\":[", "", ",", "0]"},
+		{"\"type\":[", "\"string\",", NULL, "\"null\"]"},
+		{"\"enum\":[", "\"v", "\",", "\"v\"]"},
+		{"\"enum\":[", "", ",", "0]"},
+		{"\"type\":\"string\",\"properties\":{", "\"q", "\":{},", "\"q\":{}}"},
+		{"\"properties\":{\"a\":{}},\"required\":[", "\"a\",", NULL, "\"a\"]"},
+		{"\"anyOf\":[", "{\"type\":\"null\"},", NULL, "{}]"},
+		{"\"$ref\":\"#", "/", "", "\""},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(large); i++)
+		check_multiplied(large[i].before, large[i].item, large[i].end, large[i].after);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_schemas),
 		cmocka_unit_test(test_hostile_schemas),
+		cmocka_unit_test(test_references_do_not_multiply_what_is_large),
 	};
 
 	return cmocka_run_group_tests_name("gemini schema", tests, NULL, NULL);
