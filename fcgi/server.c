@@ -36,6 +36,7 @@ enum {
 	STOP_PATIENCE = 30000, /* ms for what is in flight when the process is told to stop */
 	QUEUE_FIRST = 64,
 	BEGUN_AT_ONCE = 4,     /* exchanges, before what else the loop has to do */
+	CROWD = 100,           /* requests in flight beyond which they begin one at a time */
 	WAKE_SIGNAL = SIGUSR2, /* gets an acceptor out of accept */
 };
 
@@ -117,8 +118,9 @@ on_wake(uv_async_t *wake)
 {
 	struct server *s = wake->data;
 	struct exchange *taken[BEGUN_AT_ONCE];
+	bool crowded = atomic_load(&s->exchanges.in_flight) > CROWD;
 	bool more;
-	size_t count = queue_take(&s->queue, taken, BEGUN_AT_ONCE, &more);
+	size_t count = queue_take(&s->queue, taken, crowded ? 1 : BEGUN_AT_ONCE, &more);
 
 	if (more)
 		uv_async_send(wake);
