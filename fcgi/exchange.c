@@ -52,6 +52,7 @@ struct exchange {
 	struct buffer passed_head; /* the head of a response that is passed through */
 	bool has_head;             /* the response's head is written */
 	bool head_known;           /* the upstream's head was told to the answer */
+	bool streaming;            /* it began a stream, and counts as one under way */
 	bool paused;               /* the transfer waits for the client */
 	bool ending;               /* all of the response is in ${out} */
 
@@ -171,6 +172,7 @@ end_response(struct exchange *x, const char *message)
 	gateway_free(x->gateway);
 	x->gateway = NULL;
 	atomic_fetch_sub(&x->all->in_flight, 1);
+	x->all->streaming -= x->streaming;
 	if (x->transfer == NULL)
 		dispose(x);
 	else
@@ -255,6 +257,8 @@ add_head(struct exchange *x)
 		buffer_append(&whole, buffer_text(&x->passed_head), x->passed_head.length);
 		buffer_append(&whole, buffer_text(&x->out), x->out.length);
 	} else if (x->request.stream) {
+		x->streaming = true;
+		x->all->streaming++;
 		response_write_stream_head(&whole, x->request_id);
 		buffer_append(&whole, x->out.data, x->out.length);
 	} else {

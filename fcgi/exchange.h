@@ -32,6 +32,7 @@ struct exchanges {
 	struct watches *watches;
 	atomic_int in_flight;   /* requests taken from the web server and not yet answered */
 	struct exchange *first; /* those that the loop runs */
+	int streaming;          /* those of them whose stream has begun and not ended */
 };
 
 /**

@@ -35,8 +35,8 @@ enum {
 	STOP_INTERVAL = 20,    /* ms between looks at whether everything has stopped */
 	STOP_PATIENCE = 30000, /* ms for what is in flight when the process is told to stop */
 	QUEUE_FIRST = 64,
-	BEGUN_AT_ONCE = 4,     /* exchanges, before what else the loop has to do */
-	CROWD = 100,           /* requests in flight beyond which they begin one at a time */
+	BEGUN_AT_ONCE = 64,    /* exchanges */
+	MANY_STREAMS = 16,     /* under way: then others begin one at a time */
 	WAKE_SIGNAL = SIGUSR2, /* gets an acceptor out of accept */
 };
 
@@ -112,13 +112,16 @@ queue_take(struct queue *q, struct exchange **taken, size_t most, bool *more)
 	return count;
 }
 
-/* Begin a few at a time: when hundreds come at once, the streams that run go on in between. */
+/*
+ * Begin what waits: all at once costs least, but one at a time where many streams are under way, so
+ * that they go on in between when hundreds come at once.
+ */
 static void
 on_wake(uv_async_t *wake)
 {
 	struct server *s = wake->data;
 	struct exchange *taken[BEGUN_AT_ONCE];
-	bool crowded = atomic_load(&s->exchanges.in_flight) > CROWD;
+	bool crowded = s->exchanges.streaming > MANY_STREAMS;
 	bool more;
 	size_t count = queue_take(&s->queue, taken, crowded ? 1 : BEGUN_AT_ONCE, &more);
 
