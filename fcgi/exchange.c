@@ -513,6 +513,13 @@ time_out(struct exchange *x)
 	api_error_clear(&error);
 }
 
+/* Does a silent stream get pings?  What is passed through has its own. */
+static bool
+has_pings(const struct exchange *x)
+{
+	return x->request.stream && !x->plan.pass;
+}
+
 static uint64_t
 earlier(uint64_t a, uint64_t b)
 {
@@ -526,7 +533,7 @@ next_deadline(const struct exchange *x)
 	if (waits_for_client(x))
 		return x->last_output + STALLED_CLIENT;
 	uint64_t next = x->transfer != NULL ? silence_deadline(x) : UINT64_MAX;
-	if (x->request.stream)
+	if (has_pings(x))
 		next = earlier(next, x->last_output + (uint64_t)x->settings->ping_interval);
 	return next;
 }
@@ -553,7 +560,7 @@ on_timer(uv_timer_t *timer)
 	}
 	uint64_t next = next_deadline(x);
 	uv_timer_start(timer, on_timer, next > now ? next - now : 1, 0);
-	if (x->request.stream && pending(x) == 0 &&
+	if (has_pings(x) && pending(x) == 0 &&
 		now >= x->last_output + (uint64_t)x->settings->ping_interval) {
 		answer_ping(x->answer);
 		flush(x);

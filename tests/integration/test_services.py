@@ -1,5 +1,8 @@
 """Every service type through the real web server: the same conversations, each in the service's own language."""
 import json
+import threading
+import time
+from pathlib import Path
 
 import pytest
 
@@ -370,6 +373,35 @@ def test_claude_streams_are_passed_byte_for_byte(serve, upstream):
         answer = site.post(request("x", stream=True))
         assert answer.body.decode() == "".join(sent)
         assert answer.headers["content-type"].startswith("text/event-stream")
+
+
+def test_a_silent_claude_stream_costs_nothing(site, upstream):
+    """It gets no pings of ours, and nothing runs while nothing comes."""
+    upstream.speak(upstream_claude)
+    site.use(upstream, service_type="claude")
+    gate = threading.Event()
+
+    def answer(call):
+        call.event({"type": "message_start", "message": {}}, "message_start")
+        assert gate.wait(30)
+        call.event({"type": "message_stop"}, "message_stop")
+        call.end_stream()
+
+    upstream.answer = answer
+    with site.lighttpd(PING_INTERVAL=50), site.open_stream() as response:
+        assert response.readline() == b"event: message_start\n"
+
+        def wakings():
+            tasks = Path(f"/proc/{site.responder}/task").glob("*/status")
+            return sum(int(line.split()[1]) for task in tasks for line in task.read_text().splitlines()
+                       if line.startswith("voluntary_ctxt_switches"))
+
+        before = wakings()
+        time.sleep(1)
+        assert wakings() - before < 100
+        gate.set()
+        rest = response.read()
+        assert b"event: message_stop" in rest and b"ping" not in rest
 
 
 def test_claude_errors_come_back_as_they_are(serve, upstream):
