@@ -137,10 +137,12 @@ address(struct plan *plan, const struct inquiry *inquiry, const char *endpoint, 
 	struct api_error *error)
 {
 	bool claude = speaks_claude(plan);
+	/* Of a request for models the query is ours to answer. */
+	const char *query = claude && plan->query == NULL ? inquiry->query : NULL;
 	struct forwarded forwarded = {0};
 
-	if (service_write_url(plan->service, plan->upstream->base_url, endpoint, plan->model,
-		    plan->pass ? inquiry->query : NULL, &plan->url) != 0)
+	if (service_write_url(plan->service, plan->upstream->base_url, endpoint, plan->model, query,
+		    &plan->url) != 0)
 		return api_error_set(
 			error, 500, "upstream '%s' has no usable base URL", plan->upstream->name);
 	if (claude)

@@ -442,7 +442,7 @@ def test_a_claude_oauth_token_goes_as_bearer(site, upstream):
 def counted(site, **members):
     body = request("How many tokens are these?", tools=TOOLS, **members)
     del body["max_tokens"]
-    return site.post(body, "/v1/messages/count_tokens")
+    return site.post(body, "/v1/messages/count_tokens?beta=true")
 
 
 def test_tokens_are_counted_by_the_service_where_it_can(serve, upstream, service):
@@ -452,6 +452,7 @@ def test_tokens_are_counted_by_the_service_where_it_can(serve, upstream, service
             upstream.answer = service.count(123)
             assert counted(site).json == {"input_tokens": 123}
             assert len(upstream.calls) == 1
+            assert upstream.calls[0].path.endswith("?beta=true") == (service is upstream_claude)
             upstream.answer = openai_chat.status(404, {"error": {"message": "no such endpoint"}})
         estimate = counted(site)
         assert estimate.status == 200 and 50 < estimate.json["input_tokens"] < 200
