@@ -215,3 +215,17 @@ claude_turn_end(const struct claude_request *r, size_t first, enum claude_role r
 	}
 	return end;
 }
+
+void
+claude_calls_answer_all(
+	struct claude_calls *calls, const struct claude_request *r, size_t first, size_t end)
+{
+	for (size_t m = first; m < end; m++) {
+		struct json_object *content = claude_content_at(r, m);
+		for (size_t i = 0; i < claude_content_length(content); i++) {
+			struct json_object *block = claude_content_block(content, i);
+			if (claude_block_type(block) == CLAUDE_TOOL_RESULT)
+				claude_calls_answer(calls, block);
+		}
+	}
+}

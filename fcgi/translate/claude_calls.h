@@ -52,6 +52,10 @@ int claude_calls_add(struct claude_calls *, struct json_object *tool_use);
  */
 struct claude_call *claude_calls_answer(struct claude_calls *, struct json_object *tool_result);
 
+/** Say so of every result in messages ${first} to ${end}. */
+void claude_calls_answer_all(
+	struct claude_calls *, const struct claude_request *, size_t first, size_t end);
+
 /** The call that ${tool_result} answers, as said before; NULL: none. */
 const struct claude_call *
 claude_calls_find(const struct claude_calls *, struct json_object *tool_result);

@@ -80,14 +80,6 @@ is_over(const struct reader *r)
 	return r->over;
 }
 
-static int
-bad_answer(const struct reader *r, const char *what, const char *data, size_t length,
-	struct api_error *error)
-{
-	upstream_error_bad_answer(what, data, length, r->identity, error);
-	return -1;
-}
-
 /* ---- parts ---- */
 
 /* An object with one member, for what is carried through the client. */
@@ -335,8 +327,9 @@ read_end(struct reader *r, bool complete, struct api_error *error)
 	if (r->stop_reason != NULL || (complete && r->produced))
 		return finish(r, error);
 	if (!complete)
-		return bad_answer(r, "broke off its answer", "", 0, error);
-	return bad_answer(r, "ended its answer without content", "", 0, error);
+		return upstream_error_bad_answer("broke off its answer", "", 0, r->identity, error);
+	return upstream_error_bad_answer(
+		"ended its answer without content", "", 0, r->identity, error);
 }
 
 static int
@@ -372,7 +365,8 @@ read_message(struct reader *r, const char *body, size_t length, struct api_error
 	int status = take_all(r, message, error);
 	json_object_put(message);
 	if (status == 0 && !r->answered)
-		return bad_answer(r, "answered without candidates", body, length, error);
+		return upstream_error_bad_answer(
+			"answered without candidates", body, length, r->identity, error);
 	return status == 0 ? finish(r, error) : -1;
 }
 

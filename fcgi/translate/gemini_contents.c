@@ -262,14 +262,7 @@ write_response(struct contents *c, const struct claude_call *call)
 static int
 write_responses(struct contents *c, size_t first, size_t end)
 {
-	for (size_t m = first; m < end; m++) {
-		struct json_object *content = claude_content_at(c->request, m);
-		for (size_t i = 0; i < claude_content_length(content); i++) {
-			struct json_object *block = claude_content_block(content, i);
-			if (claude_block_type(block) == CLAUDE_TOOL_RESULT)
-				claude_calls_answer(&c->calls, block);
-		}
-	}
+	claude_calls_answer_all(&c->calls, c->request, first, end);
 	for (size_t i = 0; i < c->calls.count; i++)
 		if (write_response(c, &c->calls.list[i]) != 0)
 			return -1;

@@ -285,14 +285,6 @@ first_choice(struct json_object *choices)
 }
 
 static int
-bad_answer(const struct reader *r, const char *what, const char *data, size_t length,
-	struct api_error *error)
-{
-	upstream_error_bad_answer(what, data, length, r->identity, error);
-	return -1;
-}
-
-static int
 take_choice(struct reader *r, struct json_object *choice, bool whole, struct api_error *error)
 {
 	struct json_object *delta = json_member_object(choice, "delta");
@@ -304,8 +296,9 @@ take_choice(struct reader *r, struct json_object *choice, bool whole, struct api
 	take_refusal(r, delta);
 	if (take_tool_calls(r, delta, whole) != 0 || r->deferred_text.failed ||
 		r->deferred_thinking.failed)
-		return bad_answer(
-			r, "sent more interleaved tool calls than can be kept", "", 0, error);
+		return upstream_error_bad_answer(
+			"sent more interleaved tool calls than can be kept", "", 0, r->identity,
+			error);
 	take_finish_reason(r, choice);
 	return 0;
 }
@@ -338,7 +331,8 @@ finish(struct reader *r, struct api_error *error)
 
 	r->over = true;
 	if (tool_calls_finish(r->calls) != 0)
-		return bad_answer(r, "called a tool without a name", "", 0, error);
+		return upstream_error_bad_answer(
+			"called a tool without a name", "", 0, r->identity, error);
 	claude_writer_thinking(
 		r->writer, buffer_text(&r->deferred_thinking), r->deferred_thinking.length);
 	claude_writer_text(r->writer, buffer_text(&r->deferred_text), r->deferred_text.length);
@@ -356,8 +350,9 @@ read_end(struct reader *r, bool complete, struct api_error *error)
 	if (r->stop_reason != NULL || (complete && r->produced))
 		return finish(r, error);
 	if (!complete)
-		return bad_answer(r, "broke off its answer", "", 0, error);
-	return bad_answer(r, "ended its answer without content", "", 0, error);
+		return upstream_error_bad_answer("broke off its answer", "", 0, r->identity, error);
+	return upstream_error_bad_answer(
+		"ended its answer without content", "", 0, r->identity, error);
 }
 
 static int
@@ -386,7 +381,8 @@ read_message(struct reader *r, const char *body, size_t length, struct api_error
 	int status = 0;
 	if (json_member(message, "error") == NULL &&
 		(choices == NULL || first_choice(choices) == NULL))
-		status = bad_answer(r, "answered without choices", body, length, error);
+		status = upstream_error_bad_answer(
+			"answered without choices", body, length, r->identity, error);
 	else
 		status = take_chunk(r, message, true, error);
 	json_object_put(message);

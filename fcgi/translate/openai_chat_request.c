@@ -89,13 +89,7 @@ write_tool(struct buffer *out, const struct claude_tool *tool, struct tool_names
 static int
 write_tool_choice(struct buffer *out, const struct claude_request *r, struct tool_names *names)
 {
-	static const char *const words[] = {
-		[CLAUDE_CHOICE_ABSENT] = NULL,
-		[CLAUDE_CHOICE_AUTO] = "auto",
-		[CLAUDE_CHOICE_ANY] = "required",
-		[CLAUDE_CHOICE_NONE] = "none",
-		[CLAUDE_CHOICE_TOOL] = NULL,
-	};
+	const char *word = openai_tool_choice(r);
 	const char *name = NULL;
 
 	if (r->tool_choice == CLAUDE_CHOICE_TOOL) {
@@ -106,8 +100,8 @@ write_tool_choice(struct buffer *out, const struct claude_request *r, struct too
 		buffer_puts(out, "{\"type\":\"function\",\"function\":{\"name\":");
 		json_write_text(out, name);
 		buffer_puts(out, "}}");
-	} else if (words[r->tool_choice] != NULL) {
-		openai_write_text(out, "tool_choice", words[r->tool_choice]);
+	} else if (word != NULL) {
+		openai_write_text(out, "tool_choice", word);
 	}
 	if (r->disable_parallel_tool_use)
 		buffer_puts(out, ",\"parallel_tool_calls\":false");

@@ -133,6 +133,20 @@ openai_write_user(struct buffer *out, struct json_object *user_id)
 
 /* ---- functions and files ---- */
 
+const char *
+openai_tool_choice(const struct claude_request *r)
+{
+	static const char *const words[] = {
+		[CLAUDE_CHOICE_ABSENT] = NULL,
+		[CLAUDE_CHOICE_AUTO] = "auto",
+		[CLAUDE_CHOICE_ANY] = "required",
+		[CLAUDE_CHOICE_NONE] = "none",
+		[CLAUDE_CHOICE_TOOL] = NULL,
+	};
+
+	return words[r->tool_choice];
+}
+
 /* The schema as it is, but without $schema, and with the type and properties that the service
  * insists on. */
 static void

@@ -36,6 +36,9 @@ void openai_write_sampling(struct buffer *, const struct claude_request *);
 /** The user, at most 64 bytes and no half character. */
 void openai_write_user(struct buffer *, struct json_object *user_id);
 
+/** The word for a tool choice, NULL: none is sent, or a function is named. */
+const char *openai_tool_choice(const struct claude_request *);
+
 /**
  * Name, description and schema of a function, without the brace before and after.  Return 0, or -1
  * if memory ran out.

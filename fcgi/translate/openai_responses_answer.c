@@ -80,14 +80,6 @@ is_over(const struct reader *r)
 	return r->over;
 }
 
-static int
-bad_answer(const struct reader *r, const char *what, const char *data, size_t length,
-	struct api_error *error)
-{
-	upstream_error_bad_answer(what, data, length, r->identity, error);
-	return -1;
-}
-
 /* ---- items ---- */
 
 /* The item with that index, new if need be; NULL: there are too many, or memory ran out. */
@@ -285,7 +277,8 @@ finish(struct reader *r, struct api_error *error)
 
 	r->over = true;
 	if (tool_calls_finish(r->calls) != 0)
-		return bad_answer(r, "called a tool without a name", "", 0, error);
+		return upstream_error_bad_answer(
+			"called a tool without a name", "", 0, r->identity, error);
 	claude_writer_text(r->writer, buffer_text(&r->deferred_text), r->deferred_text.length);
 	claude_writer_finish(r->writer, r->refused ? "refusal" : reason, NULL);
 	return 0;
@@ -305,7 +298,8 @@ take_response(struct reader *r, struct json_object *response, struct api_error *
 	claude_writer_start(r->writer);
 	for (size_t i = 0; output != NULL && i < json_object_array_length(output); i++)
 		if (take_item(r, (int64_t)i, json_object_array_get_idx(output, i), false) != 0)
-			return bad_answer(r, "sent more than can be kept", "", 0, error);
+			return upstream_error_bad_answer(
+				"sent more than can be kept", "", 0, r->identity, error);
 	take_usage(r, json_member_object(response, "usage"));
 	r->stop_reason = stop_reason_of(response);
 	return finish(r, error);
@@ -318,7 +312,7 @@ typedef int event_taker(struct reader *, struct json_object *event, struct api_e
 static int
 too_much(const struct reader *r, struct api_error *error)
 {
-	return bad_answer(r, "sent more than can be kept", "", 0, error);
+	return upstream_error_bad_answer("sent more than can be kept", "", 0, r->identity, error);
 }
 
 static int64_t
@@ -475,9 +469,10 @@ read_end(struct reader *r, bool complete, struct api_error *error)
 	if (r->over)
 		return 0;
 	if (!complete)
-		return bad_answer(r, "broke off its answer", "", 0, error);
+		return upstream_error_bad_answer("broke off its answer", "", 0, r->identity, error);
 	if (!r->produced)
-		return bad_answer(r, "ended its answer without content", "", 0, error);
+		return upstream_error_bad_answer(
+			"ended its answer without content", "", 0, r->identity, error);
 	return finish(r, error);
 }
 
@@ -505,7 +500,8 @@ read_message(struct reader *r, const char *body, size_t length, struct api_error
 	if (json_member_array(response, "output") == NULL &&
 		json_member(response, "error") == NULL &&
 		!json_is_text(json_member(response, "status"), "failed"))
-		bad_answer(r, "answered without output", body, length, error);
+		upstream_error_bad_answer(
+			"answered without output", body, length, r->identity, error);
 	else
 		status = take_response(r, response, error);
 	json_object_put(response);

@@ -242,14 +242,7 @@ write_output(struct input *in, const struct claude_call *call)
 static int
 write_outputs(struct input *in, size_t first, size_t end)
 {
-	for (size_t m = first; m < end; m++) {
-		struct json_object *content = claude_content_at(in->request, m);
-		for (size_t i = 0; i < claude_content_length(content); i++) {
-			struct json_object *block = claude_content_block(content, i);
-			if (claude_block_type(block) == CLAUDE_TOOL_RESULT)
-				claude_calls_answer(&in->calls, block);
-		}
-	}
+	claude_calls_answer_all(&in->calls, in->request, first, end);
 	for (size_t i = 0; i < in->calls.count; i++)
 		if (write_output(in, &in->calls.list[i]) != 0)
 			return -1;

@@ -418,7 +418,7 @@ upstream_error_from_object(
 	buffer_free(&r.message);
 }
 
-void
+int
 upstream_error_bad_answer(const char *what, const char *body, size_t length,
 	const struct upstream_identity *who, struct api_error *error)
 {
@@ -431,4 +431,5 @@ upstream_error_bad_answer(const char *what, const char *body, size_t length,
 	else
 		api_error_set(error, 502, "upstream '%s' %s", who->name, what);
 	buffer_free(&quoted);
+	return -1;
 }

@@ -31,8 +31,8 @@ void upstream_error_from_object(
 	struct json_object *, const struct upstream_identity *, struct api_error *error);
 
 /** 502: the upstream answered something that is no answer; quotes its first 200 bytes, secrets
- * masked. */
-void upstream_error_bad_answer(const char *what, const char *body, size_t length,
+ * masked.  Always -1. */
+int upstream_error_bad_answer(const char *what, const char *body, size_t length,
 	const struct upstream_identity *, struct api_error *error);
 
 #endif
