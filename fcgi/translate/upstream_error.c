@@ -57,6 +57,7 @@ static const struct {
 	{"overloaded", 529},
 	{"UNAVAILABLE", 529},
 	{"invalid_api_key", 401},
+	{"API_KEY_INVALID", 401}, /* Gemini says 400 with it */
 	{"authentication_error", 401},
 	{"UNAUTHENTICATED", 401},
 	{"permission_error", 403},
@@ -193,7 +194,8 @@ take_word(struct refusal *r, const char *word)
 		r->too_long = true;
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
 		if (strcasecmp(words[i].word, word) == 0 &&
-			(r->status == 0 || (r->status == 429 && words[i].status == 402)))
+			(r->status == 0 || (r->status == 429 && words[i].status == 402) ||
+				(r->status == 400 && words[i].status == 401)))
 			r->status = words[i].status;
 }
 
@@ -208,18 +210,26 @@ client_status(int upstream)
 
 /* "13.5s" of Gemini's RetryInfo, rounded up. */
 static void
-take_retry_delay(struct refusal *r, struct json_object *error)
+take_retry_delay(struct refusal *r, const char *delay)
+{
+	double seconds = strtod(delay, NULL);
+
+	if (r->retry_after == 0 && seconds > 0 && seconds < LARGEST_RETRY)
+		r->retry_after = (int64_t)seconds + ((double)(int64_t)seconds < seconds);
+}
+
+/* The details of a Google error. */
+static void
+take_details(struct refusal *r, struct json_object *error)
 {
 	struct json_object *details = json_member_array(error, "details");
 
 	for (size_t i = 0; details != NULL && i < json_object_array_length(details); i++) {
-		const char *delay = json_member_string(
-			json_object_array_get_idx(details, i), "retryDelay");
-		if (delay == NULL)
-			continue;
-		double seconds = strtod(delay, NULL);
-		if (r->retry_after == 0 && seconds > 0 && seconds < LARGEST_RETRY)
-			r->retry_after = (int64_t)seconds + ((double)(int64_t)seconds < seconds);
+		struct json_object *detail = json_object_array_get_idx(details, i);
+		const char *delay = json_member_string(detail, "retryDelay");
+		take_word(r, json_member_string(detail, "reason"));
+		if (delay != NULL)
+			take_retry_delay(r, delay);
 	}
 }
 
@@ -237,7 +247,7 @@ take_codes(struct refusal *r, struct json_object *error)
 	take_word(r, json_member_string(error, "code"));
 	take_word(r, json_member_string(error, "type"));
 	take_word(r, json_member_string(error, "status"));
-	take_retry_delay(r, error);
+	take_details(r, error);
 }
 
 /* The next number in the text, which may have commas, and where it ends; 0: none. */

@@ -309,6 +309,14 @@ def test_gemini_says_when_to_try_again(serve, upstream):
         assert (answer.status, answer.headers["retry-after"]) == (429, "13")
 
 
+def test_gemini_refuses_a_key_with_400(serve, upstream):
+    details = [{"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "API_KEY_INVALID"}]
+    with serve(upstream_gemini) as site:
+        upstream.answer = openai_chat.status(400, upstream_gemini.error_body(400, "API key not valid.", details=details))
+        answer = site.post(request("x"))
+        assert answer.status == 401 and "claude-proxy-admin key main add" in answer.json["error"]["message"]
+
+
 def test_a_stream_that_breaks_ends_in_an_error(serve, upstream, service):
     """H.23"""
     with serve(service) as site:
