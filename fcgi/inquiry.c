@@ -46,13 +46,14 @@ int
 inquiry_read(struct inquiry *inquiry, struct gateway *gateway, const struct asked *asked,
 	const struct settings *settings, const char *request_id, struct api_error *error)
 {
+	const char *content_type = parameter(gateway, "CONTENT_TYPE");
 	enum endpoint endpoint = asked->endpoint;
 
 	*inquiry = (struct inquiry){
 		.asked = *asked,
 		.method = parameter(gateway, "REQUEST_METHOD"),
 		.query = parameter(gateway, "QUERY_STRING"),
-		.content_type = gateway_parameter(gateway, "CONTENT_TYPE"),
+		.content_type = content_type[0] != '\0' ? content_type : NULL,
 		.gateway = gateway,
 		.body = BUFFER_INIT(0),
 	};

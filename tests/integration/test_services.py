@@ -364,6 +364,9 @@ def test_claude_is_passed_through_byte_for_byte(serve, upstream):
         site.post(routed)
         assert upstream.calls[-1].text == odd.replace(b'"claude-own"', b'"claude-x"')
         assert upstream.calls[-1].headers["anthropic-version"] == "2023-06-01"
+        assert upstream.calls[-1].headers["Content-Type"] == "application/json"
+        site.request("POST", "/v1/messages", odd, {"x-api-key": "test-access-key-0123456789"})
+        assert upstream.calls[-1].headers["Content-Type"] == "application/json"
         site.admin("set", "main", "max-output-tokens", "4")
         site.post(odd)
         assert upstream.calls[-1].text == odd.replace(b": 10 ,", b": 4 ,")
