@@ -20,17 +20,11 @@
 #include "translate/claude_calls.h"
 #include "translate/claude_text.h"
 #include "translate/openai_parameters.h"
+#include "translate/openai_parts.h"
 #include "translate/translator.h"
 #include "translate/tool_names.h"
 
 static const char paragraph[] = "\n\n";
-
-/* A part of a user message. */
-struct part {
-	char *text; /* owned; NULL: a file */
-	size_t length;
-	struct json_object *block; /* the image or document */
-};
 
 struct chat {
 	const struct claude_request *request;
@@ -39,8 +33,7 @@ struct chat {
 	struct api_error *error;
 	bool any;                  /* a message was written */
 	struct claude_calls calls; /* of the assistant turn just written */
-	struct part *parts;
-	size_t part_count;
+	struct openai_parts parts; /* of the user message that is being written */
 };
 
 static int
@@ -194,140 +187,6 @@ write_assistant_message(struct chat *c, const struct buffer *text, const struct 
 /* ---- user turns ---- */
 
 static void
-forget_parts(struct chat *c)
-{
-	for (size_t i = 0; i < c->part_count; i++)
-		free(c->parts[i].text);
-	c->part_count = 0;
-}
-
-static int
-add_part(struct chat *c, struct part part)
-{
-	struct part *grown = reallocarray(c->parts, c->part_count + 1, sizeof(*grown));
-
-	if (grown == NULL) {
-		free(part.text);
-		return no_memory(c);
-	}
-	c->parts = grown;
-	grown[c->part_count++] = part;
-	return 0;
-}
-
-/* Takes the buffer's content; nothing for an empty one. */
-static int
-add_text(struct chat *c, struct buffer *text)
-{
-	size_t length = text->length;
-
-	if (length == 0 && !text->failed) {
-		buffer_free(text);
-		return 0;
-	}
-	char *taken = buffer_take(text);
-	return taken != NULL ? add_part(c, (struct part){.text = taken, .length = length})
-			     : no_memory(c);
-}
-
-static int
-add_document(struct chat *c, struct json_object *block)
-{
-	struct json_object *source = json_member(block, "source");
-	struct buffer text = BUFFER_INIT(0);
-
-	if (claude_document_is_text(block)) {
-		claude_write_document(&text, block);
-		return add_text(c, &text);
-	}
-	if (json_is_text(json_member(source, "type"), "url"))
-		return api_error_set(c->error, 400,
-			"messages: a document with a url source is not supported by this upstream: "
-			"send it as base64");
-	return add_part(c, (struct part){.block = block});
-}
-
-/* The images and files of a tool result, which a tool message cannot hold. */
-static int
-add_result_files(struct chat *c, struct json_object *result, const char *id)
-{
-	struct json_object *content = json_member(result, "content");
-
-	for (size_t i = 0; i < claude_content_length(content); i++) {
-		struct json_object *block = claude_content_block(content, i);
-		struct buffer text = BUFFER_INIT(0);
-		enum claude_block type = claude_block_type(block);
-		bool is_file = type == CLAUDE_DOCUMENT && !claude_document_is_text(block);
-		if (type != CLAUDE_IMAGE && !is_file)
-			continue;
-		buffer_printf(&text, "%s from tool result %s:", is_file ? "Document" : "Image", id);
-		if (add_text(c, &text) != 0)
-			return -1;
-		if (is_file ? add_document(c, block) != 0
-			    : add_part(c, (struct part){.block = block}) != 0)
-			return -1;
-	}
-	return 0;
-}
-
-/* A result that answers no call of the turn before is only text. */
-static int
-add_tool_result(struct chat *c, struct json_object *block)
-{
-	const struct claude_call *call = claude_calls_find(&c->calls, block);
-	struct buffer text = BUFFER_INIT(0);
-
-	if (call != NULL)
-		return add_result_files(c, block, call->id);
-	claude_write_tool_result(&text, block);
-	if (add_text(c, &text) != 0)
-		return -1;
-	return add_result_files(c, block, json_member_string(block, "tool_use_id"));
-}
-
-static int
-add_user_block(struct chat *c, struct json_object *block)
-{
-	struct json_object *said = claude_block_text(block);
-	struct buffer text = BUFFER_INIT(0);
-
-	if (said != NULL) {
-		buffer_append(&text, json_object_get_string(said),
-			(size_t)json_object_get_string_len(said));
-		return add_text(c, &text);
-	}
-	switch (claude_block_type(block)) {
-	case CLAUDE_IMAGE:
-		return add_part(c, (struct part){.block = block});
-	case CLAUDE_DOCUMENT:
-		return add_document(c, block);
-	case CLAUDE_SEARCH_RESULT:
-		claude_write_search_result(&text, block);
-		return add_text(c, &text);
-	default:
-		return 0;
-	}
-}
-
-/* First what belongs to tool results, then the rest, each in its order. */
-static int
-gather_user(struct chat *c, struct json_object *content)
-{
-	for (int pass = 0; pass < 2; pass++) {
-		for (size_t i = 0; i < claude_content_length(content); i++) {
-			struct json_object *block = claude_content_block(content, i);
-			bool is_result = claude_block_type(block) == CLAUDE_TOOL_RESULT;
-			if (is_result != (pass == 0))
-				continue;
-			if (is_result ? add_tool_result(c, block) != 0
-				      : add_user_block(c, block) != 0)
-				return -1;
-		}
-	}
-	return 0;
-}
-
-static void
 write_file_part(struct buffer *out, struct json_object *block)
 {
 	struct json_object *source = json_member(block, "source");
@@ -351,10 +210,10 @@ write_plain_user_message(struct chat *c)
 {
 	struct buffer text = BUFFER_INIT(0);
 
-	for (size_t i = 0; i < c->part_count; i++) {
+	for (size_t i = 0; i < c->parts.count; i++) {
 		if (i > 0)
 			buffer_puts(&text, paragraph);
-		buffer_append(&text, c->parts[i].text, c->parts[i].length);
+		buffer_append(&text, c->parts.list[i].text, c->parts.list[i].length);
 	}
 	begin_message(c, "user");
 	buffer_puts(c->out, "\"content\":");
@@ -370,21 +229,21 @@ write_user_message(struct chat *c)
 {
 	bool has_file = false;
 
-	for (size_t i = 0; i < c->part_count; i++)
-		has_file = has_file || c->parts[i].text == NULL;
-	if (c->part_count == 0)
+	for (size_t i = 0; i < c->parts.count; i++)
+		has_file = has_file || c->parts.list[i].text == NULL;
+	if (c->parts.count == 0)
 		return 0;
 	if (!has_file)
 		return write_plain_user_message(c);
 	begin_message(c, "user");
-	for (size_t i = 0; i < c->part_count; i++) {
+	for (size_t i = 0; i < c->parts.count; i++) {
 		buffer_puts(c->out, i == 0 ? "\"content\":[" : ",");
-		if (c->parts[i].text == NULL) {
-			write_file_part(c->out, c->parts[i].block);
+		if (c->parts.list[i].text == NULL) {
+			write_file_part(c->out, c->parts.list[i].block);
 			continue;
 		}
 		buffer_puts(c->out, "{\"type\":\"text\",\"text\":");
-		json_write_string(c->out, c->parts[i].text, c->parts[i].length);
+		json_write_string(c->out, c->parts.list[i].text, c->parts.list[i].length);
 		buffer_putc(c->out, '}');
 	}
 	return buffer_puts(c->out, "]}");
@@ -458,8 +317,8 @@ write_user_turn(struct chat *c, size_t first, size_t end)
 				return -1;
 			continue;
 		}
-		forget_parts(c);
-		if (gather_user(c, claude_content_at(c->request, m)) != 0 ||
+		if (openai_parts_gather(&c->parts, claude_content_at(c->request, m), &c->calls,
+			    false, c->error) != 0 ||
 			write_user_message(c) != 0)
 			return -1;
 	}
@@ -504,8 +363,7 @@ openai_chat_write_messages(const struct claude_request *request, struct tool_nam
 			     ? write_conversation(&c)
 			     : no_memory(&c);
 	buffer_putc(out, ']');
-	forget_parts(&c);
 	claude_calls_free(&c.calls);
-	free(c.parts);
+	openai_parts_free(&c.parts);
 	return status;
 }

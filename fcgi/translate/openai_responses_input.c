@@ -15,6 +15,7 @@
 #include "translate/claude_calls.h"
 #include "translate/claude_text.h"
 #include "translate/openai_parameters.h"
+#include "translate/openai_parts.h"
 #include "translate/openai_responses.h"
 #include "translate/tool_names.h"
 #include "translate/translator.h"
@@ -29,6 +30,7 @@ struct input {
 	struct json_object *reasoning; /* an item that waits for the one after it; owned */
 	struct json_object *summary;   /* its text; lent; NULL: none */
 	struct claude_calls calls;     /* of the assistant turn just written */
+	struct openai_parts parts;     /* of the user message that is being written */
 };
 
 static int
@@ -251,78 +253,19 @@ write_outputs(struct input *in, size_t first, size_t end)
 
 /* ---- user turns ---- */
 
-/* The images and files of a result, which an output cannot hold everywhere. */
-static int
-write_result_files(struct input *in, struct json_object *result, const char *id)
-{
-	struct json_object *content = json_member(result, "content");
-
-	for (size_t i = 0; i < claude_content_length(content); i++) {
-		struct json_object *block = claude_content_block(content, i);
-		struct buffer text = BUFFER_INIT(0);
-		enum claude_block type = claude_block_type(block);
-		bool is_file = type == CLAUDE_DOCUMENT && !claude_document_is_text(block);
-		if (type != CLAUDE_IMAGE && !is_file)
-			continue;
-		buffer_printf(&text, "%s from tool result %s:", is_file ? "Document" : "Image", id);
-		if (write_text_of(in, "user", &text) != 0)
-			return -1;
-		write_file(in, block);
-	}
-	return 0;
-}
-
-/* A result that answers no call of the turn before is only text. */
-static int
-write_rest_of_result(struct input *in, struct json_object *result)
-{
-	const struct claude_call *call = claude_calls_find(&in->calls, result);
-	struct buffer text = BUFFER_INIT(0);
-
-	if (call != NULL)
-		return write_result_files(in, result, call->id);
-	claude_write_tool_result(&text, result);
-	if (write_text_of(in, "user", &text) != 0)
-		return -1;
-	return write_result_files(in, result, json_member_string(result, "tool_use_id"));
-}
-
-static int
-write_user_block(struct input *in, struct json_object *block)
-{
-	struct json_object *said = claude_block_text(block);
-	struct buffer text = BUFFER_INIT(0);
-	enum claude_block type = claude_block_type(block);
-
-	if (said != NULL) {
-		write_text(in, "user", json_object_get_string(said),
-			(size_t)json_object_get_string_len(said));
-		return 0;
-	}
-	if (type == CLAUDE_IMAGE || (type == CLAUDE_DOCUMENT && !claude_document_is_text(block)))
-		write_file(in, block);
-	else if (type == CLAUDE_DOCUMENT)
-		claude_write_document(&text, block);
-	else if (type == CLAUDE_SEARCH_RESULT)
-		claude_write_search_result(&text, block);
-	return write_text_of(in, "user", &text);
-}
-
-/* One message for each message; first what belongs to tool results, then the rest. */
+/* One message for each message. */
 static int
 write_user_message(struct input *in, struct json_object *content)
 {
 	end_message(in);
-	for (int pass = 0; pass < 2; pass++) {
-		for (size_t i = 0; i < claude_content_length(content); i++) {
-			struct json_object *block = claude_content_block(content, i);
-			bool is_result = claude_block_type(block) == CLAUDE_TOOL_RESULT;
-			if (is_result != (pass == 0))
-				continue;
-			if (is_result ? write_rest_of_result(in, block) != 0
-				      : write_user_block(in, block) != 0)
-				return -1;
-		}
+	if (openai_parts_gather(&in->parts, content, &in->calls, true, in->error) != 0)
+		return -1;
+	for (size_t i = 0; i < in->parts.count; i++) {
+		const struct openai_part *part = &in->parts.list[i];
+		if (part->text != NULL)
+			write_text(in, "user", part->text, part->length);
+		else
+			write_file(in, part->block);
 	}
 	return 0;
 }
@@ -411,5 +354,6 @@ openai_responses_write_input(const struct claude_request *request, struct tool_n
 	buffer_putc(out, ']');
 	json_object_put(in.reasoning);
 	claude_calls_free(&in.calls);
+	openai_parts_free(&in.parts);
 	return status;
 }
