@@ -32,7 +32,7 @@ CREATE TABLE routes (
     upstream_id INTEGER REFERENCES upstreams (id) ON DELETE CASCADE  -- NULL: the current one
 ) STRICT;
 
--- 'strategy', 'current_upstream' (an id)
+-- 'strategy', 'current_upstream' (an id), 'reloads' (how often all processes were told to read their settings again)
 CREATE TABLE settings (
     name  TEXT PRIMARY KEY,
     value TEXT NOT NULL

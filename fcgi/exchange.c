@@ -5,17 +5,15 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/api_error.h"
-#include "base/buffer.h"
 #include "base/log.h"
-#include "base/log_body.h"
-#include "base/secret.h"
 #include "base/settings.h"
 #include "base/watch.h"
 #include "inquiry.h"
+#include "passed_head.h"
 #include "plan.h"
+#include "retry.h"
 #include "store/config.h"
 #include "translate/answer.h"
 #include "translate/claude.h"
@@ -39,10 +37,10 @@ struct exchange {
 
 	struct gateway *gateway; /* NULL once the response has ended */
 	struct settings *settings;
-	char request_id[REQUEST_ID_SIZE];
-	struct claude_request request;
+	struct inquiry inquiry;
 	struct plan plan;
 	struct upstream_identity identity;
+	char *headers; /* lines for the response's head */
 
 	struct transfer *transfer; /* NULL when none runs */
 	struct answer *answer;
@@ -50,6 +48,9 @@ struct exchange {
 	size_t sent;
 	int passed_status;
 	struct buffer passed_head; /* the head of a response that is passed through */
+	struct api_error failure;  /* of the attempt that a retry follows */
+	bool retrying;             /* a worker thread looks for the next key */
+	bool gone;                 /* meanwhile the client went away */
 	bool has_head;             /* the response's head is written */
 	bool head_known;           /* the upstream's head was told to the answer */
 	bool streaming;            /* it began a stream, and counts as one under way */
@@ -59,15 +60,10 @@ struct exchange {
 	uv_timer_t timer;
 	int watched; /* events that the gateway's descriptor is watched for; 0: it is not */
 
-	uint64_t began;       /* ms of the loop's clock, as the rest */
-	uint64_t last_input;  /* from the upstream */
-	uint64_t last_output; /* to the client */
-	uint64_t first_byte;  /* to the client; 0: none yet */
-	int status;           /* told to the client */
-	const char *error_type;
-
-	struct buffer shown; /* the start of the response, for ENABLE_RESPONSE_LOGS */
-	size_t response_bytes;
+	uint64_t attempt_began; /* ms of the loop's clock, as the rest */
+	uint64_t last_input;    /* from the upstream */
+	uint64_t last_output;   /* to the client */
+	struct record record;
 };
 
 static void flush(struct exchange *);
@@ -80,11 +76,13 @@ free_exchange(struct exchange *x)
 {
 	answer_free(x->answer);
 	buffer_free(&x->out);
-	buffer_free(&x->shown);
+	buffer_free(&x->record.shown);
 	buffer_free(&x->passed_head);
 	plan_free(&x->plan);
-	claude_request_free(&x->request);
+	inquiry_free(&x->inquiry);
+	api_error_clear(&x->failure);
 	settings_release(x->settings);
+	free(x->headers);
 	free(x);
 }
 
@@ -107,66 +105,12 @@ dispose(struct exchange *x)
 	uv_close((uv_handle_t *)&x->timer, on_timer_closed);
 }
 
-static int64_t
-since(const struct exchange *x, uint64_t moment)
-{
-	return (int64_t)(moment - x->began);
-}
-
-/* Keep what is sent for the log, as much of it as will be shown. */
-static void
-keep_for_log(struct exchange *x, const char *bytes, size_t length)
-{
-	size_t most = (size_t)x->settings->log_body_limit + 1;
-
-	x->response_bytes += length;
-	if (x->shown.length < most)
-		buffer_append(&x->shown, bytes,
-			length < most - x->shown.length ? length : most - x->shown.length);
-}
-
-/* The line that every request gets. */
-static void
-log_request(const struct exchange *x, const char *message)
-{
-	const struct claude_usage *usage = answer_usage(x->answer);
-	const char *stop_reason = answer_stop_reason(x->answer);
-	bool done = answer_state(x->answer) == ANSWER_DONE;
-	const char *model = x->request.model != NULL ? x->request.model : "";
-	char mask[SECRET_MASK_SIZE] = "";
-
-	if (x->plan.key != NULL)
-		secret_mask(x->plan.key->secret, mask);
-	const struct log_field fields[] = {
-		{"request_id", x->request_id, 0},
-		{"status", NULL, x->status},
-		{"upstream", x->plan.upstream->name, 0},
-		{"key", mask, 0},
-		{"model", model, 0},
-		{"upstream_model", x->plan.model != NULL ? x->plan.model : "", 0},
-		{"stream", x->request.stream ? "true" : "false", 0},
-		{"ms", NULL, since(x, uv_now(x->all->loop))},
-		{"first_byte_ms", NULL, x->first_byte != 0 ? since(x, x->first_byte) : -1},
-		{"input_tokens", NULL, done ? (int64_t)usage->input_tokens : 0},
-		{"output_tokens", NULL, done ? (int64_t)usage->output_tokens : 0},
-		{x->error_type != NULL ? "error" : "stop_reason",
-			x->error_type != NULL ? x->error_type
-			: stop_reason != NULL ? stop_reason
-					      : "none",
-			0},
-	};
-	log_line(LOG_INFO, message, fields, sizeof(fields) / sizeof(fields[0]));
-}
-
 /* The client has its response, or is gone. */
 static void
 end_response(struct exchange *x, const char *message)
 {
-	if (log_enabled(LOG_INFO))
-		log_request(x, message);
-	if (x->settings->log_responses)
-		log_body("response body", x->request_id, buffer_text(&x->shown), x->response_bytes,
-			x->identity.key, x->settings);
+	record_end(&x->record, &x->plan, &x->inquiry, x->answer, x->settings, x->all->recorder,
+		uv_now(x->all->loop), message);
 	if (x->watched != 0)
 		watch_stop(x->all->watches, gateway_descriptor(x->gateway));
 	gateway_free(x->gateway);
@@ -193,7 +137,16 @@ static void
 abandon(struct exchange *x)
 {
 	cancel_transfer(x);
-	end_response(x, "client went away");
+	if (!x->retrying) {
+		end_response(x, "client went away");
+		return;
+	}
+	/* The worker still reads what the gateway lends. */
+	x->gone = true;
+	uv_timer_stop(&x->timer);
+	if (x->watched != 0)
+		watch_stop(x->all->watches, gateway_descriptor(x->gateway));
+	x->watched = 0;
 }
 
 /* ---- to the client ---- */
@@ -251,18 +204,19 @@ add_head(struct exchange *x)
 
 	if (x->has_head || (x->out.length == 0 && !(x->ending && x->plan.pass)))
 		return;
-	x->status = 200;
+	x->record.status = 200;
 	if (x->plan.pass) {
-		x->status = x->passed_status;
+		x->record.status = x->passed_status;
 		buffer_append(&whole, buffer_text(&x->passed_head), x->passed_head.length);
 		buffer_append(&whole, buffer_text(&x->out), x->out.length);
-	} else if (x->request.stream) {
+	} else if (x->inquiry.request.stream) {
 		x->streaming = true;
 		x->all->streaming++;
-		response_write_stream_head(&whole, x->request_id);
+		response_write_stream_head(&whole, x->record.request_id, x->headers);
 		buffer_append(&whole, x->out.data, x->out.length);
 	} else {
-		response_write_json(&whole, 200, x->request_id, x->out.data, x->out.length, NULL);
+		response_write_json(
+			&whole, 200, x->record.request_id, x->out.data, x->out.length, x->headers);
 	}
 	x->has_head = true;
 	if (whole.failed) {
@@ -278,7 +232,7 @@ add_head(struct exchange *x)
 static void
 flush(struct exchange *x)
 {
-	if (x->gateway == NULL)
+	if (x->gateway == NULL || x->gone)
 		return;
 	add_head(x);
 	if (pending(x) > 0) {
@@ -289,10 +243,9 @@ flush(struct exchange *x)
 		}
 		if (n > 0) {
 			x->last_output = uv_now(x->all->loop);
-			if (x->first_byte == 0)
-				x->first_byte = x->last_output;
-			if (x->settings->log_responses)
-				keep_for_log(x, x->out.data + x->sent, (size_t)n);
+			if (x->record.first_byte == 0)
+				x->record.first_byte = x->last_output;
+			record_bytes(&x->record, x->settings, x->out.data + x->sent, (size_t)n);
 		}
 		x->sent += (size_t)n;
 	}
@@ -317,53 +270,105 @@ flush(struct exchange *x)
 static void
 fail(struct exchange *x, const struct api_error *error)
 {
-	x->error_type = error->type;
-	log_debug("%s %d %s: %s", x->request_id, error->status, error->type,
+	x->record.error_type = error->type;
+	log_debug("%s %d %s: %s", x->record.request_id, error->status, error->type,
 		error->message != NULL ? error->message : "");
-	if (answer_started(x->answer)) {
+	if (answer_pass_refusal(x->answer)) {
+		/* The upstream's own words. */
+	} else if (answer_started(x->answer)) {
 		if (!answer_write_error(x->answer, error)) {
 			abandon(x);
 			return;
 		}
 	} else {
-		response_write_error(&x->out, error, x->request_id, NULL);
+		response_write_error(&x->out, error, x->record.request_id, x->headers);
 		x->has_head = true;
-		x->status = error->status;
+		x->record.status = error->status;
 	}
 	x->ending = true;
 	flush(x);
 }
 
-/* ---- from the upstream ---- */
+/* ---- attempts ---- */
 
-/* The headers that come back unchanged (PROTOCOL.md §B.4). */
+static void start_transfer(struct exchange *);
+static struct answer_options answer_options_of(struct exchange *);
+
+/* The answer is known without asking anybody. */
 static void
-pass_header(void *context, const char *name, const char *value)
+answer_at_once(struct exchange *x)
 {
-	static const char *const passed[] = {"request-id", "retry-after", "content-type"};
+	plan_write_answer(&x->plan, &x->out);
+	x->ending = true;
+	flush(x);
+}
+
+static void
+attempt(struct exchange *x)
+{
+	x->record.attempts++;
+	x->identity = (struct upstream_identity){
+		.name = x->plan.to.upstream->name,
+		.key = x->plan.to.key != NULL ? x->plan.to.key->secret : NULL,
+		.model = x->plan.to.model != NULL ? x->plan.to.model : "",
+	};
+	x->attempt_began = x->last_input = uv_now(x->all->loop);
+	if (x->plan.url.length > 0)
+		start_transfer(x);
+	else
+		answer_at_once(x);
+}
+
+/* On the loop again: the next plan, or NULL when nothing is left to try. */
+static void
+on_retry(void *context, struct plan *next)
+{
 	struct exchange *x = context;
-	bool pass = strncasecmp(name, "anthropic-", 10) == 0;
 
-	for (size_t i = 0; i < sizeof(passed) / sizeof(passed[0]); i++)
-		pass = pass || strcasecmp(name, passed[i]) == 0;
-	if (pass)
-		buffer_printf(&x->passed_head, "%s: %s\r\n", name, value);
+	x->retrying = false;
+	if (next != NULL)
+		plan_replace(&x->plan, next);
+	if (x->gone) {
+		end_response(x, "client went away");
+		return;
+	}
+	const struct answer_options options = answer_options_of(x);
+	if (next != NULL && answer_redirect(x->answer, &options) == 0)
+		attempt(x);
+	else
+		fail(x, &x->failure);
 }
 
+/*
+ * The attempt failed.  While the client has got nothing of an answer, another key may do better.
+ * ${refused}: the upstream said so; else it may have done the work all the same.
+ */
 static void
-write_passed_head(struct exchange *x)
+fail_attempt(struct exchange *x, const struct api_error *error, bool refused)
 {
-	const char *type = transfer_content_type(x->transfer);
+	const struct retry_request retry = {
+		.loop = x->all->loop,
+		.store = x->all->store,
+		.settings = x->settings,
+		.failed = &x->plan,
+		.inquiry = &x->inquiry,
+		.error = &x->failure,
+		.done = on_retry,
+		.context = x,
+	};
 
-	x->passed_status = transfer_status(x->transfer);
-	buffer_clear(&x->passed_head);
-	response_write_status(&x->passed_head, x->passed_status);
-	transfer_each_header(x->transfer, pass_header, x);
-	if (type != NULL && strncasecmp(type, "text/event-stream", 17) == 0)
-		buffer_puts(
-			&x->passed_head, "Cache-Control: no-cache\r\nX-Accel-Buffering: no\r\n");
-	buffer_puts(&x->passed_head, "\r\n");
+	if (answer_has_content(x->answer) || !retry_may_cure(error) ||
+		!(refused || x->plan.repeatable) || api_error_copy(error, &x->failure) != 0) {
+		fail(x, error);
+		return;
+	}
+	record_failed_attempt(&x->record, &x->plan, error->type, retry_rest(error));
+	x->retrying = retry_begin(&retry) == 0;
+	if (!x->retrying)
+		fail(x, error);
 }
+
+/* ---- from the upstream ---- */
 
 static void
 tell_head(struct exchange *x)
@@ -371,8 +376,10 @@ tell_head(struct exchange *x)
 	if (x->head_known)
 		return;
 	x->head_known = true;
-	if (x->plan.pass)
-		write_passed_head(x);
+	if (x->plan.pass) {
+		buffer_clear(&x->passed_head);
+		x->passed_status = passed_head_write(&x->passed_head, x->transfer, x->headers);
+	}
 	answer_head(x->answer, transfer_status(x->transfer), transfer_content_type(x->transfer),
 		transfer_retry_after(x->transfer));
 }
@@ -402,6 +409,9 @@ on_pause_in_bytes(void *context)
 
 	if (answer_state(x->answer) == ANSWER_DONE)
 		x->ending = true;
+	/* It will not be sent again: a long stream need not keep it. */
+	if (x->inquiry.body.length > 0 && answer_has_content(x->answer))
+		inquiry_forget_body(&x->inquiry);
 	flush(x);
 }
 
@@ -413,11 +423,12 @@ fail_without_answer(struct exchange *x, enum transfer_outcome outcome, const cha
 
 	if (outcome == TRANSFER_NO_TIME)
 		api_error_set(&error, 504, "upstream '%s' could not be reached within %lld ms: %s",
-			x->plan.upstream->name, (long long)x->settings->connect_timeout, problem);
+			x->plan.to.upstream->name, (long long)x->settings->connect_timeout,
+			problem);
 	else
 		api_error_set(&error, 502, "upstream '%s' at %s could not be asked: %s",
-			x->plan.upstream->name, x->plan.upstream->base_url, problem);
-	fail(x, &error);
+			x->plan.to.upstream->name, x->plan.to.upstream->base_url, problem);
+	fail_attempt(x, &error, false);
 	api_error_clear(&error);
 }
 
@@ -440,7 +451,7 @@ on_ended(void *context, enum transfer_outcome outcome, const char *problem)
 	if (outcome != TRANSFER_STOPPED)
 		answer_end(x->answer, outcome == TRANSFER_COMPLETE);
 	if (answer_state(x->answer) == ANSWER_FAILED) {
-		fail(x, answer_error(x->answer));
+		fail_attempt(x, answer_error(x->answer), outcome == TRANSFER_COMPLETE);
 		return;
 	}
 	x->ending = true;
@@ -453,34 +464,12 @@ static const struct transfer_handler handler = {
 	.ended = on_ended,
 };
 
-static void
-start_transfer(struct exchange *x)
-{
-	const struct upstream_options *options = &x->plan.upstream->options;
-	const struct transfer_request request = {
-		.method = x->plan.method,
-		.url = x->plan.url.data,
-		.body = buffer_text(&x->plan.body),
-		.body_length = x->plan.body.length,
-		.headers = x->plan.headers,
-		.proxy = options->proxy,
-		.connect_timeout = options->timeout != 0 ? options->timeout
-							 : x->settings->connect_timeout,
-	};
-
-	answer_begin(x->answer, &x->identity);
-	x->head_known = false;
-	x->transfer = transfer_start(x->all->transfers, &request, &handler, x);
-	if (x->transfer == NULL)
-		fail_without_answer(x, TRANSFER_NO_ANSWER, "out of memory");
-}
-
 /* ---- time ---- */
 
 static int64_t
 silence_timeout(const struct exchange *x)
 {
-	int64_t own = x->plan.upstream->options.timeout;
+	int64_t own = x->plan.to.upstream->options.timeout;
 
 	return own != 0 ? own : x->settings->silence_timeout;
 }
@@ -492,12 +481,12 @@ silence_deadline(const struct exchange *x)
 {
 	uint64_t from = x->last_input;
 	int64_t connected = transfer_connect_time(x->transfer);
-	uint64_t latest = x->began + (uint64_t)x->settings->connect_timeout + CONNECT_GRACE;
+	uint64_t latest = x->attempt_began + (uint64_t)x->settings->connect_timeout + CONNECT_GRACE;
 
 	if (connected < 0 && from < latest)
 		from = latest;
-	else if (connected >= 0 && from < x->began + (uint64_t)connected)
-		from = x->began + (uint64_t)connected;
+	else if (connected >= 0 && from < x->attempt_began + (uint64_t)connected)
+		from = x->attempt_began + (uint64_t)connected;
 	return from + (uint64_t)silence_timeout(x);
 }
 
@@ -507,9 +496,9 @@ time_out(struct exchange *x)
 	struct api_error error = API_ERROR_NONE;
 
 	cancel_transfer(x);
-	api_error_set(&error, 504, "upstream '%s' sent nothing for %lld ms", x->plan.upstream->name,
-		(long long)silence_timeout(x));
-	fail(x, &error);
+	api_error_set(&error, 504, "upstream '%s' sent nothing for %lld ms",
+		x->plan.to.upstream->name, (long long)silence_timeout(x));
+	fail_attempt(x, &error, false);
 	api_error_clear(&error);
 }
 
@@ -517,7 +506,7 @@ time_out(struct exchange *x)
 static bool
 has_pings(const struct exchange *x)
 {
-	return x->request.stream && !x->plan.pass;
+	return x->inquiry.request.stream && !x->plan.pass;
 }
 
 static uint64_t
@@ -567,66 +556,94 @@ on_timer(uv_timer_t *timer)
 	}
 }
 
+/* When the timer looks first, in ms from now. */
+static uint64_t
+first_look(const struct exchange *x)
+{
+	uint64_t silence = (uint64_t)silence_timeout(x);
+
+	return has_pings(x) ? earlier((uint64_t)x->settings->ping_interval, silence) : silence;
+}
+
+static void
+start_transfer(struct exchange *x)
+{
+	const struct upstream_options *options = &x->plan.to.upstream->options;
+	const struct transfer_request request = {
+		.method = x->plan.method,
+		.url = x->plan.url.data,
+		.body = buffer_text(&x->plan.body),
+		.body_length = x->plan.body.length,
+		.headers = x->plan.headers,
+		.proxy = options->proxy,
+		.connect_timeout = options->timeout != 0 ? options->timeout
+							 : x->settings->connect_timeout,
+		.once = !x->plan.repeatable,
+	};
+
+	answer_begin(x->answer, &x->identity);
+	x->head_known = false;
+	x->transfer = transfer_start(x->all->transfers, &request, &handler, x);
+	if (x->transfer == NULL)
+		fail_without_answer(x, TRANSFER_NO_ANSWER, "out of memory");
+	else
+		uv_timer_start(&x->timer, on_timer, first_look(x), 0);
+}
+
 /* ---- the beginning ---- */
 
-static int
-make_answer(struct exchange *x, struct api_error *error)
+static struct answer_options
+answer_options_of(struct exchange *x)
 {
-	const struct answer_options options = {
+	const struct claude_request *request = &x->inquiry.request;
+
+	return (struct answer_options){
 		.translator = x->plan.service->translator,
 		.tool_names = x->plan.tool_names,
-		.model = x->request.model,
-		.stream = x->request.stream,
-		.hide_thinking = x->request.thinking == CLAUDE_THINKING_DISABLED ||
-				 x->plan.upstream->options.reasoning_off,
+		.model = request->model,
+		.stream = request->stream,
+		.hide_thinking = request->thinking == CLAUDE_THINKING_DISABLED ||
+				 x->plan.to.upstream->options.reasoning_off,
 		.estimated_input_tokens = x->plan.input_tokens,
 		.pass = x->plan.pass,
+		.counts_usage = x->inquiry.asked.endpoint == ENDPOINT_MESSAGES,
 		.convert = x->plan.convert,
 		.convert_context = &x->plan,
 	};
+}
 
-	x->identity = (struct upstream_identity){
-		.name = x->plan.upstream->name,
-		.key = x->plan.key != NULL ? x->plan.key->secret : NULL,
-		.model = x->plan.model != NULL ? x->plan.model : "",
-	};
+static int
+prepare(struct exchange *x, const struct exchange_request *request, struct api_error *error)
+{
+	if (inquiry_read(&x->inquiry, request->gateway, request->asked, request->settings,
+		    request->request_id, error) != 0 ||
+		plan_make(&x->plan, request->config, x->all->store, request->settings, &x->inquiry,
+			error) != 0)
+		return -1;
+	const struct answer_options options = answer_options_of(x);
 	x->answer = answer_new(&options, &x->out);
-	return x->answer != NULL ? 0 : api_error_set(error, 500, "out of memory");
+	x->headers = strdup(request->headers);
+	return x->answer != NULL && x->headers != NULL ? 0
+						       : api_error_set(error, 500, "out of memory");
 }
 
 struct exchange *
-exchange_new(struct exchanges *all, struct gateway *gateway, struct settings *settings,
-	const struct asked *asked, const char request_id[REQUEST_ID_SIZE], struct api_error *error)
+exchange_new(struct exchanges *all, const struct exchange_request *request, struct api_error *error)
 {
 	struct exchange *x = calloc(1, sizeof(*x));
-	struct inquiry inquiry;
 
 	if (x == NULL) {
 		api_error_set(error, 500, "out of memory");
 		return NULL;
 	}
 	x->all = all;
-	x->gateway = gateway;
-	x->settings = settings_retain(settings);
-	x->out = BUFFER_INIT(0);
-	memcpy(x->request_id, request_id, sizeof(x->request_id));
-	int status = inquiry_read(&inquiry, gateway, asked, settings, request_id, error);
-	if (status == 0)
-		status = plan_make(&x->plan, all->store, settings, &inquiry, error);
-	x->request = inquiry_end(&inquiry);
-	if (status == 0 && make_answer(x, error) == 0)
+	x->gateway = request->gateway;
+	x->settings = settings_retain(request->settings);
+	memcpy(x->record.request_id, request->request_id, REQUEST_ID_SIZE);
+	if (prepare(x, request, error) == 0)
 		return x;
 	free_exchange(x);
 	return NULL;
-}
-
-/* The answer is known without asking anybody. */
-static void
-answer_at_once(struct exchange *x)
-{
-	plan_write_answer(&x->plan, &x->out);
-	x->ending = true;
-	flush(x);
 }
 
 void
@@ -638,18 +655,11 @@ exchange_run(struct exchange *x)
 	if (x->next != NULL)
 		x->next->previous = x;
 	all->first = x;
-	x->began = x->last_input = x->last_output = uv_now(all->loop);
+	x->record.began = x->last_output = uv_now(all->loop);
 	uv_timer_init(all->loop, &x->timer);
 	x->timer.data = x;
 	watch_gateway(x);
-	uint64_t next = x->request.stream ? earlier((uint64_t)x->settings->ping_interval,
-						    (uint64_t)silence_timeout(x))
-					  : (uint64_t)silence_timeout(x);
-	uv_timer_start(&x->timer, on_timer, next, 0);
-	if (x->plan.url.length > 0)
-		start_transfer(x);
-	else
-		answer_at_once(x);
+	attempt(x);
 }
 
 void
@@ -661,6 +671,8 @@ exchanges_abort(struct exchanges *all)
 	api_error_set(&error, 529, "the proxy is being stopped: please ask again");
 	for (struct exchange *x = all->first; x != NULL; x = next) {
 		next = x->next;
+		if (x->retrying)
+			continue;
 		cancel_transfer(x);
 		if (x->gateway == NULL)
 			dispose(x);

@@ -11,18 +11,20 @@
 #include <stdatomic.h>
 #include <uv.h>
 
-#include "base/random.h"
+#include "base/buffer.h"
+#include "record.h"
 
 struct api_error;
 struct asked;
+struct config;
 struct exchange;
 struct gateway;
+struct live_settings;
+struct recorder;
 struct settings;
 struct store;
 struct transfers;
 struct watches;
-
-enum { REQUEST_ID_SIZE = sizeof("req_") + RANDOM_ID_LENGTH };
 
 /* What all exchanges of a process share. */
 struct exchanges {
@@ -30,19 +32,30 @@ struct exchanges {
 	struct store *store;
 	struct transfers *transfers;
 	struct watches *watches;
+	struct recorder *recorder;
+	struct live_settings *live;
 	atomic_int in_flight;   /* requests taken from the web server and not yet answered */
 	struct exchange *first; /* those that the loop runs */
 	int streaming;          /* those of them whose stream has begun and not ended */
 };
 
+/* A web request that was let in; lent, but for what the exchange says it takes. */
+struct exchange_request {
+	struct gateway *gateway;
+	struct settings *settings;
+	struct config *config; /* in force when it came; NULL: it cannot be read */
+	const struct asked *asked;
+	const char *request_id; /* of REQUEST_ID_SIZE */
+	const char *headers;    /* lines for the response's head; copied */
+};
+
 /**
  * Read the request from the gateway, check it and plan it: on an acceptor thread.  The caller has
- * counted it in
- * ${in_flight}.  Return it for exchange_run, having taken the gateway and the count, or NULL with
- * ${error}; gateway and count are then still the caller's.
+ * counted it in ${in_flight}.  Return it for exchange_run, having taken the gateway and the count,
+ * or NULL with ${error}; gateway and count are then still the caller's.
  */
-struct exchange *exchange_new(struct exchanges *, struct gateway *, struct settings *,
-	const struct asked *, const char request_id[REQUEST_ID_SIZE], struct api_error *error);
+struct exchange *
+exchange_new(struct exchanges *, const struct exchange_request *, struct api_error *error);
 
 /** Run it to its end, on the loop's thread, which owns it from now on; it frees itself. */
 void exchange_run(struct exchange *);

@@ -12,7 +12,10 @@
 #include "base/log.h"
 #include "base/settings.h"
 #include "exchange.h"
+#include "live_settings.h"
 #include "plan.h"
+#include "store/config.h"
+#include "store/store.h"
 #include "web/access.h"
 #include "web/gateway.h"
 #include "web/response.h"
@@ -43,24 +46,28 @@ send_answer(struct gateway *g, const struct buffer *answer)
 	gateway_free(g);
 }
 
-static const char *
-parameter(const struct gateway *g, const char *name)
-{
-	const char *value = gateway_parameter(g, name);
-
-	return value != NULL ? value : "";
-}
+/* One web request on its way in. */
+struct visit {
+	struct exchanges *all;
+	struct gateway *gateway;
+	struct settings *settings;
+	struct config *config; /* NULL: it cannot be read */
+	struct asked asked;
+	char request_id[REQUEST_ID_SIZE];
+	struct buffer headers; /* lines for the response's head */
+};
 
 static void
-log_answer(const struct gateway *g, const char *request_id, int status, const char *error_type)
+log_answer(const struct visit *v, int status, const char *error_type)
 {
+	const struct gateway *g = v->gateway;
 	const struct log_field fields[] = {
-		{"request_id", request_id, 0},
+		{"request_id", v->request_id, 0},
 		{"status", NULL, status},
-		{"method", parameter(g, "REQUEST_METHOD"), 0},
-		{"script", parameter(g, "SCRIPT_NAME"), 0},
-		{"path", parameter(g, "PATH_INFO"), 0},
-		{"client", parameter(g, "REMOTE_ADDR"), 0},
+		{"method", gateway_text(g, "REQUEST_METHOD"), 0},
+		{"script", gateway_text(g, "SCRIPT_NAME"), 0},
+		{"path", gateway_text(g, "PATH_INFO"), 0},
+		{"client", gateway_text(g, "REMOTE_ADDR"), 0},
 		{"error", error_type, 0},
 	};
 	size_t count = sizeof(fields) / sizeof(fields[0]);
@@ -69,41 +76,92 @@ log_answer(const struct gateway *g, const char *request_id, int status, const ch
 		error_type != NULL ? count : count - 1);
 }
 
-/* ${allow}: for the header of a 405, else NULL. */
 static void
-refuse(struct gateway *g, const char *request_id, const struct api_error *error, const char *allow)
+refuse(struct visit *v, const struct api_error *error)
 {
 	struct buffer answer = BUFFER_INIT(0);
-	struct buffer extra = BUFFER_INIT(0);
 
-	log_answer(g, request_id, error->status, error->type);
-	log_debug("%s %s", request_id, error->message != NULL ? error->message : "");
-	if (allow != NULL)
-		buffer_printf(&extra, "Allow: %s\r\n", allow);
-	response_write_error(&answer, error, request_id, buffer_text(&extra));
-	send_answer(g, &answer);
-	buffer_free(&extra);
+	log_answer(v, error->status, error->type);
+	log_debug("%s %s", v->request_id, error->message != NULL ? error->message : "");
+	if (v->asked.allow != NULL)
+		buffer_printf(&v->headers, "Allow: %s\r\n", v->asked.allow);
+	response_write_error(&answer, error, v->request_id, buffer_text(&v->headers));
+	send_answer(v->gateway, &answer);
+	buffer_free(&answer);
+}
+
+/* Answer with JSON that nobody keeps; HEAD gets the head of it. */
+static void
+answer_status(struct visit *v, int status, const struct buffer *body)
+{
+	struct buffer answer = BUFFER_INIT(0);
+
+	log_answer(v, status, NULL);
+	buffer_puts(&v->headers, "Cache-Control: no-store\r\n");
+	if (strcmp(gateway_text(v->gateway, "REQUEST_METHOD"), "HEAD") == 0)
+		response_write_head(&answer, status, v->request_id, "application/json",
+			buffer_text(&v->headers));
+	else
+		response_write_json(&answer, status, v->request_id, buffer_text(body), body->length,
+			buffer_text(&v->headers));
+	send_answer(v->gateway, &answer);
 	buffer_free(&answer);
 }
 
 static void
-answer_health(struct exchanges *all, struct gateway *g, struct settings *settings,
-	const char *request_id, int64_t uptime)
+answer_health(struct visit *v, int64_t uptime)
 {
 	struct buffer body = BUFFER_INIT(0);
-	struct buffer answer = BUFFER_INIT(0);
+	bool readable = store_is_readable(v->all->store);
+	int status = status_write_health(&body, v->config, readable, v->settings, uptime);
 
-	int status = status_write_health(&body, all->store, settings, uptime);
-	log_answer(g, request_id, status, NULL);
-	if (strcmp(parameter(g, "REQUEST_METHOD"), "HEAD") == 0)
-		response_write_head(&answer, status, request_id, "application/json",
-			"Cache-Control: no-store\r\n");
-	else
-		response_write_json(&answer, status, request_id, buffer_text(&body), body.length,
-			"Cache-Control: no-store\r\n");
-	send_answer(g, &answer);
-	buffer_free(&answer);
+	answer_status(v, status, &body);
 	buffer_free(&body);
+}
+
+/* Read what the client still sends: some web servers lose an answer that comes before the end of
+ * the request. */
+static void
+discard_body(struct gateway *g)
+{
+	struct buffer nothing = BUFFER_INIT(0);
+
+	gateway_read_body(g, 0, &nothing);
+	buffer_free(&nothing);
+}
+
+/* Read the settings again here, then tell all other processes. */
+static int
+reload(struct visit *v, struct api_error *error)
+{
+	struct buffer problem = BUFFER_INIT(0);
+	struct buffer body = BUFFER_INIT(0);
+	struct settings *fresh = live_settings_reload(v->all->live, &problem);
+
+	if (fresh == NULL)
+		api_error_set(
+			error, 500, "the settings stay as they were: %s", buffer_text(&problem));
+	else if (store_announce_reload(v->all->store) != STORE_OK)
+		api_error_set(error, 500,
+			"the settings were read again in this process only: the database cannot be "
+			"written, the proxy's log says why");
+	if (error->status == 0) {
+		status_write_reload(&body, v->config, fresh);
+		answer_status(v, 200, &body);
+	}
+	settings_release(fresh);
+	buffer_free(&problem);
+	buffer_free(&body);
+	return error->status == 0 ? 0 : -1;
+}
+
+/* May this client ask now? */
+static int
+let_in(struct visit *v, struct api_error *error)
+{
+	if (access_count_request(v->gateway, v->settings, v->all->store, &v->headers, error) != 0)
+		return -1;
+	return access_check(v->gateway, v->settings, error);
 }
 
 /* Count one more request in flight, unless that is one too many.  Return 0 or -1. */
@@ -119,57 +177,60 @@ admit(struct exchanges *all, const struct settings *settings, struct api_error *
 	return -1;
 }
 
-/* Read what the client still sends: some web servers lose an answer that comes before the end of
- * the request. */
-static void
-discard_body(struct gateway *g)
-{
-	struct buffer nothing = BUFFER_INIT(0);
-
-	gateway_read_body(g, 0, &nothing);
-	buffer_free(&nothing);
-}
-
 static struct exchange *
-take_inquiry(struct exchanges *all, struct gateway *g, struct settings *settings,
-	const struct asked *asked, const char *request_id, struct api_error *error)
+make_exchange(struct visit *v, struct api_error *error)
 {
 	/* What is not there is not there for anybody: no key is asked for. */
-	bool other = asked->endpoint == ENDPOINT_OTHER;
-	if ((other && plan_check_other(all->store, error) != 0) ||
-		access_check(g, settings, error) != 0 || admit(all, settings, error) != 0) {
-		discard_body(g);
+	bool other = v->asked.endpoint == ENDPOINT_OTHER;
+
+	if ((other && plan_check_other(v->config, error) != 0) || let_in(v, error) != 0 ||
+		admit(v->all, v->settings, error) != 0) {
+		discard_body(v->gateway);
 		return NULL;
 	}
-	struct exchange *x = exchange_new(all, g, settings, asked, request_id, error);
+	const struct exchange_request request = {
+		.gateway = v->gateway,
+		.settings = v->settings,
+		.config = v->config,
+		.asked = &v->asked,
+		.request_id = v->request_id,
+		.headers = buffer_text(&v->headers),
+	};
+	struct exchange *x = exchange_new(v->all, &request, error);
 	if (x == NULL)
-		atomic_fetch_sub(&all->in_flight, 1);
+		atomic_fetch_sub(&v->all->in_flight, 1);
 	return x;
 }
 
 struct exchange *
-front_serve(struct exchanges *all, struct gateway *g, struct settings *settings, int64_t uptime)
+front_serve(struct exchanges *all, struct gateway *g, struct settings *settings,
+	struct config *config, int64_t uptime)
 {
+	struct visit v = {.all = all, .gateway = g, .settings = settings, .config = config};
 	struct api_error error = API_ERROR_NONE;
-	char request_id[REQUEST_ID_SIZE];
 	struct exchange *x = NULL;
-	struct asked asked;
 
-	random_id(request_id, sizeof(request_id), "req_");
-	router_find(g, settings, &asked, &error);
-	switch (asked.endpoint) {
+	random_id(v.request_id, sizeof(v.request_id), "req_");
+	router_find(g, settings, &v.asked, &error);
+	switch (v.asked.endpoint) {
 	case ENDPOINT_HEALTH:
-		answer_health(all, g, settings, request_id, uptime);
+		answer_health(&v, uptime);
+		break;
+	case ENDPOINT_RELOAD:
+		discard_body(g);
+		if (let_in(&v, &error) == 0)
+			reload(&v, &error);
 		break;
 	case ENDPOINT_NONE:
 		discard_body(g);
 		break;
 	default:
-		x = take_inquiry(all, g, settings, &asked, request_id, &error);
+		x = make_exchange(&v, &error);
 		break;
 	}
 	if (error.status != 0)
-		refuse(g, request_id, &error, asked.allow);
+		refuse(&v, &error);
 	api_error_clear(&error);
+	buffer_free(&v.headers);
 	return x;
 }

@@ -7,16 +7,18 @@
 
 #include <stdint.h>
 
+struct config;
 struct exchange;
 struct exchanges;
 struct gateway;
 struct settings;
 
 /**
- * Serve the request.  Takes the gateway.  ${uptime} in ms.  Return an exchange for exchange_run on
- * the loop's thread, or NULL when the request has been answered.
+ * Serve the request by ${settings} and ${config} (NULL: it cannot be read).  Takes the gateway.
+ * ${uptime} in ms.  Return an exchange for exchange_run on the loop's thread, or NULL when the
+ * request has been answered.
  */
-struct exchange *
-front_serve(struct exchanges *, struct gateway *, struct settings *, int64_t uptime);
+struct exchange *front_serve(
+	struct exchanges *, struct gateway *, struct settings *, struct config *, int64_t uptime);
 
 #endif

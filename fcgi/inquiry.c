@@ -3,18 +3,13 @@
  */
 #include "inquiry.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 #include "base/api_error.h"
 #include "base/log_body.h"
 #include "base/settings.h"
 #include "web/gateway.h"
-
-static const char *
-parameter(const struct gateway *g, const char *name)
-{
-	const char *value = gateway_parameter(g, name);
-
-	return value != NULL ? value : "";
-}
 
 static int
 read_body(struct inquiry *inquiry, const struct settings *settings, const char *request_id,
@@ -46,13 +41,13 @@ int
 inquiry_read(struct inquiry *inquiry, struct gateway *gateway, const struct asked *asked,
 	const struct settings *settings, const char *request_id, struct api_error *error)
 {
-	const char *content_type = parameter(gateway, "CONTENT_TYPE");
+	const char *content_type = gateway_text(gateway, "CONTENT_TYPE");
 	enum endpoint endpoint = asked->endpoint;
 
 	*inquiry = (struct inquiry){
 		.asked = *asked,
-		.method = parameter(gateway, "REQUEST_METHOD"),
-		.query = parameter(gateway, "QUERY_STRING"),
+		.method = gateway_text(gateway, "REQUEST_METHOD"),
+		.query = gateway_text(gateway, "QUERY_STRING"),
 		.content_type = content_type[0] != '\0' ? content_type : NULL,
 		.gateway = gateway,
 		.body = BUFFER_INIT(0),
@@ -61,18 +56,32 @@ inquiry_read(struct inquiry *inquiry, struct gateway *gateway, const struct aske
 		return -1;
 	if (endpoint != ENDPOINT_MESSAGES && endpoint != ENDPOINT_COUNT_TOKENS)
 		return 0;
-	return claude_request_parse(
-		buffer_text(&inquiry->body), inquiry->body.length, &inquiry->request, error);
+	if (claude_request_parse(buffer_text(&inquiry->body), inquiry->body.length,
+		    &inquiry->request, error) != 0)
+		return -1;
+	inquiry->model = strdup(inquiry->request.model);
+	inquiry->request.model = inquiry->model;
+	return inquiry->model != NULL ? 0 : api_error_set(error, 500, "out of memory");
 }
 
-struct claude_request
-inquiry_end(struct inquiry *inquiry)
+void
+inquiry_forget_body(struct inquiry *inquiry)
 {
-	struct claude_request request = inquiry->request;
+	const struct claude_request kept = {
+		.model = inquiry->model,
+		.stream = inquiry->request.stream,
+		.thinking = inquiry->request.thinking,
+	};
 
-	/* Its text goes with the body. */
-	request.text = NULL;
-	request.length = 0;
 	buffer_free(&inquiry->body);
-	return request;
+	claude_request_free(&inquiry->request);
+	inquiry->request = kept;
+}
+
+void
+inquiry_free(struct inquiry *inquiry)
+{
+	inquiry_forget_body(inquiry);
+	free(inquiry->model);
+	*inquiry = (struct inquiry){0};
 }

@@ -20,16 +20,21 @@ struct inquiry {
 	struct gateway *gateway;       /* for the headers that are forwarded */
 	struct buffer body;            /* as it came */
 	struct claude_request request; /* parsed, where the endpoint takes one */
+	char *model;                   /* its model; owned */
 };
 
 /**
  * Read the body, of at most MAX_REQUEST_BYTES, and parse it where the endpoint takes a Claude
- * request.  Return 0, or -1 and what the client must be told.  Either way end it with inquiry_end.
+ * request.  Return 0, or -1 and what the client must be told.  Either way free it with
+ * inquiry_free, before the gateway.
  */
 int inquiry_read(struct inquiry *, struct gateway *, const struct asked *, const struct settings *,
 	const char *request_id, struct api_error *);
 
-/** Free all but the request, which is given away: free it with claude_request_free. */
-struct claude_request inquiry_end(struct inquiry *);
+/** It will not be sent again: free the body and what was parsed.  Of the request only the model and
+ * plain values stay. */
+void inquiry_forget_body(struct inquiry *);
+
+void inquiry_free(struct inquiry *);
 
 #endif

@@ -10,17 +10,13 @@
 #include <strings.h>
 
 #include "base/api_error.h"
-#include "base/clock.h"
 #include "base/json.h"
-#include "base/settings.h"
 #include "inquiry.h"
 #include "store/config.h"
-#include "store/store.h"
 #include "translate/claude_models.h"
 #include "translate/tokens.h"
 #include "translate/tool_names.h"
 #include "translate/translator.h"
-#include "upstream/balance.h"
 #include "upstream/service.h"
 #include "web/gateway.h"
 
@@ -34,44 +30,31 @@ no_memory(struct api_error *error)
 
 /* ---- choosing ---- */
 
-/* ${model}: as the client named it; NULL: the request is about no model. */
 static int
-choose_upstream(struct plan *plan, const char *model, struct api_error *error)
+find_service(struct plan *plan, struct api_error *error)
 {
-	const struct config *config = plan->config;
-	const struct route *route = model != NULL ? config_find_route(config, model) : NULL;
+	const struct upstream *u = plan->to.upstream;
 
-	plan->upstream = route != NULL && route->upstream != NULL ? route->upstream
-								  : config->current;
-	plan->model = route != NULL ? route->model : model;
-	if (plan->upstream == NULL)
-		return api_error_set(error, 500,
-			"no upstream is configured: claude-proxy-admin add <name> <baseUrl> "
-			"<serviceType>");
-	plan->service = service_find(plan->upstream->service_type);
-	if (plan->service == NULL)
-		return api_error_set(error, 500,
-			"upstream '%s' has the service type '%s', which this version of "
-			"claude-proxy does "
-			"not know",
-			plan->upstream->name, plan->upstream->service_type);
-	return 0;
+	plan->service = service_find(u->service_type);
+	if (plan->service != NULL)
+		return 0;
+	return api_error_set(error, 500,
+		"upstream '%s' has the service type '%s', which this version of claude-proxy does "
+		"not know",
+		u->name, u->service_type);
 }
 
 static int
 choose_key(struct plan *plan, struct store *store, const struct settings *settings,
 	struct api_error *error)
 {
-	enum strategy strategy = plan->config->strategy;
+	const char *name = plan->to.upstream->name;
 
-	if (!plan->config->has_strategy)
-		strategy_parse(settings->strategy, &strategy);
-	if (balance_choose(store, strategy, plan->upstream, NULL, 0, clock_now_ms(), &plan->key) ==
-		BALANCE_OK)
-		return 0;
+	if (destination_choose_key(&plan->to, store, settings) == 0)
+		return find_service(plan, error);
 	return api_error_set(error, 500,
 		"upstream '%s' has no API key that is enabled: claude-proxy-admin key %s add -",
-		plan->upstream->name, plan->upstream->name);
+		name, name);
 }
 
 /* Does the upstream speak Claude's language? */
@@ -131,33 +114,43 @@ forget_forwarded(struct forwarded *f)
 
 /* ---- what is sent ---- */
 
-/* The URL and the headers of a request whose body, if it has one, is written. */
 static int
-address(struct plan *plan, const struct inquiry *inquiry, const char *endpoint, bool stream,
+write_headers(struct plan *plan, const struct inquiry *inquiry, bool pass, bool has_body,
 	struct api_error *error)
 {
-	bool claude = speaks_claude(plan);
-	/* Of a request for models the query is ours to answer. */
-	const char *query = claude && plan->query == NULL ? inquiry->query : NULL;
 	struct forwarded forwarded = {0};
 
-	if (service_write_url(plan->service, plan->upstream->base_url, endpoint, plan->model, query,
-		    &plan->url) != 0)
-		return api_error_set(
-			error, 500, "upstream '%s' has no usable base URL", plan->upstream->name);
-	if (claude)
+	if (speaks_claude(plan))
 		forward_all(&forwarded, inquiry->gateway);
 	const struct service_head head = {
-		.content_type = plan->pass ? inquiry->content_type : NULL,
-		.stream = stream,
-		.has_body = plan->body.length > 0,
+		.content_type = pass ? inquiry->content_type : NULL,
+		.stream = inquiry->asked.endpoint == ENDPOINT_MESSAGES && inquiry->request.stream,
+		.has_body = has_body,
 		.forwarded = forwarded.list,
 		.forwarded_count = forwarded.count,
 	};
 	if (!forwarded.failed)
-		plan->headers = service_headers(plan->service, plan->upstream, plan->key, &head);
+		plan->headers = service_headers(
+			plan->service, plan->to.upstream, plan->to.key, &head);
 	forget_forwarded(&forwarded);
-	return plan->headers != NULL && !plan->body.failed ? 0 : no_memory(error);
+	return plan->headers != NULL ? 0 : no_memory(error);
+}
+
+/* The URL and the headers of a request whose body, if it has one, is written. */
+static int
+address(struct plan *plan, const struct inquiry *inquiry, const char *endpoint,
+	struct api_error *error)
+{
+	/* Of a request for models the query is ours to answer. */
+	const char *query = speaks_claude(plan) && plan->query == NULL ? inquiry->query : NULL;
+
+	if (service_write_url(plan->service, plan->to.upstream->base_url, endpoint, plan->to.model,
+		    query, &plan->url) != 0)
+		return api_error_set(error, 500, "upstream '%s' has no usable base URL",
+			plan->to.upstream->name);
+	if (plan->body.failed)
+		return no_memory(error);
+	return write_headers(plan, inquiry, plan->pass, plan->body.length > 0, error);
 }
 
 typedef int request_writer(const struct claude_request *, const struct translate_target *,
@@ -168,9 +161,9 @@ translate(struct plan *plan, const struct claude_request *request, request_write
 	struct api_error *error)
 {
 	const struct translate_target target = {
-		.model = plan->model,
-		.max_output_tokens = plan->upstream->options.max_output_tokens,
-		.reasoning_off = plan->upstream->options.reasoning_off,
+		.model = plan->to.model,
+		.max_output_tokens = plan->to.upstream->options.max_output_tokens,
+		.reasoning_off = plan->to.upstream->options.reasoning_off,
 	};
 
 	plan->tool_names = tool_names_new(plan->service->translator->name_rule);
@@ -197,7 +190,7 @@ plan_message(struct plan *plan, struct inquiry *inquiry, struct api_error *error
 		return -1;
 	if (!plan->pass)
 		plan->input_tokens = tokens_guess_input(request);
-	return address(plan, inquiry, endpoint, request->stream, error);
+	return address(plan, inquiry, endpoint, error);
 }
 
 /* ---- counting tokens ---- */
@@ -229,13 +222,12 @@ convert_count(void *context, int status, const char *body, size_t length, struct
 	if (count < 0)
 		return api_error_set(error, 502,
 			"upstream '%s' did not say how many tokens it counted",
-			plan->upstream->name);
+			plan->to.upstream->name);
 	return write_count(out, (uint64_t)count);
 }
 
 static int
-plan_count(struct plan *plan, struct store *store, const struct settings *settings,
-	struct inquiry *inquiry, struct api_error *error)
+plan_count(struct plan *plan, struct inquiry *inquiry, struct api_error *error)
 {
 	struct claude_request *request = &inquiry->request;
 	const struct service *s = plan->service;
@@ -250,10 +242,9 @@ plan_count(struct plan *plan, struct store *store, const struct settings *settin
 		return 0;
 	plan->method = "POST";
 	plan->convert = convert_count;
-	if (choose_key(plan, store, settings, error) != 0 ||
-		translate(plan, request, s->translator->write_count_request, error) != 0)
+	if (translate(plan, request, s->translator->write_count_request, error) != 0)
 		return -1;
-	return address(plan, inquiry, s->count_endpoint, false, error);
+	return address(plan, inquiry, s->count_endpoint, error);
 }
 
 int
@@ -270,7 +261,7 @@ plan_other(struct plan *plan, const struct inquiry *inquiry, struct api_error *e
 	plan->method = inquiry->method;
 	plan->pass = true;
 	buffer_append(&plan->body, buffer_text(&inquiry->body), inquiry->body.length);
-	return address(plan, inquiry, inquiry->asked.path, false, error);
+	return address(plan, inquiry, inquiry->asked.path, error);
 }
 
 /* ---- models ---- */
@@ -309,7 +300,7 @@ convert_models(void *context, int status, const char *body, size_t length, struc
 	const char *problem;
 	int found = 0;
 
-	add_routes(models, plan->config);
+	add_routes(models, plan->to.config);
 	/* A service without such a list has its routes all the same. */
 	if (status == 200 && json_parse(body, length, &answer, &problem) != 0)
 		found = -1;
@@ -319,7 +310,7 @@ convert_models(void *context, int status, const char *body, size_t length, struc
 	if (found != 0) {
 		json_object_put(models);
 		return api_error_set(error, 502, "upstream '%s' answered without a list of models",
-			plan->upstream->name);
+			plan->to.upstream->name);
 	}
 	int result = plan->model_id != NULL
 			     ? claude_models_write_one(models, plan->model_id, out, error)
@@ -331,7 +322,7 @@ convert_models(void *context, int status, const char *body, size_t length, struc
 static int
 plan_models(struct plan *plan, const struct inquiry *inquiry, struct api_error *error)
 {
-	if (speaks_claude(plan) && !has_plain_route(plan->config))
+	if (speaks_claude(plan) && !has_plain_route(plan->to.config))
 		return plan_other(plan, inquiry, error);
 	plan->method = "GET";
 	plan->convert = convert_models;
@@ -346,7 +337,7 @@ plan_models(struct plan *plan, const struct inquiry *inquiry, struct api_error *
 	}
 	if (plan->query == NULL)
 		return no_memory(error);
-	return address(plan, inquiry, plan->service->models_endpoint, false, error);
+	return address(plan, inquiry, plan->service->models_endpoint, error);
 }
 
 static int
@@ -359,49 +350,91 @@ refuse_other(struct api_error *error)
 /* ---- the plan ---- */
 
 int
-plan_check_other(struct store *store, struct api_error *error)
+plan_check_other(const struct config *config, struct api_error *error)
 {
-	struct plan plan = {.config = store_config(store)};
-	bool served = plan.config != NULL && choose_upstream(&plan, NULL, error) == 0 &&
-		      speaks_claude(&plan);
+	const struct upstream *current = config != NULL ? config->current : NULL;
+	struct plan plan = {
+		.service = current != NULL ? service_find(current->service_type) : NULL};
 
-	config_release(plan.config);
-	return served ? 0 : refuse_other(error);
+	return speaks_claude(&plan) ? 0 : refuse_other(error);
 }
 
-int
-plan_make(struct plan *plan, struct store *store, const struct settings *settings,
-	struct inquiry *inquiry, struct api_error *error)
+/* Write what is sent, and say how it is answered. */
+static int
+write_plan(struct plan *plan, struct inquiry *inquiry, struct api_error *error)
 {
-	enum endpoint endpoint = inquiry->asked.endpoint;
-
-	*plan = (struct plan){0};
-	plan->config = store_config(store);
-	if (plan->config == NULL)
-		return api_error_set(error, 500,
-			"the configuration cannot be read: the proxy's log says why; see "
-			"claude-proxy-admin show");
-	if (choose_upstream(plan, inquiry->request.model, error) != 0)
-		return endpoint == ENDPOINT_OTHER ? refuse_other(error) : -1;
-	if (endpoint == ENDPOINT_OTHER && !speaks_claude(plan))
-		return refuse_other(error);
-	if (endpoint == ENDPOINT_COUNT_TOKENS)
-		return plan_count(plan, store, settings, inquiry, error);
-	if (choose_key(plan, store, settings, error) != 0)
-		return -1;
-	switch (endpoint) {
+	switch (inquiry->asked.endpoint) {
+	case ENDPOINT_COUNT_TOKENS:
+		return plan_count(plan, inquiry, error);
 	case ENDPOINT_MODELS:
 	case ENDPOINT_MODEL:
 		return plan_models(plan, inquiry, error);
 	case ENDPOINT_OTHER:
-		return plan_other(plan, inquiry, error);
+		return speaks_claude(plan) ? plan_other(plan, inquiry, error) : refuse_other(error);
 	default:
 		return plan_message(plan, inquiry, error);
 	}
 }
 
-void
-plan_free(struct plan *plan)
+/* Is the answer known without asking anybody, and without a key? */
+static bool
+needs_no_key(const struct plan *plan, const struct inquiry *inquiry)
+{
+	return inquiry->asked.endpoint == ENDPOINT_COUNT_TOKENS &&
+	       plan->service->count_endpoint == NULL;
+}
+
+int
+plan_make(struct plan *plan, struct config *config, struct store *store,
+	const struct settings *settings, struct inquiry *inquiry, struct api_error *error)
+{
+	bool other = inquiry->asked.endpoint == ENDPOINT_OTHER;
+
+	*plan = (struct plan){.repeatable = !other || strcmp(inquiry->method, "GET") == 0 ||
+					    strcmp(inquiry->method, "HEAD") == 0};
+	if (config == NULL)
+		return api_error_set(error, 500,
+			"the configuration cannot be read: the proxy's log says why; see "
+			"claude-proxy-admin show");
+	if (destination_find(&plan->to, config_retain(config), inquiry->request.model, error) !=
+			0 ||
+		find_service(plan, error) != 0)
+		return -1;
+	if (!needs_no_key(plan, inquiry) && choose_key(plan, store, settings, error) != 0)
+		return -1;
+	return write_plan(plan, inquiry, error);
+}
+
+/* Only the key is another: what was sent before is sent again. */
+static bool
+is_same_request(const struct plan *failed, const struct plan *next)
+{
+	const char *before = failed->to.model;
+	const char *now = next->to.model;
+
+	return failed->to.upstream->id == next->to.upstream->id &&
+	       (before == now || (before != NULL && now != NULL && strcmp(before, now) == 0));
+}
+
+static int
+write_next(const struct plan *failed, struct plan *next, struct inquiry *inquiry)
+{
+	struct api_error error = API_ERROR_NONE;
+	int status = find_service(next, &error);
+
+	next->same = status == 0 && is_same_request(failed, next);
+	if (next->same)
+		status = write_headers(
+			next, inquiry, failed->pass, failed->body.length > 0, &error);
+	else if (status == 0)
+		status = write_plan(next, inquiry, &error);
+	api_error_clear(&error);
+	return status;
+}
+
+/* Free what is sent. */
+static void
+free_request(struct plan *plan)
 {
 	curl_slist_free_all(plan->headers);
 	buffer_free(&plan->body);
@@ -409,6 +442,49 @@ plan_free(struct plan *plan)
 	tool_names_free(plan->tool_names);
 	free(plan->query);
 	free(plan->model_id);
-	config_release(plan->config);
+}
+
+int
+plan_next(const struct plan *failed, struct plan *next, struct store *store,
+	const struct settings *settings, struct inquiry *inquiry)
+{
+	struct destination to;
+	int status = destination_copy(&failed->to, &to);
+
+	while (status == 0 && destination_choose_next(&to, store, settings) == 0) {
+		*next = (struct plan){.to = to, .repeatable = failed->repeatable};
+		if (write_next(failed, next, inquiry) == 0)
+			return 0;
+		/* A fallback that cannot be asked this is none. */
+		free_request(next);
+		status = destination_exclude(&to);
+	}
+	destination_free(&to);
+	return -1;
+}
+
+void
+plan_replace(struct plan *failed, struct plan *next)
+{
+	if (next->same) {
+		struct plan moved = *failed;
+		moved.to = next->to;
+		moved.headers = next->headers;
+		failed->body = BUFFER_INIT(0);
+		failed->url = BUFFER_INIT(0);
+		failed->tool_names = NULL;
+		failed->query = NULL;
+		failed->model_id = NULL;
+		*next = moved;
+	}
+	plan_free(failed);
+	*failed = *next;
+}
+
+void
+plan_free(struct plan *plan)
+{
+	free_request(plan);
+	destination_free(&plan->to);
 	*plan = (struct plan){0};
 }

@@ -9,10 +9,10 @@
 #include <stdint.h>
 
 #include "base/buffer.h"
+#include "destination.h"
 #include "translate/answer.h"
 
 struct api_error;
-struct api_key;
 struct config;
 struct curl_slist;
 struct inquiry;
@@ -20,13 +20,9 @@ struct service;
 struct settings;
 struct store;
 struct tool_names;
-struct upstream;
 
 struct plan {
-	struct config *config; /* a reference; lends the rest of this block */
-	const struct upstream *upstream;
-	const struct api_key *key; /* NULL: none is needed */
-	const char *model; /* as the upstream is asked for it; lent by the config or the request */
+	struct destination to;
 	const struct service *service;
 	struct tool_names *tool_names;
 
@@ -34,6 +30,8 @@ struct plan {
 	struct buffer url; /* empty: nothing is sent, the answer is known already */
 	struct buffer body;
 	struct curl_slist *headers;
+	bool repeatable; /* may it be sent again where the upstream may have got it already? */
+	bool same;       /* of plan_next: url and body are those of the plan that failed */
 
 	/* How the answer is made: passed through, converted from a whole body, or else a message.
 	 */
@@ -46,17 +44,28 @@ struct plan {
 
 /**
  * Is anything served at a path that is not ours: by a current upstream that speaks Claude's
- * language? Return 0, or -1 and a 404.
+ * language? ${config} may be NULL.  Return 0, or -1 and a 404.
  */
-int plan_check_other(struct store *, struct api_error *);
+int plan_check_other(const struct config *, struct api_error *);
 
 /**
- * Choose by the routes and the strategy, and translate (SPEC §4, §5, §6).  Return 0, or -1 and what
- * the client must be told.  The request inside the inquiry outlives the plan; the rest of the
- * inquiry need not.  Either way free it with plan_free.
+ * Choose by the routes and the strategy in ${config} (NULL: it could not be read), and translate
+ * (SPEC §4, §5, §6).  Return 0, or -1 and what the client must be told.  The inquiry outlives the
+ * plan.  Either way free it with plan_free.
  */
-int plan_make(struct plan *, struct store *, const struct settings *, struct inquiry *,
-	struct api_error *);
+int plan_make(struct plan *, struct config *, struct store *, const struct settings *,
+	struct inquiry *, struct api_error *);
+
+/**
+ * The same request for the next key, or the fallback, after ${failed}: blocks in SQLite, and may
+ * run while the loop reads the failed one.  Return 0 and the plan, for plan_replace; or -1: there
+ * is nothing left to try.
+ */
+int plan_next(const struct plan *failed, struct plan *next, struct store *, const struct settings *,
+	struct inquiry *);
+
+/** Put the next plan in the place of the one that failed.  Takes ${next}. */
+void plan_replace(struct plan *failed, struct plan *next);
 
 /** Append the answer of a plan that sends nothing. */
 int plan_write_answer(const struct plan *, struct buffer *out);

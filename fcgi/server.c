@@ -25,6 +25,10 @@
 #include "base/watch.h"
 #include "exchange.h"
 #include "front.h"
+#include "live_settings.h"
+#include "recorder.h"
+#include "store/config.h"
+#include "store/store.h"
 #include "upstream/transfer.h"
 #include "web/gateway.h"
 
@@ -59,8 +63,6 @@ struct server {
 	uv_timer_t stop;
 	uint64_t stop_deadline; /* ms of the loop's clock */
 
-	pthread_mutex_t settings_lock;
-	struct settings *settings;
 	uint64_t began; /* ns of uv_hrtime */
 
 	pthread_t acceptors[MOST_ACCEPTORS];
@@ -131,28 +133,31 @@ on_wake(uv_async_t *wake)
 		exchange_run(taken[i]);
 }
 
-static struct settings *
-settings_now(struct server *s)
-{
-	pthread_mutex_lock(&s->settings_lock);
-	struct settings *settings = settings_retain(s->settings);
-	pthread_mutex_unlock(&s->settings_lock);
-	return settings;
-}
-
 static int64_t
 uptime_ms(const struct server *s)
 {
 	return (int64_t)((uv_hrtime() - s->began) / 1000000);
 }
 
+/* Serve the request; an exchange for exchange_run where it needs the loop. */
+static struct exchange *
+let_in(struct server *s, struct gateway *g)
+{
+	struct config *config = store_config(s->exchanges.store);
+	struct settings *settings = live_settings_get(
+		s->exchanges.live, config != NULL ? config->reloads : 0);
+	struct exchange *x = front_serve(&s->exchanges, g, settings, config, uptime_ms(s));
+
+	settings_release(settings);
+	config_release(config);
+	return x;
+}
+
 static void
 serve(struct server *s, struct gateway *g)
 {
-	struct settings *settings = settings_now(s);
-	struct exchange *x = front_serve(&s->exchanges, g, settings, uptime_ms(s));
+	struct exchange *x = let_in(s, g);
 
-	settings_release(settings);
 	if (x == NULL)
 		return;
 	/* The queue grows by one pointer for each request in flight: where even that has no memory,
@@ -246,21 +251,8 @@ static void
 reload(struct server *s)
 {
 	struct buffer problem = BUFFER_INIT(0);
-	struct settings *fresh = settings_load(&problem);
 
-	if (fresh == NULL) {
-		log_error("the settings stay as they were: %s", buffer_text(&problem));
-		buffer_free(&problem);
-		return;
-	}
-	const struct log_options options = {fresh->log_level, fresh->log_json, fresh->log_file};
-	log_open(&options);
-	pthread_mutex_lock(&s->settings_lock);
-	struct settings *old = s->settings;
-	s->settings = fresh;
-	pthread_mutex_unlock(&s->settings_lock);
-	settings_release(old);
-	log_info("settings read again");
+	settings_release(live_settings_reload(s->exchanges.live, &problem));
 	buffer_free(&problem);
 }
 
@@ -346,6 +338,16 @@ catch_signals(struct server *s)
 
 /* ---- the whole ---- */
 
+static int64_t
+reloads_in(struct store *store)
+{
+	struct config *config = store_config(store);
+	int64_t reloads = config != NULL ? config->reloads : 0;
+
+	config_release(config);
+	return reloads;
+}
+
 static struct server *
 server_new(struct store *store, struct settings *settings)
 {
@@ -359,14 +361,20 @@ server_new(struct store *store, struct settings *settings)
 	s->exchanges.transfers = transfers_new(&s->loop, s->exchanges.watches);
 	if (s->exchanges.transfers == NULL)
 		goto err2;
+	s->exchanges.recorder = recorder_new(&s->loop, store);
+	s->exchanges.live = live_settings_new(settings, reloads_in(store));
+	if (s->exchanges.recorder == NULL || s->exchanges.live == NULL)
+		goto err3;
 	s->exchanges.loop = &s->loop;
 	s->exchanges.store = store;
 	pthread_mutex_init(&s->queue.lock, NULL);
-	pthread_mutex_init(&s->settings_lock, NULL);
-	s->settings = settings_retain(settings);
 	s->began = uv_hrtime();
 	return s;
 
+err3:
+	live_settings_free(s->exchanges.live);
+	recorder_free(s->exchanges.recorder);
+	transfers_free(s->exchanges.transfers);
 err2:
 	watches_free(s->exchanges.watches);
 err1:
@@ -380,15 +388,15 @@ err0:
 static void
 server_free(struct server *s)
 {
+	recorder_free(s->exchanges.recorder);
 	transfers_free(s->exchanges.transfers);
 	watches_free(s->exchanges.watches);
 	uv_walk(&s->loop, close_handle, NULL);
 	uv_run(&s->loop, UV_RUN_DEFAULT);
 	uv_loop_close(&s->loop);
 	free(s->queue.waiting);
-	settings_release(s->settings);
+	live_settings_free(s->exchanges.live);
 	pthread_mutex_destroy(&s->queue.lock);
-	pthread_mutex_destroy(&s->settings_lock);
 	free(s);
 }
 
@@ -416,9 +424,10 @@ server_run(struct store *store, struct settings *settings)
 	int status = s->acceptor_count > 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 	if (status == EXIT_SUCCESS)
 		uv_run(&s->loop, UV_RUN_DEFAULT);
-	/* An acceptor that still reads a body when patience ended is not waited for: the process
-	 * ends it. */
-	bool quiet = atomic_load(&s->live_acceptors) == 0;
+	recorder_flush(s->exchanges.recorder);
+	/* What still reads a body or waits for the database when patience ended is not waited for:
+	 * the process ends it. */
+	bool quiet = is_quiet(s);
 	for (size_t i = 0; quiet && i < s->acceptor_count; i++)
 		pthread_join(s->acceptors[i], NULL);
 	log_info("stopped");
@@ -436,7 +445,7 @@ server_run_cgi(struct store *store, struct settings *settings)
 	if (s == NULL || g == NULL)
 		return EXIT_FAILURE;
 	atomic_store(&s->live_acceptors, 0);
-	struct exchange *x = front_serve(&s->exchanges, g, settings, uptime_ms(s));
+	struct exchange *x = let_in(s, g);
 	if (x != NULL) {
 		exchange_run(x);
 		while (s->exchanges.first != NULL)

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/buffer.h"
 #include "base/json.h"
@@ -67,6 +68,19 @@ api_error_write(const struct api_error *error, const char *request_id, struct bu
 		json_write_text(out, request_id);
 	}
 	return buffer_putc(out, '}');
+}
+
+int
+api_error_copy(const struct api_error *error, struct api_error *copy)
+{
+	char *message = error->message != NULL ? strdup(error->message) : NULL;
+
+	if (message == NULL && error->message != NULL)
+		return -1;
+	api_error_clear(copy);
+	*copy = *error;
+	copy->message = message;
+	return 0;
 }
 
 void

@@ -33,6 +33,9 @@ const char *api_error_type(int status);
  */
 int api_error_write(const struct api_error *error, const char *request_id, struct buffer *out);
 
+/** Make ${copy} the same, replacing what it held.  Return 0, or -1 if memory ran out. */
+int api_error_copy(const struct api_error *error, struct api_error *copy);
+
 /** Free the message and make it API_ERROR_NONE. */
 void api_error_clear(struct api_error *error);
 

@@ -15,6 +15,8 @@
 
 #include "base/buffer.h"
 #include "base/env_file.h"
+#include "base/json.h"
+#include "base/secret.h"
 
 static const char system_database[] = "/var/lib/claude-proxy/claude-proxy.db";
 static const char home_database[] = ".local/share/claude-proxy/claude-proxy.db";
@@ -83,7 +85,7 @@ static const struct setting table[] = {
 static const size_t table_size = sizeof(table) / sizeof(table[0]);
 
 static void *
-member_of(struct settings *s, const struct setting *row)
+member_of(const struct settings *s, const struct setting *row)
 {
 	return (char *)s + row->offset;
 }
@@ -329,6 +331,58 @@ err0:
 	env_file_free(file);
 	settings_free(s);
 	return NULL;
+}
+
+static void
+write_text(struct buffer *out, const struct setting *row, const char *text)
+{
+	char mask[SECRET_MASK_SIZE];
+
+	if (text == NULL) {
+		buffer_puts(out, "null");
+		return;
+	}
+	if (row->offset == AT(access_key)) {
+		secret_mask(text, mask);
+		text = mask;
+	}
+	json_write_text(out, text);
+}
+
+static void
+write_value(struct buffer *out, const struct setting *row, const void *member)
+{
+	switch (row->kind) {
+	case TEXT:
+	case WORD:
+	case PATH:
+		write_text(out, row, *(char *const *)member);
+		break;
+	case CHOICE:
+		json_write_text(out, row->choices[*(const int *)member]);
+		break;
+	case BOOLEAN:
+		buffer_puts(out, *(const bool *)member ? "true" : "false");
+		break;
+	case NUMBER:
+		buffer_printf(out, "%lld", (long long)*(const int64_t *)member);
+		break;
+	}
+}
+
+int
+settings_write(const struct settings *s, struct buffer *out)
+{
+	for (size_t i = 0; i < table_size; i++) {
+		buffer_putc(out, i > 0 ? ',' : '{');
+		json_write_text(out, table[i].name);
+		buffer_putc(out, ':');
+		if (table[i].offset == AT(request_timeout) && s->request_timeout == 0)
+			buffer_puts(out, "null");
+		else
+			write_value(out, &table[i], member_of(s, &table[i]));
+	}
+	return buffer_putc(out, '}');
 }
 
 struct settings *

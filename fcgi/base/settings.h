@@ -50,6 +50,9 @@ struct settings {
  */
 struct settings *settings_load(struct buffer *problem);
 
+/** Append the settings as a JSON object by name, secrets masked; null: not set.  Return 0 or -1. */
+int settings_write(const struct settings *, struct buffer *out);
+
 /** Another reference, and giving one back: the last frees.  NULL is allowed in settings_release. */
 struct settings *settings_retain(struct settings *);
 void settings_release(struct settings *);

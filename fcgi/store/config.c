@@ -88,6 +88,15 @@ parse_index(const char *text)
 }
 
 const struct upstream *
+config_find_upstream_by_id(const struct config *config, int64_t id)
+{
+	for (size_t i = 0; i < config->upstream_count; i++)
+		if (config->upstreams[i].id == id)
+			return &config->upstreams[i];
+	return NULL;
+}
+
+const struct upstream *
 config_find_upstream(const struct config *config, const char *name_or_index)
 {
 	size_t index = parse_index(name_or_index);
@@ -114,6 +123,17 @@ config_find_route(const struct config *config, const char *model)
 {
 	for (size_t i = 0; i < config->route_count; i++)
 		if (fnmatch(config->routes[i].pattern, model, 0) == 0)
+			return &config->routes[i];
+	return NULL;
+}
+
+const struct route *
+config_find_route_to(
+	const struct config *config, const char *model, const struct upstream *upstream)
+{
+	for (size_t i = 0; i < config->route_count; i++)
+		if (config->routes[i].upstream == upstream &&
+			fnmatch(config->routes[i].pattern, model, 0) == 0)
 			return &config->routes[i];
 	return NULL;
 }

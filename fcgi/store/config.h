@@ -63,11 +63,15 @@ struct config {
 	size_t route_count;
 	bool has_strategy; /* stored by `balance`; else LOAD_BALANCE_STRATEGY counts */
 	enum strategy strategy;
+	int64_t reloads; /* grows when every process is to read its settings again */
 };
 
 /** Another reference, and giving one back: the last frees.  NULL is allowed in config_release. */
 struct config *config_retain(struct config *);
 void config_release(struct config *);
+
+/** By id.  NULL: none. */
+const struct upstream *config_find_upstream_by_id(const struct config *, int64_t id);
 
 /** By name, or by index in decimal ("0"); a name wins.  NULL: none. */
 const struct upstream *config_find_upstream(const struct config *, const char *name_or_index);
@@ -80,6 +84,10 @@ size_t config_route_index(const struct config *, const char *pattern_or_index);
 
 /** The first route whose pattern matches the model's name, or NULL. */
 const struct route *config_find_route(const struct config *, const char *model);
+
+/** The first of those that name the upstream, or NULL. */
+const struct route *
+config_find_route_to(const struct config *, const char *model, const struct upstream *);
 
 /** "round-robin" and so on; and back: 0, or -1 for an unknown name. */
 const char *strategy_name(enum strategy);

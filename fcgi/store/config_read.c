@@ -30,13 +30,11 @@ add_element(void **array, size_t *count, size_t size)
 	return memset(grown + size * (*count)++, 0, size);
 }
 
+/* While the snapshot is made it may still be changed. */
 static struct upstream *
 find_by_id(struct config *config, int64_t id)
 {
-	for (size_t i = 0; i < config->upstream_count; i++)
-		if (config->upstreams[i].id == id)
-			return &config->upstreams[i];
-	return NULL;
+	return (struct upstream *)config_find_upstream_by_id(config, id);
 }
 
 static int
@@ -111,6 +109,8 @@ take_setting(struct config *config, sqlite3_stmt *row)
 		config->has_strategy = strategy_parse(value, &config->strategy) == 0;
 	else if (strcmp(name, "current_upstream") == 0)
 		config->current = find_by_id(config, strtoll(value, NULL, 10));
+	else if (strcmp(name, "reloads") == 0)
+		config->reloads = strtoll(value, NULL, 10);
 	return 0;
 }
 

@@ -134,8 +134,8 @@ err0:
 	return NULL;
 }
 
-static int
-prepare(sqlite3 *db, const char *path, const char *sql, sqlite3_stmt **statement)
+int
+database_prepare(sqlite3 *db, const char *path, const char *sql, sqlite3_stmt **statement)
 {
 	if (sqlite3_prepare_v3(db, sql, -1, SQLITE_PREPARE_PERSISTENT, statement, NULL) !=
 		SQLITE_OK)
@@ -150,10 +150,7 @@ open_writer(struct store *s)
 	if (s->writer == NULL || database_migrate(s->writer, s->path) != 0)
 		return -1;
 	choose_journal(s->writer, s->path);
-	return prepare(s->writer, s->path,
-		"INSERT INTO rotations VALUES (?1, 0) ON CONFLICT DO UPDATE SET count = count + 1 "
-		"RETURNING count",
-		&s->rotate);
+	return counters_prepare(s);
 }
 
 static int
@@ -161,9 +158,9 @@ open_reader(struct store *s)
 {
 	s->reader = open_connection(s->path);
 	if (s->reader == NULL ||
-		prepare(s->reader, s->path, "PRAGMA data_version", &s->data_version) != 0)
+		database_prepare(s->reader, s->path, "PRAGMA data_version", &s->data_version) != 0)
 		return -1;
-	return prepare(s->reader, s->path, "SELECT number FROM revision", &s->revision);
+	return database_prepare(s->reader, s->path, "SELECT number FROM revision", &s->revision);
 }
 
 struct store *
@@ -195,7 +192,7 @@ store_close(struct store *s)
 	config_release(s->config);
 	sqlite3_finalize(s->data_version);
 	sqlite3_finalize(s->revision);
-	sqlite3_finalize(s->rotate);
+	counters_finalize(s);
 	sqlite3_close(s->reader);
 	sqlite3_close(s->writer);
 	pthread_mutex_destroy(&s->read_lock);
@@ -224,16 +221,17 @@ number_of(sqlite3_stmt *statement)
 	return number;
 }
 
-static void
-complain_now_and_then(struct store *s)
+void
+database_complain_now_and_then(
+	sqlite3 *db, const char *path, const char *doing, int64_t *complained)
 {
 	struct timespec now;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	if (s->complained != 0 && now.tv_sec < s->complained + COMPLAIN_SECONDS)
+	if (*complained != 0 && now.tv_sec < *complained + COMPLAIN_SECONDS)
 		return;
-	s->complained = now.tv_sec;
-	database_complain(s->reader, s->path, "reading it");
+	*complained = now.tv_sec;
+	database_complain(db, path, doing);
 }
 
 /* Make sure that the snapshot is in force.  Return 0 or -1. */
@@ -247,7 +245,8 @@ refresh(struct store *s)
 	/* Somebody committed; most often it was only a counter. */
 	int64_t revision = number_of(s->revision);
 	if (version < 0 || revision < 0) {
-		complain_now_and_then(s);
+		database_complain_now_and_then(
+			s->reader, s->path, "reading it", &s->read_complained);
 		return -1;
 	}
 	if (revision != s->seen_revision || s->config == NULL) {
@@ -268,28 +267,18 @@ store_config(struct store *s)
 	struct config *config = NULL;
 
 	pthread_mutex_lock(&s->read_lock);
-	if (refresh(s) == 0)
+	/* Better the last one known than no answer. */
+	if (refresh(s) == 0 || s->config != NULL)
 		config = config_retain(s->config);
 	pthread_mutex_unlock(&s->read_lock);
 	return config;
 }
 
-enum store_result
-store_rotate(struct store *s, int64_t upstream_id, uint64_t *count)
+bool
+store_is_readable(struct store *s)
 {
-	enum store_result result = STORE_FAILED;
-
-	pthread_mutex_lock(&s->write_lock);
-	sqlite3_bind_int64(s->rotate, 1, upstream_id);
-	if (sqlite3_step(s->rotate) == SQLITE_ROW) {
-		*count = (uint64_t)sqlite3_column_int64(s->rotate, 0);
-		/* The row comes before the commit: only the last step tells whether it was kept. */
-		if (sqlite3_step(s->rotate) == SQLITE_DONE)
-			result = STORE_OK;
-	}
-	if (result != STORE_OK)
-		database_complain(s->writer, s->path, "counting");
-	sqlite3_reset(s->rotate);
-	pthread_mutex_unlock(&s->write_lock);
-	return result;
+	pthread_mutex_lock(&s->read_lock);
+	bool readable = refresh(s) == 0;
+	pthread_mutex_unlock(&s->read_lock);
+	return readable;
 }

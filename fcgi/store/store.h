@@ -37,13 +37,39 @@ void store_close(struct store *);
 const char *store_path(const struct store *);
 
 /**
- * The configuration in force: a reference that the caller gives back with config_release.  NULL if
- * the database cannot be read (said on the log).
+ * The configuration in force: a reference that the caller gives back with config_release.  Where
+ * the database cannot be read (said on the log) it is the last that could; NULL if none could yet.
  */
 struct config *store_config(struct store *);
 
+/** Can the database be read now? */
+bool store_is_readable(struct store *);
+
+/*
+ * Counters: what requests change.  Each is one small transaction.  Where the database cannot be
+ * written (said on the log now and then) they give STORE_FAILED, and requests go on without them.
+ */
+
 /** The next value of the upstream's rotation counter, exact over all processes: 0, 1, 2, … */
 enum store_result store_rotate(struct store *, int64_t upstream_id, uint64_t *count);
+
+/**
+ * Let a key rest until ${until} (ms since 1970), unless it rests as long already, and remember
+ * why.
+ */
+enum store_result
+store_rest_key(struct store *, int64_t key_id, int64_t until, const char *last_error);
+
+/**
+ * Count one more request of ${client} at ${now} (ms since 1970) in its window of ${window} ms,
+ * which begins with its first request; exact over all processes.  ${count} is the number with this
+ * one, ${ends} the end of the window.
+ */
+enum store_result store_count_request(struct store *, const char *client, int64_t now,
+	int64_t window, int64_t *count, int64_t *ends);
+
+/** Tell every process to read its settings again: config.reloads grows. */
+enum store_result store_announce_reload(struct store *);
 
 /* Changes.  Each is one transaction.  Upstreams and keys are named by their ids of a snapshot. */
 enum store_result store_add_upstream(

@@ -12,6 +12,7 @@
 #include "base/json.h"
 #include "base/secret.h"
 #include "translate/event_stream.h"
+#include "translate/passed_usage.h"
 #include "translate/translator.h"
 
 enum {
@@ -24,16 +25,11 @@ enum {
 enum form { FORM_UNKNOWN, FORM_ERROR, FORM_MESSAGE, FORM_EVENTS, FORM_PASSED, FORM_CONVERTED };
 
 struct answer {
-	const struct translator *translator;
-	const struct tool_names *tool_names;
-	bool stream;
+	struct answer_options options;
 	struct claude_writer *writer; /* NULL: the answer is no message that we write */
 	struct buffer *out;
-	bool pass;
 	bool passed_events; /* what is passed is an event stream */
 	bool passed_any;
-	answer_converter *convert;
-	void *convert_context;
 	enum answer_state state;
 	struct api_error error;
 
@@ -44,6 +40,9 @@ struct answer {
 	enum form form;
 	struct reader *reader;
 	struct event_stream *events;
+	struct passed_usage *passed_usage;
+	bool refused;       /* what would be passed is a whole refusal */
+	bool skips_start;   /* what is passed begins with a message_start that was told already */
 	struct buffer body; /* of an error or a whole message; of a stream the start */
 	size_t received;    /* bytes */
 };
@@ -62,6 +61,13 @@ new_writer(const struct answer_options *options, struct buffer *out)
 	return claude_writer_new(&writer, out);
 }
 
+/* Is the answer a message that we write? */
+static bool
+writes_message(const struct answer_options *options)
+{
+	return !options->pass && options->convert == NULL;
+}
+
 struct answer *
 answer_new(const struct answer_options *options, struct buffer *out)
 {
@@ -70,13 +76,8 @@ answer_new(const struct answer_options *options, struct buffer *out)
 	if (a == NULL)
 		return NULL;
 	a->out = out;
-	a->translator = options->translator;
-	a->tool_names = options->tool_names;
-	a->stream = options->stream;
-	a->pass = options->pass;
-	a->convert = options->convert;
-	a->convert_context = options->convert_context;
-	if (a->pass || a->convert != NULL)
+	a->options = *options;
+	if (!writes_message(options))
 		return a;
 	a->writer = new_writer(options, out);
 	if (a->writer == NULL) {
@@ -86,14 +87,37 @@ answer_new(const struct answer_options *options, struct buffer *out)
 	return a;
 }
 
+int
+answer_redirect(struct answer *a, const struct answer_options *options)
+{
+	bool started = a->writer != NULL && claude_writer_started(a->writer);
+
+	a->options = *options;
+	if (!writes_message(options)) {
+		/* A stream that was begun goes on, whoever brings the rest. */
+		if (!started) {
+			claude_writer_free(a->writer);
+			a->writer = NULL;
+		}
+		return 0;
+	}
+	if (a->writer != NULL)
+		return claude_writer_redirect(
+			a->writer, options->translator->kind, options->hide_thinking);
+	a->writer = new_writer(options, a->out);
+	return a->writer != NULL ? 0 : -1;
+}
+
 static void
 end_transfer(struct answer *a)
 {
 	if (a->reader != NULL)
-		a->translator->reader_free(a->reader);
+		a->options.translator->reader_free(a->reader);
 	a->reader = NULL;
 	event_stream_free(a->events);
 	a->events = NULL;
+	passed_usage_free(a->passed_usage);
+	a->passed_usage = NULL;
 	buffer_free(&a->body);
 	api_error_clear(&a->error);
 }
@@ -117,6 +141,8 @@ answer_begin(struct answer *a, const struct upstream_identity *identity)
 	a->status = 0;
 	a->retry_after = 0;
 	a->form = FORM_UNKNOWN;
+	a->refused = false;
+	a->skips_start = a->options.pass && a->writer != NULL;
 	a->received = 0;
 	a->body = BUFFER_INIT(ANSWER_MAX_BODY);
 }
@@ -152,14 +178,16 @@ answer_head(struct answer *a, int status, const char *content_type, int64_t retr
 	a->status = status;
 	a->retry_after = retry_after;
 	a->passed_events = events;
-	if (a->pass)
+	if (a->options.pass)
 		a->form = FORM_PASSED;
-	else if (a->convert != NULL && (status == 200 || is_missing_endpoint(status)))
+	else if (a->options.convert != NULL && (status == 200 || is_missing_endpoint(status)))
 		a->form = FORM_CONVERTED;
 	else if (status != 200)
 		a->form = FORM_ERROR;
 	else if (events)
 		a->form = FORM_EVENTS;
+	if (a->form == FORM_PASSED && a->options.counts_usage && status == 200)
+		a->passed_usage = passed_usage_new(events);
 	/* Any other content type may be wrong: the first bytes decide. */
 }
 
@@ -170,11 +198,11 @@ on_event(void *context, const char *data, size_t length)
 {
 	struct answer *a = context;
 
-	if (a->translator->read_event(a->reader, data, length, &a->error) != 0) {
+	if (a->options.translator->read_event(a->reader, data, length, &a->error) != 0) {
 		failed(a);
 		return -1;
 	}
-	if (!a->translator->is_over(a->reader))
+	if (!a->options.translator->is_over(a->reader))
 		return 0;
 	a->state = ANSWER_DONE;
 	return -1;
@@ -186,7 +214,7 @@ feed_events(struct answer *a, const char *bytes, size_t length)
 	if (a->body.length < MOST_HEAD)
 		buffer_append(&a->body, bytes, length < MOST_HEAD ? length : MOST_HEAD);
 	a->received += length;
-	if (!a->stream && a->received > ANSWER_MAX_BODY)
+	if (!a->options.stream && a->received > ANSWER_MAX_BODY)
 		return bad_answer(a, "sent more than 64 MiB");
 	event_stream_feed(a->events, bytes, length);
 	if (event_stream_overflowed(a->events))
@@ -201,12 +229,12 @@ prepare(struct answer *a)
 {
 	const struct reader_context context = {
 		.writer = a->writer,
-		.names = a->tool_names,
+		.names = a->options.tool_names,
 		.identity = a->identity,
 	};
 
 	if (a->reader == NULL)
-		a->reader = a->translator->reader_new(&context);
+		a->reader = a->options.translator->reader_new(&context);
 	if (a->events == NULL && a->form == FORM_EVENTS)
 		a->events = event_stream_new(on_event, a);
 	if (a->reader != NULL && (a->events != NULL || a->form != FORM_EVENTS))
@@ -266,6 +294,54 @@ is_refusal(const struct answer *a)
 	return a->status >= 400;
 }
 
+/* The length of an event with the empty line behind it; 0: it is not whole yet. */
+static size_t
+event_length(const char *text, size_t length)
+{
+	const char *end = memmem(text, length, "\n\n", 2);
+	const char *end_crlf = memmem(text, length, "\r\n\r\n", 4);
+
+	if (end != NULL && (end_crlf == NULL || end < end_crlf))
+		return (size_t)(end - text) + 2;
+	return end_crlf != NULL ? (size_t)(end_crlf - text) + 4 : 0;
+}
+
+/* Our own message_start was sent while the upstream, or another before it, was silent. */
+static enum answer_state
+skip_start(struct answer *a, const char *bytes, size_t length)
+{
+	if (!a->passed_events)
+		return bad_answer(a, "answered a request for a stream without one");
+	if (a->body.length > MOST_ERROR_BODY || buffer_append(&a->body, bytes, length) != 0)
+		return bad_answer(a, "began its stream with an event that is too long");
+	size_t first = event_length(a->body.data, a->body.length);
+	if (first == 0)
+		return a->state;
+	a->skips_start = false;
+	size_t from = memmem(a->body.data, first, "message_start", 13) != NULL ? first : 0;
+	a->passed_any = a->passed_any || from < a->body.length;
+	buffer_append(a->out, a->body.data + from, a->body.length - from);
+	return a->state;
+}
+
+static enum answer_state
+feed_passed(struct answer *a, const char *bytes, size_t length)
+{
+	if (is_refusal(a)) {
+		/* It may quote the key: it is looked through when it is whole. */
+		if (buffer_append(&a->body, bytes, length) != 0)
+			return bad_answer(a, "sent more than 64 MiB");
+		return a->state;
+	}
+	if (a->passed_usage != NULL)
+		passed_usage_feed(a->passed_usage, bytes, length);
+	if (a->skips_start)
+		return skip_start(a, bytes, length);
+	a->passed_any = true;
+	buffer_append(a->out, bytes, length);
+	return a->state;
+}
+
 enum answer_state
 answer_feed(struct answer *a, const char *bytes, size_t length)
 {
@@ -280,15 +356,7 @@ answer_feed(struct answer *a, const char *bytes, size_t length)
 					: MOST_ERROR_BODY - a->body.length);
 		return a->state;
 	case FORM_PASSED:
-		if (is_refusal(a)) {
-			/* It may quote the key: it is looked through when it is whole. */
-			if (buffer_append(&a->body, bytes, length) != 0)
-				return bad_answer(a, "sent more than 64 MiB");
-			return a->state;
-		}
-		a->passed_any = true;
-		buffer_append(a->out, bytes, length);
-		return a->state;
+		return feed_passed(a, bytes, length);
 	case FORM_CONVERTED:
 	case FORM_MESSAGE:
 		if (buffer_append(&a->body, bytes, length) != 0) {
@@ -314,7 +382,7 @@ end_events(struct answer *a, bool complete)
 		return a->state;
 	if (event_stream_overflowed(a->events))
 		return bad_answer(a, "sent an event of more than 16 MiB");
-	if (a->translator->read_end(a->reader, complete, &a->error) != 0) {
+	if (a->options.translator->read_end(a->reader, complete, &a->error) != 0) {
 		/* Where nothing of it could be read, the client should see what came. */
 		if (complete && !claude_writer_has_content(a->writer) && a->error.status == 502 &&
 			a->body.length > 0 && !claude_writer_started(a->writer)) {
@@ -334,7 +402,7 @@ end_message(struct answer *a, bool complete)
 		return bad_answer(a, "broke off its answer");
 	if (prepare(a) != 0)
 		return a->state;
-	if (a->translator->read_message(
+	if (a->options.translator->read_message(
 		    a->reader, buffer_text(&a->body), a->body.length, &a->error) != 0)
 		return failed(a);
 	a->state = ANSWER_DONE;
@@ -347,11 +415,26 @@ end_passed(struct answer *a, bool complete)
 	if (!complete)
 		return bad_answer(a, "broke off its answer");
 	if (is_refusal(a)) {
-		a->passed_any = true;
-		secret_redact(a->out, buffer_text(&a->body), a->body.length, a->identity->key);
+		upstream_error_from_status(a->status, a->retry_after, buffer_text(&a->body),
+			a->body.length, a->identity, &a->error);
+		a->refused = true;
+		return failed(a);
 	}
+	if (a->skips_start)
+		return bad_answer(a, "sent a stream without an answer in it");
 	a->state = ANSWER_DONE;
 	return a->state;
+}
+
+bool
+answer_pass_refusal(struct answer *a)
+{
+	if (!a->refused || answer_started(a))
+		return false;
+	a->passed_any = true;
+	secret_redact(a->out, buffer_text(&a->body), a->body.length, a->identity->key);
+	a->state = ANSWER_DONE;
+	return true;
 }
 
 static enum answer_state
@@ -359,8 +442,8 @@ end_converted(struct answer *a, bool complete)
 {
 	if (!complete)
 		return bad_answer(a, "broke off its answer");
-	if (a->convert(a->convert_context, a->status, buffer_text(&a->body), a->body.length, a->out,
-		    &a->error) != 0)
+	if (a->options.convert(a->options.convert_context, a->status, buffer_text(&a->body),
+		    a->body.length, a->out, &a->error) != 0)
 		return failed(a);
 	a->state = ANSWER_DONE;
 	return a->state;
@@ -395,14 +478,14 @@ answer_end(struct answer *a, bool complete)
 void
 answer_ping(struct answer *a)
 {
-	if (a->state == ANSWER_OPEN && a->writer != NULL)
+	if (a->state == ANSWER_OPEN && a->writer != NULL && !a->passed_any)
 		claude_writer_ping(a->writer);
 }
 
 bool
 answer_write_error(struct answer *a, const struct api_error *error)
 {
-	if (a->writer != NULL) {
+	if (a->writer != NULL && !a->passed_any) {
 		claude_writer_error(a->writer, error);
 		return true;
 	}
@@ -419,13 +502,13 @@ answer_write_error(struct answer *a, const struct api_error *error)
 bool
 answer_started(const struct answer *a)
 {
-	return a->writer != NULL ? claude_writer_started(a->writer) : a->passed_any;
+	return a->passed_any || (a->writer != NULL && claude_writer_started(a->writer));
 }
 
 bool
 answer_has_content(const struct answer *a)
 {
-	return a->writer != NULL ? claude_writer_has_content(a->writer) : a->passed_any;
+	return a->passed_any || (a->writer != NULL && claude_writer_has_content(a->writer));
 }
 
 enum answer_state
@@ -441,15 +524,19 @@ answer_error(const struct answer *a)
 }
 
 const struct claude_usage *
-answer_usage(const struct answer *a)
+answer_usage(struct answer *a)
 {
 	static const struct claude_usage none;
 
+	if (a->passed_usage != NULL)
+		return passed_usage_end(a->passed_usage);
 	return a->writer != NULL ? claude_writer_usage_told(a->writer) : &none;
 }
 
 const char *
 answer_stop_reason(const struct answer *a)
 {
+	if (a->passed_usage != NULL)
+		return passed_usage_stop_reason(a->passed_usage);
 	return a->writer != NULL ? claude_writer_stop_reason(a->writer) : NULL;
 }

@@ -38,7 +38,8 @@ struct answer_options {
 	bool stream;       /* what the client asked for */
 	bool hide_thinking;
 	uint64_t estimated_input_tokens;
-	bool pass; /* pass the body through as it comes, errors too; nothing else counts then */
+	bool pass;         /* pass the body through as it comes; nothing else counts then, but: */
+	bool counts_usage; /* what is passed is a message, whose usage is wanted */
 	answer_converter *convert; /* not a message: convert the body; NULL: it is one */
 	void *convert_context;
 };
@@ -59,6 +60,12 @@ struct answer *answer_new(const struct answer_options *, struct buffer *out);
 void answer_free(struct answer *);
 
 /**
+ * The next transfer goes to another upstream, in the terms of ${options}.  Only while there is no
+ * content.  Return 0, or -1 if memory ran out.
+ */
+int answer_redirect(struct answer *, const struct answer_options *options);
+
+/**
  * A transfer begins (the first, or the next after a failure before content): forget what the failed
  * one brought, keep what was written.  ${identity} is lent for as long as the transfer goes on.
  */
@@ -72,6 +79,12 @@ enum answer_state answer_feed(struct answer *, const char *bytes, size_t length)
 
 /** The body ended.  ${complete}: properly; false: the connection broke. */
 enum answer_state answer_end(struct answer *, bool complete);
+
+/**
+ * After ANSWER_FAILED: where the upstream's refusal is to be passed through as it is, write it, and
+ * the state is ANSWER_DONE.  False: it is not, and the error must be told.
+ */
+bool answer_pass_refusal(struct answer *);
 
 /** A ping; begins the stream if need be.  Only where the client asked for a stream. */
 void answer_ping(struct answer *);
@@ -91,8 +104,8 @@ enum answer_state answer_state(const struct answer *);
 /** Valid with ANSWER_FAILED, until the next answer_begin. */
 const struct api_error *answer_error(const struct answer *);
 
-/** Told usage and stop reason; valid with ANSWER_DONE. */
-const struct claude_usage *answer_usage(const struct answer *);
+/** Usage and stop reason that the client was told; valid with ANSWER_DONE. */
+const struct claude_usage *answer_usage(struct answer *);
 const char *answer_stop_reason(const struct answer *);
 
 #endif

@@ -85,6 +85,22 @@ claude_writer_free(struct claude_writer *w)
 	free(w);
 }
 
+int
+claude_writer_redirect(struct claude_writer *w, const char *kind, bool hide_thinking)
+{
+	char *copy = strdup(kind);
+
+	if (copy == NULL)
+		return -1;
+	free(w->kind);
+	w->kind = copy;
+	w->hide_thinking = hide_thinking;
+	w->usage = (struct claude_usage){0};
+	json_object_put(w->members);
+	w->members = NULL;
+	return 0;
+}
+
 /* ---- events ---- */
 
 static void

@@ -40,6 +40,9 @@ struct claude_writer;
 struct claude_writer *claude_writer_new(const struct claude_writer_options *, struct buffer *out);
 void claude_writer_free(struct claude_writer *);
 
+/** Another upstream goes on with an answer that has no content yet. */
+int claude_writer_redirect(struct claude_writer *, const char *kind, bool hide_thinking);
+
 /** message_start and the first ping, unless already written.  Every other function does this by
  * itself. */
 void claude_writer_start(struct claude_writer *);

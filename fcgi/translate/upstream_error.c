@@ -363,7 +363,8 @@ tell(struct refusal *r, struct api_error *error)
 		api_error_set(error, r->status, "upstream '%s': %s", name, said);
 		break;
 	}
-	if (r->status == 429 || r->status == 529)
+	/* Elsewhere the same request would fail again. */
+	if (r->status != 400 && r->status != 404 && r->status != 413)
 		error->retry_after = r->retry_after;
 }
 

@@ -4,6 +4,7 @@
 #include "upstream/balance.h"
 
 #include <stdbool.h>
+#include <stdlib.h>
 
 #include "base/random.h"
 #include "store/store.h"
@@ -11,16 +12,34 @@
 /* What a choice is made among. */
 struct choice {
 	const struct upstream *upstream;
-	const int64_t *tried;
-	size_t tried_count;
+	const struct key_set *tried;
 	int64_t now;
 };
 
-static bool
-is_tried(const struct choice *c, const struct api_key *key)
+int
+key_set_add(struct key_set *set, int64_t id)
 {
-	for (size_t i = 0; i < c->tried_count; i++)
-		if (c->tried[i] == key->id)
+	int64_t *grown = reallocarray(set->ids, set->count + 1, sizeof(*grown));
+
+	if (grown == NULL)
+		return -1;
+	set->ids = grown;
+	grown[set->count++] = id;
+	return 0;
+}
+
+void
+key_set_free(struct key_set *set)
+{
+	free(set->ids);
+	*set = (struct key_set){0};
+}
+
+static bool
+has(const struct key_set *set, int64_t id)
+{
+	for (size_t i = 0; i < set->count; i++)
+		if (set->ids[i] == id)
 			return true;
 	return false;
 }
@@ -28,88 +47,54 @@ is_tried(const struct choice *c, const struct api_key *key)
 static bool
 is_ready(const struct choice *c, const struct api_key *key)
 {
-	return key->enabled && key->rests_until <= c->now && !is_tried(c, key);
+	return key->enabled && key->rests_until <= c->now && !has(c->tried, key->id);
 }
 
 static size_t
-count_enabled(const struct choice *c)
+count_ready(const struct choice *c)
 {
 	size_t count = 0;
 
 	for (size_t i = 0; i < c->upstream->key_count; i++)
-		count += c->upstream->keys[i].enabled;
+		count += is_ready(c, &c->upstream->keys[i]);
 	return count;
 }
 
-/* Counting only enabled keys, from 0 and around: the first ready one at or after position ${start}.
- */
+/* The ready key at that position among the ready ones. */
 static const struct api_key *
-first_ready_from(const struct choice *c, size_t start, size_t enabled)
+ready_at(const struct choice *c, size_t position)
 {
-	const struct api_key *wrapped = NULL;
-	size_t position = 0;
-
-	start %= enabled;
-	for (size_t i = 0; i < c->upstream->key_count; i++) {
-		const struct api_key *key = &c->upstream->keys[i];
-		if (!key->enabled)
-			continue;
-		bool ready = is_ready(c, key);
-		if (ready && position >= start)
-			return key;
-		if (ready && wrapped == NULL)
-			wrapped = key;
-		position++;
-	}
-	return wrapped;
-}
-
-static const struct api_key *
-random_ready(const struct choice *c)
-{
-	const struct api_key *chosen = NULL;
-	uint32_t seen = 0;
-
-	/* Each new one takes the place with the chance that makes all equally likely. */
 	for (size_t i = 0; i < c->upstream->key_count; i++)
-		if (is_ready(c, &c->upstream->keys[i]) && random_below(++seen) == 0)
-			chosen = &c->upstream->keys[i];
-	return chosen;
+		if (is_ready(c, &c->upstream->keys[i]) && position-- == 0)
+			return &c->upstream->keys[i];
+	return NULL;
 }
 
-/* All rest: the one that is back first. */
-static const struct api_key *
-first_back(const struct choice *c)
+const struct api_key *
+balance_choose_ready(struct store *store, enum strategy strategy, const struct upstream *upstream,
+	const struct key_set *tried, int64_t now)
 {
-	const struct api_key *end = c->upstream->keys + c->upstream->key_count;
+	const struct choice c = {upstream, tried, now};
+	size_t ready = count_ready(&c);
+	uint64_t count = 0;
+
+	if (strategy == STRATEGY_FAILOVER || ready <= 1)
+		return ready_at(&c, 0);
+	if (strategy == STRATEGY_ROUND_ROBIN &&
+		store_rotate(store, upstream->id, &count) == STORE_OK)
+		return ready_at(&c, (size_t)(count % ready));
+	return ready_at(&c, random_below((uint32_t)ready));
+}
+
+const struct api_key *
+balance_choose_resting(const struct upstream *upstream, const struct key_set *tried)
+{
+	const struct api_key *end = upstream->keys + upstream->key_count;
 	const struct api_key *first = NULL;
 
-	for (const struct api_key *key = c->upstream->keys; key < end; key++)
-		if (key->enabled && !is_tried(c, key) &&
+	for (const struct api_key *key = upstream->keys; key < end; key++)
+		if (key->enabled && !has(tried, key->id) &&
 			(first == NULL || key->rests_until < first->rests_until))
 			first = key;
 	return first;
-}
-
-enum balance_result
-balance_choose(struct store *store, enum strategy strategy, const struct upstream *upstream,
-	const int64_t *tried, size_t tried_count, int64_t now, const struct api_key **key)
-{
-	const struct choice c = {upstream, tried, tried_count, now};
-	size_t enabled = count_enabled(&c);
-	uint64_t count = 0;
-
-	*key = NULL;
-	if (enabled == 0)
-		return BALANCE_NO_KEYS;
-	if (strategy == STRATEGY_FAILOVER || enabled == 1)
-		*key = first_ready_from(&c, 0, enabled);
-	else if (strategy == STRATEGY_ROUND_ROBIN &&
-		 store_rotate(store, upstream->id, &count) == STORE_OK)
-		*key = first_ready_from(&c, (size_t)(count % enabled), enabled);
-	else
-		*key = random_ready(&c);
-	if (*key == NULL)
-		*key = first_back(&c);
-	return *key != NULL ? BALANCE_OK : BALANCE_EXHAUSTED;
 }

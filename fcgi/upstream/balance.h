@@ -11,20 +11,27 @@
 
 struct store;
 
-enum balance_result {
-	BALANCE_OK,
-	BALANCE_NO_KEYS,   /* the upstream has none, or all are disabled */
-	BALANCE_EXHAUSTED, /* every usable key is in ${tried} */
+/* The keys that a request has tried, by their ids. */
+struct key_set {
+	int64_t *ids; /* owned */
+	size_t count;
 };
 
+/** Return 0, or -1 if memory ran out. */
+int key_set_add(struct key_set *, int64_t id);
+
+void key_set_free(struct key_set *);
+
 /**
- * Choose a key of ${upstream} by ${strategy} that is enabled and not among the ${tried_count} ids
- * of ${tried}, skipping keys that rest at ${now} (ms since 1970); if all of them rest, the one
- * whose rest ends first.  Round-robin order is exact over all processes; should the counter fail
- * (logged), the choice is random.  The key is lent by the snapshot.
+ * Choose by ${strategy} among the keys of ${upstream} that are enabled, do not rest at ${now} (ms
+ * since 1970) and are not ${tried}.  Round-robin order is exact over all processes; should the
+ * counter fail (logged), the choice is random.  The key is lent by the snapshot; NULL: there is
+ * none.
  */
-enum balance_result
-balance_choose(struct store *store, enum strategy strategy, const struct upstream *upstream,
-	const int64_t *tried, size_t tried_count, int64_t now, const struct api_key **key);
+const struct api_key *balance_choose_ready(struct store *, enum strategy strategy,
+	const struct upstream *upstream, const struct key_set *tried, int64_t now);
+
+/** The enabled, untried key whose rest ends first: for when none is ready.  NULL: there is none. */
+const struct api_key *balance_choose_resting(const struct upstream *, const struct key_set *tried);
 
 #endif

@@ -26,6 +26,8 @@ struct transfer_request {
 	struct curl_slist *headers;
 	const char *proxy;       /* curl proxy URL; NULL: as the environment says */
 	int64_t connect_timeout; /* ms */
+	bool once; /* never sent again by curl itself, as it does where a kept connection is closed
+		    */
 };
 
 enum transfer_take {

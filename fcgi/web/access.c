@@ -1,5 +1,5 @@
 /*
- * Who may ask; see access.h.
+ * Who may ask, and how often; see access.h.
  */
 #include "web/access.h"
 
@@ -8,8 +8,11 @@
 #include <strings.h>
 
 #include "base/api_error.h"
+#include "base/buffer.h"
+#include "base/clock.h"
 #include "base/secret.h"
 #include "base/settings.h"
+#include "store/store.h"
 #include "web/gateway.h"
 
 /* Apache hands Authorization on under the second name when a rewrite rule came first. */
@@ -59,4 +62,36 @@ access_check(const struct gateway *g, const struct settings *settings, struct ap
 		    : "no access key: send the proxy's PROXY_ACCESS_KEY as x-api-key or as "
 		      "Authorization: "
 		      "Bearer");
+}
+
+int
+access_count_request(const struct gateway *g, const struct settings *settings, struct store *store,
+	struct buffer *headers, struct api_error *error)
+{
+	int64_t most = settings->rate_limit_max_requests;
+	int64_t now = clock_now_ms();
+	int64_t count;
+	int64_t ends;
+
+	if (!settings->rate_limit ||
+		store_count_request(store, gateway_text(g, "REMOTE_ADDR"), now,
+			settings->rate_limit_window, &count, &ends) != STORE_OK)
+		return 0;
+	int64_t seconds = (ends - now + 999) / 1000;
+	buffer_printf(headers,
+		"anthropic-ratelimit-requests-limit: %lld\r\n"
+		"anthropic-ratelimit-requests-remaining: %lld\r\n"
+		"anthropic-ratelimit-requests-reset: ",
+		(long long)most, (long long)(count < most ? most - count : 0));
+	clock_write_seconds(headers, (ends + 999) / 1000);
+	buffer_puts(headers, "\r\n");
+	if (count <= most)
+		return 0;
+	api_error_set(error, 429,
+		"more than %lld requests within %lld s from this address: ask again in %lld s; the "
+		"owner of the proxy can raise RATE_LIMIT_MAX_REQUESTS",
+		(long long)most, (long long)(settings->rate_limit_window / 1000),
+		(long long)seconds);
+	error->retry_after = seconds;
+	return -1;
 }

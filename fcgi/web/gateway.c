@@ -22,6 +22,14 @@ gateway_parameter(const struct gateway *g, const char *name)
 	return g->kind->parameter(g, name);
 }
 
+const char *
+gateway_text(const struct gateway *g, const char *name)
+{
+	const char *value = gateway_parameter(g, name);
+
+	return value != NULL ? value : "";
+}
+
 char *const *
 gateway_parameters(const struct gateway *g)
 {

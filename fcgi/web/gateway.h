@@ -34,6 +34,9 @@ struct gateway *gateway_cgi(void);
 /** A CGI meta-variable such as "REQUEST_METHOD", or NULL.  Valid as long as the gateway. */
 const char *gateway_parameter(const struct gateway *, const char *name);
 
+/** The same, "" where there is none. */
+const char *gateway_text(const struct gateway *, const char *name);
+
 /** All meta-variables, each as "NAME=value", up to a NULL; valid as long as the gateway. */
 char *const *gateway_parameters(const struct gateway *);
 

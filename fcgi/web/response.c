@@ -65,11 +65,19 @@ response_write_head(struct buffer *out, int status, const char *request_id,
 }
 
 int
-response_write_stream_head(struct buffer *out, const char *request_id)
+response_write_stream_head(struct buffer *out, const char *request_id, const char *extra)
 {
-	return response_write_head(out, 200, request_id, "text/event-stream; charset=utf-8",
-		"Cache-Control: no-cache\r\n"
-		"X-Accel-Buffering: no\r\n");
+	struct buffer lines = BUFFER_INIT(0);
+
+	buffer_puts(&lines, "Cache-Control: no-cache\r\nX-Accel-Buffering: no\r\n");
+	if (extra != NULL)
+		buffer_puts(&lines, extra);
+	if (lines.failed)
+		out->failed = true;
+	int status = response_write_head(
+		out, 200, request_id, "text/event-stream; charset=utf-8", buffer_text(&lines));
+	buffer_free(&lines);
+	return status;
 }
 
 int

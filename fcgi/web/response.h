@@ -20,8 +20,8 @@ int response_write_status(struct buffer *, int status);
 int response_write_head(struct buffer *, int status, const char *request_id,
 	const char *content_type, const char *extra);
 
-/** Append the head of an event stream (PROTOCOL.md §D.1). */
-int response_write_stream_head(struct buffer *, const char *request_id);
+/** Append the head of an event stream (PROTOCOL.md §D.1), ${extra} as above. */
+int response_write_stream_head(struct buffer *, const char *request_id, const char *extra);
 
 /** Append a whole response with a JSON body of ${length} bytes. */
 int response_write_json(struct buffer *, int status, const char *request_id, const char *body,

@@ -23,28 +23,21 @@ static const struct route_row rows[] = {
 	{ENDPOINT_COUNT_TOKENS, "/v1/messages/count_tokens", "POST"},
 	{ENDPOINT_MODELS, "/v1/models", "GET"},
 	{ENDPOINT_HEALTH, NULL, "GET, HEAD"},
+	{ENDPOINT_RELOAD, "/admin/config/reload", "POST"},
 };
 
 enum { VERSION_LENGTH = sizeof("/v1") - 1 };
 static const char one_model[] = "/models/";
 static const char any_method[] = "GET, POST, PUT, PATCH, DELETE";
 
-static const char *
-parameter(const struct gateway *g, const char *name)
-{
-	const char *value = gateway_parameter(g, name);
-
-	return value != NULL ? value : "";
-}
-
 /* SCRIPT_NAME and PATH_INFO together are the path, however the web server divides it. */
 static void
 read_path(const struct gateway *g, struct buffer *path)
 {
-	buffer_puts(path, parameter(g, "SCRIPT_NAME"));
-	buffer_puts(path, parameter(g, "PATH_INFO"));
+	buffer_puts(path, gateway_text(g, "SCRIPT_NAME"));
+	buffer_puts(path, gateway_text(g, "PATH_INFO"));
 	if (path->length == 0) {
-		const char *uri = parameter(g, "REQUEST_URI");
+		const char *uri = gateway_text(g, "REQUEST_URI");
 		buffer_append(path, uri, strcspn(uri, "?"));
 	}
 	while (path->length > 1 && path->data[path->length - 1] == '/')
@@ -109,7 +102,7 @@ static void
 copy_below(const struct gateway *g, const char *decoded, char below[ROUTER_LONGEST_PATH])
 {
 	struct buffer raw = BUFFER_INIT(ROUTER_LONGEST_PATH - 1);
-	const char *uri = parameter(g, "REQUEST_URI");
+	const char *uri = gateway_text(g, "REQUEST_URI");
 
 	buffer_append(&raw, uri, strcspn(uri, "?#"));
 	const char *from = raw.failed ? NULL : below_version(&raw);
@@ -134,7 +127,7 @@ router_find(const struct gateway *g, const struct settings *settings, struct ask
 	struct api_error *error)
 {
 	struct buffer path = BUFFER_INIT(ROUTER_LONGEST_PATH - 1);
-	const char *method = parameter(g, "REQUEST_METHOD");
+	const char *method = gateway_text(g, "REQUEST_METHOD");
 
 	*asked = (struct asked){.endpoint = ENDPOINT_NONE};
 	read_path(g, &path);

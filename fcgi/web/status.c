@@ -3,14 +3,11 @@
  */
 #include "web/status.h"
 
-#include <stdbool.h>
-
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/settings.h"
 #include "store/config.h"
-#include "store/store.h"
 
 /* Can a request be sent: is there a current upstream with a key that is enabled? */
 static bool
@@ -42,11 +39,10 @@ write_config(struct buffer *out, const struct config *config, const struct setti
 }
 
 int
-status_write_health(
-	struct buffer *out, struct store *store, const struct settings *settings, int64_t uptime)
+status_write_health(struct buffer *out, const struct config *config, bool readable,
+	const struct settings *settings, int64_t uptime)
 {
-	struct config *config = store_config(store);
-	bool healthy = is_usable(config);
+	bool healthy = readable && is_usable(config);
 
 	buffer_printf(out, "{\"status\":\"%s\",\"timestamp\":\"", healthy ? "healthy" : "degraded");
 	clock_write_timestamp(out);
@@ -54,6 +50,16 @@ status_write_health(
 		(long long)(uptime % 1000));
 	write_config(out, config, settings);
 	buffer_putc(out, '}');
-	config_release(config);
 	return healthy ? 200 : 503;
+}
+
+void
+status_write_reload(
+	struct buffer *out, const struct config *config, const struct settings *settings)
+{
+	buffer_puts(out, "{\"status\":\"reloaded\",\"settings\":");
+	settings_write(settings, out);
+	buffer_puts(out, ",\"config\":");
+	write_config(out, config, settings);
+	buffer_putc(out, '}');
 }

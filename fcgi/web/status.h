@@ -1,19 +1,26 @@
 /*
- * What the program says of itself: health (SPEC §4).
+ * What the program says of itself: health, and what a reload brought (SPEC §4).
  */
 #ifndef STATUS_H
 #define STATUS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct buffer;
+struct config;
 struct settings;
-struct store;
 
 /**
- * Append the health report as JSON.  ${uptime} in ms.  Return the HTTP status: 200, or 503 when no
- * upstream with a key is usable or the database cannot be read.
+ * Append the health report as JSON.  ${config} may be NULL; ${readable}: the database can be read.
+ * ${uptime} in ms.  Return the HTTP status: 200, or 503 when no upstream with a key is usable or
+ * the database cannot be read.
  */
-int status_write_health(struct buffer *, struct store *, const struct settings *, int64_t uptime);
+int status_write_health(struct buffer *, const struct config *, bool readable,
+	const struct settings *, int64_t uptime);
+
+/** Append what is in force after a reload: the settings, secrets masked, and the configuration in
+ * short. */
+void status_write_reload(struct buffer *, const struct config *, const struct settings *);
 
 #endif

@@ -59,6 +59,32 @@ id_of(struct store *s, const char *name)
 	return id;
 }
 
+/* The snapshot now; lent until the next one is made. */
+static const struct config *
+config_of(struct store *s)
+{
+	struct config *config = store_config(s);
+
+	assert_non_null(config);
+	config_release(config);
+	return config;
+}
+
+static int64_t
+number_in(const char *sql)
+{
+	sqlite3 *db = NULL;
+	sqlite3_stmt *row = NULL;
+
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &row, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_step(row), SQLITE_ROW);
+	int64_t number = sqlite3_column_int64(row, 0);
+	sqlite3_finalize(row);
+	sqlite3_close(db);
+	return number;
+}
+
 static void
 execute(const char *sql)
 {
@@ -300,37 +326,39 @@ test_failover_takes_the_first_in_working_order(void **state)
 		int64_t rests[3];
 		int64_t tried[3];
 		size_t tried_count;
-		enum balance_result result;
-		int64_t id;
+		int64_t ready; /* the id; 0: none */
+		int64_t resting;
 	} rows[] = {
-		{{0, 0, 0}, {0}, 0, BALANCE_OK, 1},
-		{{500, 0, 0}, {0}, 0, BALANCE_OK, 2},
-		{{-1, 500, 0}, {0}, 0, BALANCE_OK, 3},
-		{{100, 0, 0}, {0}, 0, BALANCE_OK, 1},
-		{{0, 0, 0}, {1}, 1, BALANCE_OK, 2},
-		{{500, 300, 400}, {0}, 0, BALANCE_OK, 2},
-		{{500, 300, 400}, {2}, 1, BALANCE_OK, 3},
-		{{0, 0, 0}, {1, 2, 3}, 3, BALANCE_EXHAUSTED, 0},
-		{{-1, -1, -1}, {0}, 0, BALANCE_NO_KEYS, 0},
+		{{0, 0, 0}, {0}, 0, 1, 1},
+		{{500, 0, 0}, {0}, 0, 2, 2},
+		{{-1, 500, 0}, {0}, 0, 3, 3},
+		{{100, 0, 0}, {0}, 0, 1, 2},
+		{{0, 0, 0}, {1}, 1, 2, 2},
+		{{500, 300, 400}, {0}, 0, 0, 2},
+		{{500, 300, 400}, {2}, 1, 0, 3},
+		{{0, 0, 0}, {1, 2, 3}, 3, 0, 0},
+		{{-1, -1, -1}, {0}, 0, 0, 0},
 	};
 	struct api_key keys[3];
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(rows); i++) {
-		const struct api_key *key = NULL;
-		struct upstream u = upstream_with(keys, rows[i].rests, 3);
-		assert_int_equal(balance_choose(NULL, STRATEGY_FAILOVER, &u, rows[i].tried,
-					 rows[i].tried_count, 100, &key),
-			rows[i].result);
-		assert_int_equal(key != NULL ? key->id : 0, rows[i].id);
+		const struct upstream u = upstream_with(keys, rows[i].rests, 3);
+		const struct key_set tried = {(int64_t *)rows[i].tried, rows[i].tried_count};
+		const struct api_key *ready = balance_choose_ready(
+			NULL, STRATEGY_FAILOVER, &u, &tried, 100);
+		const struct api_key *resting = balance_choose_resting(&u, &tried);
+		assert_int_equal(ready != NULL ? ready->id : 0, rows[i].ready);
+		assert_int_equal(resting != NULL ? resting->id : 0, rows[i].resting);
 	}
 }
 
 static void
-test_round_robin_takes_each_in_turn(void **state)
+test_round_robin_takes_each_ready_one_in_turn(void **state)
 {
 	static const int64_t rests[] = {0, -1, 0, 500, 0};
-	static const int64_t expected[] = {1, 3, 5, 5, 1, 3, 5, 5};
+	static const int64_t expected[] = {1, 3, 5, 1, 3, 5, 1, 3};
+	static const struct key_set none;
 	struct api_key keys[5];
 	struct upstream u = upstream_with(keys, rests, 5);
 	struct store *s = open_store();
@@ -338,12 +366,9 @@ test_round_robin_takes_each_in_turn(void **state)
 	(void)state;
 	store_add_upstream(s, "a", "http://a", "openai");
 	u.id = id_of(s, "a");
-	for (size_t i = 0; i < COUNT(expected); i++) {
-		const struct api_key *key = NULL;
-		assert_int_equal(balance_choose(s, STRATEGY_ROUND_ROBIN, &u, NULL, 0, 100, &key),
-			BALANCE_OK);
-		assert_int_equal(key->id, expected[i]);
-	}
+	for (size_t i = 0; i < COUNT(expected); i++)
+		assert_int_equal(balance_choose_ready(s, STRATEGY_ROUND_ROBIN, &u, &none, 100)->id,
+			expected[i]);
 	store_close(s);
 }
 
@@ -351,18 +376,117 @@ static void
 test_random_takes_only_what_is_ready(void **state)
 {
 	static const int64_t rests[] = {0, -1, 0, 500};
+	static const struct key_set none;
 	struct api_key keys[4];
 	struct upstream u = upstream_with(keys, rests, 4);
 	int seen[5] = {0};
 
 	(void)state;
-	for (int i = 0; i < 300; i++) {
-		const struct api_key *key = NULL;
-		assert_int_equal(
-			balance_choose(NULL, STRATEGY_RANDOM, &u, NULL, 0, 100, &key), BALANCE_OK);
-		seen[key->id]++;
-	}
+	for (int i = 0; i < 300; i++)
+		seen[balance_choose_ready(NULL, STRATEGY_RANDOM, &u, &none, 100)->id]++;
 	assert_true(seen[1] > 50 && seen[3] > 50 && seen[2] == 0 && seen[4] == 0);
+}
+
+static void
+test_a_rest_is_stored_and_only_grows(void **state)
+{
+	static const char *const keys[] = {"k1"};
+	struct store *s = open_store();
+	struct store *other = open_store();
+	size_t added;
+
+	(void)state;
+	store_add_upstream(s, "a", "http://a", "openai");
+	store_add_keys(s, id_of(s, "a"), keys, 1, &added);
+	int64_t id = config_of(s)->current->keys[0].id;
+	assert_int_equal(store_rest_key(s, id, 5000, "429: slow down"), STORE_OK);
+	assert_int_equal(config_of(other)->current->keys[0].rests_until, 5000);
+	assert_string_equal(config_of(other)->current->keys[0].last_error, "429: slow down");
+	assert_int_equal(store_rest_key(s, id, 5500, "as long"), STORE_OK);
+	assert_int_equal(store_rest_key(s, id, 1000, "shorter"), STORE_OK);
+	assert_string_equal(config_of(other)->current->keys[0].last_error, "429: slow down");
+	assert_int_equal(store_rest_key(s, id, 600000, "401: no"), STORE_OK);
+	assert_int_equal(config_of(other)->current->keys[0].rests_until, 600000);
+	assert_int_equal(store_enable_key(s, id, true), STORE_OK);
+	assert_int_equal(config_of(other)->current->keys[0].rests_until, 0);
+	store_close(other);
+	store_close(s);
+}
+
+static void
+test_a_window_begins_with_its_first_request(void **state)
+{
+	static const struct {
+		const char *client;
+		int64_t now;
+		int64_t count;
+		int64_t ends;
+	} rows[] = {
+		{"1.2.3.4", 1000, 1, 2000}, {"1.2.3.4", 1000, 2, 2000}, {"::1", 1500, 1, 2500},
+		{"1.2.3.4", 1999, 3, 2000}, {"1.2.3.4", 2000, 1, 3000}, {"::1", 2499, 2, 2500},
+		{"1.2.3.4", 9000, 1, 10000}, {"1.2.3.4", 500, 1, 1500}, /* the clock went back */
+	};
+	struct store *s = open_store();
+	int64_t count;
+	int64_t ends;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		assert_int_equal(
+			store_count_request(s, rows[i].client, rows[i].now, 1000, &count, &ends),
+			STORE_OK);
+		assert_int_equal(count, rows[i].count);
+		assert_int_equal(ends, rows[i].ends);
+	}
+	for (int i = 0; i < 500; i++)
+		store_count_request(s, "x", 100000 + i * 1000LL, 1000, &count, &ends);
+	store_close(s);
+	assert_true(number_in("SELECT count(*) FROM rate_windows") < 3);
+}
+
+enum { COUNTERS = 4, COUNTS = 500 };
+
+static void
+count_many(void)
+{
+	struct store *s = open_store();
+	int64_t count;
+	int64_t ends;
+
+	for (int i = 0; i < COUNTS; i++)
+		store_count_request(s, "client", 1000 + i / 100, 1000000, &count, &ends);
+	store_close(s);
+}
+
+static void
+test_requests_are_counted_exactly_over_processes(void **state)
+{
+	(void)state;
+	store_close(open_store());
+	for (int i = 0; i < COUNTERS; i++) {
+		if (fork() == 0) {
+			count_many();
+			_exit(0);
+		}
+	}
+	while (wait(NULL) > 0)
+		;
+	assert_int_equal(number_in("SELECT sum(count) FROM rate_windows"), COUNTERS * COUNTS);
+	assert_int_equal(number_in("SELECT count(*) FROM rate_windows"), 1);
+}
+
+static void
+test_the_last_snapshot_serves_while_the_database_is_broken(void **state)
+{
+	struct store *s = open_store();
+
+	(void)state;
+	store_add_upstream(s, "a", "http://a", "openai");
+	assert_int_equal(config_of(s)->upstream_count, 1);
+	execute("DROP TABLE revision");
+	assert_false(store_is_readable(s));
+	assert_string_equal(config_of(s)->current->name, "a");
+	store_close(s);
 }
 
 int
@@ -388,8 +512,17 @@ main(void)
 			tear_down),
 		cmocka_unit_test(test_failover_takes_the_first_in_working_order),
 		cmocka_unit_test_setup_teardown(
-			test_round_robin_takes_each_in_turn, set_up, tear_down),
+			test_round_robin_takes_each_ready_one_in_turn, set_up, tear_down),
 		cmocka_unit_test(test_random_takes_only_what_is_ready),
+		cmocka_unit_test_setup_teardown(
+			test_a_rest_is_stored_and_only_grows, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			test_a_window_begins_with_its_first_request, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			test_requests_are_counted_exactly_over_processes, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			test_the_last_snapshot_serves_while_the_database_is_broken, set_up,
+			tear_down),
 	};
 
 	return cmocka_run_group_tests_name("store", tests, NULL, NULL);

@@ -1,0 +1,40 @@
+/*
+ * What follows a failed attempt (SPEC §5): the key rests, and the next key or the fallback is
+ * chosen. A worker thread does it, because SQLite may block.
+ */
+#ifndef RETRY_H
+#define RETRY_H
+
+#include <stdbool.h>
+#include <uv.h>
+
+struct api_error;
+struct inquiry;
+struct plan;
+struct settings;
+struct store;
+
+/** May another key cure this failure? */
+bool retry_may_cure(const struct api_error *);
+
+/** How long a key that failed so rests, in ms. */
+int64_t retry_rest(const struct api_error *);
+
+/* What a retry works with; all of it is lent until ${done} was called. */
+struct retry_request {
+	uv_loop_t *loop;
+	struct store *store;
+	const struct settings *settings;
+	const struct plan *failed;
+	struct inquiry *inquiry; /* only this job touches what is parsed of it */
+	const struct api_error *error;
+
+	/** On the loop: the next plan, which the callee takes; NULL: nothing is left to try. */
+	void (*done)(void *context, struct plan *next);
+	void *context;
+};
+
+/** Begin.  Return 0, or -1 if memory ran out: then there is no retry. */
+int retry_begin(const struct retry_request *);
+
+#endif
