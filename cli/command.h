@@ -24,6 +24,11 @@ struct admin {
 	const char *upstream;  /* --upstream NAME, or NULL */
 	const char *to;        /* --to SERVICETYPE, or NULL */
 	bool response;         /* --response */
+	const char *since;     /* --since TIME, or NULL */
+	const char *by;        /* --by upstream|key|model|day, or NULL */
+	bool secrets;          /* --secrets */
+	const char *model;     /* --model NAME, or NULL */
+	bool all;              /* --all */
 };
 
 struct command {
@@ -59,5 +64,10 @@ int run_key(struct admin *, int, char **);
 int run_route(struct admin *, int, char **);
 int run_show(struct admin *, int, char **);
 int run_translate(struct admin *, int, char **);
+int run_usage(struct admin *, int, char **);
+int run_import(struct admin *, int, char **);
+int run_export(struct admin *, int, char **);
+int run_test(struct admin *, int, char **);
+int run_doctor(struct admin *, int, char **);
 
 #endif

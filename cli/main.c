@@ -3,6 +3,7 @@
  * row of the table.
  */
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -43,6 +44,11 @@ static const char translate_details[] =
 	"  --response          the input is the service's answer: JSON, or an event stream\n"
 	"Reads the file, or standard input.  Needs no network and no database.\n";
 
+static const char usage_details[] =
+	"  --since  a length of time such as 90s, 15m, 24h, 7d, or a day such as 2026-01-31\n"
+	"  --by     upstream, key, model or day\n"
+	"Rows are kept for 90 days.\n";
+
 static const struct command commands[] = {
 	{"add", "<name> <baseUrl> <serviceType>", "add an upstream; the first becomes current", 3,
 		3, run_add, NULL, false},
@@ -61,6 +67,8 @@ static const struct command commands[] = {
 	{"translate", "--to <serviceType> [--response] [file]",
 		"print the translation of a Claude request, or of an upstream's answer", 0, 1,
 		run_translate, translate_details, true},
+	{"usage", "[--since 24h] [--by upstream|key|model|day]",
+		"show requests, tokens, errors and latency", 0, 0, run_usage, usage_details, false},
 };
 
 static const size_t command_count = sizeof(commands) / sizeof(commands[0]);
@@ -128,6 +136,57 @@ find_command(const char *name)
 	return NULL;
 }
 
+/* The options, and where they go: a flag, or a text that follows. */
+struct option_row {
+	const char *name;
+	size_t flag; /* offset in struct admin; NONE */
+	size_t text;
+};
+
+#define NONE ((size_t)-1)
+#define FLAG(name, member)                                                                         \
+	{                                                                                          \
+		name, offsetof(struct admin, member), NONE                                         \
+	}
+#define TEXT(name, member)                                                                         \
+	{                                                                                          \
+		name, NONE, offsetof(struct admin, member)                                         \
+	}
+
+static const struct option_row options[] = {
+	FLAG("--json", json),
+	FLAG("--yes", yes),
+	FLAG("--response", response),
+	FLAG("--secrets", secrets),
+	FLAG("--all", all),
+	TEXT("--to", to),
+	TEXT("--upstream", upstream),
+	TEXT("--since", since),
+	TEXT("--by", by),
+	TEXT("--model", model),
+};
+
+/* Take one option.  Return how many arguments it took, or 0: it is unknown, or its text is missing.
+ */
+static int
+take_option(struct admin *a, int count, char **arguments)
+{
+	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
+		const struct option_row *row = &options[i];
+		if (strcmp(row->name, arguments[0]) != 0)
+			continue;
+		if (row->flag != NONE) {
+			*(bool *)((char *)a + row->flag) = true;
+			return 1;
+		}
+		if (count > 1) {
+			*(const char **)((char *)a + row->text) = arguments[1];
+			return 2;
+		}
+	}
+	return 0;
+}
+
 /*
  * Take the options out of the arguments; what follows `--` is none.  Return how many arguments are
  * left, -1 for help, or -2 for an unknown option, which was said.
@@ -135,31 +194,25 @@ find_command(const char *name)
 static int
 take_options(struct admin *a, int count, char **arguments)
 {
-	bool options = true;
+	bool ended = false;
 	int left = 0;
 
-	for (int i = 0; i < count; i++) {
+	for (int i = 0; i < count;) {
 		char *word = arguments[i];
-		if (!options || strncmp(word, "--", 2) != 0) {
+		if (ended || strncmp(word, "--", 2) != 0) {
 			arguments[left++] = word;
-		} else if (strcmp(word, "--") == 0) {
-			options = false;
-		} else if (strcmp(word, "--help") == 0) {
+			i++;
+			continue;
+		}
+		if (strcmp(word, "--help") == 0)
 			return -1;
-		} else if (strcmp(word, "--json") == 0) {
-			a->json = true;
-		} else if (strcmp(word, "--yes") == 0) {
-			a->yes = true;
-		} else if (strcmp(word, "--response") == 0) {
-			a->response = true;
-		} else if (strcmp(word, "--to") == 0 && i + 1 < count) {
-			a->to = arguments[++i];
-		} else if (strcmp(word, "--upstream") == 0 && i + 1 < count) {
-			a->upstream = arguments[++i];
-		} else {
-			misuse("unknown option %s", word);
+		ended = strcmp(word, "--") == 0;
+		int taken = ended ? 1 : take_option(a, count - i, arguments + i);
+		if (taken == 0) {
+			misuse("unknown option %s, or nothing follows it", word);
 			return -2;
 		}
+		i += taken;
 	}
 	return left;
 }

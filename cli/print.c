@@ -27,14 +27,14 @@ style(const char *sequence)
 	return (no_color == NULL || no_color[0] == '\0') && isatty(STDOUT_FILENO) ? sequence : "";
 }
 
-static const char *
-bold(void)
+const char *
+print_bold(void)
 {
 	return style("\033[1m");
 }
 
-static const char *
-plain(void)
+const char *
+print_plain(void)
 {
 	return style("\033[0m");
 }
@@ -230,8 +230,8 @@ print_upstream(const struct config *config, size_t index)
 	const struct upstream *u = &config->upstreams[index];
 	bool current = u == config->current;
 
-	printf("%s%c %zu  %s%s  %s  %s\n", current ? bold() : "", current ? '*' : ' ', index,
-		u->name, current ? plain() : "", u->service_type, u->base_url);
+	printf("%s%c %zu  %s%s  %s  %s\n", current ? print_bold() : "", current ? '*' : ' ', index,
+		u->name, current ? print_plain() : "", u->service_type, u->base_url);
 	print_options(&u->options);
 	print_keys(u, "     key ");
 }
@@ -244,12 +244,12 @@ print_config(const struct admin *a)
 	printf("database  %s\n", store_path(a->store));
 	printf("strategy  %s%s\n\n", strategy_in_force(a),
 		config->has_strategy ? "" : " (the default)");
-	printf("%supstreams%s (* is current)\n", bold(), plain());
+	printf("%supstreams%s (* is current)\n", print_bold(), print_plain());
 	if (config->upstream_count == 0)
 		puts("  none: claude-proxy-admin add <name> <baseUrl> <serviceType>");
 	for (size_t i = 0; i < config->upstream_count; i++)
 		print_upstream(config, i);
-	printf("\n%sroutes%s\n", bold(), plain());
+	printf("\n%sroutes%s\n", print_bold(), print_plain());
 	print_routes(config, "  ");
 }
 

@@ -13,6 +13,11 @@ struct api_key;
 struct config;
 struct upstream;
 
+/** The escape sequences around a heading; "" where the output is no terminal, or NO_COLOR is set.
+ */
+const char *print_bold(void);
+const char *print_plain(void);
+
 /** Everything in force. */
 void print_config(const struct admin *);
 void print_config_json(const struct admin *);

@@ -3,6 +3,10 @@
  */
 #include "store/usage.h"
 
+#include <stdio.h>
+#include <string.h>
+
+#include "base/secret.h"
 #include "store/database.h"
 
 static const char insert[] = "INSERT INTO usage (finished, upstream, key_id, model, status, "
@@ -68,4 +72,125 @@ store_record_usage(
 	}
 	pthread_mutex_unlock(&s->write_lock);
 	return result;
+}
+
+/* ---- the report ---- */
+
+/* How rows are grouped, and in which order groups come. */
+static const struct {
+	const char *name;
+	const char *expression;
+	const char *order;
+} groups[] = {
+	[USAGE_BY_UPSTREAM] = {"upstream", "upstream", "2 DESC, 1"},
+	[USAGE_BY_KEY] = {"key", "key_id", "2 DESC, 1"},
+	[USAGE_BY_MODEL] = {"model", "model", "2 DESC, 1"},
+	[USAGE_BY_DAY] = {"day", "strftime('%Y-%m-%d', finished / 1000, 'unixepoch', 'localtime')",
+		"1"},
+};
+
+/*
+ * Ranks number the rows of a group, failed ones apart, so that the one at 95 % can be picked.  The
+ * sorting is SQLite's, on the disk where it must.
+ */
+static const char report[] =
+	"SELECT g, count(*), sum(failed), sum(input_tokens), sum(output_tokens), "
+	"sum(cache_read_input_tokens), sum(cache_creation_input_tokens), "
+	"avg(CASE WHEN NOT failed AND first_byte >= 0 THEN first_byte END), "
+	"avg(CASE WHEN NOT failed THEN duration END), "
+	"max(CASE WHEN NOT failed AND first_rank = (firsts * 95 + 99) / 100 THEN first_byte END), "
+	"max(CASE WHEN NOT failed AND duration_rank = (n * 95 + 99) / 100 THEN duration END), "
+	"max(upstream), (SELECT secret FROM api_keys WHERE id = key_id) "
+	"FROM (SELECT *, "
+	"row_number() OVER (PARTITION BY g, failed ORDER BY duration) AS duration_rank, "
+	"row_number() OVER (PARTITION BY g, failed ORDER BY first_byte < 0, first_byte) AS "
+	"first_rank, "
+	"count(*) OVER (PARTITION BY g, failed) AS n, "
+	"sum(first_byte >= 0) OVER (PARTITION BY g, failed) AS firsts "
+	"FROM (SELECT %s AS g, status >= 400 AS failed, * FROM usage WHERE finished >= %lld)) "
+	"GROUP BY g ORDER BY %s";
+
+const char *
+usage_group_name(enum usage_group group)
+{
+	return groups[group].name;
+}
+
+int
+usage_group_parse(const char *name, enum usage_group *group)
+{
+	for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++) {
+		if (strcmp(groups[i].name, name) == 0) {
+			*group = (enum usage_group)i;
+			return 0;
+		}
+	}
+	return -1;
+}
+
+/* Keys are told by their upstream and mask. */
+static void
+name_key(sqlite3_stmt *row, char *name, size_t size)
+{
+	const char *upstream = (const char *)sqlite3_column_text(row, 11);
+	const char *secret = (const char *)sqlite3_column_text(row, 12);
+	char mask[SECRET_MASK_SIZE] = "";
+
+	if (secret != NULL)
+		secret_mask(secret, mask);
+	snprintf(name, size, "%s %s", upstream,
+		secret != NULL                      ? mask
+		: sqlite3_column_int64(row, 0) == 0 ? "(no key)"
+						    : "(removed key)");
+}
+
+static void
+take_row(sqlite3_stmt *row, enum usage_group group,
+	void (*take)(void *context, const struct usage_total *), void *context)
+{
+	char key[256];
+	struct usage_total total = {
+		.name = (const char *)sqlite3_column_text(row, 0),
+		.requests = sqlite3_column_int64(row, 1),
+		.errors = sqlite3_column_int64(row, 2),
+		.input_tokens = sqlite3_column_int64(row, 3),
+		.output_tokens = sqlite3_column_int64(row, 4),
+		.cache_read_input_tokens = sqlite3_column_int64(row, 5),
+		.cache_creation_input_tokens = sqlite3_column_int64(row, 6),
+		.first_byte = sqlite3_column_double(row, 7),
+		.duration = sqlite3_column_double(row, 8),
+		.first_byte_95 = sqlite3_column_int64(row, 9),
+		.duration_95 = sqlite3_column_int64(row, 10),
+	};
+
+	if (group == USAGE_BY_KEY) {
+		name_key(row, key, sizeof(key));
+		total.name = key;
+	}
+	take(context, &total);
+}
+
+enum store_result
+store_report_usage(struct store *s, int64_t since, enum usage_group group,
+	void (*take)(void *context, const struct usage_total *), void *context)
+{
+	char *sql = sqlite3_mprintf(
+		report, groups[group].expression, (long long)since, groups[group].order);
+	sqlite3_stmt *statement = NULL;
+	int step = SQLITE_NOMEM;
+
+	pthread_mutex_lock(&s->read_lock);
+	if (sql != NULL)
+		step = sqlite3_prepare_v2(s->reader, sql, -1, &statement, NULL);
+	while (step == SQLITE_OK || step == SQLITE_ROW) {
+		step = sqlite3_step(statement);
+		if (step == SQLITE_ROW)
+			take_row(statement, group, take, context);
+	}
+	if (step != SQLITE_DONE)
+		database_complain(s->reader, s->path, "reading usage");
+	sqlite3_finalize(statement);
+	pthread_mutex_unlock(&s->read_lock);
+	sqlite3_free(sql);
+	return step == SQLITE_DONE ? STORE_OK : STORE_FAILED;
 }

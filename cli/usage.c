@@ -1,0 +1,207 @@
+/*
+ * The command `usage`: what was asked, by upstream, key, model or day.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/buffer.h"
+#include "base/clock.h"
+#include "base/json.h"
+#include "command.h"
+#include "print.h"
+#include "store/usage.h"
+
+static const char standard_period[] = "24h";
+
+/* A length of time such as "15m", in ms; 0: it is none. */
+static int64_t
+parse_period(const char *text)
+{
+	static const struct {
+		char unit;
+		int64_t ms;
+	} units[] = {{'s', 1000}, {'m', 60000}, {'h', 3600000}, {'d', 86400000}, {'w', 604800000}};
+	char *end;
+	long long number = strtoll(text, &end, 10);
+
+	if (end == text || number < 1 || number > 100000 || *end == '\0' || end[1] != '\0')
+		return 0;
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++)
+		if (*end == units[i].unit)
+			return number * units[i].ms;
+	return 0;
+}
+
+/* The beginning of a day such as "2026-01-31", local time, in ms since 1970; -1: it is none. */
+static int64_t
+parse_day(const char *text)
+{
+	struct tm day = {.tm_isdst = -1};
+	const char *end = strptime(text, "%Y-%m-%d", &day);
+
+	if (end == NULL || *end != '\0')
+		return -1;
+	time_t moment = mktime(&day);
+	return moment != (time_t)-1 ? (int64_t)moment * 1000 : -1;
+}
+
+/* The moment that --since means; -1: it cannot be understood. */
+static int64_t
+parse_since(const char *text)
+{
+	int64_t period = parse_period(text);
+
+	return period > 0 ? clock_now_ms() - period : parse_day(text);
+}
+
+/* ---- for people ---- */
+
+struct table {
+	enum usage_group group;
+	size_t rows;
+	struct usage_total sum;
+	int width; /* of the first column */
+};
+
+static void
+add_to_sum(struct usage_total *sum, const struct usage_total *t)
+{
+	sum->requests += t->requests;
+	sum->errors += t->errors;
+	sum->input_tokens += t->input_tokens;
+	sum->output_tokens += t->output_tokens;
+	sum->cache_read_input_tokens += t->cache_read_input_tokens;
+	sum->cache_creation_input_tokens += t->cache_creation_input_tokens;
+}
+
+static void
+print_heading(const struct table *table)
+{
+	printf("%s%-*s %9s %7s %12s %12s %12s  %14s %16s%s\n", print_bold(), table->width,
+		usage_group_name(table->group), "requests", "errors", "input", "cached", "output",
+		"first byte ms", "whole answer ms", print_plain());
+}
+
+/* "120 (480)": the average, and what 95 % do not exceed. */
+static void
+print_latency(int width, double average, int64_t most)
+{
+	char text[64];
+
+	snprintf(text, sizeof(text), "%.0f (%lld)", average, (long long)most);
+	printf(" %*s", width, text);
+}
+
+static void
+print_counts(const struct table *table, const struct usage_total *t)
+{
+	printf("%-*s %9lld %7lld %12lld %12lld %12lld", table->width, t->name,
+		(long long)t->requests, (long long)t->errors, (long long)t->input_tokens,
+		(long long)(t->cache_read_input_tokens + t->cache_creation_input_tokens),
+		(long long)t->output_tokens);
+}
+
+static void
+print_row(void *context, const struct usage_total *t)
+{
+	struct table *table = context;
+
+	if (table->rows++ == 0)
+		print_heading(table);
+	print_counts(table, t);
+	print_latency(15, t->first_byte, t->first_byte_95);
+	print_latency(16, t->duration, t->duration_95);
+	putchar('\n');
+	add_to_sum(&table->sum, t);
+}
+
+static int
+print_report(struct admin *a, int64_t since, enum usage_group group)
+{
+	struct table table = {.group = group, .sum = {.name = "total"}, .width = 24};
+
+	if (store_report_usage(a->store, since, group, print_row, &table) != STORE_OK)
+		return fail("the usage could not be read");
+	if (table.rows == 0) {
+		puts("no requests in this time");
+		return EXIT_DONE;
+	}
+	fputs(print_bold(), stdout);
+	print_counts(&table, &table.sum);
+	puts(print_plain());
+	puts("\nms: the average, and in brackets what 95 % of the requests without error did not "
+	     "exceed");
+	return EXIT_DONE;
+}
+
+/* ---- as JSON ---- */
+
+struct json_report {
+	struct buffer rows;
+	struct usage_total sum;
+};
+
+static void
+write_counts(struct buffer *out, const struct usage_total *t)
+{
+	buffer_printf(out,
+		"\"requests\":%lld,\"errors\":%lld,\"inputTokens\":%lld,\"outputTokens\":%lld,"
+		"\"cacheReadInputTokens\":%lld,\"cacheCreationInputTokens\":%lld",
+		(long long)t->requests, (long long)t->errors, (long long)t->input_tokens,
+		(long long)t->output_tokens, (long long)t->cache_read_input_tokens,
+		(long long)t->cache_creation_input_tokens);
+}
+
+static void
+write_row(void *context, const struct usage_total *t)
+{
+	struct json_report *report = context;
+	struct buffer *out = &report->rows;
+
+	buffer_puts(out, out->length > 0 ? ",{\"name\":" : "{\"name\":");
+	json_write_text(out, t->name);
+	buffer_putc(out, ',');
+	write_counts(out, t);
+	buffer_printf(out,
+		",\"firstByteMs\":{\"average\":%.1f,\"p95\":%lld},\"durationMs\":{\"average\":%.1f,"
+		"\"p95\":%lld}}",
+		t->first_byte, (long long)t->first_byte_95, t->duration, (long long)t->duration_95);
+	add_to_sum(&report->sum, t);
+}
+
+static int
+print_json_report(struct admin *a, int64_t since, enum usage_group group)
+{
+	struct json_report report = {.rows = BUFFER_INIT(0)};
+	struct buffer total = BUFFER_INIT(0);
+	enum store_result result = store_report_usage(a->store, since, group, write_row, &report);
+
+	write_counts(&total, &report.sum);
+	if (result == STORE_OK)
+		printf("{\"since\":%lld,\"by\":\"%s\",\"rows\":[%s],\"total\":{%s}}\n",
+			(long long)since, usage_group_name(group), buffer_text(&report.rows),
+			buffer_text(&total));
+	buffer_free(&report.rows);
+	buffer_free(&total);
+	return result == STORE_OK ? EXIT_DONE : fail("the usage could not be read");
+}
+
+int
+run_usage(struct admin *a, int count, char **arguments)
+{
+	const char *since_text = a->since != NULL ? a->since : standard_period;
+	int64_t since = parse_since(since_text);
+	enum usage_group group = USAGE_BY_UPSTREAM;
+
+	(void)count;
+	(void)arguments;
+	if (since < 0)
+		return misuse("--since '%s': it must be a length of time such as 90s, 15m, 24h, "
+			      "7d, or a day such as 2026-01-31",
+			since_text);
+	if (a->by != NULL && usage_group_parse(a->by, &group) != 0)
+		return misuse("--by '%s': it must be upstream, key, model or day", a->by);
+	return a->json ? print_json_report(a, since, group) : print_report(a, since, group);
+}

@@ -1,0 +1,129 @@
+"""Usage: recorded for each message, in batches, and reported (SPEC §7)."""
+import json
+import signal
+import sqlite3
+import time
+
+import pytest
+
+import upstream_claude
+from site_under_test import request, wait_for
+from upstream import status, text
+
+DAY = 86400000
+
+
+def usage(site, *arguments):
+    return json.loads(site.admin("usage", "--json", *arguments).stdout)
+
+
+def rows_when(site, requests, *arguments):
+    """The report, once that many requests are in it."""
+    return wait_for(lambda: (report := usage(site, *arguments))["total"]["requests"] == requests and report, "the rows")
+
+
+def insert(site, rows):
+    with sqlite3.connect(site.database) as db:
+        db.executemany("INSERT INTO usage (finished, upstream, key_id, model, status, input_tokens, output_tokens, "
+                       "cache_read_input_tokens, cache_creation_input_tokens, first_byte, duration) "
+                       "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+
+
+def test_what_was_asked_is_told(site, upstream):
+    site.use(upstream)
+    site.admin("route", "add", "claude-*", "gpt-x")
+    with site.lighttpd():
+        for _ in range(3):
+            site.ask()
+        site.stream()
+        upstream.answer = status(400, {"error": {"message": "no"}})
+        site.post(request())
+        site.post(request(), path="/v1/messages/count_tokens")
+        report = rows_when(site, 5)
+    row = report["rows"][0]
+    assert report["by"] == "upstream" and len(report["rows"]) == 1
+    # The stand-in tells 20 tokens of input, 8 of them cached, and 5 of output.
+    expected = {"requests": 5, "errors": 1, "inputTokens": 48, "outputTokens": 20, "cacheReadInputTokens": 32,
+                "cacheCreationInputTokens": 0}
+    assert {name: row[name] for name in expected} == expected == report["total"]
+    assert row["name"] == "main" and 0 <= row["firstByteMs"]["average"] <= row["durationMs"]["average"]
+    assert usage(site, "--by", "model")["rows"][0]["name"] == "gpt-x"
+    assert usage(site, "--by", "key")["rows"][0]["name"] == "main sk-t…cdef"
+    assert usage(site, "--by", "day")["rows"][0]["name"] == time.strftime("%Y-%m-%d")
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+def test_the_usage_of_what_is_passed_through_is_read(site, upstream, stream):
+    upstream.speak(upstream_claude)
+    site.use(upstream, service_type="claude")
+    with site.lighttpd():
+        site.post(request(stream=stream))
+        total = rows_when(site, 1)["total"]
+        told = upstream_claude.USAGE
+        assert (total["inputTokens"], total["outputTokens"]) == (told["input_tokens"], told["output_tokens"])
+        assert total["cacheReadInputTokens"] == told["cache_read_input_tokens"]
+        wait_for(lambda: f"output_tokens={told['output_tokens']}" in site.log_text(), "the log line")
+
+
+def test_a_request_that_needed_two_keys_counts_once(site, upstream):
+    site.use(upstream, "sk-bad-0123456789abcdef", "sk-good-0123456789abcdef")
+    upstream.answer = lambda call: (status(500, "{}") if "bad" in call.key else text("hello"))(call)
+    with site.lighttpd():
+        site.ask()
+        rows = rows_when(site, 1, "--by", "key")["rows"]
+    assert [(row["name"], row["errors"]) for row in rows] == [("main sk-g…cdef", 0)]
+
+
+@pytest.mark.parametrize("server", ["nginx", "cgi"])
+def test_nothing_is_lost_when_the_process_ends(site, upstream, server):
+    site.use(upstream)
+    with getattr(site, server)() as process:
+        for _ in range(7):
+            site.ask()
+        if server == "nginx":
+            process.send_signal(signal.SIGTERM)
+            process.wait(20)
+            assert usage(site)["total"]["requests"] == 7
+    rows_when(site, 7)
+
+
+def test_old_rows_are_forgotten(site, upstream):
+    site.use(upstream)
+    now = int(time.time() * 1000)
+    insert(site, [(now - 91 * DAY, "old", 0, "m", 200, 1, 1, 0, 0, 1, 1), (now - 89 * DAY, "kept", 0, "m", 200, 1, 1, 0, 0, 1, 1)])
+    assert usage(site, "--since", "100d")["total"]["requests"] == 2
+    with site.lighttpd():
+        site.ask()
+        wait_for(lambda: {row["name"] for row in usage(site, "--since", "100d")["rows"]} == {"kept", "main"}, "the old row to go")
+
+
+def test_the_report(site):
+    site.admin("add", "a", "http://127.0.0.1:1", "openai")
+    site.admin("key", "a", "add", "sk-0123456789abcdef")
+    now = int(time.time() * 1000)
+    insert(site, [(now - 1000, "a", 1, "m1", 200, 10, 1, 0, 0, n, 10 * n) for n in range(1, 101)])
+    insert(site, [(now - 1000, "a", 1, "m2", 500, 0, 0, 0, 0, -1, 99999), (now - 1000, "b", 7, "m2", 200, 5, 6, 7, 8, 9, 10),
+                  (now - 3 * DAY, "b", 0, "m3", 200, 1, 1, 1, 1, 1, 1)])
+    report = usage(site)
+    assert [(row["name"], row["requests"], row["errors"]) for row in report["rows"]] == [("a", 101, 1), ("b", 1, 0)]
+    assert report["rows"][0]["firstByteMs"] == {"average": 50.5, "p95": 95}
+    assert report["rows"][0]["durationMs"] == {"average": 505.0, "p95": 950}
+    assert report["total"]["inputTokens"] == 1005 and report["total"]["cacheCreationInputTokens"] == 8
+    assert [row["name"] for row in usage(site, "--by", "key", "--since", "7d")["rows"]] == \
+        ["a sk-0…cdef", "b (no key)", "b (removed key)"]
+    days = [row["name"] for row in usage(site, "--by", "day", "--since", time.strftime("%Y-%m-%d", time.localtime(now / 1000 - 400000)))["rows"]]
+    assert days == sorted(days) and len(days) == 2
+    shown = site.admin("usage").stdout
+    assert "total" in shown and "101" in shown and "50 (95)" in shown.replace("51", "50")
+
+
+def test_an_empty_time_says_so(site):
+    assert "no requests" in site.admin("usage", "--since", "5m").stdout
+    assert usage(site)["rows"] == []
+
+
+@pytest.mark.parametrize("arguments", [("--since", "soon"), ("--since", "0h"), ("--since", "5x"), ("--since", "2026-13-01"),
+                                       ("--by", "colour"), ("--by",)])
+def test_wrong_usage_of_usage(site, arguments):
+    done = site.admin("usage", *arguments, check=False)
+    assert done.returncode == 2 and arguments[0] in done.stderr
