@@ -6,12 +6,13 @@
 #include <string.h>
 
 #include "base/secret.h"
+#include "check.h"
 #include "command.h"
 #include "print.h"
 #include "store/config.h"
 #include "store/store.h"
 
-enum { MOST_KEYS = 10000, LONGEST_KEY = 4096 };
+enum { MOST_KEYS = 10000 };
 
 /* Keys to add; owned. */
 struct key_list {
@@ -29,24 +30,10 @@ free_list(struct key_list *list)
 	free(list->keys);
 }
 
-/* NULL: a good key; else what is wrong with it. */
-static const char *
-check_key(const char *key)
-{
-	if (key[0] == '\0')
-		return "it is empty";
-	if (strlen(key) > LONGEST_KEY)
-		return "it is too long";
-	for (const char *c = key; *c != '\0'; c++)
-		if ((unsigned char)*c <= ' ' || (unsigned char)*c >= 127)
-			return "it holds blanks or characters that are not ASCII";
-	return NULL;
-}
-
 static int
 add_to_list(struct key_list *list, const char *key)
 {
-	const char *problem = check_key(key);
+	const char *problem = check_api_key(key);
 
 	if (problem != NULL)
 		return misuse("key %zu cannot be an API key: %s", list->count, problem);

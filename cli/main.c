@@ -44,6 +44,15 @@ static const char translate_details[] =
 	"  --response          the input is the service's answer: JSON, or an event stream\n"
 	"Reads the file, or standard input.  Needs no network and no database.\n";
 
+static const char import_details[] =
+	"Reads the original proxy's config.json, or what export --secrets printed; - is standard "
+	"input.\n"
+	"Nothing is removed: an upstream of the same name gets the file's values and the keys that "
+	"it lacks.\n";
+
+static const char export_details[] =
+	"  --secrets  with whole keys: keep the output to yourself (umask 077)\n";
+
 static const char usage_details[] =
 	"  --since  a length of time such as 90s, 15m, 24h, 7d, or a day such as 2026-01-31\n"
 	"  --by     upstream, key, model or day\n"
@@ -67,6 +76,11 @@ static const struct command commands[] = {
 	{"translate", "--to <serviceType> [--response] [file]",
 		"print the translation of a Claude request, or of an upstream's answer", 0, 1,
 		run_translate, translate_details, true},
+	{"import", "<config.json|->",
+		"add what a configuration file has: all of it, or nothing if it is broken", 1, 1,
+		run_import, import_details, false},
+	{"export", "[--secrets]", "print the configuration as such a file", 0, 0, run_export,
+		export_details, false},
 	{"usage", "[--since 24h] [--by upstream|key|model|day]",
 		"show requests, tokens, errors and latency", 0, 0, run_usage, usage_details, false},
 };

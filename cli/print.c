@@ -189,10 +189,16 @@ print_routes_json(const struct config *config)
 
 /* ---- everything ---- */
 
-static const char *
-strategy_in_force(const struct admin *a)
+const char *
+print_strategy(const struct admin *a)
 {
 	return a->config->has_strategy ? strategy_name(a->config->strategy) : a->settings->strategy;
+}
+
+const char *
+print_proxy(const char *proxy)
+{
+	return strchr(proxy, '@') != NULL ? "(with a password: not shown)" : proxy;
 }
 
 /* Header values may be secrets. */
@@ -214,8 +220,7 @@ print_options(const struct upstream_options *o)
 	if (o->reasoning_off)
 		printf("     reasoning off\n");
 	if (o->proxy != NULL)
-		printf("     proxy %s\n",
-			strchr(o->proxy, '@') != NULL ? "(with a password: not shown)" : o->proxy);
+		printf("     proxy %s\n", print_proxy(o->proxy));
 	if (o->fallback != NULL)
 		printf("     fallback %s\n", o->fallback);
 	for (size_t i = 0; i < o->header_count; i++) {
@@ -242,7 +247,7 @@ print_config(const struct admin *a)
 	const struct config *config = a->config;
 
 	printf("database  %s\n", store_path(a->store));
-	printf("strategy  %s%s\n\n", strategy_in_force(a),
+	printf("strategy  %s%s\n\n", print_strategy(a),
 		config->has_strategy ? "" : " (the default)");
 	printf("%supstreams%s (* is current)\n", print_bold(), print_plain());
 	if (config->upstream_count == 0)
@@ -285,9 +290,7 @@ write_options(struct buffer *out, const struct upstream_options *o)
 	write_number_option(out, &between, "max-output-tokens", o->max_output_tokens);
 	write_number_option(out, &between, "timeout", o->timeout);
 	write_text_option(out, &between, "reasoning", o->reasoning_off ? "off" : NULL);
-	write_text_option(out, &between, "proxy",
-		o->proxy != NULL && strchr(o->proxy, '@') != NULL ? "(with a password: not shown)"
-								  : o->proxy);
+	write_text_option(out, &between, "proxy", o->proxy != NULL ? print_proxy(o->proxy) : NULL);
 	write_text_option(out, &between, "fallback", o->fallback);
 	for (size_t i = 0; i < o->header_count; i++) {
 		snprintf(name, sizeof(name), "header.%s", o->headers[i].name);
@@ -324,7 +327,7 @@ print_config_json(const struct admin *a)
 	buffer_puts(&out, "{\"database\":");
 	json_write_text(&out, store_path(a->store));
 	buffer_puts(&out, ",\"strategy\":");
-	json_write_text(&out, strategy_in_force(a));
+	json_write_text(&out, print_strategy(a));
 	buffer_puts(&out, ",\"currentUpstream\":");
 	if (config->current != NULL)
 		json_write_text(&out, config->current->name);

@@ -1,20 +1,18 @@
 /*
  * Commands on upstreams and on everything: add, remove, use, balance, set, show, clear.
  */
-#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/settings.h"
+#include "check.h"
 #include "command.h"
 #include "print.h"
 #include "store/config.h"
 #include "store/options.h"
 #include "store/store.h"
 #include "upstream/service.h"
-
-enum { LONGEST_NAME = 64 };
 
 const struct upstream *
 find_upstream(const struct admin *a, const char *name_or_index)
@@ -25,24 +23,6 @@ find_upstream(const struct admin *a, const char *name_or_index)
 		fail("there is no upstream '%s'; claude-proxy-admin show lists them",
 			name_or_index);
 	return u;
-}
-
-/* NULL: a good name; else what is wrong with it. */
-static const char *
-check_name(const char *name)
-{
-	bool digits = true;
-
-	if (name[0] == '\0' || strlen(name) > LONGEST_NAME)
-		return "a name has 1 to 64 characters";
-	if (name[0] == '-')
-		return "a name does not begin with '-'";
-	for (const char *c = name; *c != '\0'; c++) {
-		if ((unsigned char)*c <= ' ' || *c == 127)
-			return "a name has no blanks or control characters";
-		digits = digits && isdigit((unsigned char)*c);
-	}
-	return digits ? "a name of digits alone would look like an index" : NULL;
 }
 
 int
@@ -63,7 +43,7 @@ run_add(struct admin *a, int count, char **arguments)
 {
 	const char *name = arguments[0];
 	const char *url = arguments[1];
-	const char *problem = check_name(name);
+	const char *problem = check_upstream_name(name);
 
 	(void)count;
 	if (problem != NULL)

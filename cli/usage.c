@@ -99,7 +99,7 @@ print_counts(const struct table *table, const struct usage_total *t)
 {
 	printf("%-*s %9lld %7lld %12lld %12lld %12lld", table->width, t->name,
 		(long long)t->requests, (long long)t->errors, (long long)t->input_tokens,
-		(long long)(t->cache_read_input_tokens + t->cache_creation_input_tokens),
+		(long long)t->cache_read_input_tokens + t->cache_creation_input_tokens,
 		(long long)t->output_tokens);
 }
 

@@ -8,10 +8,8 @@
 
 #include "store/database.h"
 
-/* Bind and run one statement: ${types} has 'i' for an int64_t, 's' for a text that may be NULL, for
- * each argument. */
-static enum store_result
-run(struct store *s, const char *sql, const char *types, ...)
+enum store_result
+database_run(struct store *s, const char *sql, const char *types, ...)
 {
 	sqlite3_stmt *statement = NULL;
 	enum store_result result = STORE_FAILED;
@@ -43,8 +41,8 @@ run(struct store *s, const char *sql, const char *types, ...)
 	return result;
 }
 
-static int
-begin(struct store *s)
+int
+database_begin(struct store *s)
 {
 	pthread_mutex_lock(&s->write_lock);
 	/* Counters may be lost in a power cut, the configuration may not. */
@@ -56,9 +54,8 @@ begin(struct store *s)
 	return -1;
 }
 
-/* Commit if everything went well, else take everything back. */
-static enum store_result
-end(struct store *s, enum store_result result)
+enum store_result
+database_end(struct store *s, enum store_result result)
 {
 	if (result == STORE_OK &&
 		sqlite3_exec(s->writer, "COMMIT", NULL, NULL, NULL) != SQLITE_OK) {
@@ -72,18 +69,16 @@ end(struct store *s, enum store_result result)
 	return result;
 }
 
-/* A step that may have nothing to do. */
-static enum store_result
-unless_failed(enum store_result result)
+enum store_result
+database_unless_failed(enum store_result result)
 {
 	return result == STORE_FAILED ? STORE_FAILED : STORE_OK;
 }
 
-/* Where none is current, or one that is gone, the first one is. */
-static enum store_result
-settle_current(struct store *s)
+enum store_result
+database_settle_current(struct store *s)
 {
-	enum store_result result = run(s,
+	enum store_result result = database_run(s,
 		"DELETE FROM settings WHERE name = 'current_upstream' AND CAST(value AS INTEGER) "
 		"NOT IN "
 		"(SELECT id FROM upstreams)",
@@ -91,7 +86,7 @@ settle_current(struct store *s)
 
 	if (result == STORE_FAILED)
 		return result;
-	return unless_failed(run(s,
+	return database_unless_failed(database_run(s,
 		"INSERT OR IGNORE INTO settings SELECT 'current_upstream', CAST(min(id) AS TEXT) "
 		"FROM upstreams "
 		"HAVING count(*) > 0",
@@ -102,55 +97,57 @@ enum store_result
 store_add_upstream(
 	struct store *s, const char *name, const char *base_url, const char *service_type)
 {
-	if (begin(s) != 0)
+	if (database_begin(s) != 0)
 		return STORE_FAILED;
-	enum store_result result = run(s,
+	enum store_result result = database_run(s,
 		"INSERT INTO upstreams (name, base_url, service_type) VALUES (?, ?, ?)", "sss",
 		name, base_url, service_type);
 	if (result == STORE_OK)
-		result = settle_current(s);
-	return end(s, result);
+		result = database_settle_current(s);
+	return database_end(s, result);
 }
 
 enum store_result
 store_remove_upstream(struct store *s, int64_t upstream_id)
 {
-	if (begin(s) != 0)
+	if (database_begin(s) != 0)
 		return STORE_FAILED;
-	enum store_result result = unless_failed(run(s,
+	enum store_result result = database_unless_failed(database_run(s,
 		"DELETE FROM upstream_options WHERE name = 'fallback' AND value = "
 		"(SELECT name FROM upstreams WHERE id = ?)",
 		"i", upstream_id));
 	if (result == STORE_OK)
-		result = run(s, "DELETE FROM upstreams WHERE id = ?", "i", upstream_id);
+		result = database_run(s, "DELETE FROM upstreams WHERE id = ?", "i", upstream_id);
 	if (result == STORE_OK)
-		result = settle_current(s);
-	return end(s, result);
+		result = database_settle_current(s);
+	return database_end(s, result);
 }
 
 enum store_result
 store_use_upstream(struct store *s, int64_t upstream_id)
 {
-	if (begin(s) != 0)
+	if (database_begin(s) != 0)
 		return STORE_FAILED;
-	return end(s, run(s,
-			      "INSERT INTO settings SELECT 'current_upstream', CAST(id AS TEXT) "
-			      "FROM upstreams WHERE id = ? "
-			      "ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-			      "i", upstream_id));
+	return database_end(
+		s, database_run(s,
+			   "INSERT INTO settings SELECT 'current_upstream', CAST(id AS TEXT) "
+			   "FROM upstreams WHERE id = ? "
+			   "ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+			   "i", upstream_id));
 }
 
 enum store_result
 store_set_option(struct store *s, int64_t upstream_id, const char *option, const char *value)
 {
-	if (begin(s) != 0)
+	if (database_begin(s) != 0)
 		return STORE_FAILED;
 	if (value == NULL)
-		return end(
-			s, run(s, "DELETE FROM upstream_options WHERE upstream_id = ? AND name = ?",
-				   "is", upstream_id, option));
-	return end(
-		s, run(s,
+		return database_end(s,
+			database_run(s,
+				"DELETE FROM upstream_options WHERE upstream_id = ? AND name = ?",
+				"is", upstream_id, option));
+	return database_end(
+		s, database_run(s,
 			   "INSERT INTO upstream_options VALUES (?, ?, ?) "
 			   "ON CONFLICT (upstream_id, name) DO UPDATE SET value = excluded.value",
 			   "iss", upstream_id, option, value));
@@ -163,65 +160,67 @@ store_add_keys(
 	enum store_result result = STORE_OK;
 
 	*added = 0;
-	if (begin(s) != 0)
+	if (database_begin(s) != 0)
 		return STORE_FAILED;
 	for (size_t i = 0; i < count; i++) {
-		result = run(s, "INSERT INTO api_keys (upstream_id, secret) VALUES (?, ?)", "is",
-			upstream_id, keys[i]);
+		result = database_run(s, "INSERT INTO api_keys (upstream_id, secret) VALUES (?, ?)",
+			"is", upstream_id, keys[i]);
 		if (result == STORE_OK)
 			(*added)++;
 		else if (result != STORE_EXISTS)
-			return end(s, result);
+			return database_end(s, result);
 	}
-	return end(s, STORE_OK);
+	return database_end(s, STORE_OK);
 }
 
 enum store_result
 store_remove_key(struct store *s, int64_t key_id)
 {
-	if (begin(s) != 0)
+	if (database_begin(s) != 0)
 		return STORE_FAILED;
-	return end(s, run(s, "DELETE FROM api_keys WHERE id = ?", "i", key_id));
+	return database_end(s, database_run(s, "DELETE FROM api_keys WHERE id = ?", "i", key_id));
 }
 
 enum store_result
 store_enable_key(struct store *s, int64_t key_id, bool enabled)
 {
-	if (begin(s) != 0)
+	if (database_begin(s) != 0)
 		return STORE_FAILED;
 	/* Who enables a key means it to be used now: a rest ends, too. */
-	return end(s, run(s, "UPDATE api_keys SET enabled = ?, rests_until = 0 WHERE id = ?", "ii",
-			      (int64_t)enabled, key_id));
+	return database_end(
+		s, database_run(s, "UPDATE api_keys SET enabled = ?, rests_until = 0 WHERE id = ?",
+			   "ii", (int64_t)enabled, key_id));
 }
 
 enum store_result
 store_set_strategy(struct store *s, enum strategy strategy)
 {
-	if (begin(s) != 0)
+	if (database_begin(s) != 0)
 		return STORE_FAILED;
-	return end(s, run(s,
-			      "INSERT INTO settings VALUES ('strategy', ?) "
-			      "ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-			      "s", strategy_name(strategy)));
+	return database_end(s, database_run(s,
+				       "INSERT INTO settings VALUES ('strategy', ?) "
+				       "ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+				       "s", strategy_name(strategy)));
 }
 
 enum store_result
 store_add_route(struct store *s, const char *pattern, const char *model, int64_t upstream_id)
 {
-	if (begin(s) != 0)
+	if (database_begin(s) != 0)
 		return STORE_FAILED;
-	return end(s, run(s,
-			      "INSERT INTO routes (pattern, model, upstream_id) VALUES (?, ?, "
-			      "nullif(?, 0))",
-			      "ssi", pattern, model, upstream_id));
+	return database_end(
+		s, database_run(s,
+			   "INSERT INTO routes (pattern, model, upstream_id) VALUES (?, ?, "
+			   "nullif(?, 0))",
+			   "ssi", pattern, model, upstream_id));
 }
 
 enum store_result
 store_remove_route(struct store *s, int64_t route_id)
 {
-	if (begin(s) != 0)
+	if (database_begin(s) != 0)
 		return STORE_FAILED;
-	return end(s, run(s, "DELETE FROM routes WHERE id = ?", "i", route_id));
+	return database_end(s, database_run(s, "DELETE FROM routes WHERE id = ?", "i", route_id));
 }
 
 enum store_result
@@ -231,9 +230,9 @@ store_clear(struct store *s)
 		"DELETE FROM routes", "DELETE FROM upstreams", "DELETE FROM settings"};
 	enum store_result result = STORE_OK;
 
-	if (begin(s) != 0)
+	if (database_begin(s) != 0)
 		return STORE_FAILED;
 	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]) && result == STORE_OK; i++)
-		result = unless_failed(run(s, tables[i], ""));
-	return end(s, result);
+		result = database_unless_failed(database_run(s, tables[i], ""));
+	return database_end(s, result);
 }

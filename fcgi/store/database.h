@@ -47,6 +47,27 @@ int database_prepare(sqlite3 *db, const char *path, const char *sql, sqlite3_stm
 int counters_prepare(struct store *);
 void counters_finalize(struct store *);
 
+/*
+ * Changes of the configuration: begin, run statements, end.  Between begin and end the lock on the
+ * connection that writes is held.
+ */
+
+/** Return 0, or -1 (logged): then there is nothing to end. */
+int database_begin(struct store *);
+
+/** Bind and run one statement: ${types} has 'i' for an int64_t, 's' for a text that may be NULL,
+ * for each argument.  STORE_NOT_FOUND: it changed nothing. */
+enum store_result database_run(struct store *, const char *sql, const char *types, ...);
+
+/** Commit if ${result} is STORE_OK, else take everything back.  Return what it came to. */
+enum store_result database_end(struct store *, enum store_result result);
+
+/** The result of a step that may have nothing to do. */
+enum store_result database_unless_failed(enum store_result);
+
+/** Where none is current, or one that is gone, make the first one current. */
+enum store_result database_settle_current(struct store *);
+
 /** Read the whole configuration in one transaction.  NULL: it failed (logged). */
 struct config *config_read(sqlite3 *db, const char *path);
 

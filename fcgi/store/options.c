@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -17,6 +18,8 @@ typedef const char *
 option_reader(struct upstream_options *options, const char *name, const char *value);
 
 static const char out_of_memory[] = "out of memory";
+
+enum { LONGEST_HEADER = 256 /* bytes of its name */ };
 
 static const char *
 read_number(const char *value, int64_t *number)
@@ -118,7 +121,7 @@ check_header(const char *name, const char *value)
 	static const char *const ours[] = {
 		"host", "content-length", "transfer-encoding", "connection", "expect"};
 
-	if (!is_header_name(name))
+	if (!is_header_name(name) || strlen(name) > LONGEST_HEADER)
 		return "is not the name of a header";
 	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
 		if (strcasecmp(ours[i], name) == 0)
@@ -192,6 +195,38 @@ const char *
 option_name_at(unsigned index)
 {
 	return index < sizeof(table) / sizeof(table[0]) ? table[index].name : NULL;
+}
+
+static void
+give_number(int64_t number, const char *name,
+	void (*take)(void *context, const char *name, const char *value), void *context)
+{
+	char text[32];
+
+	if (number == 0)
+		return;
+	snprintf(text, sizeof(text), "%lld", (long long)number);
+	take(context, name, text);
+}
+
+void
+options_each(const struct upstream_options *options,
+	void (*take)(void *context, const char *name, const char *value), void *context)
+{
+	char header[sizeof("header.") + LONGEST_HEADER];
+
+	give_number(options->max_output_tokens, "max-output-tokens", take, context);
+	give_number(options->timeout, "timeout", take, context);
+	if (options->reasoning_off)
+		take(context, "reasoning", "off");
+	if (options->proxy != NULL)
+		take(context, "proxy", options->proxy);
+	if (options->fallback != NULL)
+		take(context, "fallback", options->fallback);
+	for (size_t i = 0; i < options->header_count; i++) {
+		snprintf(header, sizeof(header), "header.%s", options->headers[i].name);
+		take(context, header, options->headers[i].value);
+	}
 }
 
 void

@@ -20,6 +20,12 @@ int option_take(struct upstream_options *, const char *name, const char *value);
 /** The ${index}th option's name as help shows it, or NULL beyond the last. */
 const char *option_name_at(unsigned index);
 
+/** Call ${take} with each option that is set: its name and its value as text, valid during the
+ * call.
+ */
+void options_each(const struct upstream_options *,
+	void (*take)(void *context, const char *name, const char *value), void *context);
+
 /** Free what the typed form holds. */
 void options_free(struct upstream_options *);
 

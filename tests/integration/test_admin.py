@@ -88,7 +88,7 @@ def test_names_and_indexes(admin):
 @pytest.mark.parametrize("arguments, status", [
     ((), 2), (("frobnicate",), 2), (("add",), 2), (("add", "a", "http://a"), 2), (("add", "a", "http://a", "openai", "x"), 2),
     (("add", "a", "http://a", "nothing"), 2), (("add", "a", "ftp://a", "openai"), 2), (("add", "12", "http://a", "openai"), 2),
-    (("add", "", "http://a", "openai"), 2), (("add", "a b", "http://a", "openai"), 2), (("use", "nobody"), 1),
+    (("add", "", "http://a", "openai"), 2), (("add", "a ", "http://a", "openai"), 2), (("use", "nobody"), 1),
     (("remove", "7"), 1), (("key", "nobody", "list"), 1), (("key", "main"), 2), (("key", "main", "juggle"), 2),
     (("key", "main", "add"), 2), (("key", "main", "remove", "9"), 1), (("key", "main", "enable"), 2), (("balance", "best"), 2),
     (("route", "add", "x"), 2), (("route", "add", "x", "y", "--upstream", "nobody"), 1), (("route", "remove", "0"), 1),

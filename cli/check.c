@@ -1,0 +1,45 @@
+/*
+ * What may be put into the configuration; see check.h.
+ */
+#include "check.h"
+
+#include <ctype.h>
+#include <stdbool.h>
+#include <string.h>
+
+enum { LONGEST_NAME = 64, LONGEST_KEY = 4096 };
+
+const char *
+check_upstream_name(const char *name)
+{
+	size_t length = strlen(name);
+	bool digits = true;
+
+	if (length == 0 || length > LONGEST_NAME)
+		return "a name has 1 to 64 characters";
+	if (name[0] == '-')
+		return "a name does not begin with '-'";
+	if (name[0] == ' ' || name[length - 1] == ' ')
+		return "a name does not begin or end with a blank";
+	for (const char *c = name; *c != '\0'; c++) {
+		if ((unsigned char)*c < ' ' || *c == 127)
+			return "a name has no control characters";
+		digits = digits && isdigit((unsigned char)*c);
+	}
+	return digits ? "a name of digits alone would look like an index" : NULL;
+}
+
+const char *
+check_api_key(const char *key)
+{
+	if (key[0] == '\0')
+		return "it is empty";
+	if (strlen(key) > LONGEST_KEY)
+		return "it is too long";
+	if (strstr(key, "…") != NULL)
+		return "it is masked; claude-proxy-admin export --secrets writes whole keys";
+	for (const char *c = key; *c != '\0'; c++)
+		if ((unsigned char)*c <= ' ' || (unsigned char)*c >= 127)
+			return "it holds blanks or characters that are not ASCII";
+	return NULL;
+}
