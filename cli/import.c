@@ -5,7 +5,6 @@
  */
 #include "store/import.h"
 
-#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,11 +14,12 @@
 #include "base/json.h"
 #include "check.h"
 #include "command.h"
+#include "input.h"
 #include "store/config.h"
 #include "store/options.h"
 #include "upstream/service.h"
 
-enum { MOST_BYTES = 16 << 20, READ_SIZE = 65536, LONGEST_PLACE = 256 };
+enum { MOST_BYTES = 16 << 20, LONGEST_PLACE = 256 };
 
 /* The file being read.  Texts of ${import} are lent by ${root} and ${names}. */
 struct source {
@@ -70,18 +70,6 @@ no_memory(void)
 
 /* ---- the file ---- */
 
-static int
-read_all(FILE *file, const char *name, struct buffer *text)
-{
-	char piece[READ_SIZE];
-	size_t n;
-
-	while ((n = fread(piece, 1, sizeof(piece), file)) > 0)
-		if (buffer_append(text, piece, n) != 0)
-			return fail("%s: it is larger than 16 MiB; nothing was changed", name);
-	return ferror(file) ? fail("%s: %s", name, strerror(errno)) : EXIT_DONE;
-}
-
 /* json-c tells where it stopped. */
 static int
 refuse_syntax(const char *name, const struct buffer *text, const char *problem)
@@ -107,11 +95,11 @@ refuse_syntax(const char *name, const struct buffer *text, const char *problem)
 }
 
 static int
-parse_file(struct source *s, FILE *file)
+parse_file(struct source *s, const char *file)
 {
 	struct buffer text = BUFFER_INIT(MOST_BYTES);
 	const char *problem;
-	int status = read_all(file, s->name, &text);
+	int status = input_read(file, &text) == 0 ? EXIT_DONE : EXIT_FAILED;
 
 	if (status == EXIT_DONE &&
 		json_parse(buffer_text(&text), text.length, &s->root, &problem) != 0)
@@ -536,22 +524,18 @@ apply(struct admin *a, const struct source *s)
 int
 run_import(struct admin *a, int count, char **arguments)
 {
-	bool standard = strcmp(arguments[0], "-") == 0;
 	struct source s = {
-		.name = standard ? "standard input" : arguments[0],
+		.name = input_name(arguments[0]),
 		.config = a->config,
 		.names = json_object_new_array(),
 	};
-	FILE *file = standard ? stdin : fopen(arguments[0], "re");
-	int status = EXIT_FAILED;
+	int status = parse_file(&s, arguments[0]);
 
 	(void)count;
-	if (file == NULL)
-		fail("%s: %s", arguments[0], strerror(errno));
-	else if (parse_file(&s, file) == EXIT_DONE && read_source(&s) == EXIT_DONE)
+	if (status == EXIT_DONE)
+		status = read_source(&s);
+	if (status == EXIT_DONE)
 		status = apply(a, &s);
-	if (file != NULL && !standard)
-		fclose(file);
 	free_source(&s);
 	return status;
 }

@@ -2,6 +2,7 @@
  * claude-proxy-admin: manages the database that the responder reads (SPEC §7).  A new command is a
  * row of the table.
  */
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -44,6 +45,13 @@ static const char translate_details[] =
 	"  --response          the input is the service's answer: JSON, or an event stream\n"
 	"Reads the file, or standard input.  Needs no network and no database.\n";
 
+static const char test_details[] =
+	"Asks the current upstream, the one that is named, or --all.  The model is that of the "
+	"first "
+	"route\nthat leads there, else a small one from the upstream's own list; --model names "
+	"another.\n"
+	"Exit status 1 when a key did not work.\n";
+
 static const char import_details[] =
 	"Reads the original proxy's config.json, or what export --secrets printed; - is standard "
 	"input.\n"
@@ -76,6 +84,11 @@ static const struct command commands[] = {
 	{"translate", "--to <serviceType> [--response] [file]",
 		"print the translation of a Claude request, or of an upstream's answer", 0, 1,
 		run_translate, translate_details, true},
+	{"test", "[<name|index>] [--model <name>] [--all]",
+		"send one short real request for each key of an upstream", 0, 1, run_test,
+		test_details, false},
+	{"doctor", "", "check settings, database and upstreams, and say how to mend them", 0, 0,
+		run_doctor, NULL, true},
 	{"import", "<config.json|->",
 		"add what a configuration file has: all of it, or nothing if it is broken", 1, 1,
 		run_import, import_details, false},
@@ -264,6 +277,7 @@ main(int argc, char **argv)
 {
 	struct admin admin = {0};
 
+	signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error like a full disk */
 	if (argc < 2)
 		return print_help(stderr);
 	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0 ||

@@ -2,49 +2,20 @@
  * The command translate: what the responder would send to an upstream, or make of its answer (SPEC
  * §7).  The same code, without a network and without the database.
  */
-#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/api_error.h"
 #include "base/buffer.h"
-#include "base/json.h"
 #include "command.h"
+#include "input.h"
 #include "translate/answer.h"
 #include "translate/claude.h"
-#include "translate/tokens.h"
 #include "translate/tool_names.h"
 #include "translate/translator.h"
 #include "upstream/service.h"
 
 enum { MOST_INPUT = 64 << 20 }; /* bytes */
-
-/* The file, or standard input.  Return 0, or -1, which was said. */
-static int
-read_input(const char *name, struct buffer *text)
-{
-	bool standard = name == NULL || strcmp(name, "-") == 0;
-	FILE *file = standard ? stdin : fopen(name, "r");
-	char piece[65536];
-	size_t n;
-
-	if (file == NULL) {
-		fail("%s: %s", name, strerror(errno));
-		return -1;
-	}
-	while ((n = fread(piece, 1, sizeof(piece), file)) > 0)
-		buffer_append(text, piece, n);
-	bool broken = ferror(file) != 0;
-	if (!standard)
-		fclose(file);
-	if (broken || text->failed) {
-		fail("%s: %s", standard ? "standard input" : name,
-			broken ? "cannot be read" : "is larger than 64 MiB");
-		return -1;
-	}
-	return 0;
-}
 
 static int
 say_error(const struct api_error *error)
@@ -127,7 +98,7 @@ run_translate(struct admin *a, int count, char **arguments)
 	if (service == NULL)
 		return a->to != NULL ? unknown_service(a->to)
 				     : misuse("translate needs --to <serviceType>");
-	if (read_input(count > 0 ? arguments[0] : NULL, &text) == 0) {
+	if (input_read(count > 0 ? arguments[0] : NULL, &text) == 0) {
 		int result = a->response
 				     ? translate_response(service->translator, &text, &out, &error)
 				     : translate_request(service->translator, &text, &out, &error);

@@ -128,6 +128,7 @@ main(int argc, char **argv)
 		return asked ? EXIT_SUCCESS : 2;
 	}
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error like a full disk */
 	struct settings *settings = settings_load(&problem);
 	if (settings == NULL) {
 		fprintf(stderr, "claude-proxy: %s\n", buffer_text(&problem));

@@ -2,7 +2,7 @@
  * What requests change in the database: the rotation counter, the rests of keys, the windows of the
  * rate limit.  Each is one small transaction on the connection that writes (FASTCGI.md §7).
  */
-#include <stdbool.h>
+#include <string.h>
 
 #include "base/random.h"
 #include "store/database.h"
@@ -41,6 +41,7 @@ counters_finalize(struct store *s)
 {
 	for (int i = 0; i < COUNTER_STATEMENTS; i++)
 		sqlite3_finalize(s->counters[i]);
+	memset(s->counters, 0, sizeof(s->counters));
 }
 
 static enum store_result

@@ -14,6 +14,8 @@ enum { COUNTER_STATEMENTS = 5 };
 
 struct store {
 	char *path;
+	bool frozen;    /* it is read as it was when it was opened: see open_connection */
+	int64_t opened; /* s of the monotonic clock */
 
 	pthread_mutex_t read_lock;
 	sqlite3 *reader;

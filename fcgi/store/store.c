@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/buffer.h"
 #include "base/log.h"
 #include "base/random.h"
 #include "store/database.h"
@@ -22,7 +23,17 @@ enum {
 	BUSY_MOST_STEPS = 5000,  /* five seconds in all */
 	COMPLAIN_SECONDS = 10,   /* between log lines about a database that cannot be read */
 	WAL_ATTEMPTS = 50,
+	THAW_SECONDS = 10, /* between attempts to open it properly */
 };
+
+static int64_t
+seconds_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec;
+}
 
 /* ---- opening ---- */
 
@@ -57,7 +68,7 @@ make_folders(const char *path)
 }
 
 /* The file must not be readable by others even for a moment, so it is made here and not by SQLite.
- */
+ * One that can only be read is better than none. */
 static int
 make_file(const char *path)
 {
@@ -66,6 +77,11 @@ make_file(const char *path)
 	if (make_folders(path) != 0)
 		goto err0;
 	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (fd < 0 && access(path, R_OK) == 0) {
+		log_warn("database %s: %s: it is only read; counters, rests and usage are not kept",
+			path, strerror(errno));
+		return 0;
+	}
 	if (fd < 0)
 		goto err0;
 	if (fstat(fd, &info) == 0 && (info.st_mode & 077) != 0 && info.st_uid == geteuid())
@@ -110,28 +126,62 @@ choose_journal(sqlite3 *db, const char *path)
 	sqlite3_exec(db, "PRAGMA journal_mode = DELETE", NULL, NULL, NULL);
 }
 
+/* The path as the URI of a file that nobody changes, for SQLite. */
+static char *
+frozen_uri(const char *path)
+{
+	struct buffer uri = BUFFER_INIT(0);
+
+	buffer_puts(&uri, "file:");
+	for (const char *c = path; *c != '\0'; c++)
+		if (strchr("%?#", *c) != NULL)
+			buffer_printf(&uri, "%%%02X", (unsigned char)*c);
+		else
+			buffer_putc(&uri, *c);
+	buffer_puts(&uri, "?immutable=1");
+	return buffer_take(&uri);
+}
+
 static sqlite3 *
-open_connection(const char *path)
+connect_to(const char *path, int flags, int *code)
 {
 	sqlite3 *db = NULL;
 
-	if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) !=
-		SQLITE_OK) {
-		database_complain(db, path, "opening it");
-		goto err0;
+	if (sqlite3_open_v2(path, &db, flags | SQLITE_OPEN_NOMUTEX, NULL) == SQLITE_OK) {
+		sqlite3_extended_result_codes(db, 1);
+		sqlite3_busy_handler(db, wait_while_busy, NULL);
+		/* Only reading shows whether the write-ahead log can be had. */
+		if (sqlite3_exec(db,
+			    "PRAGMA foreign_keys = ON; PRAGMA synchronous = NORMAL; "
+			    "SELECT * FROM sqlite_schema LIMIT 1",
+			    NULL, NULL, NULL) == SQLITE_OK)
+			return db;
 	}
-	sqlite3_extended_result_codes(db, 1);
-	sqlite3_busy_handler(db, wait_while_busy, NULL);
-	if (sqlite3_exec(db, "PRAGMA foreign_keys = ON; PRAGMA synchronous = NORMAL", NULL, NULL,
-		    NULL) != SQLITE_OK) {
-		database_complain(db, path, "opening it");
-		goto err0;
-	}
-	return db;
-
-err0:
+	database_complain(db, path, "opening it");
+	*code = sqlite3_errcode(db) & 0xff;
 	sqlite3_close(db);
 	return NULL;
+}
+
+/*
+ * A full disk and a read-only folder have no room for the files beside the database that reading
+ * needs.  Then it is read as if nobody could change it, until that is over.
+ */
+static sqlite3 *
+open_connection(struct store *s)
+{
+	int code = SQLITE_OK;
+	sqlite3 *db = connect_to(s->path, SQLITE_OPEN_READWRITE, &code);
+	bool no_room = code == SQLITE_CANTOPEN || code == SQLITE_READONLY || code == SQLITE_IOERR ||
+		       code == SQLITE_FULL;
+	char *uri = no_room ? frozen_uri(s->path) : NULL;
+
+	if (uri != NULL) {
+		db = connect_to(uri, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, &code);
+		s->frozen = true;
+	}
+	free(uri);
+	return db;
 }
 
 int
@@ -146,21 +196,43 @@ database_prepare(sqlite3 *db, const char *path, const char *sql, sqlite3_stmt **
 static int
 open_writer(struct store *s)
 {
-	s->writer = open_connection(s->path);
+	s->writer = open_connection(s);
 	if (s->writer == NULL || database_migrate(s->writer, s->path) != 0)
 		return -1;
-	choose_journal(s->writer, s->path);
+	if (!s->frozen)
+		choose_journal(s->writer, s->path);
 	return counters_prepare(s);
 }
 
 static int
 open_reader(struct store *s)
 {
-	s->reader = open_connection(s->path);
+	s->reader = open_connection(s);
 	if (s->reader == NULL ||
 		database_prepare(s->reader, s->path, "PRAGMA data_version", &s->data_version) != 0)
 		return -1;
 	return database_prepare(s->reader, s->path, "SELECT number FROM revision", &s->revision);
+}
+
+static int
+open_connections(struct store *s)
+{
+	s->frozen = false;
+	s->opened = seconds_now();
+	return open_writer(s) == 0 && open_reader(s) == 0 ? 0 : -1;
+}
+
+static void
+close_connections(struct store *s)
+{
+	sqlite3_finalize(s->data_version);
+	sqlite3_finalize(s->revision);
+	counters_finalize(s);
+	sqlite3_close(s->reader);
+	sqlite3_close(s->writer);
+	s->data_version = s->revision = NULL;
+	s->reader = s->writer = NULL;
+	s->seen_version = s->seen_revision = -1;
 }
 
 struct store *
@@ -177,7 +249,7 @@ store_open(const char *path)
 	pthread_mutex_init(&s->read_lock, NULL);
 	pthread_mutex_init(&s->write_lock, NULL);
 	s->path = strdup(path);
-	if (s->path == NULL || make_file(path) != 0 || open_writer(s) != 0 || open_reader(s) != 0) {
+	if (s->path == NULL || make_file(path) != 0 || open_connections(s) != 0) {
 		store_close(s);
 		return NULL;
 	}
@@ -190,15 +262,17 @@ store_close(struct store *s)
 	if (s == NULL)
 		return;
 	config_release(s->config);
-	sqlite3_finalize(s->data_version);
-	sqlite3_finalize(s->revision);
-	counters_finalize(s);
-	sqlite3_close(s->reader);
-	sqlite3_close(s->writer);
+	close_connections(s);
 	pthread_mutex_destroy(&s->read_lock);
 	pthread_mutex_destroy(&s->write_lock);
 	free(s->path);
 	free(s);
+}
+
+const char *
+store_library_version(void)
+{
+	return sqlite3_libversion();
 }
 
 const char *
@@ -225,19 +299,31 @@ void
 database_complain_now_and_then(
 	sqlite3 *db, const char *path, const char *doing, int64_t *complained)
 {
-	struct timespec now;
+	int64_t now = seconds_now();
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	if (*complained != 0 && now.tv_sec < *complained + COMPLAIN_SECONDS)
+	if (*complained != 0 && now < *complained + COMPLAIN_SECONDS)
 		return;
-	*complained = now.tv_sec;
+	*complained = now;
 	database_complain(db, path, doing);
+}
+
+/* Is it over that the database could not be opened properly? */
+static void
+thaw(struct store *s)
+{
+	if (!s->frozen || seconds_now() < s->opened + THAW_SECONDS)
+		return;
+	pthread_mutex_lock(&s->write_lock);
+	close_connections(s);
+	open_connections(s);
+	pthread_mutex_unlock(&s->write_lock);
 }
 
 /* Make sure that the snapshot is in force.  Return 0 or -1. */
 static int
 refresh(struct store *s)
 {
+	thaw(s);
 	int64_t version = number_of(s->data_version);
 
 	if (version >= 0 && version == s->seen_version && s->config != NULL)

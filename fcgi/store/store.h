@@ -33,6 +33,9 @@ enum store_result {
 struct store *store_open(const char *path);
 void store_close(struct store *);
 
+/** The version of SQLite. */
+const char *store_library_version(void);
+
 /** The path it was opened with. */
 const char *store_path(const struct store *);
 

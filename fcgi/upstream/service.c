@@ -297,10 +297,11 @@ service_headers(const struct service *s, const struct upstream *upstream, const 
 {
 	const struct upstream_options *options = &upstream->options;
 	const char *type = head->content_type != NULL ? head->content_type : "application/json";
+	const char *secret = key != NULL ? key->secret : NULL;
 	const char *const ours[][2] = {
 		{"Accept: ", head->stream ? "text/event-stream" : "application/json"},
 		{"User-Agent: ", "claude-proxy/" VERSION},
-		{key_header(s, key->secret), key->secret},
+		{secret != NULL ? key_header(s, secret) : "", secret},
 		{"Content-Type: ", type},
 	};
 	size_t count = sizeof(ours) / sizeof(ours[0]) - (head->has_body ? 0 : 1);
@@ -308,7 +309,7 @@ service_headers(const struct service *s, const struct upstream *upstream, const 
 	bool failed = false;
 
 	for (size_t i = 0; i < count; i++)
-		if (!is_replaced(options, ours[i][0]))
+		if (ours[i][1] != NULL && !is_replaced(options, ours[i][0]))
 			add_header(&list, &failed, ours[i][0], "", ours[i][1]);
 	for (size_t i = 0; i < head->forwarded_count; i++)
 		if (!is_replaced(options, head->forwarded[i].name))

@@ -67,8 +67,8 @@ int service_write_url(const struct service *, const char *base_url, const char *
 	const char *model, const char *query, struct buffer *url);
 
 /**
- * The request headers: content type, accepted answer, the key, those forwarded, and the upstream's
- * own (`set … header.<Name>`), which replace all others of the same name.  Free with
+ * The request headers: content type, accepted answer, the key (NULL: none), those forwarded, and
+ * the upstream's own (`set … header.<Name>`), which replace all others of the same name.  Free with
  * curl_slist_free_all; NULL if memory ran out.
  */
 struct curl_slist *service_headers(const struct service *, const struct upstream *,

@@ -1,0 +1,337 @@
+/*
+ * The command `doctor`: looks at settings, database, configuration and upstreams, and says how to
+ * mend what is wrong.  It changes nothing, and makes no database.
+ */
+#include <curl/curl.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include "base/buffer.h"
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/secret.h"
+#include "base/settings.h"
+#include "command.h"
+#include "print.h"
+#include "probe.h"
+#include "store/config.h"
+#include "store/inspect.h"
+#include "store/store.h"
+#include "upstream/service.h"
+
+enum { SHORT_ACCESS_KEY = 16, THIS_CENTURY = 1577836800 /* s: 2020 */ };
+
+enum level { GOOD, WARNING, PROBLEM };
+
+struct findings {
+	struct admin *admin;
+	struct buffer rows; /* for --json */
+	size_t problems;
+};
+
+/* One finding: ${what} was looked at, the rest says what was seen, and how to mend it. */
+static void __attribute__((format(printf, 4, 5)))
+find(struct findings *f, enum level level, const char *what, const char *format, ...)
+{
+	static const char *const names[] = {"ok", "warning", "problem"};
+	char text[1024];
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
+	f->problems += level == PROBLEM;
+	if (!f->admin->json) {
+		printf("%s%-8s%s %-12s %s\n", level == GOOD ? "" : print_bold(), names[level],
+			level == GOOD ? "" : print_plain(), what, text);
+		fflush(stdout);
+		return;
+	}
+	buffer_puts(&f->rows, f->rows.length > 0 ? ",{\"level\":" : "{\"level\":");
+	json_write_text(&f->rows, names[level]);
+	buffer_puts(&f->rows, ",\"subject\":");
+	json_write_text(&f->rows, what);
+	buffer_puts(&f->rows, ",\"message\":");
+	json_write_text(&f->rows, text);
+	buffer_putc(&f->rows, '}');
+}
+
+/* ---- program and settings ---- */
+
+static void
+check_versions(struct findings *f)
+{
+	const curl_version_info_data *curl = curl_version_info(CURLVERSION_NOW);
+	time_t now = time(NULL);
+
+	find(f, GOOD, "versions",
+		"claude-proxy " VERSION ", curl %s (%s), SQLite %s, json-c %s, libuv %s",
+		curl->version, curl->ssl_version != NULL ? curl->ssl_version : "without TLS",
+		store_library_version(), json_c_version(), uv_version_string());
+	if (curl->ssl_version == NULL)
+		find(f, PROBLEM, "TLS",
+			"this libcurl has no TLS: https:// upstreams cannot be "
+			"reached; install the usual libcurl package");
+	if (now < THIS_CENTURY)
+		find(f, PROBLEM, "clock",
+			"the clock says a year before 2020: TLS and rests of keys will fail; set "
+			"it");
+}
+
+static void
+check_env_file(struct findings *f, const char *path)
+{
+	struct stat info;
+
+	if (path == NULL)
+		find(f, GOOD, "settings", "from the environment; there is no .env file");
+	else if (stat(path, &info) == 0 && (info.st_mode & 077) != 0)
+		find(f, WARNING, "settings",
+			"%s can be read by others, and holds the access key: chmod 600 %s", path,
+			path);
+	else
+		find(f, GOOD, "settings", "from the environment, and %s", path);
+}
+
+static void
+check_access_key(struct findings *f, const char *key)
+{
+	if (key == NULL)
+		find(f, PROBLEM, "access key",
+			"PROXY_ACCESS_KEY is not set, so every request is refused: put one into "
+			"the .env file, for example PROXY_ACCESS_KEY=$(openssl rand -hex 24)");
+	else if (strlen(key) < SHORT_ACCESS_KEY)
+		find(f, WARNING, "access key",
+			"PROXY_ACCESS_KEY has only %zu characters: take at least %d that nobody "
+			"guesses",
+			strlen(key), SHORT_ACCESS_KEY);
+	else
+		find(f, GOOD, "access key", "PROXY_ACCESS_KEY is set");
+}
+
+/* ---- the database ---- */
+
+/* Is there a file that can be opened? */
+static bool
+check_file(struct findings *f, const char *path)
+{
+	struct stat info;
+
+	if (stat(path, &info) != 0 && errno == ENOENT) {
+		find(f, PROBLEM, "database",
+			"%s is not there: claude-proxy-admin add <name> <baseUrl> <serviceType> "
+			"makes it; or CLAUDE_PROXY_DB should name another",
+			path);
+		return false;
+	}
+	if (access(path, R_OK) != 0) {
+		find(f, PROBLEM, "database",
+			"%s: %s: run this as the user that the web server runs as", path,
+			strerror(errno));
+		return false;
+	}
+	if ((info.st_mode & 077) != 0)
+		find(f, WARNING, "database", "%s can be opened by others: chmod 600 %s", path,
+			path);
+	if (info.st_uid != geteuid())
+		find(f, WARNING, "database",
+			"%s belongs to user %u and not to you (%u): run this as the user that the "
+			"web server runs as",
+			path, (unsigned)info.st_uid, (unsigned)geteuid());
+	return true;
+}
+
+static void
+check_content(struct findings *f, struct store *store)
+{
+	struct store_report report;
+
+	store_inspect(store, &report);
+	if (report.problem[0] != '\0')
+		find(f, PROBLEM, "database",
+			"it is damaged (%s): restore a backup, or export what can be read and "
+			"import it into a new one",
+			report.problem);
+	if (!report.writable)
+		find(f, PROBLEM, "database",
+			"%s cannot be written: look at its owner, at the folder's, and for free "
+			"space",
+			store_path(store));
+	if (strcmp(report.journal, "wal") != 0)
+		find(f, WARNING, "database",
+			"this file system allows no write-ahead log (%s instead): it works, but "
+			"slower",
+			report.journal);
+	if (report.problem[0] == '\0' && report.writable)
+		find(f, GOOD, "database", "%s: whole, writable, journal %s", store_path(store),
+			report.journal);
+}
+
+/* ---- the configuration ---- */
+
+/* Does the chain of fallbacks come back to where it was? */
+static bool
+is_circle(const struct config *config, const struct upstream *first)
+{
+	const struct upstream *u = first;
+
+	for (size_t i = 0; i < config->upstream_count && u->options.fallback != NULL; i++) {
+		u = config_find_upstream(config, u->options.fallback);
+		if (u == NULL || u == first)
+			return u != NULL;
+	}
+	return false;
+}
+
+static void
+check_keys(struct findings *f, const struct upstream *u)
+{
+	int64_t now = clock_now_ms();
+	char mask[SECRET_MASK_SIZE];
+	size_t enabled = 0;
+
+	for (size_t i = 0; i < u->key_count; i++) {
+		const struct api_key *key = &u->keys[i];
+		enabled += key->enabled;
+		if (!key->enabled || key->rests_until <= now)
+			continue;
+		secret_mask(key->secret, mask);
+		find(f, WARNING, u->name, "key %zu %s rests for %lld s more: %s", i, mask,
+			(long long)((key->rests_until - now + 999) / 1000),
+			key->last_error != NULL ? key->last_error : "");
+	}
+	if (u->key_count == 0)
+		find(f, WARNING, u->name, "has no API key: claude-proxy-admin key %s add -",
+			u->name);
+	else if (enabled == 0)
+		find(f, WARNING, u->name,
+			"all its keys are disabled: claude-proxy-admin key %s enable <index>",
+			u->name);
+}
+
+static bool
+has_enabled_key(const struct upstream *u)
+{
+	for (size_t i = 0; i < u->key_count; i++)
+		if (u->keys[i].enabled)
+			return true;
+	return false;
+}
+
+static void
+check_config(struct findings *f, const struct config *config)
+{
+	if (config->current == NULL)
+		find(f, PROBLEM, "upstreams",
+			"there is none: claude-proxy-admin add <name> <baseUrl> <serviceType>");
+	else if (!has_enabled_key(config->current))
+		find(f, PROBLEM, "upstreams",
+			"%s is current and has no key that is enabled: claude-proxy-admin key %s "
+			"add -",
+			config->current->name, config->current->name);
+	else
+		find(f, GOOD, "upstreams", "%zu, current is %s; strategy %s; %zu routes",
+			config->upstream_count, config->current->name, print_strategy(f->admin),
+			config->route_count);
+	for (size_t i = 0; i < config->upstream_count; i++) {
+		const struct upstream *u = &config->upstreams[i];
+		check_keys(f, u);
+		if (is_circle(config, u))
+			find(f, WARNING, u->name,
+				"its fallbacks lead back to itself; each is tried once");
+	}
+}
+
+/* ---- reaching upstreams ---- */
+
+static const struct api_key *
+first_enabled_key(const struct upstream *u)
+{
+	for (size_t i = 0; i < u->key_count; i++)
+		if (u->keys[i].enabled)
+			return &u->keys[i];
+	return NULL;
+}
+
+static void
+check_reach(struct findings *f, const struct upstream *u)
+{
+	const struct probe probe = {f->admin->settings, u, first_enabled_key(u)};
+	struct probe_answer answer;
+
+	probe_models(&probe, &answer);
+	if (answer.status == 0)
+		find(f, PROBLEM, u->name,
+			"%s (is the base URL right, and the network? a proxy is "
+			"set by: claude-proxy-admin set %s proxy <url>)",
+			answer.error.message, u->name);
+	else if (answer.status == 401 || answer.status == 403)
+		find(f, probe.key != NULL ? PROBLEM : WARNING, u->name,
+			"%s answers, but refuses the key: %s", u->base_url, answer.error.message);
+	else if (answer.status >= 500)
+		find(f, WARNING, u->name, "%s answers with %d: %s", u->base_url, answer.status,
+			answer.error.message);
+	else
+		find(f, GOOD, u->name, "%s answers (%d, %lld ms)", u->base_url, answer.status,
+			(long long)answer.ms);
+	probe_answer_free(&answer);
+}
+
+static void
+check_store(struct findings *f)
+{
+	struct admin *a = f->admin;
+
+	a->store = store_open(a->settings->database);
+	if (a->store == NULL) {
+		find(f, PROBLEM, "database", "%s cannot be opened: the lines above say why",
+			a->settings->database);
+		return;
+	}
+	check_content(f, a->store);
+	a->config = store_config(a->store);
+	if (a->config == NULL) {
+		find(f, PROBLEM, "database", "the configuration cannot be read");
+		return;
+	}
+	check_config(f, a->config);
+	for (size_t i = 0; i < a->config->upstream_count; i++)
+		check_reach(f, &a->config->upstreams[i]);
+}
+
+int
+run_doctor(struct admin *a, int count, char **arguments)
+{
+	struct findings f = {.admin = a, .rows = BUFFER_INIT(0)};
+	struct buffer problem = BUFFER_INIT(0);
+
+	(void)count;
+	(void)arguments;
+	curl_global_init(CURL_GLOBAL_DEFAULT);
+	check_versions(&f);
+	a->settings = settings_load(&problem);
+	if (a->settings == NULL) {
+		find(&f, PROBLEM, "settings", "%s", buffer_text(&problem));
+	} else {
+		check_env_file(&f, a->settings->env_file);
+		check_access_key(&f, a->settings->access_key);
+		if (check_file(&f, a->settings->database))
+			check_store(&f);
+	}
+	if (a->json)
+		printf("[%s]\n", buffer_text(&f.rows));
+	config_release(a->config);
+	store_close(a->store);
+	settings_release(a->settings);
+	buffer_free(&problem);
+	buffer_free(&f.rows);
+	curl_global_cleanup();
+	return f.problems > 0 ? EXIT_FAILED : EXIT_DONE;
+}

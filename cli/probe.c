@@ -1,0 +1,358 @@
+/*
+ * Asking an upstream; see probe.h.
+ */
+#include "probe.h"
+
+#include <curl/curl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <uv.h>
+
+#include "base/json.h"
+#include "base/settings.h"
+#include "base/watch.h"
+#include "store/config.h"
+#include "translate/answer.h"
+#include "translate/claude.h"
+#include "translate/claude_models.h"
+#include "translate/tool_names.h"
+#include "translate/translator.h"
+#include "upstream/service.h"
+#include "upstream/transfer.h"
+
+enum { MOST_BODY = 8 << 20, PATIENCE = 60000 /* ms, where no setting says */ };
+
+/* What is sent, and what came. */
+struct asking {
+	const struct probe *probe;
+	const struct service *service;
+	const char *method;
+	struct buffer url;
+	struct buffer body;
+	struct curl_slist *headers;
+	struct upstream_identity identity;
+
+	uv_loop_t loop;
+	uv_timer_t timer;
+	struct watches *watches;
+	struct transfers *transfers;
+	struct transfer *transfer;
+	struct probe_answer *answer;
+	char content_type[128];
+	int64_t retry_after;
+};
+
+static int64_t
+patience(const struct probe *p)
+{
+	if (p->upstream->options.timeout != 0)
+		return p->upstream->options.timeout;
+	return p->settings->request_timeout != 0 ? p->settings->request_timeout : PATIENCE;
+}
+
+/* ---- the transfer ---- */
+
+static enum transfer_take
+on_body(void *context, const char *bytes, size_t length)
+{
+	struct asking *a = context;
+
+	return buffer_append(&a->answer->body, bytes, length) == 0 ? TRANSFER_TAKEN : TRANSFER_STOP;
+}
+
+static void
+on_pause_in_bytes(void *context)
+{
+	(void)context;
+}
+
+static void
+on_ended(void *context, enum transfer_outcome outcome, const char *problem)
+{
+	struct asking *a = context;
+	const struct upstream *u = a->probe->upstream;
+	const char *type = transfer_content_type(a->transfer);
+
+	a->answer->status = transfer_status(a->transfer);
+	a->retry_after = transfer_retry_after(a->transfer);
+	strncpy(a->content_type, type != NULL ? type : "", sizeof(a->content_type) - 1);
+	if (outcome == TRANSFER_NO_TIME || outcome == TRANSFER_NO_ANSWER)
+		api_error_set(&a->answer->error, outcome == TRANSFER_NO_TIME ? 504 : 502,
+			"%s could not be asked: %s", u->base_url, problem);
+	else if (outcome != TRANSFER_COMPLETE)
+		api_error_set(&a->answer->error, 502, "the answer broke off: %s", problem);
+	a->transfer = NULL;
+	uv_timer_stop(&a->timer);
+}
+
+static void
+on_time_over(uv_timer_t *timer)
+{
+	struct asking *a = timer->data;
+
+	if (a->transfer != NULL)
+		transfer_cancel(a->transfer);
+	a->transfer = NULL;
+	api_error_set(&a->answer->error, 504, "there was no answer within %lld ms",
+		(long long)patience(a->probe));
+}
+
+static const struct transfer_handler handler = {
+	.body = on_body,
+	.pause_in_bytes = on_pause_in_bytes,
+	.ended = on_ended,
+};
+
+static int
+start(struct asking *a)
+{
+	const struct transfer_request request = {
+		.method = a->method,
+		.url = buffer_text(&a->url),
+		.body = buffer_text(&a->body),
+		.body_length = a->body.length,
+		.headers = a->headers,
+		.proxy = a->probe->upstream->options.proxy,
+		.connect_timeout = patience(a->probe),
+	};
+
+	a->transfers = transfers_new(&a->loop, a->watches);
+	if (a->transfers != NULL)
+		a->transfer = transfer_start(a->transfers, &request, &handler, a);
+	return a->transfer != NULL ? 0 : api_error_set(&a->answer->error, 500, "out of memory");
+}
+
+static void
+run(struct asking *a)
+{
+	uv_timer_init(&a->loop, &a->timer);
+	a->timer.data = a;
+	uv_timer_start(&a->timer, on_time_over, (uint64_t)patience(a->probe), 0);
+	uint64_t began = uv_hrtime();
+	if (start(a) == 0)
+		while (a->transfer != NULL)
+			uv_run(&a->loop, UV_RUN_ONCE);
+	a->answer->ms = (int64_t)((uv_hrtime() - began) / 1000000);
+	transfers_free(a->transfers);
+	uv_close((uv_handle_t *)&a->timer, NULL);
+}
+
+static bool
+speaks_claude(const struct asking *a)
+{
+	return a->service->translator->reader_new == NULL;
+}
+
+/* Send what is written, and wait. */
+static void
+ask(struct asking *a)
+{
+	static const struct forwarded_header version = {"anthropic-version", "2023-06-01"};
+	const struct probe *p = a->probe;
+	const struct service_head head = {
+		.has_body = a->body.length > 0,
+		.forwarded = &version,
+		.forwarded_count = speaks_claude(a) ? 1 : 0,
+	};
+
+	a->answer->body = BUFFER_INIT(MOST_BODY);
+	a->headers = service_headers(a->service, p->upstream, p->key, &head);
+	if (a->headers == NULL || a->body.failed || a->url.failed || uv_loop_init(&a->loop) != 0) {
+		api_error_set(&a->answer->error, 500, "out of memory");
+		return;
+	}
+	a->watches = watches_new(&a->loop);
+	if (a->watches != NULL)
+		run(a);
+	watches_free(a->watches);
+	uv_run(&a->loop, UV_RUN_DEFAULT);
+	uv_loop_close(&a->loop);
+}
+
+static void
+end_asking(struct asking *a)
+{
+	curl_slist_free_all(a->headers);
+	buffer_free(&a->url);
+	buffer_free(&a->body);
+}
+
+static struct asking
+asking_of(const struct probe *p, const char *model, struct probe_answer *answer)
+{
+	*answer = (struct probe_answer){0};
+	return (struct asking){
+		.probe = p,
+		.service = service_find(p->upstream->service_type),
+		.answer = answer,
+		.identity = {p->upstream->name, p->key != NULL ? p->key->secret : NULL, model},
+	};
+}
+
+/* ---- models ---- */
+
+void
+probe_models(const struct probe *p, struct probe_answer *answer)
+{
+	struct asking a = asking_of(p, "", answer);
+
+	a.method = "GET";
+	if (a.service == NULL || service_write_url(a.service, p->upstream->base_url,
+					 a.service->models_endpoint, NULL, NULL, &a.url) != 0)
+		api_error_set(&answer->error, 500, "it has no usable base URL or service type");
+	else
+		ask(&a);
+	if (answer->error.status == 0 && answer->status >= 300)
+		upstream_error_from_status(answer->status, a.retry_after,
+			buffer_text(&answer->body), answer->body.length, &a.identity,
+			&answer->error);
+	end_asking(&a);
+}
+
+/* Does the name hold one of the words? */
+static bool
+holds_any(const char *name, const char *const *words)
+{
+	for (size_t i = 0; words[i] != NULL; i++)
+		if (strcasestr(name, words[i]) != NULL)
+			return true;
+	return false;
+}
+
+/* The first small model that may talk, else the first that may. */
+static const char *
+choose(struct json_object *models)
+{
+	static const char *const small[] = {"mini", "flash", "lite", "haiku", "nano", NULL};
+	static const char *const mute[] = {"embed", "tts", "whisper", "dall-e", "image", "audio",
+		"realtime", "transcribe", "moderation", "imagen", "veo", "sora", "babbage",
+		"davinci", NULL};
+	const char *first = NULL;
+
+	for (size_t i = 0; i < json_object_array_length(models); i++) {
+		const char *id = json_member_string(json_object_array_get_idx(models, i), "id");
+		if (id == NULL || holds_any(id, mute))
+			continue;
+		if (holds_any(id, small))
+			return id;
+		first = first != NULL ? first : id;
+	}
+	return first;
+}
+
+char *
+probe_choose_model(const struct probe *p)
+{
+	struct json_object *models = json_object_new_array();
+	struct json_object *list = NULL;
+	struct probe_answer answer;
+	const char *problem;
+	char *chosen = NULL;
+
+	probe_models(p, &answer);
+	if (answer.error.status == 0 && models != NULL &&
+		json_parse(buffer_text(&answer.body), answer.body.length, &list, &problem) == 0 &&
+		claude_models_read(models, list) == 0) {
+		const char *id = choose(models);
+		chosen = id != NULL ? strdup(id) : NULL;
+	}
+	json_object_put(list);
+	json_object_put(models);
+	probe_answer_free(&answer);
+	return chosen;
+}
+
+/* ---- a message ---- */
+
+static int
+write_message(struct asking *a, const char *model)
+{
+	struct buffer text = BUFFER_INIT(0);
+	struct claude_request request = {0};
+	struct tool_names *names = tool_names_new(a->service->translator->name_rule);
+	const struct translate_target target = {
+		.model = model,
+		.max_output_tokens = a->probe->upstream->options.max_output_tokens,
+		.reasoning_off = a->probe->upstream->options.reasoning_off,
+	};
+	int status = -1;
+
+	buffer_puts(&text, "{\"model\":");
+	json_write_text(&text, model);
+	buffer_puts(&text, ",\"max_tokens\":16,\"messages\":[{\"role\":\"user\",\"content\":"
+			   "\"Reply with OK.\"}]}");
+	if (names != NULL && claude_request_parse(buffer_text(&text), text.length, &request,
+				     &a->answer->error) == 0) {
+		status = claude_request_check(&request, CLAUDE_TO_ANSWER, &a->answer->error);
+		if (status == 0)
+			status = a->service->translator->write_request(
+				&request, &target, names, &a->body, &a->answer->error);
+		claude_request_free(&request);
+	}
+	tool_names_free(names);
+	buffer_free(&text);
+	return status;
+}
+
+static bool
+is_message(const struct buffer *text)
+{
+	struct json_object *value = NULL;
+	const char *problem;
+	bool message = json_parse(buffer_text(text), text->length, &value, &problem) == 0 &&
+		       json_is_text(json_member(value, "type"), "message");
+
+	json_object_put(value);
+	return message;
+}
+
+/* Is what came an answer, as the responder reads it? */
+static void
+read_message(struct asking *a, const char *model)
+{
+	struct buffer out = BUFFER_INIT(0);
+	const struct answer_options options = {
+		.translator = a->service->translator,
+		.model = model,
+		.pass = speaks_claude(a),
+	};
+	struct answer *answer = answer_new(&options, &out);
+
+	if (answer == NULL) {
+		api_error_set(&a->answer->error, 500, "out of memory");
+		return;
+	}
+	answer_begin(answer, &a->identity);
+	answer_head(answer, a->answer->status, a->content_type, a->retry_after);
+	answer_feed(answer, buffer_text(&a->answer->body), a->answer->body.length);
+	if (answer_end(answer, true) == ANSWER_FAILED)
+		api_error_copy(answer_error(answer), &a->answer->error);
+	else if (!is_message(&out))
+		api_error_set(&a->answer->error, 502, "what came is no message");
+	answer_free(answer);
+	buffer_free(&out);
+}
+
+void
+probe_message(const struct probe *p, const char *model, struct probe_answer *answer)
+{
+	struct asking a = asking_of(p, model, answer);
+
+	a.method = "POST";
+	if (a.service == NULL || service_write_url(a.service, p->upstream->base_url,
+					 a.service->endpoint, model, NULL, &a.url) != 0)
+		api_error_set(&answer->error, 500, "it has no usable base URL or service type");
+	else if (write_message(&a, model) == 0)
+		ask(&a);
+	if (a.service != NULL && answer->error.status == 0)
+		read_message(&a, model);
+	end_asking(&a);
+}
+
+void
+probe_answer_free(struct probe_answer *answer)
+{
+	buffer_free(&answer->body);
+	api_error_clear(&answer->error);
+}
