@@ -32,6 +32,7 @@ struct asking {
 	struct buffer body;
 	struct curl_slist *headers;
 	struct upstream_identity identity;
+	const char **secrets; /* of the identity; owned */
 
 	uv_loop_t loop;
 	uv_timer_t timer;
@@ -174,6 +175,7 @@ static void
 end_asking(struct asking *a)
 {
 	curl_slist_free_all(a->headers);
+	free(a->secrets);
 	buffer_free(&a->url);
 	buffer_free(&a->body);
 }
@@ -181,12 +183,16 @@ end_asking(struct asking *a)
 static struct asking
 asking_of(const struct probe *p, const char *model, struct probe_answer *answer)
 {
+	const char **secrets = service_secrets(p->upstream, p->key);
+
 	*answer = (struct probe_answer){0};
 	return (struct asking){
 		.probe = p,
 		.service = service_find(p->upstream->service_type),
 		.answer = answer,
-		.identity = {p->upstream->name, p->key != NULL ? p->key->secret : NULL, model},
+		.identity = {p->upstream->name, p->key != NULL ? p->key->secret : NULL, model,
+			secrets},
+		.secrets = secrets,
 	};
 }
 

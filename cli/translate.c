@@ -60,7 +60,7 @@ static int
 translate_response(const struct translator *translator, const struct buffer *text,
 	struct buffer *out, struct api_error *error)
 {
-	static const struct upstream_identity identity = {"upstream", NULL, "model"};
+	static const struct upstream_identity identity = {.name = "upstream", .model = "model"};
 	bool stream = is_stream(text);
 	const struct answer_options options = {
 		.translator = translator,

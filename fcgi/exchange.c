@@ -311,6 +311,7 @@ attempt(struct exchange *x)
 		.name = x->plan.to.upstream->name,
 		.key = x->plan.to.key != NULL ? x->plan.to.key->secret : NULL,
 		.model = x->plan.to.model != NULL ? x->plan.to.model : "",
+		.secrets = x->plan.secrets,
 	};
 	x->attempt_began = x->last_input = uv_now(x->all->loop);
 	if (x->plan.url.length > 0)

@@ -133,7 +133,8 @@ write_headers(struct plan *plan, const struct inquiry *inquiry, bool pass, bool 
 		plan->headers = service_headers(
 			plan->service, plan->to.upstream, plan->to.key, &head);
 	forget_forwarded(&forwarded);
-	return plan->headers != NULL ? 0 : no_memory(error);
+	plan->secrets = service_secrets(plan->to.upstream, plan->to.key);
+	return plan->headers != NULL && plan->secrets != NULL ? 0 : no_memory(error);
 }
 
 /* The URL and the headers of a request whose body, if it has one, is written. */
@@ -437,6 +438,7 @@ static void
 free_request(struct plan *plan)
 {
 	curl_slist_free_all(plan->headers);
+	free(plan->secrets);
 	buffer_free(&plan->body);
 	buffer_free(&plan->url);
 	tool_names_free(plan->tool_names);
@@ -470,6 +472,7 @@ plan_replace(struct plan *failed, struct plan *next)
 		struct plan moved = *failed;
 		moved.to = next->to;
 		moved.headers = next->headers;
+		moved.secrets = next->secrets;
 		failed->body = BUFFER_INIT(0);
 		failed->url = BUFFER_INIT(0);
 		failed->tool_names = NULL;

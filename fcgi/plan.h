@@ -30,8 +30,9 @@ struct plan {
 	struct buffer url; /* empty: nothing is sent, the answer is known already */
 	struct buffer body;
 	struct curl_slist *headers;
-	bool repeatable; /* may it be sent again where the upstream may have got it already? */
-	bool same;       /* of plan_next: url and body are those of the plan that failed */
+	const char **secrets; /* what of them is secret, the key first; ends in NULL */
+	bool repeatable;      /* may it be sent again where the upstream may have got it already? */
+	bool same;            /* of plan_next: url and body are those of the plan that failed */
 
 	/* How the answer is made: passed through, converted from a whole body, or else a message.
 	 */

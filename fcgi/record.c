@@ -141,8 +141,7 @@ record_end(struct record *record, const struct plan *plan, const struct inquiry 
 		log_end(record, plan, inquiry, answer, now, message);
 	if (settings->log_responses)
 		log_body("response body", record->request_id, buffer_text(&record->shown),
-			record->response_bytes, plan->to.key != NULL ? plan->to.key->secret : NULL,
-			settings);
+			record->response_bytes, plan->secrets, settings);
 	if (inquiry->asked.endpoint == ENDPOINT_MESSAGES)
 		keep_usage(record, plan, answer, recorder, now);
 	buffer_free(&record->shown);

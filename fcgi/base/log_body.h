@@ -10,10 +10,10 @@ struct settings;
 
 /**
  * Log a body of ${length} bytes, of which ${text} holds at least the first LOG_BODY_LIMIT + 1 or
- * all: cut, and without ${key} (the upstream's; may be NULL), the access key or anything like a
- * key.
+ * all: cut, and without ${secrets} (those of the upstream, a list that ends in NULL; may be NULL),
+ * the access key or anything like a key.
  */
 void log_body(const char *what, const char *request_id, const char *text, size_t length,
-	const char *key, const struct settings *);
+	const char *const *secrets, const struct settings *);
 
 #endif

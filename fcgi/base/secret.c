@@ -79,20 +79,37 @@ append_masked(struct buffer *b, const char *text, size_t length)
 	return buffer_puts(b, mask);
 }
 
-int
-secret_redact(struct buffer *b, const char *text, size_t length, const char *secret)
+/* The length of the secret if the text begins with it, else 0. */
+static size_t
+begins_with_secret(const char *text, size_t length, const char *secret)
 {
-	size_t secret_length = secret != NULL ? strlen(secret) : 0;
+	size_t n = secret != NULL ? strlen(secret) : 0;
+
+	return n > 0 && length >= n && memcmp(text, secret, n) == 0 ? n : 0;
+}
+
+static size_t
+begins_with_any(const char *text, size_t length, const char *secret, const char *const *others)
+{
+	size_t found = begins_with_secret(text, length, secret);
+
+	for (; found == 0 && others != NULL && *others != NULL; others++)
+		if (strlen(*others) >= SECRET_LEAST)
+			found = begins_with_secret(text, length, *others);
+	return found;
+}
+
+int
+secret_redact(struct buffer *b, const char *text, size_t length, const char *secret,
+	const char *const *others)
+{
 	bool in_word = false;
 	size_t plain = 0;
 	size_t i = 0;
 
 	while (i < length) {
-		size_t found = 0;
-		if (secret_length > 0 && length - i >= secret_length &&
-			memcmp(text + i, secret, secret_length) == 0)
-			found = secret_length;
-		else if (!in_word)
+		size_t found = begins_with_any(text + i, length - i, secret, others);
+		if (found == 0 && !in_word)
 			found = looks_like_key(text + i, length - i);
 		if (found == 0) {
 			in_word = is_key_character(text[i++]);

@@ -18,12 +18,16 @@ enum { SECRET_MASK_SIZE = 16 };
  */
 void secret_mask(const char *secret, char mask[SECRET_MASK_SIZE]);
 
+/* Shorter ones are too common to be looked for. */
+enum { SECRET_LEAST = 8 };
+
 /**
- * Append ${length} bytes of ${text} with every occurrence of ${secret} replaced by its masked form,
- * as well as anything that looks like an API key ("sk-…", "AIza…", "Bearer …").  ${secret} may be
- * NULL. Return 0 or -1 as buffer_append.
+ * Append ${length} bytes of ${text} with every occurrence of ${secret} and of ${others} (a list
+ * that ends in NULL) replaced by its masked form, as well as anything that looks like an API key
+ * ("sk-…", "AIza…", "Bearer …").  Both may be NULL.  Return 0 or -1 as buffer_append.
  */
-int secret_redact(struct buffer *, const char *text, size_t length, const char *secret);
+int secret_redact(struct buffer *, const char *text, size_t length, const char *secret,
+	const char *const *others);
 
 /**
  * How much of ${length} bytes may be shown when at most ${most} are to be: fewer where the cut

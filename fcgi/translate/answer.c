@@ -432,7 +432,8 @@ answer_pass_refusal(struct answer *a)
 	if (!a->refused || answer_started(a))
 		return false;
 	a->passed_any = true;
-	secret_redact(a->out, buffer_text(&a->body), a->body.length, a->identity->key);
+	secret_redact(a->out, buffer_text(&a->body), a->body.length, a->identity->key,
+		a->identity->secrets);
 	a->state = ANSWER_DONE;
 	return true;
 }

@@ -106,11 +106,12 @@ append_clean(struct buffer *out, const char *text, size_t length, size_t most)
 
 /* Mask before cutting: half a key would not be recognised. */
 static void
-append_quoted(struct buffer *out, const char *text, size_t length, size_t most, const char *key)
+append_quoted(struct buffer *out, const char *text, size_t length, size_t most,
+	const struct upstream_identity *who)
 {
 	struct buffer masked = BUFFER_INIT(0);
 
-	secret_redact(&masked, text, length, key);
+	secret_redact(&masked, text, length, who->key, who->secrets);
 	append_clean(out, buffer_text(&masked), masked.length, most);
 	buffer_free(&masked);
 }
@@ -119,7 +120,7 @@ static void
 set_message(struct refusal *r, const char *text, size_t length, size_t most)
 {
 	buffer_clear(&r->message);
-	append_quoted(&r->message, text, length, most, r->who->key);
+	append_quoted(&r->message, text, length, most, r->who);
 }
 
 /* ---- finding the message ---- */
@@ -435,7 +436,7 @@ upstream_error_bad_answer(const char *what, const char *body, size_t length,
 {
 	struct buffer quoted = BUFFER_INIT(0);
 
-	append_quoted(&quoted, body, length, QUOTED, who->key);
+	append_quoted(&quoted, body, length, QUOTED, who);
 	if (quoted.length > 0)
 		api_error_set(
 			error, 502, "upstream '%s' %s: %s", who->name, what, buffer_text(&quoted));

@@ -15,6 +15,8 @@ struct upstream_identity {
 	const char *name;  /* of the upstream, as the admin command knows it */
 	const char *key;   /* the API key that was used; masked wherever it turns up; NULL: none */
 	const char *model; /* the name that was sent */
+	const char *const *secrets; /* others that were sent, masked like the key; ends in NULL; may
+				       be NULL */
 };
 
 /**

@@ -327,3 +327,19 @@ service_headers(const struct service *s, const struct upstream *upstream, const 
 	}
 	return list;
 }
+
+const char **
+service_secrets(const struct upstream *upstream, const struct api_key *key)
+{
+	const struct upstream_options *options = &upstream->options;
+	const char **secrets = calloc(options->header_count + 2, sizeof(*secrets));
+	size_t count = 0;
+
+	if (secrets == NULL)
+		return NULL;
+	if (key != NULL)
+		secrets[count++] = key->secret;
+	for (size_t i = 0; i < options->header_count; i++)
+		secrets[count++] = options->headers[i].value;
+	return secrets;
+}

@@ -74,4 +74,11 @@ int service_write_url(const struct service *, const char *base_url, const char *
 struct curl_slist *service_headers(const struct service *, const struct upstream *,
 	const struct api_key *, const struct service_head *);
 
+/**
+ * What of the headers is secret: the key, and those that the upstream's owner set.  A list that
+ * ends in NULL, for secret_redact; it is freed with free, its texts are lent.  NULL if memory ran
+ * out.
+ */
+const char **service_secrets(const struct upstream *, const struct api_key *);
+
 #endif

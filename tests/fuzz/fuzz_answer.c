@@ -34,7 +34,8 @@ check_output(const struct buffer *out, bool stream)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const struct upstream_identity identity = {"up", "sk-0123456789abcdef", "m"};
+	static const struct upstream_identity identity = {
+		.name = "up", .key = "sk-0123456789abcdef", .model = "m"};
 	static const struct log_options quiet = {LOG_ERROR, false, NULL};
 	struct buffer out = BUFFER_INIT(0);
 

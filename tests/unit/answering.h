@@ -11,7 +11,8 @@
 #include "translate/answer.h"
 #include "translate/translator.h"
 
-static const struct upstream_identity identity = {"up", "sk-secret-0123456789", "m"};
+static const struct upstream_identity identity = {
+	.name = "up", .key = "sk-secret-0123456789", .model = "m"};
 
 /* Feed the body in pieces of ${size} bytes; the answer's state, with what it wrote in ${out}. */
 static inline enum answer_state

@@ -78,14 +78,17 @@ test_secrets_are_redacted_wherever_they_stand(void **state)
 		{"AIzaSyA1234567890abcdefg", "AIza…defg"},
 		{"risk-free-and-long-enough-word", "risk-free-and-long-enough-word"},
 		{"sk-short", "sk-short"},
+		{"a header-of-mine, tiny", "a he…ne, tiny"},
 		{"nothing", "nothing"},
 		{"", ""},
 	};
 
+	static const char *const others[] = {"tiny", "header-of-mine", NULL};
+
 	(void)state;
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		struct buffer out = BUFFER_INIT(0);
-		secret_redact(&out, rows[i][0], strlen(rows[i][0]), "my-secret-key-00");
+		secret_redact(&out, rows[i][0], strlen(rows[i][0]), "my-secret-key-00", others);
 		assert_string_equal(buffer_text(&out), rows[i][1]);
 		buffer_free(&out);
 	}

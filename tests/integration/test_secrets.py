@@ -1,0 +1,68 @@
+"""No key is seen where it does not belong: logs with bodies, errors, lists, the process list (SPEC §8)."""
+import subprocess
+
+import pytest
+
+from site_under_test import ACCESS_KEY, BUILD, request
+from upstream import status
+
+KEYS = ["sk-first-0123456789abcdef", "AIzaSecond0123456789abcdefghijklmnop", "plainthird0123456789"]
+HEADER, PROXY_WORD = "header-secret-0123456789", "proxy-secret-word"
+SECRETS = [*KEYS, HEADER, PROXY_WORD, ACCESS_KEY]
+
+
+def add_keys_unseen(site, name, keys):
+    """`key add -` with the process list looked at while it waits for its input."""
+    process = subprocess.Popen([BUILD / "claude-proxy-admin", "key", name, "add", "-"], env=site.environment(LOG_FILE=None),
+                               stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    process.stdin.write("\n".join(keys))
+    process.stdin.flush()
+    listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True).stdout
+    output, _ = process.communicate(timeout=20)
+    assert process.returncode == 0
+    return listed + output
+
+
+@pytest.mark.parametrize("log_format", ["text", "json"])
+def test_after_a_whole_run_no_secret_is_found(site, upstream, log_format):
+    seen = []
+    site.admin("add", "main", upstream.url, "openai")
+    site.admin("add", "spare", upstream.url, "claude")
+    seen.append(add_keys_unseen(site, "main", KEYS))
+    seen.append(add_keys_unseen(site, "spare", KEYS[:1]))
+    site.admin("set", "main", "fallback", "spare")
+    site.admin("set", "main", "header.X-Token", HEADER)
+
+    def echo(code):
+        return lambda call: status(code, f"your key {call.key} is no good, nor {HEADER}", "text/plain")(call)
+
+    settings = {"LOG_FORMAT": log_format, "ENABLE_REQUEST_LOGS": "true", "ENABLE_RESPONSE_LOGS": "true", "LOG_BODY_LIMIT": 100000,
+                "ENABLE_RATE_LIMIT": "true", "RATE_LIMIT_MAX_REQUESTS": 1000, "NODE_ENV": "development"}
+    with site.lighttpd(**settings):
+        for code in (400, 401, 429, 500):
+            upstream.answer = echo(code)
+            for stream in (False, True):
+                seen.append(site.post(request(f"I say {KEYS[0]} and {ACCESS_KEY}", stream=stream)).body.decode())
+        upstream.strict = False
+        upstream.answer = status(200, {"data": []})
+        seen.append(site.post(request(), key="wrong-access-key").body.decode())
+        for path in ("/health", "/admin/dev/info", "/metrics", "/v1/models"):
+            seen.append(site.request("GET", path, headers={"x-api-key": ACCESS_KEY}).body.decode())
+        seen.append(site.request("POST", "/admin/config/reload", b"", {"x-api-key": ACCESS_KEY}).body.decode())
+        for command in (["show"], ["show", "--json"], ["key", "main", "list"], ["export"], ["usage", "--by", "key"], ["doctor"],
+                        ["doctor", "--json"], ["test", "--all", "--model", "m"], ["key", "main", "remove", "9"]):
+            done = site.admin(*command, check=False)
+            seen.append(done.stdout + done.stderr)
+        site.admin("set", "main", "proxy", f"http://me:{PROXY_WORD}@127.0.0.1:9")
+        seen.append(site.post(request()).body.decode())
+        for command in (["show"], ["show", "--json"], ["export"], ["doctor"], ["test", "--model", "m"]):
+            done = site.admin(*command, check=False)
+            seen.append(done.stdout + done.stderr)
+        seen.append(subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True).stdout)
+    seen.append(site.log_text())
+    for name in ("lighttpd.log", "server.err"):
+        seen.append((site.folder / name).read_text())
+    for secret in SECRETS:
+        for text in seen:
+            assert secret not in text, (secret, text[max(0, text.find(secret) - 300):text.find(secret) + 100])
+    assert "I say" in site.log_text() and "attempt failed" in site.log_text()
