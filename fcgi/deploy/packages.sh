@@ -50,8 +50,9 @@ check_serve() {
 
 check_test() {
 	pkg-config --exists cmocka 2>/dev/null || missing libcmocka-dev libcmocka-devel cmocka-dev cmocka cmocka
-	/usr/bin/python3 -c 'import pytest' 2>/dev/null ||
-		missing python3-pytest python3-pytest py3-pytest py311-pytest pytest
+	/usr/bin/python3 -c 'import pytest, xdist' 2>/dev/null ||
+		missing "python3-pytest python3-pytest-xdist" "python3-pytest python3-pytest-xdist" \
+			"py3-pytest py3-pytest-xdist" "py311-pytest py311-pytest-xdist" pytest
 	has nginx || missing nginx-light nginx nginx nginx nginx
 	has ps || missing procps procps-ng procps "" ""
 	node_is_new || missing "nodejs npm" "nodejs npm" "nodejs npm" "node npm" node

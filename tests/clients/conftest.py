@@ -1,4 +1,5 @@
 """The packages from npm that the clients need."""
+import fcntl
 import os
 import shutil
 import subprocess
@@ -18,6 +19,13 @@ def sdk():
         pytest.skip("CLAUDE_PROXY_OFFLINE is set: the SDK cannot be installed")
     folder = BUILD.parent / "build" / "clients"
     folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # tests run side by side
+        install(folder)
+    return folder
+
+
+def install(folder):
     for name in ("package.json", "package-lock.json", "client.mjs", "tokens.mjs"):
         shutil.copy(HERE / name, folder / name)
     wanted = (HERE / "package-lock.json").read_bytes()
@@ -26,4 +34,3 @@ def sdk():
         done = subprocess.run(["npm", "ci", "--no-audit", "--no-fund"], cwd=folder, capture_output=True, text=True, timeout=300)
         assert done.returncode == 0, "npm could not install the SDK (offline? then set CLAUDE_PROXY_OFFLINE=1):\n" + done.stderr
         installed.write_bytes(wanted)
-    return folder

@@ -1,8 +1,10 @@
 """A site: a database, the admin command, and a real web server with the real responder, on loopback."""
 import contextlib
 import http.client
+import itertools
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -70,10 +72,19 @@ http {{
 """
 
 
+# Tests run side by side: each worker has ports of its own, below those that the system gives to clients.
+WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]) % 8
+PORTS = itertools.cycle(range(20000 + 1500 * WORKER, 20000 + 1500 * (WORKER + 1)))
+for _ in range(random.randrange(1500)):
+    next(PORTS)
+
+
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    for port in PORTS:
+        with contextlib.suppress(OSError), socket.socket() as s:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            s.bind(("127.0.0.1", port))
+            return port
 
 
 def program(name):
