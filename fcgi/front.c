@@ -17,6 +17,7 @@
 #include "store/config.h"
 #include "store/store.h"
 #include "web/access.h"
+#include "web/cors.h"
 #include "web/gateway.h"
 #include "web/response.h"
 #include "web/router.h"
@@ -104,6 +105,20 @@ answer_status(struct visit *v, int status, const struct buffer *body)
 	else
 		response_write_json(&answer, status, v->request_id, buffer_text(body), body->length,
 			buffer_text(&v->headers));
+	send_answer(v->gateway, &answer);
+	buffer_free(&answer);
+}
+
+/* What a page of another origin asks before it asks. */
+static void
+answer_preflight(struct visit *v)
+{
+	struct buffer answer = BUFFER_INIT(0);
+
+	log_answer(v, 204, NULL);
+	buffer_printf(&v->headers, "Allow: %s, OPTIONS\r\n", v->asked.allow);
+	cors_write_preflight(v->gateway, v->settings, &v->headers);
+	response_write_head(&answer, 204, v->request_id, NULL, buffer_text(&v->headers));
 	send_answer(v->gateway, &answer);
 	buffer_free(&answer);
 }
@@ -211,6 +226,7 @@ front_serve(struct exchanges *all, struct gateway *g, struct settings *settings,
 	struct exchange *x = NULL;
 
 	random_id(v.request_id, sizeof(v.request_id), "req_");
+	cors_write_headers(g, settings, &v.headers);
 	router_find(g, settings, &v.asked, &error);
 	switch (v.asked.endpoint) {
 	case ENDPOINT_HEALTH:
@@ -220,6 +236,10 @@ front_serve(struct exchanges *all, struct gateway *g, struct settings *settings,
 		discard_body(g);
 		if (let_in(&v, &error) == 0)
 			reload(&v, &error);
+		break;
+	case ENDPOINT_PREFLIGHT:
+		discard_body(g);
+		answer_preflight(&v);
 		break;
 	case ENDPOINT_NONE:
 		discard_body(g);

@@ -21,14 +21,14 @@ struct route_row {
 static const struct route_row rows[] = {
 	{ENDPOINT_MESSAGES, "/v1/messages", "POST"},
 	{ENDPOINT_COUNT_TOKENS, "/v1/messages/count_tokens", "POST"},
-	{ENDPOINT_MODELS, "/v1/models", "GET"},
+	{ENDPOINT_MODELS, "/v1/models", "GET, HEAD"},
 	{ENDPOINT_HEALTH, NULL, "GET, HEAD"},
 	{ENDPOINT_RELOAD, "/admin/config/reload", "POST"},
 };
 
 enum { VERSION_LENGTH = sizeof("/v1") - 1 };
 static const char one_model[] = "/models/";
-static const char any_method[] = "GET, POST, PUT, PATCH, DELETE";
+static const char any_method[] = "GET, HEAD, POST, PUT, PATCH, DELETE";
 
 /* SCRIPT_NAME and PATH_INFO together are the path, however the web server divides it. */
 static void
@@ -118,7 +118,7 @@ other_row(const char *below)
 {
 	bool model = strncmp(below, one_model, sizeof(one_model) - 1) == 0;
 
-	return model ? (struct route_row){ENDPOINT_MODEL, NULL, "GET"}
+	return model ? (struct route_row){ENDPOINT_MODEL, NULL, "GET, HEAD"}
 		     : (struct route_row){ENDPOINT_OTHER, NULL, any_method};
 }
 
@@ -136,7 +136,10 @@ router_find(const struct gateway *g, const struct settings *settings, struct ask
 	const struct route_row other = below != NULL ? other_row(below) : (struct route_row){0};
 	if (row == NULL && below != NULL)
 		row = &other;
-	if (row == NULL) {
+	if (strcmp(method, "OPTIONS") == 0) {
+		asked->endpoint = ENDPOINT_PREFLIGHT;
+		asked->allow = row != NULL ? row->methods : any_method;
+	} else if (row == NULL) {
 		api_error_set(error, 404,
 			"there is nothing at this path; messages go to POST /v1/messages");
 	} else if (!has_method(row->methods, method)) {

@@ -16,7 +16,8 @@ enum endpoint {
 	ENDPOINT_OTHER, /* any other path below /v1/: for a service that speaks Claude's language */
 	ENDPOINT_HEALTH,
 	ENDPOINT_RELOAD,
-	ENDPOINT_NONE, /* ${error} says why */
+	ENDPOINT_PREFLIGHT, /* OPTIONS of any path */
+	ENDPOINT_NONE,      /* ${error} says why */
 };
 
 enum { ROUTER_LONGEST_PATH = 2048 };
@@ -24,7 +25,8 @@ enum { ROUTER_LONGEST_PATH = 2048 };
 /* What a request asks for. */
 struct asked {
 	enum endpoint endpoint;
-	const char *allow; /* with a 405: the methods that the path has; static; else NULL */
+	const char *allow; /* with a 405 and with OPTIONS: the methods that the path has; static;
+			      else NULL */
 	char path[ROUTER_LONGEST_PATH]; /* what follows /v1: "/models/claude-x"; still encoded */
 };
 

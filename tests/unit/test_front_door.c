@@ -5,6 +5,7 @@
 #include "base/buffer.h"
 #include "base/settings.h"
 #include "web/access.h"
+#include "web/cors.h"
 #include "web/gateway_kind.h"
 #include "web/response.h"
 #include "web/router.h"
@@ -83,6 +84,9 @@ test_only_the_end_of_the_path_counts(void **state)
 		{"DELETE", "/x.fcgi", "/v1/files/f_1", NULL, ENDPOINT_OTHER, 0, "/files/f_1"},
 		{"GET", "/v1/../secret", NULL, NULL, ENDPOINT_NONE, 404, NULL},
 		{"GET", "/v1/files/x", NULL, "/v1/..%2fsecret", ENDPOINT_OTHER, 0, "/files/x"},
+		{"OPTIONS", "/v1/messages", NULL, NULL, ENDPOINT_PREFLIGHT, 0, NULL},
+		{"OPTIONS", "/anything", NULL, NULL, ENDPOINT_PREFLIGHT, 0, NULL},
+		{"HEAD", "/v1/models", NULL, NULL, ENDPOINT_MODELS, 0, NULL},
 		{"POST", "/messages", NULL, NULL, ENDPOINT_NONE, 404, NULL},
 		{"GET", "/", NULL, NULL, ENDPOINT_NONE, 404, NULL},
 		{NULL, NULL, NULL, NULL, ENDPOINT_NONE, 404, NULL},
@@ -99,7 +103,8 @@ test_only_the_end_of_the_path_counts(void **state)
 		router_find(&g.base, &settings, &asked, &error);
 		assert_int_equal(asked.endpoint, rows[i].endpoint);
 		assert_int_equal(error.status, rows[i].status);
-		assert_int_equal(asked.allow != NULL, rows[i].status == 405);
+		assert_int_equal(asked.allow != NULL,
+			rows[i].status == 405 || rows[i].endpoint == ENDPOINT_PREFLIGHT);
 		if (rows[i].path != NULL)
 			assert_string_equal(asked.path, rows[i].path);
 		api_error_clear(&error);
@@ -169,6 +174,78 @@ test_without_an_access_key_everything_is_refused(void **state)
 	api_error_clear(&error);
 }
 
+#define NO_ORIGIN "Vary: Origin\r\n"
+#define ORIGIN(origin)                                                                             \
+	"Access-Control-Allow-Origin: " origin "\r\nAccess-Control-Expose-Headers: *\r\n"
+
+static void
+test_origins(void **state)
+{
+	static const struct {
+		bool on;
+		const char *allowed, *origin, *headers;
+	} rows[] = {
+		{true, "*", "https://a.example", ORIGIN("*")},
+		{true, "*", NULL, ORIGIN("*")},
+		{true, "https://b.example, *", "https://a.example", ORIGIN("*")},
+		{false, "*", "https://a.example", ""},
+		{true, "https://a.example", "https://a.example",
+			NO_ORIGIN ORIGIN("https://a.example")},
+		{true, "https://b.example,https://a.example", "https://a.example",
+			NO_ORIGIN ORIGIN("https://a.example")},
+		{true, " https://b.example ,\thttps://a.example/ ", "https://a.example",
+			NO_ORIGIN ORIGIN("https://a.example")},
+		{true, "https://a.example", "https://a.example.evil", NO_ORIGIN},
+		{true, "https://a.example", "https://a.exampl", NO_ORIGIN},
+		{true, "https://a.example", "http://a.example", NO_ORIGIN},
+		{true, "https://a.example,https://b.example", "https://a.example,https://b.example",
+			NO_ORIGIN},
+		{true, "https://a.example", "*", NO_ORIGIN},
+		{true, "https://a.example", "", NO_ORIGIN},
+		{true, "https://a.example", NULL, NO_ORIGIN},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const char *const p[] = {"HTTP_ORIGIN", rows[i].origin, NULL};
+		struct table_gateway g = gateway_of(p);
+		struct settings s = {.cors = rows[i].on, .cors_origin = (char *)rows[i].allowed};
+		struct buffer headers = BUFFER_INIT(0);
+		cors_write_headers(&g.base, &s, &headers);
+		assert_string_equal(buffer_text(&headers), rows[i].headers);
+		buffer_free(&headers);
+	}
+}
+
+static void
+test_a_preflight_lets_the_headers_through_that_were_asked_for(void **state)
+{
+	static const char *const rows[][2] = {
+		{"x-api-key,content-type", "Allow-Headers: x-api-key,content-type\r\n"},
+		{"x-stainless-os, authorization",
+			"Allow-Headers: x-stainless-os, authorization\r\n"},
+		{"x\r\nSet-Cookie: a=b", "Allow-Headers: authorization, "},
+		{"", "Allow-Headers: authorization, "},
+		{NULL, "Allow-Headers: authorization, "},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const char *const p[] = {"HTTP_ACCESS_CONTROL_REQUEST_HEADERS", rows[i][0], NULL};
+		struct table_gateway g = gateway_of(p);
+		struct settings s = {.cors = true, .cors_origin = (char[]){"*"}};
+		struct buffer headers = BUFFER_INIT(0);
+		cors_write_preflight(&g.base, &s, &headers);
+		assert_non_null(strstr(buffer_text(&headers), rows[i][1]));
+		assert_null(strstr(buffer_text(&headers), "Set-Cookie"));
+		buffer_clear(&headers);
+		s.cors = false;
+		cors_write_preflight(&g.base, &s, &headers);
+		assert_int_equal(headers.length, 0);
+		buffer_free(&headers);
+	}
+}
+
 static void
 test_a_body_is_bounded(void **state)
 {
@@ -225,6 +302,8 @@ main(void)
 		cmocka_unit_test(test_a_health_check_that_is_off_is_not_there),
 		cmocka_unit_test(test_the_access_key_comes_either_way),
 		cmocka_unit_test(test_without_an_access_key_everything_is_refused),
+		cmocka_unit_test(test_origins),
+		cmocka_unit_test(test_a_preflight_lets_the_headers_through_that_were_asked_for),
 		cmocka_unit_test(test_a_body_is_bounded),
 		cmocka_unit_test(test_an_error_is_told_in_the_shape_of_claude),
 	};
