@@ -1,5 +1,5 @@
 -- claude-proxy: the database that claude-proxy.fcgi and claude-proxy-admin share.  Compiled into both.
--- Version 1; PRAGMA user_version tells which one a file has (fcgi/store/migrate.c).
+-- PRAGMA user_version tells which version of it a file has (fcgi/store/migrate.c).
 
 CREATE TABLE upstreams (
     id           INTEGER PRIMARY KEY AUTOINCREMENT,  -- their order; the index is the position in it
@@ -88,3 +88,42 @@ CREATE TRIGGER routes_deleted     AFTER DELETE ON routes BEGIN UPDATE revision S
 CREATE TRIGGER settings_inserted  AFTER INSERT ON settings BEGIN UPDATE revision SET number = number + 1; END;
 CREATE TRIGGER settings_updated   AFTER UPDATE ON settings BEGIN UPDATE revision SET number = number + 1; END;
 CREATE TRIGGER settings_deleted   AFTER DELETE ON settings BEGIN UPDATE revision SET number = number + 1; END;
+
+-- Version 2.  An older file is brought up to date by what stands below its version: nothing above is ever changed.
+
+-- When the service began: a CGI program's process lives for one request only.
+CREATE TABLE service (
+    began INTEGER NOT NULL                           -- ms since 1970
+) STRICT;
+INSERT INTO service VALUES (1000 * CAST(strftime('%s', 'now') AS INTEGER));
+
+-- All requests since then, for /metrics.  Apart from usage, whose rows are forgotten in time.
+CREATE TABLE request_totals (
+    upstream                    TEXT NOT NULL,       -- its name; '': none was asked
+    kind                        TEXT NOT NULL,       -- fcgi/store/totals.h
+    status                      INTEGER NOT NULL,
+    requests                    INTEGER NOT NULL,
+    input_tokens                INTEGER NOT NULL,
+    output_tokens               INTEGER NOT NULL,
+    cache_read_input_tokens     INTEGER NOT NULL,
+    cache_creation_input_tokens INTEGER NOT NULL,
+    PRIMARY KEY (upstream, kind, status)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE latency_totals (
+    upstream TEXT NOT NULL,
+    kind     TEXT NOT NULL,
+    status   INTEGER NOT NULL,
+    measure  TEXT NOT NULL,                          -- 'first_byte', 'duration'
+    bucket   INTEGER NOT NULL,                       -- fcgi/store/totals.h
+    requests INTEGER NOT NULL,
+    duration INTEGER NOT NULL,                       -- ms, of all of them
+    PRIMARY KEY (upstream, kind, status, measure, bucket)
+) STRICT, WITHOUT ROWID;
+
+-- What each process has in flight, while it has anything.
+CREATE TABLE processes (
+    id        INTEGER PRIMARY KEY,                   -- random
+    in_flight INTEGER NOT NULL,
+    seen      INTEGER NOT NULL                       -- ms since 1970
+) STRICT;

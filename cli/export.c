@@ -11,6 +11,7 @@
 #include "command.h"
 #include "print.h"
 #include "store/config.h"
+#include "store/describe.h"
 #include "store/options.h"
 
 static void
@@ -52,7 +53,7 @@ add_option(void *context, const char *name, const char *value)
 	bool secret = strncmp(name, "header.", strlen("header.")) == 0;
 
 	if (strcmp(name, "proxy") == 0 && !target->admin->secrets)
-		value = print_proxy(value);
+		value = describe_proxy(value);
 	if (secret)
 		json_object_object_add(target->object, name, secret_text(target->admin, value));
 	else

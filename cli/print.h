@@ -18,9 +18,6 @@ struct upstream;
 const char *print_bold(void);
 const char *print_plain(void);
 
-/** A proxy's URL, or that it holds a password. */
-const char *print_proxy(const char *proxy);
-
 /** The strategy in force: the stored one, or LOAD_BALANCE_STRATEGY. */
 const char *print_strategy(const struct admin *);
 

@@ -13,6 +13,7 @@
 #include "inquiry.h"
 #include "passed_head.h"
 #include "plan.h"
+#include "recorder.h"
 #include "retry.h"
 #include "store/config.h"
 #include "translate/answer.h"
@@ -657,6 +658,7 @@ exchange_run(struct exchange *x)
 		x->next->previous = x;
 	all->first = x;
 	x->record.began = x->last_output = uv_now(all->loop);
+	recorder_note_begin(all->recorder);
 	uv_timer_init(all->loop, &x->timer);
 	x->timer.data = x;
 	watch_gateway(x);

@@ -9,16 +9,21 @@
 
 #include "base/api_error.h"
 #include "base/buffer.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/settings.h"
 #include "exchange.h"
 #include "live_settings.h"
 #include "plan.h"
+#include "record.h"
+#include "recorder.h"
 #include "store/config.h"
 #include "store/store.h"
+#include "store/totals.h"
 #include "web/access.h"
 #include "web/cors.h"
 #include "web/gateway.h"
+#include "web/metrics.h"
 #include "web/response.h"
 #include "web/router.h"
 #include "web/status.h"
@@ -53,6 +58,7 @@ struct visit {
 	struct gateway *gateway;
 	struct settings *settings;
 	struct config *config; /* NULL: it cannot be read */
+	int64_t uptime;        /* ms; -1: as CGI */
 	struct asked asked;
 	char request_id[REQUEST_ID_SIZE];
 	struct buffer headers; /* lines for the response's head */
@@ -82,6 +88,7 @@ refuse(struct visit *v, const struct api_error *error)
 {
 	struct buffer answer = BUFFER_INIT(0);
 
+	record_refusal(v->all->recorder, v->asked.endpoint, error->status);
 	log_answer(v, error->status, error->type);
 	log_debug("%s %s", v->request_id, error->message != NULL ? error->message : "");
 	if (v->asked.allow != NULL)
@@ -91,20 +98,20 @@ refuse(struct visit *v, const struct api_error *error)
 	buffer_free(&answer);
 }
 
-/* Answer with JSON that nobody keeps; HEAD gets the head of it. */
+static const char json_type[] = "application/json";
+
+/* Answer with what nobody keeps; HEAD gets the head of it. */
 static void
-answer_status(struct visit *v, int status, const struct buffer *body)
+answer_status(struct visit *v, int status, const char *content_type, const struct buffer *body)
 {
 	struct buffer answer = BUFFER_INIT(0);
 
 	log_answer(v, status, NULL);
-	buffer_puts(&v->headers, "Cache-Control: no-store\r\n");
-	if (strcmp(gateway_text(v->gateway, "REQUEST_METHOD"), "HEAD") == 0)
-		response_write_head(&answer, status, v->request_id, "application/json",
-			buffer_text(&v->headers));
-	else
-		response_write_json(&answer, status, v->request_id, buffer_text(body), body->length,
-			buffer_text(&v->headers));
+	buffer_printf(
+		&v->headers, "Cache-Control: no-store\r\nContent-Length: %zu\r\n", body->length);
+	response_write_head(&answer, status, v->request_id, content_type, buffer_text(&v->headers));
+	if (strcmp(gateway_text(v->gateway, "REQUEST_METHOD"), "HEAD") != 0)
+		buffer_append(&answer, buffer_text(body), body->length);
 	send_answer(v->gateway, &answer);
 	buffer_free(&answer);
 }
@@ -123,14 +130,80 @@ answer_preflight(struct visit *v)
 	buffer_free(&answer);
 }
 
+/* What is in flight in all processes, and for how long the service has been up, in ms. */
+struct service {
+	int64_t in_flight;
+	int64_t uptime;
+};
+
+static struct service
+read_service(const struct visit *v)
+{
+	const struct exchanges *all = v->all;
+	int64_t now = clock_now_ms();
+	int64_t others;
+	int64_t began;
+
+	store_read_service(all->store, recorder_process(all->recorder), now, &others, &began);
+	return (struct service){
+		.in_flight = others + atomic_load(&all->in_flight),
+		.uptime = v->uptime >= 0              ? v->uptime
+			  : began != 0 && began < now ? now - began
+						      : 0,
+	};
+}
+
 static void
-answer_health(struct visit *v, int64_t uptime)
+answer_health(struct visit *v)
 {
 	struct buffer body = BUFFER_INIT(0);
 	bool readable = store_is_readable(v->all->store);
+	int64_t uptime = v->uptime >= 0 ? v->uptime : read_service(v).uptime;
 	int status = status_write_health(&body, v->config, readable, v->settings, uptime);
 
-	answer_status(v, status, &body);
+	answer_status(v, status, json_type, &body);
+	buffer_free(&body);
+}
+
+static void
+answer_metrics(struct visit *v)
+{
+	struct buffer body = BUFFER_INIT(0);
+	struct totals totals = {0};
+
+	/* Those of this process must not be a second late. */
+	recorder_write(v->all->recorder);
+	store_read_totals(v->all->store, &totals);
+	const struct service service = read_service(v);
+	const struct metrics metrics = {
+		.totals = &totals,
+		.config = v->config,
+		.in_flight = service.in_flight,
+		.uptime = service.uptime,
+		.now = clock_now_ms(),
+	};
+	metrics_write(&body, &metrics);
+	answer_status(v, 200, metrics_content_type, &body);
+	totals_free(&totals);
+	buffer_free(&body);
+}
+
+static void
+answer_dev_info(struct visit *v)
+{
+	struct buffer body = BUFFER_INIT(0);
+	const struct service service = read_service(v);
+	const struct dev_info info = {
+		.settings = v->settings,
+		.config = v->config,
+		.is_cgi = v->uptime < 0,
+		.uptime = service.uptime,
+		.in_flight = service.in_flight,
+		.now = clock_now_ms(),
+	};
+
+	status_write_dev_info(&body, &info);
+	answer_status(v, 200, json_type, &body);
 	buffer_free(&body);
 }
 
@@ -162,7 +235,7 @@ reload(struct visit *v, struct api_error *error)
 			"written, the proxy's log says why");
 	if (error->status == 0) {
 		status_write_reload(&body, v->config, fresh);
-		answer_status(v, 200, &body);
+		answer_status(v, 200, json_type, &body);
 	}
 	settings_release(fresh);
 	buffer_free(&problem);
@@ -221,7 +294,13 @@ struct exchange *
 front_serve(struct exchanges *all, struct gateway *g, struct settings *settings,
 	struct config *config, int64_t uptime)
 {
-	struct visit v = {.all = all, .gateway = g, .settings = settings, .config = config};
+	struct visit v = {
+		.all = all,
+		.gateway = g,
+		.settings = settings,
+		.config = config,
+		.uptime = uptime,
+	};
 	struct api_error error = API_ERROR_NONE;
 	struct exchange *x = NULL;
 
@@ -230,12 +309,20 @@ front_serve(struct exchanges *all, struct gateway *g, struct settings *settings,
 	router_find(g, settings, &v.asked, &error);
 	switch (v.asked.endpoint) {
 	case ENDPOINT_HEALTH:
-		answer_health(&v, uptime);
+		answer_health(&v);
 		break;
 	case ENDPOINT_RELOAD:
 		discard_body(g);
 		if (let_in(&v, &error) == 0)
 			reload(&v, &error);
+		break;
+	case ENDPOINT_METRICS:
+		if (let_in(&v, &error) == 0)
+			answer_metrics(&v);
+		break;
+	case ENDPOINT_DEV_INFO:
+		if (let_in(&v, &error) == 0)
+			answer_dev_info(&v);
 		break;
 	case ENDPOINT_PREFLIGHT:
 		discard_body(g);

@@ -15,8 +15,8 @@ struct settings;
 
 /**
  * Serve the request by ${settings} and ${config} (NULL: it cannot be read).  Takes the gateway.
- * ${uptime} in ms.  Return an exchange for exchange_run on the loop's thread, or NULL when the
- * request has been answered.
+ * ${uptime} in ms; -1: as CGI, where a process lives for one request.  Return an exchange for
+ * exchange_run on the loop's thread, or NULL when the request has been answered.
  */
 struct exchange *front_serve(
 	struct exchanges *, struct gateway *, struct settings *, struct config *, int64_t uptime);

@@ -109,13 +109,50 @@ log_end(const struct record *record, const struct plan *plan, const struct inqui
 	log_line(LOG_INFO, message, fields, sizeof(fields) / sizeof(fields[0]));
 }
 
+static enum request_kind
+kind_of(enum endpoint endpoint)
+{
+	switch (endpoint) {
+	case ENDPOINT_MESSAGES:
+		return REQUEST_MESSAGE;
+	case ENDPOINT_COUNT_TOKENS:
+		return REQUEST_COUNT_TOKENS;
+	case ENDPOINT_MODELS:
+	case ENDPOINT_MODEL:
+		return REQUEST_MODELS;
+	default:
+		return REQUEST_OTHER;
+	}
+}
+
+static enum request_kind
+record_kind(const struct inquiry *inquiry)
+{
+	return inquiry->request.stream ? REQUEST_STREAM : kind_of(inquiry->asked.endpoint);
+}
+
+void
+record_refusal(struct recorder *recorder, enum endpoint endpoint, int status)
+{
+	const struct usage_record row = {
+		.kind = kind_of(endpoint),
+		.upstream = "",
+		.status = status,
+		.first_byte = -1,
+		.duration = -1,
+	};
+
+	recorder_add(recorder, &row);
+}
+
 static void
-keep_usage(const struct record *record, const struct plan *plan, struct answer *answer,
-	struct recorder *recorder, uint64_t now)
+keep(const struct record *record, const struct plan *plan, const struct inquiry *inquiry,
+	struct answer *answer, struct recorder *recorder, uint64_t now)
 {
 	const struct claude_usage *usage = answer_usage(answer);
 	bool done = answer_state(answer) == ANSWER_DONE;
 	const struct usage_record row = {
+		.kind = record_kind(inquiry),
 		.finished = clock_now_ms(),
 		.upstream = plan->to.upstream->name,
 		.key_id = plan->to.key != NULL ? plan->to.key->id : 0,
@@ -142,7 +179,6 @@ record_end(struct record *record, const struct plan *plan, const struct inquiry 
 	if (settings->log_responses)
 		log_body("response body", record->request_id, buffer_text(&record->shown),
 			record->response_bytes, plan->secrets, settings);
-	if (inquiry->asked.endpoint == ENDPOINT_MESSAGES)
-		keep_usage(record, plan, answer, recorder, now);
+	keep(record, plan, inquiry, answer, recorder, now);
 	buffer_free(&record->shown);
 }

@@ -1,5 +1,5 @@
 /*
- * What is recorded of one request to an upstream: its line on the log, its row of usage, and the
+ * What is recorded of one request: its line on the log, its usage and part in the totals, and the
  * start of the response for ENABLE_RESPONSE_LOGS.
  */
 #ifndef RECORD_H
@@ -10,6 +10,7 @@
 
 #include "base/buffer.h"
 #include "base/random.h"
+#include "web/router.h"
 
 struct answer;
 struct inquiry;
@@ -37,9 +38,12 @@ void record_bytes(struct record *, const struct settings *, const char *bytes, s
 void record_failed_attempt(
 	const struct record *, const struct plan *, const char *error_type, int64_t rest);
 
+/** The request was refused before it had an upstream.  For any thread. */
+void record_refusal(struct recorder *, enum endpoint, int status);
+
 /**
- * The response has ended at ${now}, ${message} says how: log it, and give the usage of a message to
- * the recorder.
+ * The response has ended at ${now}, ${message} says how: log it, and give what it used to the
+ * recorder.
  */
 void record_end(struct record *, const struct plan *, const struct inquiry *, struct answer *,
 	const struct settings *, struct recorder *, uint64_t now, const char *message);

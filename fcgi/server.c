@@ -141,12 +141,12 @@ uptime_ms(const struct server *s)
 
 /* Serve the request; an exchange for exchange_run where it needs the loop. */
 static struct exchange *
-let_in(struct server *s, struct gateway *g)
+let_in(struct server *s, struct gateway *g, int64_t uptime)
 {
 	struct config *config = store_config(s->exchanges.store);
 	struct settings *settings = live_settings_get(
 		s->exchanges.live, config != NULL ? config->reloads : 0);
-	struct exchange *x = front_serve(&s->exchanges, g, settings, config, uptime_ms(s));
+	struct exchange *x = front_serve(&s->exchanges, g, settings, config, uptime);
 
 	settings_release(settings);
 	config_release(config);
@@ -156,7 +156,7 @@ let_in(struct server *s, struct gateway *g)
 static void
 serve(struct server *s, struct gateway *g)
 {
-	struct exchange *x = let_in(s, g);
+	struct exchange *x = let_in(s, g, uptime_ms(s));
 
 	if (x == NULL)
 		return;
@@ -361,7 +361,7 @@ server_new(struct store *store, struct settings *settings)
 	s->exchanges.transfers = transfers_new(&s->loop, s->exchanges.watches);
 	if (s->exchanges.transfers == NULL)
 		goto err2;
-	s->exchanges.recorder = recorder_new(&s->loop, store);
+	s->exchanges.recorder = recorder_new(&s->loop, store, &s->exchanges.in_flight);
 	s->exchanges.live = live_settings_new(settings, reloads_in(store));
 	if (s->exchanges.recorder == NULL || s->exchanges.live == NULL)
 		goto err3;
@@ -377,6 +377,7 @@ err3:
 	transfers_free(s->exchanges.transfers);
 err2:
 	watches_free(s->exchanges.watches);
+	uv_run(&s->loop, UV_RUN_DEFAULT);
 err1:
 	uv_loop_close(&s->loop);
 err0:
@@ -445,7 +446,7 @@ server_run_cgi(struct store *store, struct settings *settings)
 	if (s == NULL || g == NULL)
 		return EXIT_FAILURE;
 	atomic_store(&s->live_acceptors, 0);
-	struct exchange *x = let_in(s, g);
+	struct exchange *x = let_in(s, g, -1);
 	if (x != NULL) {
 		exchange_run(x);
 		while (s->exchanges.first != NULL)

@@ -148,3 +148,26 @@ config_route_index(const struct config *config, const char *pattern_or_index)
 			return i;
 	return index < config->route_count ? index : SIZE_MAX;
 }
+
+enum key_state
+api_key_state(const struct api_key *key, int64_t now)
+{
+	if (!key->enabled)
+		return KEY_DISABLED;
+	return key->rests_until > now ? KEY_RESTING : KEY_READY;
+}
+
+const char *
+key_state_name(enum key_state state)
+{
+	static const char *const names[] = {
+		[KEY_READY] = "ready", [KEY_RESTING] = "resting", [KEY_DISABLED] = "disabled"};
+
+	return names[state];
+}
+
+const char *
+config_strategy_name(const struct config *config, const char *standard)
+{
+	return config != NULL && config->has_strategy ? strategy_name(config->strategy) : standard;
+}

@@ -19,6 +19,9 @@ struct api_key {
 	char *last_error;    /* NULL: none */
 };
 
+enum key_state { KEY_READY, KEY_RESTING, KEY_DISABLED };
+enum { KEY_STATES = KEY_DISABLED + 1 };
+
 /* A header that is sent as given. */
 struct extra_header {
 	char *name;
@@ -79,6 +82,10 @@ const struct upstream *config_find_upstream(const struct config *, const char *n
 /** By the key itself, or by index.  NULL: none. */
 const struct api_key *upstream_find_key(const struct upstream *, const char *key_or_index);
 
+/** What the key is at ${now} (ms since 1970); "ready" and so on. */
+enum key_state api_key_state(const struct api_key *, int64_t now);
+const char *key_state_name(enum key_state);
+
 /** The position of the route with that pattern, or of that index; SIZE_MAX: none. */
 size_t config_route_index(const struct config *, const char *pattern_or_index);
 
@@ -88,6 +95,10 @@ const struct route *config_find_route(const struct config *, const char *model);
 /** The first of those that name the upstream, or NULL. */
 const struct route *
 config_find_route_to(const struct config *, const char *model, const struct upstream *);
+
+/** The strategy in force: the stored one, else the ${standard} one (LOAD_BALANCE_STRATEGY).
+ * ${config} may be NULL. */
+const char *config_strategy_name(const struct config *, const char *standard);
 
 /** "round-robin" and so on; and back: 0, or -1 for an unknown name. */
 const char *strategy_name(enum strategy);

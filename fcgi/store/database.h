@@ -10,6 +10,8 @@
 
 #include "store/store.h"
 
+struct totals;
+
 enum { COUNTER_STATEMENTS = 5 };
 
 struct store {
@@ -69,6 +71,10 @@ enum store_result database_unless_failed(enum store_result);
 
 /** Where none is current, or one that is gone, make the first one current. */
 enum store_result database_settle_current(struct store *);
+
+/** Add the totals to those in the database, within the transaction that is open.  Return 0 or -1.
+ */
+int totals_store(const struct totals *, sqlite3 *db);
 
 /** Read the whole configuration in one transaction.  NULL: it failed (logged). */
 struct config *config_read(sqlite3 *db, const char *path);

@@ -1,17 +1,14 @@
 /*
  * The version of the database, and how an older one becomes a newer one.
  */
-#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "base/log.h"
 #include "schema.h"
 #include "store/database.h"
 
-/* ${steps}[n] takes a database from version n to n + 1; the schema itself is the step from an empty
- * file. */
-static const char *const steps[] = {schema_sql};
-
-enum { LATEST = sizeof(steps) / sizeof(steps[0]) };
+enum { LATEST = 2 };
 
 int
 database_complain(sqlite3 *db, const char *path, const char *doing)
@@ -33,16 +30,29 @@ read_version(sqlite3 *db)
 	return version;
 }
 
-static int
-take_steps(sqlite3 *db, int version)
+/* What a database of ${version} (0: a new file) lacks: all that stands below that version in the
+ * schema. */
+static const char *
+missing_schema(int version)
 {
-	for (; version < LATEST; version++)
-		if (sqlite3_exec(db, steps[version], NULL, NULL, NULL) != SQLITE_OK)
-			return -1;
-	char *sql = sqlite3_mprintf("PRAGMA user_version = %d", LATEST);
-	int result = sql != NULL ? sqlite3_exec(db, sql, NULL, NULL, NULL) : SQLITE_NOMEM;
-	sqlite3_free(sql);
-	return result == SQLITE_OK ? 0 : -1;
+	char heading[32];
+
+	if (version == 0)
+		return schema_sql;
+	snprintf(heading, sizeof(heading), "\n-- Version %d.", version + 1);
+	return strstr(schema_sql, heading);
+}
+
+static int
+bring_up_to_date(sqlite3 *db, int version)
+{
+	char set_version[48];
+
+	snprintf(set_version, sizeof(set_version), "PRAGMA user_version = %d", LATEST);
+	if (version < LATEST &&
+		sqlite3_exec(db, missing_schema(version), NULL, NULL, NULL) != SQLITE_OK)
+		return -1;
+	return sqlite3_exec(db, set_version, NULL, NULL, NULL) == SQLITE_OK ? 0 : -1;
 }
 
 int
@@ -55,8 +65,13 @@ database_migrate(sqlite3 *db, const char *path)
 	if (version == LATEST)
 		return 0;
 	/* Another process may be doing the same: look again with the lock held. */
-	if (sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK)
+	if (sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK) {
+		/* An older one that can only be read still has all that requests need. */
+		if ((sqlite3_errcode(db) & 0xff) == SQLITE_READONLY && version > 0 &&
+			version < LATEST)
+			return 0;
 		return database_complain(db, path, "locking it to bring it up to date");
+	}
 	version = read_version(db);
 	if (version > LATEST) {
 		log_error("database %s: it is of version %d, made by a newer claude-proxy; this "
@@ -65,7 +80,7 @@ database_migrate(sqlite3 *db, const char *path)
 			path, version, LATEST);
 		goto err0;
 	}
-	if (version < 0 || take_steps(db, version) != 0 ||
+	if (version < 0 || bring_up_to_date(db, version) != 0 ||
 		sqlite3_exec(db, "COMMIT", NULL, NULL, NULL) != SQLITE_OK) {
 		database_complain(db, path, "bringing it up to date");
 		goto err0;

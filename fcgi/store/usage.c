@@ -3,11 +3,13 @@
  */
 #include "store/usage.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/secret.h"
 #include "store/database.h"
+#include "store/totals.h"
 
 static const char insert[] = "INSERT INTO usage (finished, upstream, key_id, model, status, "
 			     "input_tokens, output_tokens, cache_read_input_tokens, "
@@ -33,35 +35,90 @@ insert_row(sqlite3_stmt *statement, const struct usage_record *row)
 	return step == SQLITE_DONE ? 0 : -1;
 }
 
-/* In the transaction that is open. */
+static const char *const kinds[] = {
+	[REQUEST_MESSAGE] = "message",
+	[REQUEST_STREAM] = "stream",
+	[REQUEST_COUNT_TOKENS] = "count_tokens",
+	[REQUEST_MODELS] = "models",
+	[REQUEST_OTHER] = "other",
+};
+
+const char *
+request_kind_name(enum request_kind kind)
+{
+	return kinds[kind];
+}
+
+int
+request_kind_parse(const char *name, enum request_kind *kind)
+{
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		if (strcmp(kinds[i], name) == 0) {
+			*kind = (enum request_kind)i;
+			return 0;
+		}
+	}
+	return -1;
+}
+
 static int
-write_rows(struct store *s, const struct usage_record *rows, size_t count, int64_t forget_before)
+insert_rows(sqlite3 *db, const struct usage_batch *batch)
 {
 	sqlite3_stmt *statement = NULL;
-	int status = sqlite3_prepare_v2(s->writer, insert, -1, &statement, NULL) == SQLITE_OK ? 0
-											      : -1;
+	int status = sqlite3_prepare_v2(db, insert, -1, &statement, NULL) == SQLITE_OK ? 0 : -1;
 
-	for (size_t i = 0; i < count && status == 0; i++)
-		status = insert_row(statement, &rows[i]);
+	for (size_t i = 0; i < batch->count && status == 0; i++)
+		status = insert_row(statement, &batch->rows[i]);
 	sqlite3_finalize(statement);
-	if (status != 0 || forget_before == 0)
-		return status;
-	char *forget = sqlite3_mprintf(
-		"DELETE FROM usage WHERE finished < %lld", (long long)forget_before);
-	status = sqlite3_exec(s->writer, forget, NULL, NULL, NULL) == SQLITE_OK ? 0 : -1;
-	sqlite3_free(forget);
 	return status;
 }
 
+/* Run a statement made as printf does. */
+static int __attribute__((format(printf, 2, 3))) run(sqlite3 *db, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	char *sql = sqlite3_vmprintf(format, arguments);
+	va_end(arguments);
+	int code = sql != NULL ? sqlite3_exec(db, sql, NULL, NULL, NULL) : SQLITE_NOMEM;
+	sqlite3_free(sql);
+	return code == SQLITE_OK ? 0 : -1;
+}
+
+/* This process has so many requests in flight, and those that say nothing any more have none. */
+static int
+tell_in_flight(sqlite3 *db, const struct usage_batch *batch)
+{
+	if (run(db, "DELETE FROM processes WHERE id = %lld OR seen <= %lld",
+		    (long long)batch->process, (long long)(batch->now - PROCESS_FORGOTTEN)) != 0)
+		return -1;
+	if (batch->in_flight == 0)
+		return 0;
+	return run(db, "INSERT INTO processes VALUES (%lld, %lld, %lld)", (long long)batch->process,
+		(long long)batch->in_flight, (long long)batch->now);
+}
+
+/* In the transaction that is open. */
+static int
+write_batch(sqlite3 *db, const struct usage_batch *batch)
+{
+	if (insert_rows(db, batch) != 0 || totals_store(batch->totals, db) != 0 ||
+		tell_in_flight(db, batch) != 0)
+		return -1;
+	if (batch->forget_before == 0)
+		return 0;
+	return run(db, "DELETE FROM usage WHERE finished < %lld", (long long)batch->forget_before);
+}
+
 enum store_result
-store_record_usage(
-	struct store *s, const struct usage_record *rows, size_t count, int64_t forget_before)
+store_record_usage(struct store *s, const struct usage_batch *batch)
 {
 	enum store_result result = STORE_FAILED;
 
 	pthread_mutex_lock(&s->write_lock);
 	if (sqlite3_exec(s->writer, "BEGIN IMMEDIATE", NULL, NULL, NULL) == SQLITE_OK) {
-		if (write_rows(s, rows, count, forget_before) == 0 &&
+		if (write_batch(s->writer, batch) == 0 &&
 			sqlite3_exec(s->writer, "COMMIT", NULL, NULL, NULL) == SQLITE_OK)
 			result = STORE_OK;
 	}

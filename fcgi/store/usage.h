@@ -9,10 +9,26 @@
 
 #include "store/store.h"
 
+struct totals;
+
+/* What was asked.  A request that was refused before it was read counts as a message. */
+enum request_kind {
+	REQUEST_MESSAGE, /* answered whole */
+	REQUEST_STREAM,
+	REQUEST_COUNT_TOKENS,
+	REQUEST_MODELS,
+	REQUEST_OTHER,
+};
+
+/** "message", "stream" and so on; and back: 0, or -1 for an unknown name. */
+const char *request_kind_name(enum request_kind);
+int request_kind_parse(const char *name, enum request_kind *);
+
 /* One finished request. */
 struct usage_record {
+	enum request_kind kind;
 	int64_t finished;     /* ms since 1970 */
-	const char *upstream; /* its name */
+	const char *upstream; /* its name; "": none was asked */
 	int64_t key_id;       /* 0: none was used */
 	const char *model;    /* that the upstream was asked for */
 	int status;           /* told to the client */
@@ -21,15 +37,27 @@ struct usage_record {
 	uint64_t cache_read_input_tokens;
 	uint64_t cache_creation_input_tokens;
 	int64_t first_byte; /* ms; -1: none */
-	int64_t duration;   /* ms */
+	int64_t duration;   /* ms; -1: not measured */
 };
 
-/**
- * Write ${count} records in one transaction, and forget those that finished before
- * ${forget_before} (ms since 1970; 0: none).  Blocks while others write: not for the loop.
- */
-enum store_result store_record_usage(
-	struct store *, const struct usage_record *, size_t count, int64_t forget_before);
+/* What a process writes at once. */
+struct usage_batch {
+	const struct usage_record *rows; /* messages and streams */
+	size_t count;
+	const struct totals *totals; /* of all requests */
+	int64_t process;             /* a random number of its own */
+	int64_t in_flight;           /* in this process now */
+	int64_t now;                 /* ms since 1970 */
+	int64_t forget_before;       /* forget rows that finished before; ms since 1970; 0: none */
+};
+
+enum {
+	PROCESS_FORGOTTEN =
+		30000 /* ms after which a process that says nothing has nothing in flight */
+};
+
+/** Write it in one transaction.  Blocks while others write: not for the loop. */
+enum store_result store_record_usage(struct store *, const struct usage_batch *);
 
 enum usage_group { USAGE_BY_UPSTREAM, USAGE_BY_KEY, USAGE_BY_MODEL, USAGE_BY_DAY };
 

@@ -47,7 +47,7 @@ has(const struct key_set *set, int64_t id)
 static bool
 is_ready(const struct choice *c, const struct api_key *key)
 {
-	return key->enabled && key->rests_until <= c->now && !has(c->tried, key->id);
+	return api_key_state(key, c->now) == KEY_READY && !has(c->tried, key->id);
 }
 
 static size_t

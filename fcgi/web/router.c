@@ -24,6 +24,8 @@ static const struct route_row rows[] = {
 	{ENDPOINT_MODELS, "/v1/models", "GET, HEAD"},
 	{ENDPOINT_HEALTH, NULL, "GET, HEAD"},
 	{ENDPOINT_RELOAD, "/admin/config/reload", "POST"},
+	{ENDPOINT_METRICS, "/metrics", "GET, HEAD"},
+	{ENDPOINT_DEV_INFO, "/admin/dev/info", "GET, HEAD"},
 };
 
 enum { VERSION_LENGTH = sizeof("/v1") - 1 };
@@ -69,13 +71,25 @@ has_method(const char *methods, const char *method)
 	return false;
 }
 
+/* The row's path; NULL: it is not served. */
+static const char *
+path_of(const struct route_row *row, const struct settings *settings)
+{
+	switch (row->endpoint) {
+	case ENDPOINT_HEALTH:
+		return settings->health_check ? settings->health_check_path : NULL;
+	case ENDPOINT_DEV_INFO:
+		return settings->development ? row->path : NULL;
+	default:
+		return row->path;
+	}
+}
+
 static const struct route_row *
 find_row(const struct buffer *path, const struct settings *settings)
 {
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		const char *end = rows[i].path;
-		if (rows[i].endpoint == ENDPOINT_HEALTH)
-			end = settings->health_check ? settings->health_check_path : NULL;
+		const char *end = path_of(&rows[i], settings);
 		if (end != NULL && ends_in(path, end))
 			return &rows[i];
 	}

@@ -16,6 +16,8 @@ enum endpoint {
 	ENDPOINT_OTHER, /* any other path below /v1/: for a service that speaks Claude's language */
 	ENDPOINT_HEALTH,
 	ENDPOINT_RELOAD,
+	ENDPOINT_METRICS,
+	ENDPOINT_DEV_INFO,  /* only in development */
 	ENDPOINT_PREFLIGHT, /* OPTIONS of any path */
 	ENDPOINT_NONE,      /* ${error} says why */
 };

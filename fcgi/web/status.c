@@ -3,11 +3,14 @@
  */
 #include "web/status.h"
 
+#include <unistd.h>
+
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/settings.h"
 #include "store/config.h"
+#include "store/describe.h"
 
 /* Can a request be sent: is there a current upstream with a key that is enabled? */
 static bool
@@ -32,10 +35,14 @@ write_config(struct buffer *out, const struct config *config, const struct setti
 	else
 		buffer_puts(out, "null");
 	buffer_puts(out, ",\"loadBalance\":");
-	json_write_text(out, config != NULL && config->has_strategy
-				     ? strategy_name(config->strategy)
-				     : settings->strategy);
+	json_write_text(out, config_strategy_name(config, settings->strategy));
 	buffer_putc(out, '}');
+}
+
+static void
+write_seconds(struct buffer *out, int64_t ms)
+{
+	buffer_printf(out, "%lld.%03lld", (long long)(ms / 1000), (long long)(ms % 1000));
 }
 
 int
@@ -46,8 +53,9 @@ status_write_health(struct buffer *out, const struct config *config, bool readab
 
 	buffer_printf(out, "{\"status\":\"%s\",\"timestamp\":\"", healthy ? "healthy" : "degraded");
 	clock_write_timestamp(out);
-	buffer_printf(out, "\",\"uptime\":%lld.%03lld,\"config\":", (long long)(uptime / 1000),
-		(long long)(uptime % 1000));
+	buffer_puts(out, "\",\"uptime\":");
+	write_seconds(out, uptime);
+	buffer_puts(out, ",\"config\":");
 	write_config(out, config, settings);
 	buffer_putc(out, '}');
 	return healthy ? 200 : 503;
@@ -61,5 +69,35 @@ status_write_reload(
 	settings_write(settings, out);
 	buffer_puts(out, ",\"config\":");
 	write_config(out, config, settings);
+	buffer_putc(out, '}');
+}
+
+void
+status_write_dev_info(struct buffer *out, const struct dev_info *info)
+{
+	const struct settings *settings = info->settings;
+
+	buffer_puts(out, "{\"version\":\"" VERSION "\",\"process\":{\"id\":");
+	buffer_put_uint(out, (uint64_t)getpid());
+	buffer_printf(out, ",\"mode\":\"%s\",\"uptime\":", info->is_cgi ? "cgi" : "fastcgi");
+	write_seconds(out, info->uptime);
+	buffer_puts(out, ",\"inFlight\":");
+	buffer_put_uint(out, (uint64_t)info->in_flight);
+	buffer_puts(out, ",\"envFile\":");
+	if (settings->env_file != NULL)
+		json_write_text(out, settings->env_file);
+	else
+		buffer_puts(out, "null");
+	buffer_puts(out, "},\"settings\":");
+	settings_write(settings, out);
+	buffer_puts(out, ",\"config\":");
+	if (info->config != NULL) {
+		buffer_putc(out, '{');
+		describe_config(out, info->config,
+			config_strategy_name(info->config, settings->strategy), info->now);
+		buffer_putc(out, '}');
+	} else {
+		buffer_puts(out, "null");
+	}
 	buffer_putc(out, '}');
 }

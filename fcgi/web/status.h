@@ -1,5 +1,6 @@
 /*
- * What the program says of itself: health, and what a reload brought (SPEC §4).
+ * What the program says of itself in JSON: health, what a reload brought, and everything for
+ * developers (SPEC §4).
  */
 #ifndef STATUS_H
 #define STATUS_H
@@ -22,5 +23,18 @@ int status_write_health(struct buffer *, const struct config *, bool readable,
 /** Append what is in force after a reload: the settings, secrets masked, and the configuration in
  * short. */
 void status_write_reload(struct buffer *, const struct config *, const struct settings *);
+
+/* Lent. */
+struct dev_info {
+	const struct settings *settings;
+	const struct config *config; /* NULL: it cannot be read */
+	bool is_cgi;
+	int64_t uptime;    /* ms */
+	int64_t in_flight; /* in all processes */
+	int64_t now;       /* ms since 1970 */
+};
+
+/** Append version, process, settings and configuration, secrets masked: GET /admin/dev/info. */
+void status_write_dev_info(struct buffer *, const struct dev_info *);
 
 #endif

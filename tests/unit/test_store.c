@@ -11,6 +11,8 @@
 #include "store/config.h"
 #include "store/options.h"
 #include "store/store.h"
+#include "store/totals.h"
+#include "store/usage.h"
 #include "upstream/balance.h"
 
 static char folder[64];
@@ -307,6 +309,150 @@ test_a_newer_or_damaged_database_is_refused_and_left_alone(void **state)
 	assert_memory_equal(text, "this is no database", 19);
 }
 
+/* Make the database of a new file one of version 1. */
+static void
+make_version_1(void)
+{
+	store_close(open_store());
+	execute("DROP TABLE service; DROP TABLE request_totals; DROP TABLE latency_totals; "
+		"DROP TABLE processes; PRAGMA user_version = 1");
+}
+
+static void
+test_an_older_database_is_brought_up_to_date(void **state)
+{
+	(void)state;
+	make_version_1();
+	execute("INSERT INTO upstreams (name, base_url, service_type) "
+		"VALUES ('kept', 'http://a', 'openai')");
+	struct store *s = open_store();
+	assert_true(id_of(s, "kept") > 0);
+	assert_int_equal(number_in("SELECT user_version FROM pragma_user_version"), 2);
+	assert_int_equal(number_in("SELECT count(*) FROM service"), 1);
+	assert_int_equal(number_in("SELECT count(*) FROM processes"), 0);
+	store_close(s);
+	/* And another time there is nothing left to do. */
+	store_close(open_store());
+	assert_int_equal(number_in("SELECT count(*) FROM service"), 1);
+}
+
+static void
+test_an_older_database_brought_up_to_date_by_many_at_once(void **state)
+{
+	pid_t children[4];
+
+	(void)state;
+	make_version_1();
+	for (size_t i = 0; i < COUNT(children); i++) {
+		children[i] = fork();
+		if (children[i] == 0)
+			_exit(store_open(path) != NULL ? 0 : 1);
+	}
+	for (size_t i = 0; i < COUNT(children); i++) {
+		int status;
+		waitpid(children[i], &status, 0);
+		assert_int_equal(status, 0);
+	}
+	assert_int_equal(number_in("SELECT count(*) FROM service"), 1);
+}
+
+/* ---- totals ---- */
+
+static void
+record(struct totals *t, enum request_kind kind, int status, int64_t duration)
+{
+	const struct usage_record row = {
+		.kind = kind,
+		.upstream = "main",
+		.status = status,
+		.input_tokens = 10,
+		.cache_creation_input_tokens = 1,
+		.first_byte = status == 200 ? 50 : -1,
+		.duration = duration,
+	};
+
+	assert_int_equal(totals_add(t, &row), 0);
+}
+
+static void
+write_totals(
+	struct store *s, const struct totals *t, int64_t process, int64_t in_flight, int64_t now)
+{
+	const struct usage_batch batch = {
+		.totals = t, .process = process, .in_flight = in_flight, .now = now};
+
+	assert_int_equal(store_record_usage(s, &batch), STORE_OK);
+}
+
+static void
+test_totals_add_up_in_memory_and_in_the_database(void **state)
+{
+	struct store *s = open_store();
+	struct totals t = {0};
+	struct totals more = {0};
+	struct totals read = {0};
+
+	(void)state;
+	record(&t, REQUEST_STREAM, 200, 51);
+	record(&t, REQUEST_STREAM, 200, 400000);
+	record(&more, REQUEST_STREAM, 200, 0);
+	record(&more, REQUEST_MESSAGE, 502, 100);
+	totals_add_all(&t, &more);
+	write_totals(s, &t, 1, 0, 1000);
+	write_totals(s, &more, 1, 0, 1000);
+	assert_int_equal(store_read_totals(s, &read), STORE_OK);
+	assert_int_equal(read.count, 2);
+	assert_int_equal(read.rows[0].kind, REQUEST_MESSAGE);
+	assert_int_equal(read.rows[0].requests, 2);
+	assert_int_equal(read.rows[0].first_byte.requests[0], 0);
+	const struct request_total *streams = &read.rows[1];
+	assert_string_equal(streams->upstream, "main");
+	assert_int_equal(streams->status, 200);
+	assert_int_equal(streams->requests, 4);
+	assert_int_equal(streams->input_tokens, 40);
+	assert_int_equal(streams->cache_creation_input_tokens, 4);
+	assert_int_equal(streams->first_byte.requests[0], 4); /* a bound belongs to its bucket */
+	assert_int_equal(streams->first_byte.duration[0], 200);
+	assert_int_equal(streams->duration.requests[0], 2);
+	assert_int_equal(streams->duration.requests[1], 1);
+	assert_int_equal(streams->duration.requests[LATENCY_BUCKETS - 1], 1);
+	assert_int_equal(streams->duration.duration[LATENCY_BUCKETS - 1], 400000);
+	totals_free(&t);
+	totals_free(&more);
+	totals_free(&read);
+	store_close(s);
+}
+
+static int64_t
+in_flight_for(struct store *s, int64_t process, int64_t now)
+{
+	int64_t in_flight;
+	int64_t began;
+
+	assert_int_equal(store_read_service(s, process, now, &in_flight, &began), STORE_OK);
+	assert_true(began > 1600000000000);
+	return in_flight;
+}
+
+static void
+test_what_processes_have_in_flight(void **state)
+{
+	struct store *s = open_store();
+	const struct totals none = {0};
+
+	(void)state;
+	write_totals(s, &none, 1, 3, 1000);
+	write_totals(s, &none, 2, 4, 2000);
+	assert_int_equal(in_flight_for(s, 1, 2000), 4);
+	assert_int_equal(in_flight_for(s, 9, 2000), 7);
+	assert_int_equal(in_flight_for(s, 9, 1000 + PROCESS_FORGOTTEN), 4);
+	write_totals(s, &none, 2, 0, 3000);
+	assert_int_equal(in_flight_for(s, 9, 3000), 3);
+	write_totals(s, &none, 2, 0, 1000 + PROCESS_FORGOTTEN);
+	assert_int_equal(number_in("SELECT count(*) FROM processes"), 0);
+	store_close(s);
+}
+
 /* ---- balance ---- */
 
 /* Keys with the ids 1, 2, …: ${rests} until when each rests, -1: disabled. */
@@ -510,6 +656,15 @@ main(void)
 		cmocka_unit_test_setup_teardown(
 			test_a_newer_or_damaged_database_is_refused_and_left_alone, set_up,
 			tear_down),
+		cmocka_unit_test_setup_teardown(
+			test_an_older_database_is_brought_up_to_date, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			test_an_older_database_brought_up_to_date_by_many_at_once, set_up,
+			tear_down),
+		cmocka_unit_test_setup_teardown(
+			test_totals_add_up_in_memory_and_in_the_database, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			test_what_processes_have_in_flight, set_up, tear_down),
 		cmocka_unit_test(test_failover_takes_the_first_in_working_order),
 		cmocka_unit_test_setup_teardown(
 			test_round_robin_takes_each_ready_one_in_turn, set_up, tear_down),
