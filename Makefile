@@ -23,6 +23,11 @@ objects   = $(patsubst %.c,$(BUILD)/%.o,$(1))
 programs := $(BUILD)/claude-proxy.fcgi $(BUILD)/claude-proxy-admin
 unit_programs := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(units))
 
+# Each step in a few words; `make V=1` shows the commands, `make -s` nothing.
+hide := $(if $(V),,@)
+step  = @$(if $(V)$(findstring s,$(firstword -$(MAKEFLAGS))),:,printf '  %-5s %s\n') $(1)
+link  = $(CC) $(ALL_LDFLAGS) -o $@ $^ $(LDLIBS)
+
 # The packages come first where one command is to be all it takes.
 ifneq ($(filter run demo test bench dev,$(MAKECMDGOALS)),)
 packages_first := packages
@@ -30,23 +35,32 @@ endif
 
 all: $(programs)                ## build both programs (the default)
 
-$(BUILD)/claude-proxy.fcgi: $(call objects,$(shared) $(responder))
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LDLIBS)
+$(BUILD)/claude-proxy.fcgi: $(BUILD)/fcgi/main.o $(BUILD)/responder.a $(BUILD)/shared.a
+$(BUILD)/claude-proxy-admin: $(call objects,$(admin)) $(BUILD)/shared.a
+$(programs):
+	$(call step,LINK $@)
+	$(hide)$(link)
 
-$(BUILD)/claude-proxy-admin: $(call objects,$(shared) $(admin))
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LDLIBS)
+# What the responder, the admin command and the unit tests share is linked from archives.
+$(BUILD)/shared.a: $(call objects,$(shared))
+$(BUILD)/responder.a: $(call objects,$(filter-out fcgi/main.c,$(responder)))
+$(BUILD)/%.a:
+	$(call step,AR $@)
+	$(hide)rm -f $@ && $(AR) rcs $@ $^
 
 $(BUILD)/%.o: %.c | $(BUILD)/schema.h $(packages_first)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+	$(call step,CC $<)
+	$(hide)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 $(BUILD)/schema.h: schema.sql
 	@mkdir -p $(@D)
 	@{ echo 'static const char schema_sql[] = {'; od -An -v -tx1 $< | sed 's/ \(..\)/0x\1,/g'; echo '0};'; } > $@
 
-$(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(call objects,$(shared) $(filter-out fcgi/main.c,$(responder)))
+$(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/responder.a $(BUILD)/shared.a
 	@mkdir -p $(@D)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LDLIBS) $(shell pkg-config --libs cmocka)
+	$(call step,LINK $@)
+	$(hide)$(link) $(shell pkg-config --libs cmocka)
 
 run: all                        ## serve on PORT with lighttpd in the foreground
 	@fcgi/deploy/run.sh $(BUILD)
