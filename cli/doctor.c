@@ -25,6 +25,7 @@
 #include "store/inspect.h"
 #include "store/store.h"
 #include "upstream/service.h"
+#include "upstream/trust.h"
 
 enum { SHORT_ACCESS_KEY = 16, THIS_CENTURY = 1577836800 /* s: 2020 */ };
 
@@ -114,6 +115,23 @@ check_access_key(struct findings *f, const char *key)
 			strlen(key), SHORT_ACCESS_KEY);
 	else
 		find(f, GOOD, "access key", "PROXY_ACCESS_KEY is set");
+}
+
+static void
+check_certificates(struct findings *f, const char *chosen)
+{
+	const char *file = chosen != NULL ? chosen : trust_file();
+
+	if (file == NULL)
+		find(f, GOOD, "certificates", "libcurl looks for those of the authorities itself");
+	else if (access(file, R_OK) != 0)
+		find(f, PROBLEM, "certificates",
+			"%s: %s: https:// upstreams cannot be reached; install the package "
+			"ca-certificates, or let SSL_CERT_FILE name the file of the authorities' "
+			"certificates",
+			file, strerror(errno));
+	else
+		find(f, GOOD, "certificates", "authorities: the certificates of %s", file);
 }
 
 /* ---- the database ---- */
@@ -322,6 +340,7 @@ run_doctor(struct admin *a, int count, char **arguments)
 	} else {
 		check_env_file(&f, a->settings->env_file);
 		check_access_key(&f, a->settings->access_key);
+		check_certificates(&f, a->settings->certificates);
 		if (check_file(&f, a->settings->database))
 			check_store(&f);
 	}

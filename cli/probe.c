@@ -115,6 +115,7 @@ start(struct asking *a)
 		.body_length = a->body.length,
 		.headers = a->headers,
 		.proxy = a->probe->upstream->options.proxy,
+		.certificates = a->probe->settings->certificates,
 		.connect_timeout = patience(a->probe),
 	};
 

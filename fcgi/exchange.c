@@ -578,6 +578,7 @@ start_transfer(struct exchange *x)
 		.body_length = x->plan.body.length,
 		.headers = x->plan.headers,
 		.proxy = options->proxy,
+		.certificates = x->settings->certificates,
 		.connect_timeout = options->timeout != 0 ? options->timeout
 							 : x->settings->connect_timeout,
 		.once = !x->plan.repeatable,

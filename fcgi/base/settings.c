@@ -80,6 +80,7 @@ static const struct setting table[] = {
 	BOOLEAN_ROW("HEALTH_CHECK_ENABLED", health_check, "true"),
 	{"HEALTH_CHECK_PATH", PATH, AT(health_check_path), "/health", 0, 0, NULL},
 	NUMBER_ROW("PING_INTERVAL", ping_interval, "15000", 10, 86400000),
+	{"SSL_CERT_FILE", PATH, AT(certificates), NULL, 0, 0, NULL},
 };
 
 static const size_t table_size = sizeof(table) / sizeof(table[0]);

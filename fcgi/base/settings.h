@@ -41,6 +41,7 @@ struct settings {
 	bool health_check;
 	char *health_check_path;
 	int64_t ping_interval; /* ms */
+	char *certificates;    /* file of the authorities' certificates; NULL: the system's */
 };
 
 /**

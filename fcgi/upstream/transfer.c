@@ -14,6 +14,7 @@
 #include <strings.h>
 
 #include "base/watch.h"
+#include "upstream/trust.h"
 
 enum {
 	KEPT_HANDLES = 256,     /* easy handles kept for the next transfer */
@@ -35,6 +36,7 @@ struct transfers {
 	struct watches *watches;
 	CURLM *multi;
 	uv_timer_t *timer;
+	const char *certificates; /* the system's file; NULL: libcurl looks by itself */
 	struct transfer *first_active;
 	CURL *kept[KEPT_HANDLES];
 	size_t kept_count;
@@ -252,6 +254,7 @@ transfers_new(uv_loop_t *loop, struct watches *watches)
 	if (all == NULL)
 		return NULL;
 	all->watches = watches;
+	all->certificates = trust_file();
 	all->timer = malloc(sizeof(*all->timer));
 	if (all->timer == NULL)
 		goto err0;
@@ -309,6 +312,17 @@ set_method(CURL *easy, const struct transfer_request *request)
 }
 
 static void
+set_trust(const struct transfer *t, const char *certificates)
+{
+	const char *file = certificates != NULL ? certificates : t->all->certificates;
+
+	if (file == NULL)
+		return;
+	curl_easy_setopt(t->easy, CURLOPT_CAINFO, file);
+	curl_easy_setopt(t->easy, CURLOPT_PROXY_CAINFO, file);
+}
+
+static void
 set_options(struct transfer *t, const struct transfer_request *request)
 {
 	CURL *easy = t->easy;
@@ -321,6 +335,7 @@ set_options(struct transfer *t, const struct transfer_request *request)
 	set_method(easy, request);
 	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, request->headers);
 	curl_easy_setopt(easy, CURLOPT_PROXY, request->proxy);
+	set_trust(t, request->certificates);
 	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)request->connect_timeout);
 	curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, request->once ? 1L : 0L);
 	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);

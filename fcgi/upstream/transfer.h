@@ -24,8 +24,9 @@ struct transfer_request {
 	const char *body;   /* sent by any method but GET and HEAD */
 	size_t body_length;
 	struct curl_slist *headers;
-	const char *proxy;       /* curl proxy URL; NULL: as the environment says */
-	int64_t connect_timeout; /* ms */
+	const char *proxy;        /* curl proxy URL; NULL: as the environment says */
+	const char *certificates; /* file of the authorities' certificates; NULL: the system's */
+	int64_t connect_timeout;  /* ms */
 	bool once; /* never sent again by curl itself, as it does where a kept connection is closed
 		    */
 };

@@ -35,7 +35,7 @@ def test_all_is_well(site, upstream, doctor):
     upstream.answer = models(["m"])
     findings = doctor(0)
     assert {f["level"] for f in findings} == {"ok"}
-    assert {f["subject"] for f in findings} == {"versions", "settings", "access key", "database", "upstreams", "main"}
+    assert {f["subject"] for f in findings} == {"versions", "settings", "access key", "certificates", "database", "upstreams", "main"}
     assert "ok" in site.admin("doctor").stdout
 
 

@@ -7,6 +7,7 @@ Completions; the others (upstream_gemini, upstream_responses, upstream_claude) o
 import json
 import re
 import socket
+import ssl
 import sys
 import threading
 import time
@@ -271,17 +272,27 @@ class Server(ThreadingHTTPServer):
     request_queue_size = 1024
 
 
-class Upstream:
-    """The service, running until `stop`."""
+def speak_tls(server, certificate, key):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    # The handshake belongs to the thread of the connection: a client that refuses us must not end the server.
+    server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    server.handle_error = lambda *_: None
 
-    def __init__(self):
+
+class Upstream:
+    """The service, running until `stop`; with the files of a certificate and its key it speaks TLS."""
+
+    def __init__(self, certificate=None):
         self.lock = threading.Lock()
         self.strict = True
         self.reset()
         self.server = Server(("127.0.0.1", 0), Handler)
         self.server.upstream = self
         self.port = self.server.server_address[1]
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"http{'s' if certificate else ''}://127.0.0.1:{self.port}"
+        if certificate:
+            speak_tls(self.server, *certificate)
         threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
 
     def reset(self):
