@@ -67,6 +67,23 @@ make_folders(const char *path)
 	return status;
 }
 
+/* What root makes belongs to whom the folder belongs: the user of the responder could not open it
+ * else.  Only a new file is given away: a link in that folder may name any file of root's. */
+static int
+create_file(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char *folder = slash != NULL ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
+	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	struct stat info;
+
+	if (fd >= 0 && geteuid() == 0 && folder != NULL && stat(folder, &info) == 0 &&
+		fchown(fd, info.st_uid, info.st_gid) != 0)
+		log_warn("database %s: it stays root's: %s", path, strerror(errno));
+	free(folder);
+	return fd;
+}
+
 /* The file must not be readable by others even for a moment, so it is made here and not by SQLite.
  * One that can only be read is better than none. */
 static int
@@ -76,7 +93,9 @@ make_file(const char *path)
 
 	if (make_folders(path) != 0)
 		goto err0;
-	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	int fd = create_file(path);
+	if (fd < 0)
+		fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (fd < 0 && access(path, R_OK) == 0) {
 		log_warn("database %s: %s: it is only read; counters, rests and usage are not kept",
 			path, strerror(errno));
