@@ -59,6 +59,7 @@ check_test() {
 		missing chromium chromium chromium chromium ""
 	fi
 	has ps || missing procps procps-ng procps "" ""
+	has mandoc || missing mandoc mandoc mandoc mandoc mandoc
 	has openssl || missing openssl openssl openssl openssl openssl
 	node_is_new || missing "nodejs npm" "nodejs npm" "nodejs npm" "node npm" node
 }
