@@ -86,9 +86,10 @@ bench: all                      ## a load test that needs nothing outside the re
 	@/usr/bin/python3 tests/bench/bench.py $(BUILD)
 
 install: all                    ## install to $(DESTDIR)$(PREFIX)
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/claude-proxy
-	install -m 755 $(BUILD)/claude-proxy-admin $(DESTDIR)$(PREFIX)/bin/
-	install -m 755 $(BUILD)/claude-proxy.fcgi $(DESTDIR)$(PREFIX)/lib/claude-proxy/
+	@PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' fcgi/deploy/install.sh install $(BUILD)
+
+uninstall:                      ## remove what install made
+	@PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' fcgi/deploy/install.sh uninstall $(BUILD)
 
 packages:                       ## install the system packages that are missing
 	@fcgi/deploy/packages.sh $(MAKECMDGOALS)
@@ -99,6 +100,6 @@ clean:                          ## remove what was built
 help:                           ## this list
 	@sed -n 's/^\([a-z]*\):[^#]*## /  make \1\t/p' Makefile | expand -t 18
 
-.PHONY: all run demo dev test unit_programs lint fuzz bench install packages clean help
+.PHONY: all run demo dev test unit_programs lint fuzz bench install uninstall packages clean help
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -1,5 +1,6 @@
 """Fixtures of the integration tests: a site, the stand-in upstream, and the watch over the sanitizers' reports."""
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -22,6 +23,23 @@ def running_upstream():
 def upstream(running_upstream):
     running_upstream.reset()
     return running_upstream
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory):
+    """A certificate of 127.0.0.1 that no authority knows, and its key."""
+    folder = tmp_path_factory.mktemp("certificate")
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+                    "-subj", "/CN=stand-in", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", "key.pem", "-out", "cert.pem"],
+                   cwd=folder, check=True, capture_output=True)
+    return folder / "cert.pem", folder / "key.pem"
+
+
+@pytest.fixture
+def secure_upstream(certificate):
+    upstream = Upstream(certificate)
+    yield upstream
+    upstream.stop()
 
 
 @pytest.fixture(autouse=True)

@@ -60,6 +60,9 @@ check_test() {
 	fi
 	has ps || missing procps procps-ng procps "" ""
 	has mandoc || missing mandoc mandoc mandoc mandoc mandoc
+	has git || missing git git git git git
+	has strace || missing strace strace strace "" ""
+	has systemd-analyze || missing systemd systemd "" "" ""
 	has openssl || missing openssl openssl openssl openssl openssl
 	node_is_new || missing "nodejs npm" "nodejs npm" "nodejs npm" "node npm" node
 }

@@ -266,14 +266,18 @@ class Site:
         with self.running([program("lighttpd"), "-D", "-f", str(config)], self.environment(**settings)) as server:
             yield server
 
-    @contextlib.contextmanager
-    def fastcgi(self, **settings):
-        """The responder alone, on a listening Unix socket."""
+    def listener(self):
+        """The socket that a web server passes requests to."""
         listener = socket.socket(socket.AF_UNIX)
         listener.bind(str(self.folder / "fcgi.sock"))
         listener.listen(1024)
-        with self.running([BUILD / "claude-proxy.fcgi"], self.environment(**settings), wait_path=None,
-                          stdin=listener) as responder:
+        return listener
+
+    @contextlib.contextmanager
+    def fastcgi(self, **settings):
+        """The responder alone, on a listening Unix socket."""
+        with self.listener() as listener, self.running([BUILD / "claude-proxy.fcgi"], self.environment(**settings),
+                                                       wait_path=None, stdin=listener) as responder:
             listener.close()
             yield responder
 

@@ -1,14 +1,22 @@
 """What comes with the programs: manual pages, completion, installation, service files, tarballs."""
+import contextlib
+import os
 import re
+import shutil
+import signal
 import subprocess
 
 import pytest
 
-from site_under_test import BUILD, ROOT
+from site_under_test import ACCESS_KEY, BUILD, NGINX, ROOT, free_port, program, wait_for
 
 ADMIN = BUILD / "claude-proxy-admin"
 PAGES = [ROOT / "cli/claude-proxy-admin.1", ROOT / "fcgi/claude-proxy.fcgi.8"]
 COMPLETION = ROOT / "cli/claude-proxy-admin.bash"
+
+# What is not about the programs' own work is tested once, with the programs that are installed.
+plain_build = pytest.mark.skipif("-address" in BUILD.name or "-thread" in BUILD.name, reason="only in the plain build")
+has_systemd = pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="a system without systemd")
 
 
 def output(*command, **options):
@@ -152,3 +160,180 @@ def test_bash_completes_names_and_never_makes_a_database(shell, site):
     assert shell.complete("claude-proxy-admin key main add ") == []
     assert shell.complete("claude-proxy-admin route remove ") == ["0"]
     assert not (site.folder / "bad").exists()
+
+
+# ---- make install ----
+
+def make(*arguments, folder=ROOT, **options):
+    """Run make as a user does, with the programs that were built already."""
+    env = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+    return subprocess.run(["make", "-s", *arguments], cwd=folder, env=env, capture_output=True, text=True, timeout=500, **options)
+
+
+def made(*arguments, **options):
+    done = make(f"BUILD={BUILD}", *arguments, **options)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def files_below(folder):
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if not path.is_dir()}
+
+
+@pytest.fixture
+def installed(tmp_path):
+    prefix = tmp_path / "opt"
+    made("install", f"PREFIX={prefix}")
+    return prefix
+
+
+@plain_build
+def test_install_and_uninstall_leave_what_others_put_there(tmp_path):
+    root = tmp_path / "a root"
+    others = {"usr/bin/other", "usr/share/doc/other/README", "usr/lib/systemd/system/other.service", "usr/share/man/man1/other.1"}
+    for name in others:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text("")
+    folders = {path for path in root.rglob("*") if path.is_dir()}
+    made("install", f"DESTDIR={root}", "PREFIX=/usr", umask=0o077)
+    ours = {path: path.stat().st_mode & 0o777 for path in root.rglob("*") if str(path.relative_to(root)) not in others
+            and not path.is_dir()}
+    assert {str(path.relative_to(root)) for path, mode in ours.items() if mode == 0o755} == {
+        "usr/bin/claude-proxy-admin", "usr/lib/claude-proxy/claude-proxy.fcgi"}
+    texts = {str(path.relative_to(root / "usr")) for path, mode in ours.items() if mode == 0o644}
+    assert texts >= {"share/man/man1/claude-proxy-admin.1", "share/man/man8/claude-proxy.fcgi.8",
+                     "share/bash-completion/completions/claude-proxy-admin", "share/doc/claude-proxy/LICENSE",
+                     "share/doc/claude-proxy/README.md", "share/doc/claude-proxy/examples/lighttpd.conf.example",
+                     "lib/systemd/system/claude-proxy.service", "lib/systemd/system/claude-proxy.socket",
+                     "lib/sysusers.d/claude-proxy.conf"}
+    assert len(texts) + 2 == len(ours)
+    assert texts >= {f"share/doc/claude-proxy/examples/{path.name}" for path in (ROOT / "fcgi/deploy").glob("*.example")}
+    for path in root.rglob("*"):
+        assert not path.is_dir() or path in folders or path.stat().st_mode & 0o777 == 0o755, path
+    made("uninstall", f"DESTDIR={root}", "PREFIX=/usr")
+    assert files_below(root) == others
+    assert not [path for path in root.rglob("*") if "claude-proxy" in path.name]
+
+
+@plain_build
+def test_what_is_installed_knows_where(installed):
+    assert output(installed / "bin/claude-proxy-admin", "--version").startswith("claude-proxy-admin ")
+    for name in ("lib/systemd/system/claude-proxy.service", "share/doc/claude-proxy/examples/lighttpd.conf.example",
+                 "share/man/man8/claude-proxy.fcgi.8"):
+        assert f"{installed}/lib/claude-proxy/claude-proxy.fcgi" in (installed / name).read_text(), name
+        assert "/usr/local/" not in (installed / name).read_text(), name
+
+
+@plain_build
+@pytest.mark.parametrize("prefix", ["usr", "/opt/a b", "/opt/a|b", ""])
+def test_a_prefix_that_cannot_be_written_into_files_is_refused(tmp_path, prefix):
+    done = make(f"BUILD={BUILD}", "install", f"PREFIX={prefix}", f"DESTDIR={tmp_path}/root")
+    assert done.returncode != 0 and "PREFIX" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+# ---- systemd ----
+
+@plain_build
+@has_systemd
+def test_systemd_finds_no_fault_in_the_units(installed):
+    units = installed / "lib/systemd/system"
+    done = subprocess.run(["systemd-analyze", "verify", "--man=no", "claude-proxy.service", "claude-proxy.socket"],
+                          env={**os.environ, "SYSTEMD_UNIT_PATH": f"{units}:"}, capture_output=True, text=True)
+    assert done.returncode == 0 and "claude-proxy" not in done.stderr, done.stderr
+    for page in re.findall(r"man:([a-z.-]+)\(([0-9])\)", (units / "claude-proxy.service").read_text()):
+        assert (installed / f"share/man/man{page[1]}/{page[0]}.{page[1]}").exists()
+    socket_path = re.search(r"ListenStream=(.*)", (units / "claude-proxy.socket").read_text())[1]
+    assert socket_path == "/run/claude-proxy/claude-proxy.sock"
+
+
+@plain_build
+@has_systemd
+def test_the_service_may_do_little(installed):
+    report = output("systemd-analyze", "security", "--offline=true", "--no-pager",
+                    installed / "lib/systemd/system/claude-proxy.service")
+    exposure = float(re.search(r"Overall exposure level for claude-proxy.service: ([0-9.]+)", report)[1])
+    assert exposure < 2.0, report
+
+
+@plain_build
+@has_systemd
+def test_the_user_of_the_service_can_be_made(installed, tmp_path):
+    (tmp_path / "root/etc").mkdir(parents=True)
+    output("systemd-sysusers", f"--root={tmp_path}/root", installed / "lib/sysusers.d/claude-proxy.conf")
+    user = (tmp_path / "root/etc/passwd").read_text()
+    assert re.search(r"^claude-proxy:.*:/var/lib/claude-proxy:/usr/sbin/nologin$", user, re.M)
+    service = (installed / "lib/systemd/system/claude-proxy.service").read_text()
+    assert "User=claude-proxy\n" in service and "StateDirectory=claude-proxy\n" in service
+
+
+@contextlib.contextmanager
+def behind_nginx(site, *command, env, **options):
+    """The responder as ${command} starts it, and nginx before its socket."""
+    site.port = free_port()
+    config = site.write("nginx.conf", NGINX, nginx_etc="/etc/nginx")
+    with site.running([*command], env, wait_path=None, **options) as responder:
+        wait_for((site.folder / "fcgi.sock").exists, "the socket")
+        with site.running([program("nginx"), "-c", str(config), "-p", str(site.folder), "-e", str(site.folder / "nginx.log")],
+                          os.environ):
+            yield responder
+
+
+@plain_build
+@has_systemd
+def test_systemd_may_hold_the_socket(site, upstream):
+    site.use(upstream)
+    command = ["systemd-socket-activate", "--inetd", "-l", site.folder / "fcgi.sock"]
+    for name, value in site.environment().items():
+        command.append(f"--setenv={name}={value}")
+    with behind_nginx(site, *command, BUILD / "claude-proxy.fcgi", env=os.environ) as responder:
+        assert site.ask()["content"][0]["text"] == "Hello there"
+        assert site.stream()[-1]["type"] == "message_stop"
+        responder.terminate()
+        assert responder.wait(20) == 0
+
+
+def calls_in(group):
+    """The system calls of a group of systemd's, such as @system-service."""
+    found = set()
+    for line in output("systemd-analyze", "syscall-filter", group).splitlines():
+        word = line.split("#")[0].strip()
+        if word.startswith("@") and word != group:
+            found |= calls_in(word)
+        elif word and word != group:
+            found.add(word)
+    return found
+
+
+def calls_allowed(unit):
+    allowed = set()
+    for sign, groups in re.findall(r"^SystemCallFilter=(~?)(.*)$", unit, re.M):
+        for group in groups.split():
+            allowed = allowed - calls_in(group) if sign else allowed | calls_in(group)
+    assert len(allowed) > 100
+    return allowed
+
+
+@plain_build
+@has_systemd
+def test_the_service_is_allowed_every_system_call_that_it_makes(site, upstream, tmp_path):
+    """All that a plain run makes: start, FastCGI, SQLite, TLS-less transfers, threads, reload, stop."""
+    trace = tmp_path / "trace"
+    if not shutil.which("strace") or subprocess.run(["strace", "-o", trace, "true"], capture_output=True).returncode != 0:
+        pytest.skip("nothing may be traced here")
+    site.use(upstream)
+    command = ["strace", "-f", "-qq", "-e", "signal=none", "-o", trace, BUILD / "claude-proxy.fcgi"]
+    with site.listener() as listener, behind_nginx(site, *command, env=site.environment(), stdin=listener) as tracer:
+        assert site.ask()["content"][0]["text"] == "Hello there"
+        assert site.stream()[-1]["type"] == "message_stop"
+        responder = site.responders(tracer)[0]
+        os.kill(responder, signal.SIGHUP)
+        wait_for(lambda: "settings read again" in site.log_text(), "the reload")
+        os.kill(responder, signal.SIGTERM)
+        assert tracer.wait(20) == 0
+    made_calls = set(re.findall(r"^\d+ +([a-z0-9_]+)\(", trace.read_text(), re.M))
+    assert {"accept4", "accept"} & made_calls and "execve" in made_calls
+    # Root alone gives files away, and the service is not root.
+    root_only = {"fchown"} if os.geteuid() == 0 else set()
+    unit = (ROOT / "fcgi/deploy/claude-proxy.service").read_text()
+    assert made_calls - root_only - calls_allowed(unit) == set()

@@ -1,28 +1,8 @@
 """TLS to an upstream: whose certificates are believed, and that the others are not."""
 import signal
-import subprocess
-
-import pytest
 
 from site_under_test import request, wait_for
-from upstream import Upstream, models
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory):
-    """A certificate of 127.0.0.1 that no authority knows, and its key."""
-    folder = tmp_path_factory.mktemp("certificate")
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
-                    "-subj", "/CN=stand-in", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", "key.pem", "-out", "cert.pem"],
-                   cwd=folder, check=True, capture_output=True)
-    return folder / "cert.pem", folder / "key.pem"
-
-
-@pytest.fixture
-def secure_upstream(certificate):
-    upstream = Upstream(certificate)
-    yield upstream
-    upstream.stop()
+from upstream import models
 
 
 def test_an_unknown_certificate_is_refused_until_the_settings_name_it(site, secure_upstream, certificate):
