@@ -4,6 +4,7 @@ BUILD    ?= build$(if $(SANITIZE),-$(subst $(comma),-,$(SANITIZE)))
 PREFIX   ?= /usr/local
 comma    := ,
 VERSION  := 0.1.0
+release  := claude-proxy-$(VERSION)
 
 LIBRARIES = fcgi libcurl json-c sqlite3 libuv
 WARNINGS  = -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2
@@ -21,6 +22,7 @@ admin    := $(wildcard cli/*.c)
 units    := $(wildcard tests/unit/test_*.c)
 objects   = $(patsubst %.c,$(BUILD)/%.o,$(1))
 programs := $(BUILD)/claude-proxy.fcgi $(BUILD)/claude-proxy-admin
+bundled  := $(programs:$(BUILD)/%=$(BUILD)/bundle/%)
 unit_programs := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(units))
 
 # Each step in a few words; `make V=1` shows the commands, `make -s` nothing.
@@ -35,9 +37,12 @@ endif
 
 all: $(programs)                ## build both programs (the default)
 
-$(BUILD)/claude-proxy.fcgi: $(BUILD)/fcgi/main.o $(BUILD)/responder.a $(BUILD)/shared.a
-$(BUILD)/claude-proxy-admin: $(call objects,$(admin)) $(BUILD)/shared.a
-$(programs):
+$(filter %.fcgi,$(programs) $(bundled)): $(BUILD)/fcgi/main.o $(BUILD)/responder.a $(BUILD)/shared.a
+$(filter %-admin,$(programs) $(bundled)): $(call objects,$(admin)) $(BUILD)/shared.a
+# A bundle's libraries look beside the program, too: that is RPATH; RUNPATH would count for the program alone.
+$(bundled): LDFLAGS += -Wl,-rpath,'$$ORIGIN/lib' -Wl,--disable-new-dtags
+$(programs) $(bundled):
+	@mkdir -p $(@D)
 	$(call step,LINK $@)
 	$(hide)$(link)
 
@@ -91,6 +96,15 @@ install: all                    ## install to $(DESTDIR)$(PREFIX)
 uninstall:                      ## remove what install made
 	@PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' fcgi/deploy/install.sh uninstall $(BUILD)
 
+dist:                           ## a source tarball in $(BUILD): the same from the same commit
+	@mkdir -p $(BUILD)
+	$(call step,TAR $(BUILD)/$(release).tar.gz)
+	$(hide)git -c tar.umask=0022 archive --prefix=$(release)/ -o $(BUILD)/$(release).tar HEAD
+	$(hide)gzip -9nf $(BUILD)/$(release).tar
+
+bundle: $(bundled)              ## a tarball for shared hosting: programs with their libraries
+	@fcgi/deploy/bundle.sh $(BUILD) $(VERSION)
+
 packages:                       ## install the system packages that are missing
 	@fcgi/deploy/packages.sh $(MAKECMDGOALS)
 
@@ -100,6 +114,6 @@ clean:                          ## remove what was built
 help:                           ## this list
 	@sed -n 's/^\([a-z]*\):[^#]*## /  make \1\t/p' Makefile | expand -t 18
 
-.PHONY: all run demo dev test unit_programs lint fuzz bench install uninstall packages clean help
+.PHONY: all run demo dev test unit_programs lint fuzz bench install uninstall dist bundle packages clean help
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

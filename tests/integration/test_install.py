@@ -5,6 +5,7 @@ import re
 import shutil
 import signal
 import subprocess
+import tarfile
 
 import pytest
 
@@ -337,3 +338,143 @@ def test_the_service_is_allowed_every_system_call_that_it_makes(site, upstream, 
     root_only = {"fchown"} if os.geteuid() == 0 else set()
     unit = (ROOT / "fcgi/deploy/claude-proxy.service").read_text()
     assert made_calls - root_only - calls_allowed(unit) == set()
+
+
+# ---- tarballs ----
+
+@plain_build
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="the tarball is made from the repository")
+def test_the_source_tarball_is_reproducible_and_builds_by_itself(tmp_path):
+    tarball = BUILD / f"claude-proxy-{version()}.tar.gz"
+    made("dist")
+    first = tarball.read_bytes()
+    made("dist")
+    assert tarball.read_bytes() == first
+    with tarfile.open(tarball) as tar:
+        assert {member.name.split("/")[0] for member in tar} == {f"claude-proxy-{version()}"}
+        assert {member.mode & 0o777 for member in tar if member.isfile()} == {0o644, 0o755}
+        tar.extractall(tmp_path)
+    tree = tmp_path / f"claude-proxy-{version()}"
+    assert files_below(tree) == set(output("git", "ls-tree", "-r", "--name-only", "HEAD", cwd=ROOT).splitlines())
+    done = make("-j2", "HARDENING=-O0", folder=tree)
+    assert done.returncode == 0, done.stderr
+    assert output(tree / "build/claude-proxy-admin", "--version") == f"claude-proxy-admin {version()}\n"
+    assert output(tree / "build/claude-proxy.fcgi", "--version") == f"claude-proxy {version()}\n"
+
+
+def version():
+    return output(ADMIN, "--version").split()[1]
+
+
+# Of glibc, and so of the host.
+C_LIBRARY = re.compile(r"(ld-linux.*|lib(c|m|mvec|pthread|dl|rt|resolv))\.so\..*")
+HOME = "home/user"
+
+
+def libraries(text):
+    """What the loader found, by name: the path, or None."""
+    found = {}
+    for name, path in re.findall(r"^\s+(\S+) => (not found|\S+)", text, re.M):
+        found[name] = None if path == "not found" else path
+    return found
+
+
+class BareHost:
+    """A root with nothing but a C library and a shell; the web space is in it."""
+
+    def __init__(self, folder):
+        self.root = folder / "bare"
+        for name in ("proc", "bin", "tmp", "etc/pki/tls/certs", f"{HOME}/www"):
+            (self.root / name).mkdir(parents=True)
+        for path in [*libraries(output("ldd", BUILD / "bundle/claude-proxy.fcgi")).values(),
+                     re.search(r"^\s+(/\S*ld-linux\S+)", output("ldd", "/bin/sh"), re.M)[1]]:
+            if C_LIBRARY.fullmatch(os.path.basename(path)):
+                self.copy(path)
+        shutil.copy(os.path.realpath("/bin/sh"), self.root / "bin/sh")
+        (self.root / "etc/passwd").write_text(f"root:x:0:0::/{HOME}:/bin/sh\nuser:x:1000:1000::/{HOME}:/bin/sh\n")
+        self.give_to_user(self.root / HOME)
+
+    def copy(self, path):
+        target = self.root / path.lstrip("/")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(os.path.realpath(path), target)
+
+    def give_to_user(self, folder):
+        if os.geteuid() == 0:
+            for path in [folder, *folder.rglob("*")]:
+                os.chown(path, 1000, 1000, follow_symlinks=False)
+
+    @staticmethod
+    def enter(script):
+        """The command that runs ${script} in a namespace of its own."""
+        user = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
+        return ["unshare", *user, "--mount", "--pid", "--fork", "sh", "-c", script]
+
+    def run(self, script, input="", **env):
+        """Run a script of the host's shell in the web space, with these variables alone."""
+        as_user = "--userspec=1000:1000" if os.geteuid() == 0 else ""
+        inside = " ".join(f"'{name}={value}'" for name, value in env.items())
+        command = self.enter(f"mount -t proc proc '{self.root}/proc' && exec env -i {inside} {program('chroot')} {as_user} "
+                             f"'{self.root}' /bin/sh -c 'cd /{HOME}/www && {script}'")
+        return subprocess.run(command, input=input, capture_output=True, text=True, timeout=60)
+
+
+@pytest.fixture
+def bare_host(tmp_path):
+    if subprocess.run(BareHost.enter("mount -t tmpfs tmpfs /mnt"), capture_output=True).returncode != 0:
+        pytest.skip("no namespaces here")
+    made("bundle")
+    host = BareHost(tmp_path)
+    tarball, = BUILD.glob(f"claude-proxy-{version()}-linux-*.tar.gz")
+    output("tar", "xzf", tarball, "--strip-components=1", "-C", host.root / HOME / "www")
+    host.give_to_user(host.root / HOME)
+    return host
+
+
+@plain_build
+def test_the_bundle_serves_on_a_host_that_has_only_a_c_library(bare_host, secure_upstream, certificate):
+    host, web = bare_host, bare_host.root / HOME / "www"
+    # Where Red Hat keeps them; our libcurl was built for Debian.
+    shutil.copy(certificate[0], host.root / "etc/pki/tls/certs/ca-bundle.crt")
+
+    for name in ("claude-proxy.fcgi", "claude-proxy-admin"):
+        for found in (host.run(f"LD_TRACE_LOADED_OBJECTS=1 ./{name}").stdout, output("ldd", web / name)):
+            assert len(libraries(found)) > 10
+            for library, path in libraries(found).items():
+                assert path and (path.startswith((f"/{HOME}/www/lib/", f"{web}/lib/")) or C_LIBRARY.fullmatch(library)), found
+
+    def admin(line, **options):
+        done = host.run(f"./claude-proxy-admin {line}", **options)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    admin(f"add main {secure_upstream.url} openai")
+    admin("key main add -", input="sk-test-0123456789abcdef\n")
+    shown = admin("show")
+    assert f"/{HOME}/.local/share/claude-proxy/claude-proxy.db" in shown and "sk-t…cdef" in shown
+    settings_file = host.root / HOME / ".local/share/claude-proxy/.env"
+    settings_file.write_text(f"PROXY_ACCESS_KEY={ACCESS_KEY}\n")
+    settings_file.chmod(0o600)
+    host.give_to_user(settings_file.parent)
+    assert "/etc/pki/tls/certs/ca-bundle.crt" in host.run("./claude-proxy-admin doctor").stdout
+
+    for streamed in ("false", "true"):
+        body = '{"model":"m","max_tokens":5,"stream":%s,"messages":[{"role":"user","content":"hi"}]}' % streamed
+        done = host.run("exec ./claude-proxy.fcgi", input=body, GATEWAY_INTERFACE="CGI/1.1", REQUEST_METHOD="POST",
+                        SCRIPT_NAME="/claude-proxy.fcgi", PATH_INFO="/v1/messages", CONTENT_LENGTH=len(body),
+                        HTTP_X_API_KEY=ACCESS_KEY)
+        assert done.returncode == 0 and done.stdout.startswith("Status: 200"), done.stdout + done.stderr
+        assert ("message_stop" if streamed == "true" else "Hello there") in done.stdout
+    assert secure_upstream.refused == [] and secure_upstream.keys_seen()["sk-test-0123456789abcdef"] >= 2
+
+
+@plain_build
+def test_the_bundle_says_what_it_needs_and_brings_its_configuration(bare_host):
+    web = bare_host.root / HOME / "www"
+    assert re.search(r"glibc 2\.[0-9]+ or\s+newer", (web / "README").read_text()) and "@" not in (web / "README").read_text()
+    example = ROOT / "fcgi/deploy/htaccess.example"
+    assert (web / ".htaccess").exists() == example.exists()
+    assert not example.exists() or (web / ".htaccess").read_text() == example.read_text()
+    assert (web / "LICENSE").read_text() == (ROOT / "LICENSE").read_text()
+    if shutil.which("dpkg"):
+        assert len(list((web / "licenses").iterdir())) > 10
