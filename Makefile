@@ -13,7 +13,7 @@ HARDENING = $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer -O1,
 CFLAGS   ?= -g
 ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -DVERSION='"$(VERSION)"' $(HARDENING) -fPIE -pthread $(WARNINGS) $(CFLAGS) \
             -Ifcgi -Icli -I$(BUILD) $(shell pkg-config --cflags $(LIBRARIES))
-ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now -pthread $(if $(SANITIZE),-fsanitize=$(SANITIZE)) $(LDFLAGS)
+ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now -pthread $(if $(SANITIZE),-fsanitize=$(SANITIZE)) $(rpath) $(LDFLAGS)
 LDLIBS    = $(shell pkg-config --libs $(LIBRARIES))
 
 shared   := $(wildcard fcgi/base/*.c fcgi/store/*.c fcgi/translate/*.c fcgi/upstream/*.c)
@@ -40,7 +40,7 @@ all: $(programs)                ## build both programs (the default)
 $(filter %.fcgi,$(programs) $(bundled)): $(BUILD)/fcgi/main.o $(BUILD)/responder.a $(BUILD)/shared.a
 $(filter %-admin,$(programs) $(bundled)): $(call objects,$(admin)) $(BUILD)/shared.a
 # A bundle's libraries look beside the program, too: that is RPATH; RUNPATH would count for the program alone.
-$(bundled): LDFLAGS += -Wl,-rpath,'$$ORIGIN/lib' -Wl,--disable-new-dtags
+$(bundled): rpath := -Wl,-rpath,'$$ORIGIN/lib' -Wl,--disable-new-dtags
 $(programs) $(bundled):
 	@mkdir -p $(@D)
 	$(call step,LINK $@)

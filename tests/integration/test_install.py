@@ -79,8 +79,12 @@ def test_the_page_of_the_admin_command_is_complete():
         assert re.search(rf"^ +key name \| index {action}\b", text, re.M), action
 
 
-def test_the_page_of_the_responder_has_every_setting():
+def test_the_page_of_the_responder_has_every_setting_and_path():
     text = read_page(PAGES[1])
+    paths = re.findall(r'^\t\{ENDPOINT_.*"(/[a-z0-9/_]+)"', (ROOT / "fcgi/web/router.c").read_text(), re.M)
+    assert len(paths) >= 6
+    for path in paths:
+        assert path in text, path
     for name in settings() + ["CLAUDE_PROXY_ENV"]:
         assert re.search(rf"\b{name}\b", text), name
 
@@ -431,9 +435,21 @@ def bare_host(tmp_path):
     return host
 
 
+def check_texts(web):
+    """What the bundle needs, its configuration, the terms of its parts."""
+    assert re.search(r"glibc 2\.[0-9]+ or\s+newer", (web / "README").read_text()) and "@" not in (web / "README").read_text()
+    example = ROOT / "fcgi/deploy/htaccess.example"
+    assert (web / ".htaccess").exists() == example.exists()
+    assert not example.exists() or (web / ".htaccess").read_text() == example.read_text()
+    assert (web / "LICENSE").read_text() == (ROOT / "LICENSE").read_text()
+    if shutil.which("dpkg"):
+        assert len(list((web / "licenses").iterdir())) > 10
+
+
 @plain_build
 def test_the_bundle_serves_on_a_host_that_has_only_a_c_library(bare_host, secure_upstream, certificate):
     host, web = bare_host, bare_host.root / HOME / "www"
+    check_texts(web)
     # Where Red Hat keeps them; our libcurl was built for Debian.
     shutil.copy(certificate[0], host.root / "etc/pki/tls/certs/ca-bundle.crt")
 
@@ -466,15 +482,3 @@ def test_the_bundle_serves_on_a_host_that_has_only_a_c_library(bare_host, secure
         assert done.returncode == 0 and done.stdout.startswith("Status: 200"), done.stdout + done.stderr
         assert ("message_stop" if streamed == "true" else "Hello there") in done.stdout
     assert secure_upstream.refused == [] and secure_upstream.keys_seen()["sk-test-0123456789abcdef"] >= 2
-
-
-@plain_build
-def test_the_bundle_says_what_it_needs_and_brings_its_configuration(bare_host):
-    web = bare_host.root / HOME / "www"
-    assert re.search(r"glibc 2\.[0-9]+ or\s+newer", (web / "README").read_text()) and "@" not in (web / "README").read_text()
-    example = ROOT / "fcgi/deploy/htaccess.example"
-    assert (web / ".htaccess").exists() == example.exists()
-    assert not example.exists() or (web / ".htaccess").read_text() == example.read_text()
-    assert (web / "LICENSE").read_text() == (ROOT / "LICENSE").read_text()
-    if shutil.which("dpkg"):
-        assert len(list((web / "licenses").iterdir())) > 10
