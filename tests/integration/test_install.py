@@ -2,6 +2,7 @@
 import contextlib
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -10,6 +11,7 @@ import tarfile
 import pytest
 
 from site_under_test import ACCESS_KEY, BUILD, NGINX, ROOT, free_port, program, wait_for
+from upstream import models, parts
 
 ADMIN = BUILD / "claude-proxy-admin"
 PAGES = [ROOT / "cli/claude-proxy-admin.1", ROOT / "fcgi/claude-proxy.fcgi.8"]
@@ -373,6 +375,7 @@ def version():
 # Of glibc, and so of the host.
 C_LIBRARY = re.compile(r"(ld-linux.*|lib(c|m|mvec|pthread|dl|rt|resolv))\.so\..*")
 HOME = "home/user"
+SPACE = f"{HOME}/claude-proxy"
 
 
 def libraries(text):
@@ -384,11 +387,11 @@ def libraries(text):
 
 
 class BareHost:
-    """A root with nothing but a C library and a shell; the web space is in it."""
+    """A root with nothing but a C library and a shell; the bundle is in a user's home."""
 
     def __init__(self, folder):
         self.root = folder / "bare"
-        for name in ("proc", "bin", "tmp", "etc/pki/tls/certs", f"{HOME}/www"):
+        for name in ("proc", "bin", "tmp", "etc/pki/tls/certs", SPACE):
             (self.root / name).mkdir(parents=True)
         for path in [*libraries(output("ldd", BUILD / "bundle/claude-proxy.fcgi")).values(),
                      re.search(r"^\s+(/\S*ld-linux\S+)", output("ldd", "/bin/sh"), re.M)[1]]:
@@ -408,6 +411,12 @@ class BareHost:
             for path in [folder, *folder.rglob("*")]:
                 os.chown(path, 1000, 1000, follow_symlinks=False)
 
+    def write(self, name, text, mode=0o600):
+        path = self.root / SPACE / name
+        path.write_text(text)
+        path.chmod(mode)
+        self.give_to_user(path)
+
     @staticmethod
     def enter(script):
         """The command that runs ${script} in a namespace of its own."""
@@ -415,11 +424,11 @@ class BareHost:
         return ["unshare", *user, "--mount", "--pid", "--fork", "sh", "-c", script]
 
     def run(self, script, input="", **env):
-        """Run a script of the host's shell in the web space, with these variables alone."""
-        as_user = "--userspec=1000:1000" if os.geteuid() == 0 else ""
-        inside = " ".join(f"'{name}={value}'" for name, value in env.items())
-        command = self.enter(f"mount -t proc proc '{self.root}/proc' && exec env -i {inside} {program('chroot')} {as_user} "
-                             f"'{self.root}' /bin/sh -c 'cd /{HOME}/www && {script}'")
+        """Run a script of the host's shell in the bundle's folder, with these variables alone."""
+        as_user = ["--userspec=1000:1000"] if os.geteuid() == 0 else []
+        command = ["env", "-i", *(f"{name}={value}" for name, value in env.items()), program("chroot"), *as_user, self.root,
+                   "/bin/sh", "-c", f"cd /{SPACE} && {script}"]
+        command = self.enter(f"mount -t proc proc {shlex.quote(str(self.root))}/proc && exec {shlex.join(map(str, command))}")
         return subprocess.run(command, input=input, capture_output=True, text=True, timeout=60)
 
 
@@ -430,55 +439,69 @@ def bare_host(tmp_path):
     made("bundle")
     host = BareHost(tmp_path)
     tarball, = BUILD.glob(f"claude-proxy-{version()}-linux-*.tar.gz")
-    output("tar", "xzf", tarball, "--strip-components=1", "-C", host.root / HOME / "www")
+    output("tar", "xzf", tarball, "--strip-components=1", "-C", host.root / SPACE)
     host.give_to_user(host.root / HOME)
     return host
 
 
-def check_texts(web):
-    """What the bundle needs, its configuration, the terms of its parts."""
-    assert re.search(r"glibc 2\.[0-9]+ or\s+newer", (web / "README").read_text()) and "@" not in (web / "README").read_text()
-    example = ROOT / "fcgi/deploy/htaccess.example"
-    assert (web / ".htaccess").exists() == example.exists()
-    assert not example.exists() or (web / ".htaccess").read_text() == example.read_text()
-    assert (web / "LICENSE").read_text() == (ROOT / "LICENSE").read_text()
+def check_texts(folder):
+    """What the bundle needs, the terms of its parts, and what goes into the web site."""
+    readme = (folder / "README").read_text()
+    assert re.search(r"glibc 2\.[0-9]+ or\s+newer", readme) and not re.search("@[A-Z]+@", readme)
+    assert (folder / "LICENSE").read_text() == (ROOT / "LICENSE").read_text()
     if shutil.which("dpkg"):
-        assert len(list((web / "licenses").iterdir())) > 10
+        assert len(list((folder / "licenses").iterdir())) > 10
+    for name, example in (("web/.htaccess", "htaccess.example"), ("web/claude-proxy.fcgi", "starter.fcgi.example")):
+        source = ROOT / "fcgi/deploy" / example
+        assert (folder / name).exists() == source.exists()
+        assert not source.exists() or (folder / name).read_bytes() == source.read_bytes()
+
+
+def steps_of(readme, number):
+    """The commands of one step in the bundle's README."""
+    step = re.search(rf"^{number}\. .*?(?=^\S)", readme, re.M | re.S)[0]
+    return [line.strip() for line in re.findall(r"^     .*", step, re.M)]
 
 
 @plain_build
 def test_the_bundle_serves_on_a_host_that_has_only_a_c_library(bare_host, secure_upstream, certificate):
-    host, web = bare_host, bare_host.root / HOME / "www"
-    check_texts(web)
+    host, folder = bare_host, bare_host.root / SPACE
+    check_texts(folder)
     # Where Red Hat keeps them; our libcurl was built for Debian.
     shutil.copy(certificate[0], host.root / "etc/pki/tls/certs/ca-bundle.crt")
 
     for name in ("claude-proxy.fcgi", "claude-proxy-admin"):
-        for found in (host.run(f"LD_TRACE_LOADED_OBJECTS=1 ./{name}").stdout, output("ldd", web / name)):
+        for found in (host.run(f"LD_TRACE_LOADED_OBJECTS=1 ./{name}").stdout, output("ldd", folder / name)):
             assert len(libraries(found)) > 10
             for library, path in libraries(found).items():
-                assert path and (path.startswith((f"/{HOME}/www/lib/", f"{web}/lib/")) or C_LIBRARY.fullmatch(library)), found
+                assert path and (path.startswith((f"/{SPACE}/lib/", f"{folder}/lib/")) or C_LIBRARY.fullmatch(library)), found
 
-    def admin(line, **options):
-        done = host.run(f"./claude-proxy-admin {line}", **options)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
+    secure_upstream.answer = models(["m"])
+    # Step 2 of its README by hand, as there is no head and no od here; step 3 to the letter.
+    host.write(".env", f"PROXY_ACCESS_KEY={ACCESS_KEY}\n")
+    export, *commands = steps_of((folder / "README").read_text(), 3)
+    assert len(commands) == 4 and commands[-1].endswith(" doctor")
+    for command in commands:
+        done = host.run(f"{export}; {command.replace('https://api.openai.com', secure_upstream.url)}",
+                        input="sk-test-0123456789abcdef\n")
+        assert done.returncode == 0 or "doctor" in command, done.stdout + done.stderr
+    assert "/etc/pki/tls/certs/ca-bundle.crt" in done.stdout and "problem" not in done.stdout
+    shown = host.run(f"{export}; ./claude-proxy-admin show").stdout
+    assert f"/{SPACE}/claude-proxy.db" in shown and "sk-t…cdef" in shown
+    assert sorted(os.listdir(folder))[:2] == [".env", "LICENSE"] and (folder / "claude-proxy.db").exists()
 
-    admin(f"add main {secure_upstream.url} openai")
-    admin("key main add -", input="sk-test-0123456789abcdef\n")
-    shown = admin("show")
-    assert f"/{HOME}/.local/share/claude-proxy/claude-proxy.db" in shown and "sk-t…cdef" in shown
-    settings_file = host.root / HOME / ".local/share/claude-proxy/.env"
-    settings_file.write_text(f"PROXY_ACCESS_KEY={ACCESS_KEY}\n")
-    settings_file.chmod(0o600)
-    host.give_to_user(settings_file.parent)
-    assert "/etc/pki/tls/certs/ca-bundle.crt" in host.run("./claude-proxy-admin doctor").stdout
-
+    start = f"{export}; exec ./claude-proxy.fcgi"
+    starter = folder / "web/claude-proxy.fcgi"
+    if starter.exists():  # as a web server starts it, from another folder and with no environment
+        text, count = re.subn("^folder=.*", f"folder=/{SPACE}", starter.read_text(), flags=re.M)
+        assert count == 1
+        host.write("web/claude-proxy.fcgi", text, 0o755)
+        start = "cd web && exec ./claude-proxy.fcgi"
+    secure_upstream.answer = parts("Hello there")
     for streamed in ("false", "true"):
         body = '{"model":"m","max_tokens":5,"stream":%s,"messages":[{"role":"user","content":"hi"}]}' % streamed
-        done = host.run("exec ./claude-proxy.fcgi", input=body, GATEWAY_INTERFACE="CGI/1.1", REQUEST_METHOD="POST",
-                        SCRIPT_NAME="/claude-proxy.fcgi", PATH_INFO="/v1/messages", CONTENT_LENGTH=len(body),
-                        HTTP_X_API_KEY=ACCESS_KEY)
+        done = host.run(start, input=body, GATEWAY_INTERFACE="CGI/1.1", REQUEST_METHOD="POST", PATH_INFO="/v1/messages",
+                        SCRIPT_NAME="/ai/claude-proxy.fcgi", CONTENT_LENGTH=len(body), HTTP_X_API_KEY=ACCESS_KEY)
         assert done.returncode == 0 and done.stdout.startswith("Status: 200"), done.stdout + done.stderr
         assert ("message_stop" if streamed == "true" else "Hello there") in done.stdout
     assert secure_upstream.refused == [] and secure_upstream.keys_seen()["sk-test-0123456789abcdef"] >= 2
