@@ -573,12 +573,12 @@ start_transfer(struct exchange *x)
 	const struct upstream_options *options = &x->plan.to.upstream->options;
 	const struct transfer_request request = {
 		.method = x->plan.method,
+		.certificates = x->settings->certificates,
 		.url = x->plan.url.data,
 		.body = buffer_text(&x->plan.body),
 		.body_length = x->plan.body.length,
 		.headers = x->plan.headers,
 		.proxy = options->proxy,
-		.certificates = x->settings->certificates,
 		.connect_timeout = options->timeout != 0 ? options->timeout
 							 : x->settings->connect_timeout,
 		.once = !x->plan.repeatable,

@@ -35,13 +35,13 @@ struct settings {
 	int64_t max_request_bytes;
 	bool cors;
 	char *cors_origin;
+	char *certificates; /* file of the authorities' certificates; NULL: the system's */
 	bool rate_limit;
 	int64_t rate_limit_window; /* ms */
 	int64_t rate_limit_max_requests;
 	bool health_check;
 	char *health_check_path;
 	int64_t ping_interval; /* ms */
-	char *certificates;    /* file of the authorities' certificates; NULL: the system's */
 };
 
 /**

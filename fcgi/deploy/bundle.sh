@@ -30,7 +30,7 @@ copy_licences() {
 }
 
 rm -rf "$folder"
-mkdir -p "$folder/lib" "$folder/licenses" "$folder/web"
+mkdir -p "$folder/lib" "$folder/licenses"
 for program in claude-proxy.fcgi claude-proxy-admin; do
 	strip -o "$folder/$program" "$build/bundle/$program"
 	chmod 755 "$folder/$program"
@@ -53,9 +53,8 @@ glibc=$(objdump -T "$folder"/claude-proxy* "$folder"/lib/* | grep -oE 'GLIBC_[0-
 sed "s/@VERSION@/$version/g; s/@MACHINE@/$machine/g; s/@GLIBC@/$glibc/g" fcgi/deploy/bundle.README >"$folder/README"
 cp LICENSE "$folder/LICENSE"
 chmod 644 "$folder/README" "$folder/LICENSE" "$folder"/licenses/*
-# For the web site's folder; the programs and the database stay elsewhere.
-[ ! -f fcgi/deploy/htaccess.example ] || install -m 644 fcgi/deploy/htaccess.example "$folder/web/.htaccess"
-[ ! -f fcgi/deploy/starter.fcgi.example ] || install -m 755 fcgi/deploy/starter.fcgi.example "$folder/web/claude-proxy.fcgi"
+[ ! -f fcgi/deploy/htaccess.example ] || install -m 644 fcgi/deploy/htaccess.example "$folder/.htaccess"
+[ ! -f fcgi/deploy/starter.fcgi.example ] || install -m 644 fcgi/deploy/starter.fcgi.example "$folder/starter.fcgi.example"
 
 # The same bundle from the same sources and system.
 made=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || stat -c %Y schema.sql)}

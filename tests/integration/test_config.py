@@ -1,5 +1,4 @@
 """The configuration: in force for the next request, strategies exact over processes, routes, options, settings."""
-import os
 import subprocess
 import threading
 from collections import Counter
@@ -96,20 +95,3 @@ def test_an_env_file_beside_the_database_is_read(site, upstream):
     with site.lighttpd(PROXY_ACCESS_KEY=None):
         assert site.post(request(), key=ACCESS_KEY).status == 401
         assert site.post(request(), key="from the file").status == 200
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
-def test_a_database_that_root_makes_belongs_to_whom_its_folder_belongs(site):
-    site.folder.chmod(0o755)
-    site.database.parent.mkdir()
-    os.chown(site.database.parent, 65534, 65533)
-    site.admin("add", "main", "https://api.example.com", "openai")
-    owners = {(info.st_uid, info.st_gid) for info in map(os.stat, site.database.parent.iterdir())}
-    assert owners == {(65534, 65533)}
-    # What a link names stays root's: the folder's owner may have put it there.
-    other = site.folder / "of-root"
-    other.touch()
-    site.database = site.database.parent / "link.db"
-    site.database.symlink_to(other)
-    site.admin("show")
-    assert other.stat().st_uid == 0
