@@ -1,5 +1,4 @@
 """What comes with the programs: manual pages, completion, installation, service files, tarballs."""
-import contextlib
 import os
 import re
 import shlex
@@ -10,7 +9,7 @@ import tarfile
 
 import pytest
 
-from site_under_test import ACCESS_KEY, BUILD, NGINX, ROOT, free_port, program, wait_for
+from site_under_test import ACCESS_KEY, BUILD, ROOT, program, wait_for
 from upstream import models, parts
 
 ADMIN = BUILD / "claude-proxy-admin"
@@ -274,16 +273,10 @@ def test_the_user_of_the_service_can_be_made(installed, tmp_path):
     assert "User=claude-proxy\n" in service and "StateDirectory=claude-proxy\n" in service
 
 
-@contextlib.contextmanager
-def behind_nginx(site, *command, env, **options):
-    """The responder as ${command} starts it, and nginx before its socket."""
-    site.port = free_port()
-    config = site.write("nginx.conf", NGINX, nginx_etc="/etc/nginx")
-    with site.running([*command], env, wait_path=None, **options) as responder:
-        wait_for((site.folder / "fcgi.sock").exists, "the socket")
-        with site.running([program("nginx"), "-c", str(config), "-p", str(site.folder), "-e", str(site.folder / "nginx.log")],
-                          os.environ):
-            yield responder
+def behind_nginx(site, command, env, **options):
+    """The site behind nginx, its responder started by ${command}."""
+    site.fastcgi = lambda: site.running(command, env, wait_path=None, **options)
+    return site.nginx()
 
 
 @plain_build
@@ -293,7 +286,7 @@ def test_systemd_may_hold_the_socket(site, upstream):
     command = ["systemd-socket-activate", "--inetd", "-l", site.folder / "fcgi.sock"]
     for name, value in site.environment().items():
         command.append(f"--setenv={name}={value}")
-    with behind_nginx(site, *command, BUILD / "claude-proxy.fcgi", env=os.environ) as responder:
+    with behind_nginx(site, [*command, BUILD / "claude-proxy.fcgi"], os.environ) as responder:
         assert site.ask()["content"][0]["text"] == "Hello there"
         assert site.stream()[-1]["type"] == "message_stop"
         responder.terminate()
@@ -330,7 +323,7 @@ def test_the_service_is_allowed_every_system_call_that_it_makes(site, upstream, 
         pytest.skip("nothing may be traced here")
     site.use(upstream)
     command = ["strace", "-f", "-qq", "-e", "signal=none", "-o", trace, BUILD / "claude-proxy.fcgi"]
-    with site.listener() as listener, behind_nginx(site, *command, env=site.environment(), stdin=listener) as tracer:
+    with site.listener() as listener, behind_nginx(site, command, site.environment(), stdin=listener) as tracer:
         assert site.ask()["content"][0]["text"] == "Hello there"
         assert site.stream()[-1]["type"] == "message_stop"
         responder = site.responders(tracer)[0]
