@@ -10,11 +10,15 @@
 
 #include "web/gateway_kind.h"
 
+#define UNTIL_END SIZE_MAX
+
 enum { RECEIVE_MILLISECONDS = 30000 }; /* between two pieces of a body */
 
 struct cgi_gateway {
 	struct gateway base;
-	size_t body_left; /* bytes: a web server need not close standard input behind the body */
+	/* Bytes: a web server need not close standard input behind the body.  UNTIL_END: it does,
+	 * and has not told the length. */
+	size_t body_left;
 	int output_flags; /* as they were */
 };
 
@@ -53,6 +57,8 @@ cgi_read(struct gateway *g, char *data, size_t size)
 	do
 		n = read(STDIN_FILENO, data, size);
 	while (n < 0 && errno == EINTR);
+	if (cgi(g)->body_left == UNTIL_END)
+		return n;
 	if (n <= 0)
 		return -1;
 	cgi(g)->body_left -= (size_t)n;
@@ -123,16 +129,26 @@ static const struct gateway_kind cgi_kind = {
 	.tells_by_reading = false,
 };
 
+/* Of a chunked request, some web servers (Apache) tell no length. */
+static size_t
+body_length(void)
+{
+	const char *length = getenv("CONTENT_LENGTH");
+
+	if (length != NULL)
+		return strtoul(length, NULL, 10);
+	return getenv("HTTP_TRANSFER_ENCODING") != NULL ? UNTIL_END : 0;
+}
+
 struct gateway *
 gateway_cgi(void)
 {
 	struct cgi_gateway *g = calloc(1, sizeof(*g));
-	const char *length = getenv("CONTENT_LENGTH");
 
 	if (g == NULL)
 		return NULL;
 	g->base.kind = &cgi_kind;
-	g->body_left = length != NULL ? strtoul(length, NULL, 10) : 0;
+	g->body_left = body_length();
 	g->output_flags = fcntl(STDOUT_FILENO, F_GETFL);
 	fcntl(STDOUT_FILENO, F_SETFL, g->output_flags | O_NONBLOCK);
 	return &g->base;

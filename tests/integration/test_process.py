@@ -1,4 +1,5 @@
 """The responder as a process: shutdown, signals, plain CGI, secrets."""
+import json
 import os
 import signal
 import stat
@@ -105,6 +106,18 @@ def test_cgi_output_may_be_a_file(site, upstream):
     assert done.returncode == 0
     head, _, rest = (site.folder / "out").read_bytes().decode().partition("\r\n\r\n")
     assert head.startswith("Status: 200") and collect(parse_events(rest))["content"][0]["text"] == "Hello there"
+
+
+@pytest.mark.parametrize("encoding, code", [("chunked", 200), (None, 400)])
+def test_cgi_reads_a_chunked_request_to_its_end(site, upstream, encoding, code):
+    """Apache's mod_cgid hands on a chunked body without its length; without either there is no body (RFC 3875 4.3.2)."""
+    site.use(upstream)
+    env = site.environment(GATEWAY_INTERFACE="CGI/1.1", REQUEST_METHOD="POST", SCRIPT_NAME="/x.fcgi", PATH_INFO="/v1/messages",
+                           HTTP_TRANSFER_ENCODING=encoding, HTTP_X_API_KEY=ACCESS_KEY)
+    done = subprocess.run([BUILD / "claude-proxy.fcgi"], env=env, input=json.dumps(request("x" * 300_000)).encode(),
+                          capture_output=True, timeout=30)
+    assert done.stdout.startswith(b"Status: %d" % code), done.stdout
+    assert len(upstream.calls) == (code == 200) and (not upstream.calls or len(upstream.last["messages"][0]["content"]) == 300_000)
 
 
 def test_cgi_that_cannot_start_tells_its_client(site):
