@@ -208,7 +208,7 @@ answer_dev_info(struct visit *v)
 }
 
 /* Read what the client still sends: some web servers lose an answer that comes before the end of
- * the request. */
+ * the request, even of one without a body (Apache's mod_proxy_fcgi makes it a 503). */
 static void
 discard_body(struct gateway *g)
 {
@@ -290,6 +290,50 @@ make_exchange(struct visit *v, struct api_error *error)
 	return x;
 }
 
+/* Answer what no upstream is asked for. */
+static void
+answer_here(struct visit *v, struct api_error *error)
+{
+	discard_body(v->gateway);
+	switch (v->asked.endpoint) {
+	case ENDPOINT_HEALTH:
+		answer_health(v);
+		break;
+	case ENDPOINT_PREFLIGHT:
+		answer_preflight(v);
+		break;
+	case ENDPOINT_RELOAD:
+		if (let_in(v, error) == 0)
+			reload(v, error);
+		break;
+	case ENDPOINT_METRICS:
+		if (let_in(v, error) == 0)
+			answer_metrics(v);
+		break;
+	case ENDPOINT_DEV_INFO:
+		if (let_in(v, error) == 0)
+			answer_dev_info(v);
+		break;
+	default: /* the router has set the error */
+		break;
+	}
+}
+
+static bool
+asks_upstream(enum endpoint endpoint)
+{
+	switch (endpoint) {
+	case ENDPOINT_MESSAGES:
+	case ENDPOINT_COUNT_TOKENS:
+	case ENDPOINT_MODELS:
+	case ENDPOINT_MODEL:
+	case ENDPOINT_OTHER:
+		return true;
+	default:
+		return false;
+	}
+}
+
 struct exchange *
 front_serve(struct exchanges *all, struct gateway *g, struct settings *settings,
 	struct config *config, int64_t uptime)
@@ -307,34 +351,10 @@ front_serve(struct exchanges *all, struct gateway *g, struct settings *settings,
 	random_id(v.request_id, sizeof(v.request_id), "req_");
 	cors_write_headers(g, settings, &v.headers);
 	router_find(g, settings, &v.asked, &error);
-	switch (v.asked.endpoint) {
-	case ENDPOINT_HEALTH:
-		answer_health(&v);
-		break;
-	case ENDPOINT_RELOAD:
-		discard_body(g);
-		if (let_in(&v, &error) == 0)
-			reload(&v, &error);
-		break;
-	case ENDPOINT_METRICS:
-		if (let_in(&v, &error) == 0)
-			answer_metrics(&v);
-		break;
-	case ENDPOINT_DEV_INFO:
-		if (let_in(&v, &error) == 0)
-			answer_dev_info(&v);
-		break;
-	case ENDPOINT_PREFLIGHT:
-		discard_body(g);
-		answer_preflight(&v);
-		break;
-	case ENDPOINT_NONE:
-		discard_body(g);
-		break;
-	default:
+	if (asks_upstream(v.asked.endpoint))
 		x = make_exchange(&v, &error);
-		break;
-	}
+	else
+		answer_here(&v, &error);
 	if (error.status != 0)
 		refuse(&v, &error);
 	api_error_clear(&error);
