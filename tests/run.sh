@@ -34,7 +34,7 @@ done
 [ "$passed" -gt 0 ] || { echo "no unit test ran"; failed=$((failed + 1)); }
 
 # Most tests wait most of the time: two for each processor.
-/usr/bin/python3 -m pytest -q -n $(($(nproc) * 2)) -p no:cacheprovider --tb=short -r fEs --basetemp="$folder/pytest" tests </dev/null 2>&1 | tee "$folder/pytest.out"
+/usr/bin/python3 -m pytest -q -n $(($(nproc) * 2)) --dist loadgroup -p no:cacheprovider --tb=short -r fEs --basetemp="$folder/pytest" tests </dev/null 2>&1 | tee "$folder/pytest.out"
 status=${PIPESTATUS[0]}
 count() { grep -oE "[0-9]+ $1" <<<"$(tail -n 1 "$folder/pytest.out")" | grep -oE '[0-9]+' || echo 0; }
 integration=$(count passed)

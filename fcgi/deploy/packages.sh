@@ -54,6 +54,12 @@ check_test() {
 		missing "python3-pytest python3-pytest-xdist" "python3-pytest python3-pytest-xdist" \
 			"py3-pytest py3-pytest-xdist" "py311-pytest py311-pytest-xdist" pytest
 	has nginx || missing nginx-light nginx nginx nginx nginx
+	has spawn-fcgi || missing spawn-fcgi spawn-fcgi spawn-fcgi spawn-fcgi spawn-fcgi
+	# The tests start Debian's Apache, with its own files; elsewhere they are left out.
+	if has apt-get; then
+		[ -e /etc/apache2/apache2.conf ] || missing apache2 "" "" "" ""
+		[ -e /usr/lib/apache2/modules/mod_fcgid.so ] || missing libapache2-mod-fcgid "" "" "" ""
+	fi
 	# Elsewhere a browser may be no package; the tests that need it are left out then.
 	if grep -qs '^ID=debian' /etc/os-release && ! has chromium; then
 		missing chromium chromium chromium chromium ""
@@ -117,3 +123,8 @@ echo "installing$deb"
 # shellcheck disable=SC2086
 install() { $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $deb </dev/null >/dev/null; }
 install 2>/dev/null || { $as_root apt-get update -qq && install; }
+
+# Nor when the system starts the next time.
+for service in lighttpd nginx apache2 apache-htcacheclean; do
+	case " $deb " in *" ${service%-*}"*) ! has systemctl || $as_root systemctl -q disable "$service" 2>/dev/null || true ;; esac
+done

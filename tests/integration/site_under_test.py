@@ -14,27 +14,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("CLAUDE_PROXY_BUILD", ROOT / "build")).resolve()
+# The paths in the examples that are shipped.
+INSTALLED = "/usr/local/lib/claude-proxy"
+INSTALLED_DATABASE = "/var/lib/claude-proxy/claude-proxy.db"
+INSTALLED_SOCKET = "/run/claude-proxy/claude-proxy.sock"
 ACCESS_KEY = "test-access-key-0123456789"
-
-LIGHTTPD = """
-server.modules = ("mod_fastcgi")
-server.document-root = "{folder}"
-server.bind = "127.0.0.1"
-server.port = {port}
-server.errorlog = "{folder}/lighttpd.log"
-server.upload-dirs = ("{folder}")
-server.max-request-size = 131072
-server.max-fds = 4096
-server.max-connections = 2000
-server.stream-response-body = {stream}
-fastcgi.server = ("/" => ((
-    "socket" => "{folder}/fcgi.sock",
-    "bin-path" => "{program}",
-    "max-procs" => {processes},
-    "check-local" => "disable",
-    "tcp-fin-propagate" => "enable",
-    "kill-signal" => 15)))
-"""
 
 LIGHTTPD_CGI = """
 server.modules = ("mod_cgi", "mod_alias", "mod_setenv")
@@ -49,6 +33,7 @@ alias.url = ("/cgi-bin/" => "{program_folder}/")
 $HTTP["url"] =~ "^/cgi-bin/" {{ cgi.assign = (".fcgi" => "") }}
 """
 
+# The site itself is nginx.conf.example.  One process: it starts and stops faster.
 NGINX = """
 daemon off;
 master_process off;
@@ -59,15 +44,7 @@ http {{
     access_log off;
     client_body_temp_path {folder}/body; fastcgi_temp_path {folder}/fastcgi; proxy_temp_path {folder}/proxy;
     uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
-    client_max_body_size 64m;
-    server {{
-        listen 127.0.0.1:{port};
-        location / {{
-            include {nginx_etc}/fastcgi_params;
-            fastcgi_pass unix:{folder}/fcgi.sock;
-            fastcgi_read_timeout 600s;
-        }}
-    }}
+    include {site};
 }}
 """
 
@@ -85,6 +62,14 @@ def free_port():
             s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             s.bind(("127.0.0.1", port))
             return port
+
+
+def replace(text, *replacements):
+    """The text with each first replaced by its second: all must be there."""
+    for old, new in replacements:
+        assert old in text, f"nothing to replace: {old}"
+        text = text.replace(old, str(new))
+    return text
 
 
 def program(name):
@@ -188,6 +173,8 @@ class Site:
         self.log = self.folder / "proxy.log"
         self.port = None
         self.prefix = ""
+        self.programs = BUILD
+        self.run_as = {}  # user and group, where they are not our own
         self.settings = {"PROXY_ACCESS_KEY": ACCESS_KEY, "LOG_FILE": str(self.log), "LOG_LEVEL": "debug"}
 
     # ---- configuration ----
@@ -201,8 +188,8 @@ class Site:
         return env
 
     def admin(self, *arguments, input=None, check=True):
-        done = subprocess.run([BUILD / "claude-proxy-admin", *arguments], env=self.environment(LOG_FILE=None), input=input,
-                              capture_output=True, text=True, timeout=60)
+        done = subprocess.run([self.programs / "claude-proxy-admin", *arguments], env=self.environment(LOG_FILE=None),
+                              input=input, capture_output=True, text=True, timeout=60, **self.run_as)
         assert not check or done.returncode == 0, (arguments, done.stdout, done.stderr)
         return done
 
@@ -243,6 +230,30 @@ class Site:
         except OSError:
             return False
 
+    def lighttpd_example(self, *replacements):
+        """lighttpd.conf.example with this site's paths and port, on loopback."""
+        return replace((ROOT / "lighttpd.conf.example").read_text(), *replacements,
+                       ("/var/www/html", self.folder), ("/var/cache/lighttpd/uploads", self.folder),
+                       ("/var/log/lighttpd/error.log", self.folder / "lighttpd.log"),
+                       ("/run/lighttpd.pid", self.folder / "lighttpd.pid"),
+                       ("server.port = 80", f'server.port = {self.port}\nserver.bind = "127.0.0.1"'),
+                       ("/run/lighttpd/claude-proxy.sock", self.folder / "fcgi.sock"),
+                       (f"{INSTALLED}/claude-proxy.fcgi", self.programs / "claude-proxy.fcgi"),
+                       (INSTALLED_DATABASE, self.database))
+
+    def nginx_config(self):
+        """A whole configuration around the example; its path."""
+        site = self.folder / "nginx-site.conf"
+        site.write_text(self.nginx_example())
+        return self.write("nginx.conf", NGINX, site=site)
+
+    def nginx_example(self):
+        """nginx.conf.example with this site's socket and port, on loopback."""
+        return replace((ROOT / "fcgi" / "deploy" / "nginx.conf.example").read_text(),
+                       ("listen 80;", f"listen 127.0.0.1:{self.port};"),
+                       ("include fastcgi_params", "include /etc/nginx/fastcgi_params"),
+                       (f"unix:{INSTALLED_SOCKET}", f"unix:{self.folder}/fcgi.sock"))
+
     def responders(self, server):
         """The ids of the responder processes that the web server started."""
         done = subprocess.run(["ps", "-o", "pid=,comm=", "--ppid", str(server.pid)], capture_output=True, text=True)
@@ -251,7 +262,12 @@ class Site:
     @contextlib.contextmanager
     def lighttpd(self, processes=1, stream=2, **settings):
         self.port = free_port()
-        config = self.write("lighttpd.conf", LIGHTTPD, processes=processes, stream=stream)
+        config = self.folder / "lighttpd.conf"
+        config.write_text(self.lighttpd_example(
+            ('"max-procs" => 1,', f'"max-procs" => {processes},'),
+            ("server.stream-response-body = 2", f"server.stream-response-body = {stream}"),
+            # Whoever runs the tests is the user.
+            ('server.username = "www-data"\nserver.groupname = "www-data"\n', "")))
         with self.running([program("lighttpd"), "-D", "-f", str(config)], self.environment(**settings)) as server:
             self.responder = (self.responders(server) or [None])[0]
             yield server
@@ -284,7 +300,7 @@ class Site:
     @contextlib.contextmanager
     def nginx(self, **settings):
         self.port = free_port()
-        config = self.write("nginx.conf", NGINX, nginx_etc="/etc/nginx")
+        config = self.nginx_config()
         with self.fastcgi(**settings) as responder:
             command = [program("nginx"), "-c", str(config), "-p", str(self.folder), "-e", str(self.folder / "nginx.log")]
             with self.running(command, os.environ):

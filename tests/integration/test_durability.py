@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from site_under_test import ACCESS_KEY, BUILD, NGINX, free_port, program, request, wait_for
+from site_under_test import ACCESS_KEY, BUILD, free_port, program, request, wait_for
 from upstream import status, text
 
 KEYS = [f"sk-{n}-0123456789abcdef" for n in range(3)]
@@ -60,7 +60,7 @@ def test_kill_at_any_moment_leaves_a_whole_database(site, upstream):
     site.admin("balance", "round-robin")
     upstream.answer = lambda call: (status(500, "{}") if random.random() < 0.3 else text("hello"))(call)
     site.port = free_port()
-    config = site.write("nginx.conf", NGINX, nginx_etc="/etc/nginx")
+    config = site.nginx_config()
     responder, stop, killed = Responder(site), threading.Event(), {"responder": 0, "admin": 0}
 
     def clients():
