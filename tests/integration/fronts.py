@@ -14,9 +14,11 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from site_under_test import ACCESS_KEY, BUILD, INSTALLED, INSTALLED_DATABASE, INSTALLED_SOCKET, ROOT, Site, free_port, program, replace, wait_for
+from site_under_test import (ACCESS_KEY, BUILD, INSTALLED, INSTALLED_DATABASE, INSTALLED_SOCKET, ROOT, Site, free_port, program,
+                             replace, wait_for)
 
 DEPLOY = ROOT / "fcgi" / "deploy"
+
 # The modules that Debian's apache2 enables by itself.
 APACHE_MODULES = [
     "access_compat", "alias", "auth_basic", "authn_core", "authn_file", "authz_core", "authz_host", "authz_user", "autoindex",
@@ -44,9 +46,10 @@ class Front(Site):
     tells_hang_up = False   # the web server tells the proxy at once that a client went away
     one_process = False     # serves all requests
     has_every_path = True   # below its mounts, every path is the proxy's
+    beside = ()             # replacements in the example that put the proxy below /ai/, as its comment says
     takes_encoded_slashes = True
 
-    def __init__(self, upstream):
+    def __init__(self, upstream, moved=False):
         # The web server's user must get in: pytest's own folders are closed to others.
         super().__init__(tempfile.mkdtemp(prefix="claude-proxy-front."))
         self.user = pwd.getpwnam("www-data") if os.getuid() == 0 else pwd.getpwuid(os.getuid())
@@ -61,6 +64,8 @@ class Front(Site):
         for name in ("claude-proxy.fcgi", "claude-proxy-admin"):
             shutil.copy(BUILD / name, self.programs / name)
         self.port = free_port()
+        self.moved = self.beside if moved else ()
+        self.prefix = "/ai" if moved else self.mounts[0]
         # The settings are where README.md says: in .env beside the database.
         self.settings = {}
         self.write_settings()
@@ -179,13 +184,14 @@ class Front(Site):
 
 class Lighttpd(Front):
     example = ROOT / "lighttpd.conf.example"
+    beside = [('fastcgi.server = ("/" =>', 'fastcgi.server = ("/ai/" =>')]
     tells_hang_up = True
     one_process = True
 
     def configure(self):
         self.write_file("lighttpd.conf", self.checked(self.lighttpd_example(
             ('server.username = "www-data"', f'server.username = "{self.user.pw_name}"'),
-            ('server.groupname = "www-data"', f'server.groupname = "{self.group_name}"'))))
+            ('server.groupname = "www-data"', f'server.groupname = "{self.group_name}"'), *self.moved)))
 
     def command(self):
         return [program("lighttpd"), "-D", "-f", str(self.folder / "lighttpd.conf")]
@@ -200,8 +206,8 @@ class Spawned(Front):
     one_process = True
 
     def spawn_command(self):
-        found = re.search(r"^#\s+(spawn-fcgi .*)$", Nginx.example.read_text(), re.MULTILINE)
-        words = shlex.split(replace(found[1], (INSTALLED_SOCKET, self.folder / "fcgi.sock"),
+        found = re.search(r"^#\s+(spawn-fcgi (?:.*\\\n#)*.*)$", Nginx.example.read_text(), re.MULTILINE)
+        words = shlex.split(replace(found[1].replace("\\\n#", " "), (INSTALLED_SOCKET, self.folder / "fcgi.sock"),
                                     ("/run/claude-proxy/claude-proxy.pid", self.folder / "responder.pid"),
                                     (INSTALLED, self.programs), (INSTALLED_DATABASE, self.database),
                                     ("-u www-data -g www-data", f"-u {self.user.pw_name} -g {self.group_name}"
@@ -215,7 +221,6 @@ class Spawned(Front):
     def stop_responder(self):
         self.send_signal(self.responder, signal.SIGTERM)
         wait_for(lambda: self.responder not in self.process_ids(), "the responder to stop", 40)
-        (self.folder / "fcgi.sock").unlink(missing_ok=True)
 
     @contextlib.contextmanager
     def responder_running(self):
@@ -233,10 +238,11 @@ class Spawned(Front):
 
 class Nginx(Spawned):
     example = DEPLOY / "nginx.conf.example"
+    beside = [("location / {", "location /ai/ {")]
     tells_hang_up = True
 
     def configure(self):
-        self.write_file("sites-enabled/claude-proxy", self.checked(self.nginx_example()))
+        self.write_file("sites-enabled/claude-proxy", self.checked(replace(self.nginx_example(), *self.moved)))
         self.write_file("conf.d/paths.conf", "".join(f"{what}_temp_path {self.folder}/{what};\n" for what in
                                                      ("client_body", "fastcgi", "proxy", "uwsgi", "scgi")))
         self.write_file("nginx.conf", replace(
@@ -259,7 +265,7 @@ class Apache(Front):
     modules = ()
 
     def site_file(self):
-        return self.checked(replace(self.example.read_text(), *self.replacements()))
+        return self.checked(replace(self.example.read_text(), *self.moved, *self.replacements()))
 
     def replacements(self):
         return [("<VirtualHost *:80>", f"<VirtualHost *:{self.port}>")]
@@ -295,6 +301,7 @@ class Apache(Front):
 
 class ApacheProxyFcgi(Apache, Spawned):
     example = DEPLOY / "apache-proxy-fcgi.conf.example"
+    beside = [('ProxyPass "/" ', 'ProxyPass "/ai/" '), ("|fcgi://localhost/", "|fcgi://localhost/ai/")]
     modules = ("proxy", "proxy_fcgi")
 
     def replacements(self):
@@ -303,6 +310,7 @@ class ApacheProxyFcgi(Apache, Spawned):
 
 class ApacheFcgid(Apache):
     example = DEPLOY / "apache-fcgid.conf.example"
+    beside = [('ScriptAlias "/" ', 'ScriptAlias "/ai/" ')]
     modules = ("fcgid",)
 
     def replacements(self):
@@ -325,7 +333,6 @@ class ApacheCgi(Apache):
 
     def configure(self):
         super().configure()
-        self.prefix = self.mounts[0]
         self.write_file("public_html/ai/.htaccess", self.checked(self.htaccess(self.example.read_text())))
         self.place_program(self.folder / "public_html" / "ai" / "claude-proxy.fcgi")
 

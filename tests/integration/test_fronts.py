@@ -60,6 +60,17 @@ def test_at_the_root_and_below_a_prefix_with_a_query(front):
         assert front.request("GET", "/health").json["status"] == "healthy"
 
 
+@pytest.mark.parametrize("name", [name for name in FRONTS if FRONTS[name].beside])
+def test_beside_other_pages(running_upstream, name):
+    """Below /ai/, with the change that the example's comment names."""
+    running_upstream.reset()
+    with FRONTS[name](running_upstream, moved=True).served() as front:
+        assert front.post(request(), path="/v1/messages?beta=true").json["content"][0]["text"] == "Hello there"
+        assert collect(front.stream())["content"][0]["text"] == "Hello there"
+        front.prefix = ""
+        assert "request-id" not in front.post(request()).headers
+
+
 def test_the_head_of_health(front):
     answer = front.request("HEAD", "/health")
     assert answer.status == 200 and answer.body == b"" and answer.headers["request-id"].startswith("req_")
