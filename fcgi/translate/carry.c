@@ -120,6 +120,12 @@ carry_write_signature(struct buffer *out, const char *kind, struct json_object *
 	return status;
 }
 
+bool
+carry_is_signature(const char *signature)
+{
+	return strncmp(signature, signature_prefix, sizeof(signature_prefix) - 1) == 0;
+}
+
 struct json_object *
 carry_read_signature(const char *signature, const char *kind)
 {

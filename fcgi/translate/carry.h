@@ -21,6 +21,9 @@ bool carry_is_id(const char *id, size_t length);
  */
 int carry_write_signature(struct buffer *, const char *kind, struct json_object *members);
 
+/** Was the signature made by carry_write_signature, for whichever kind? */
+bool carry_is_signature(const char *signature);
+
 /**
  * The object inside a signature that carry_write_signature made for ${kind}; free with
  * json_object_put. NULL if the signature is somebody else's, another kind's, or damaged.

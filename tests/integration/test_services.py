@@ -141,16 +141,35 @@ def test_responses_gets_its_reasoning_back(serve, upstream, thinking):
 def test_a_conversation_moves_from_one_service_to_the_next(site, upstream):
     """Ids, signatures and thinking of one service are no trouble to another."""
     messages = [{"role": "user", "content": "go"}]
-    for service in (upstream_gemini, openai_chat, upstream_responses):
+    for service in SERVICES:
         site.use(upstream, name=service.SERVICE_TYPE, service_type=service.SERVICE_TYPE)
     with site.lighttpd():
-        for service in [upstream_gemini, openai_chat, upstream_responses] * 2:
+        for service in [upstream_gemini, openai_chat, upstream_claude, upstream_responses] * 2:
             site.admin("use", service.SERVICE_TYPE)
             upstream.speak(service)
             upstream.answer = service.parts(**ANSWER)
             message = site.ask(messages, model=MODELS[service.SERVICE_TYPE], tools=TOOLS)
             messages += [turn(message), results(message, "1", "2")]
     assert upstream.refused == []
+
+
+def test_thinking_of_others_is_not_shown_to_claude(serve, upstream):
+    """It refuses what it did not sign.  Everything else of the conversation arrives as it was sent."""
+    own = {"type": "thinking", "thinking": "mine", "signature": upstream_claude.SIGNATURE}
+    foreign = {"type": "thinking", "thinking": "theirs", "signature": "cp1.eyJrIjoib3BlbmFpIn0"}
+    said = {"type": "text", "text": "caf\u00e9"}
+    messages = [{"role": "user", "content": "a"}, {"role": "assistant", "content": [foreign, said], "more": 1.10},
+                {"role": "user", "content": "b"}, {"role": "assistant", "content": [foreign]},
+                {"role": "user", "content": "c"}, {"role": "assistant", "content": [own, said]}, {"role": "user", "content": "d"}]
+    with serve(upstream_claude) as site:
+        body = request(messages, system="s")
+        assert site.post(body).status == 200
+        sent = upstream.calls[-1].body
+        upstream.answer = upstream_claude.count(9)
+        assert site.post(body, "/v1/messages/count_tokens").status == 200
+    kept = [{**messages[1], "content": [said]}, messages[2], messages[4], messages[5], messages[6]]
+    assert sent == {**body, "model": "claude-x", "messages": [messages[0], *kept]}
+    assert upstream.calls[-1].body["messages"] == sent["messages"]
 
 
 def test_history_that_services_refuse_is_put_right(serve, upstream, service):

@@ -68,7 +68,14 @@ USE = {"role": "assistant", "content": [{"type": "tool_use", "id": "t", "name": 
 RESULT = {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t"}]}
 
 
+def thinks(signature):
+    return {"role": "assistant", "content": [{"type": "thinking", "thinking": "t", "signature": signature}]}
+
+
 @pytest.mark.parametrize("messages, refused", [([{"role": "user", "content": "u"}], False), ([USE, RESULT], False), ([], True),
+                                               ([USE, {"role": "system", "content": []}, RESULT], False),
+                                               ([thinks(upstream_claude.SIGNATURE)], False), ([thinks("cp1.x")], True),
+                                               ([{"role": "assistant", "content": []}], True),
                                                ([USE], True), ([RESULT], True), ([USE, {"role": "user", "content": "u"}], True)])
 def test_claude(messages, refused):
     assert bool(problem(upstream_claude, "/v1/messages", {"model": "m", "max_tokens": 1, "messages": messages})) == refused

@@ -5,6 +5,7 @@ from urllib.parse import unquote, urlsplit
 
 SERVICE_TYPE = "claude"
 PATH = "/messages"
+SIGNATURE = "of-anthropic"
 
 
 def key_of(call):
@@ -25,12 +26,31 @@ def pairing_problem(messages):
     """Each tool_use is answered in the turn behind it."""
     awaited = set()
     for i, message in enumerate(messages):
+        if message["role"] == "system":  # between the turns
+            continue
         blocks = message["content"] if isinstance(message["content"], list) else []
         answered = {b["tool_use_id"] for b in blocks if b["type"] == "tool_result"}
         if awaited != answered:
             return f"messages.{i}: tool_use ids {awaited} and tool_result ids {answered} do not agree"
         awaited = {b["id"] for b in blocks if b["type"] == "tool_use"}
     return f"tool_use ids {awaited} without tool_result" if awaited else None
+
+
+def signature_problem(messages):
+    """Thinking must have been signed here."""
+    for i, message in enumerate(messages):
+        for j, block in enumerate(message["content"] if isinstance(message["content"], list) else []):
+            if block["type"] == "thinking" and block.get("signature") != SIGNATURE:
+                return f"messages.{i}.content.{j}: Invalid `signature` in `thinking` block"
+    return None
+
+
+def empty_problem(messages):
+    """Only the assistant's last turn may be empty."""
+    for i, message in enumerate(messages):
+        if not message["content"] and message["role"] != "system":
+            return f"messages.{i}: all messages must have non-empty content except for the optional final assistant message"
+    return None
 
 
 def problem_of(call):
@@ -46,7 +66,8 @@ def problem_of(call):
         return 400, "messages: Field required"
     if "max_tokens" not in call.body and "count_tokens" not in call.path:
         return 400, "max_tokens: Field required"
-    problem = pairing_problem(call.body["messages"])
+    messages = call.body["messages"]
+    problem = empty_problem(messages) or pairing_problem(messages) or signature_problem(messages)
     return (400, problem) if problem else None
 
 
@@ -57,7 +78,7 @@ USAGE = {"input_tokens": 12, "cache_creation_input_tokens": 0, "cache_read_input
 
 def blocks_of(content, tool_calls, reasoning_content):
     if reasoning_content:
-        yield {"type": "thinking", "thinking": reasoning_content, "signature": "of-anthropic"}
+        yield {"type": "thinking", "thinking": reasoning_content, "signature": SIGNATURE}
     if content:
         yield {"type": "text", "text": content}
     for call in tool_calls:
