@@ -9,6 +9,7 @@
 #include "base/api_error.h"
 #include "base/json.h"
 #include "translate/claude_check.h"
+#include "translate/claude_directives.h"
 
 /* The parts of a request are read one after the other; each returns 0, or -1 and the error. */
 typedef int part_reader(struct claude_request *, struct api_error *);
@@ -28,7 +29,12 @@ static const struct {
 	{"server_tool_use", CLAUDE_SERVER_TOOL},
 	{"mcp_tool_use", CLAUDE_SERVER_TOOL},
 	{"container_upload", CLAUDE_SERVER_TOOL},
-	{"tool_reference", CLAUDE_SERVER_TOOL},
+	{"tool_reference", CLAUDE_TOOL_REFERENCE},
+	{"tool_addition", CLAUDE_TOOL_CHANGE},
+	{"tool_removal", CLAUDE_TOOL_CHANGE},
+	{"mcp_tool_listing", CLAUDE_SERVER_TOOL},
+	{"browser_state", CLAUDE_SERVER_TOOL},
+	{"fallback", CLAUDE_SERVER_TOOL},
 };
 
 enum claude_block
@@ -316,6 +322,12 @@ read_metadata(struct claude_request *r, struct api_error *error)
 	return 0;
 }
 
+static int
+read_directives(struct claude_request *r, struct api_error *error)
+{
+	return claude_follow_directives(r) == 0 ? 0 : api_error_set(error, 500, "out of memory");
+}
+
 int
 claude_request_parse(
 	const char *text, size_t length, struct claude_request *r, struct api_error *error)
@@ -342,8 +354,8 @@ int
 claude_request_check(struct claude_request *r, enum claude_purpose purpose, struct api_error *error)
 {
 	static part_reader *const readers[] = {read_messages, read_system, read_sampling,
-		read_stop_sequences, read_tools, read_tool_choice, read_thinking, read_output,
-		read_metadata};
+		read_stop_sequences, read_tools, read_thinking, read_output, read_directives,
+		read_tool_choice, read_metadata};
 
 	if (read_max_tokens(r, purpose, error) != 0)
 		return -1;
@@ -356,6 +368,7 @@ claude_request_check(struct claude_request *r, enum claude_purpose purpose, stru
 void
 claude_request_free(struct claude_request *r)
 {
+	json_object_put(r->derived);
 	json_object_put(r->body);
 	*r = (struct claude_request){0};
 }

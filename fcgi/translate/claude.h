@@ -27,13 +27,14 @@ enum claude_tool_choice {
 	CLAUDE_CHOICE_NONE,
 };
 
-/* The request.  Pointers are lent by ${body}, where nothing else is said. */
+/* The request.  Pointers are lent by ${body} or ${derived}, where nothing else is said. */
 struct claude_request {
-	struct json_object *body; /* the whole request; owned */
-	const char *text;         /* as it came; lent by the caller of claude_request_parse */
-	size_t length;            /* of it, in bytes */
-	const char *model;        /* as the client named it; not empty */
-	int64_t max_tokens;       /* >= 1; 0 in a request to count tokens that says none */
+	struct json_object *body;    /* the whole request; owned */
+	struct json_object *derived; /* lists that stand for some of it; owned; NULL: none */
+	const char *text;            /* as it came; lent by the caller of claude_request_parse */
+	size_t length;               /* of it, in bytes */
+	const char *model;           /* as the client named it; not empty */
+	int64_t max_tokens;          /* >= 1; 0 in a request to count tokens that says none */
 	bool stream;
 	struct json_object *messages;       /* array, not empty, every block checked */
 	struct json_object *system;         /* string or array of text blocks; NULL: none */
@@ -48,7 +49,7 @@ struct claude_request {
 	bool disable_parallel_tool_use;
 	enum claude_thinking thinking;
 	int64_t thinking_budget; /* tokens, with CLAUDE_THINKING_ENABLED; 0: not said */
-	const char *effort;      /* output_config.effort; NULL: not said */
+	const char *effort;      /* output_config.effort of the request or turn; NULL: not said */
 	struct json_object
 		*output_schema; /* of output_config.format or output_format; NULL: none */
 };
@@ -86,8 +87,10 @@ enum claude_block {
 	CLAUDE_TOOL_RESULT,
 	CLAUDE_THINKING,
 	CLAUDE_REDACTED_THINKING,
-	CLAUDE_SERVER_TOOL, /* of a tool that Claude itself runs: dropped */
-	CLAUDE_UNKNOWN,     /* never in a checked request */
+	CLAUDE_TOOL_REFERENCE, /* a tool that a tool search has found */
+	CLAUDE_TOOL_CHANGE,    /* a tool that is offered or withdrawn from here on */
+	CLAUDE_SERVER_TOOL,    /* of a tool that Claude itself runs: dropped */
+	CLAUDE_UNKNOWN,        /* never in a checked request */
 };
 
 /** The type of a content block. */

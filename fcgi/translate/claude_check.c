@@ -102,7 +102,8 @@ static int check_content(const struct place *, struct json_object *, unsigned al
 	struct api_error *);
 
 static const unsigned in_result = 1U << CLAUDE_TEXT | 1U << CLAUDE_IMAGE | 1U << CLAUDE_DOCUMENT |
-				  1U << CLAUDE_SEARCH_RESULT | 1U << CLAUDE_SERVER_TOOL;
+				  1U << CLAUDE_SEARCH_RESULT | 1U << CLAUDE_TOOL_REFERENCE |
+				  1U << CLAUDE_SERVER_TOOL;
 
 static int
 check_source(const struct place *block, struct json_object *object, bool document, int depth,
@@ -199,6 +200,27 @@ check_thinking(const struct place *place, struct json_object *block, struct api_
 	return check_string(place, block, "signature", false, error);
 }
 
+/* A tool that a system turn offers or withdraws, by its name or by what it is. */
+static int
+check_tool_change(const struct place *place, struct json_object *block, struct api_error *error)
+{
+	const struct place tool_place = PLACE_MEMBER(place, "tool");
+	const struct place type_place = PLACE_MEMBER(&tool_place, "type");
+	const struct place definition_place = PLACE_MEMBER(&tool_place, "definition");
+	struct json_object *tool = json_member_object(block, "tool");
+	struct json_object *type = json_member(tool, "type");
+
+	if (tool == NULL)
+		return claude_refuse(&tool_place, error, "must be an object");
+	if (claude_check_name(&type_place, type, error) != 0)
+		return -1;
+	if (json_is_text(type, "tool_definition"))
+		return claude_check_tool(&definition_place, json_member(tool, "definition"), error);
+	return json_is_text(type, "tool_reference")
+		       ? check_member_name(&tool_place, tool, "name", error)
+		       : 0;
+}
+
 static int
 check_typed_block(const struct place *place, struct json_object *block, enum claude_block type,
 	int depth, struct api_error *error)
@@ -218,6 +240,10 @@ check_typed_block(const struct place *place, struct json_object *block, enum cla
 		return check_tool_result(place, block, depth, error);
 	case CLAUDE_THINKING:
 		return check_thinking(place, block, error);
+	case CLAUDE_TOOL_REFERENCE:
+		return check_member_name(place, block, "tool_name", error);
+	case CLAUDE_TOOL_CHANGE:
+		return check_tool_change(place, block, error);
 	case CLAUDE_REDACTED_THINKING:
 	case CLAUDE_SERVER_TOOL:
 	case CLAUDE_UNKNOWN:
@@ -280,8 +306,16 @@ static const struct {
 	[CLAUDE_ASSISTANT] = {"assistant",
 		1U << CLAUDE_TEXT | 1U << CLAUDE_TOOL_USE | 1U << CLAUDE_THINKING |
 			1U << CLAUDE_REDACTED_THINKING | 1U << CLAUDE_SERVER_TOOL},
-	[CLAUDE_SYSTEM] = {"system", 1U << CLAUDE_TEXT},
+	[CLAUDE_SYSTEM] = {"system", 1U << CLAUDE_TEXT | 1U << CLAUDE_TOOL_CHANGE},
 };
+
+/* A system turn may hold no more than the effort of the turn. */
+static bool
+needs_content(struct json_object *message)
+{
+	return claude_message_role(message) != CLAUDE_SYSTEM ||
+	       json_member_object(message, "output_config") == NULL;
+}
 
 static int
 check_message(const struct place *place, struct json_object *message, struct api_error *error)
@@ -289,13 +323,15 @@ check_message(const struct place *place, struct json_object *message, struct api
 	const struct place role_place = PLACE_MEMBER(place, "role");
 	const struct place content_place = PLACE_MEMBER(place, "content");
 	struct json_object *role = json_member(message, "role");
+	struct json_object *content = json_member(message, "content");
 
 	if (!json_object_is_type(message, json_type_object))
 		return claude_refuse(place, error, "must be an object");
+	if (content == NULL && !needs_content(message))
+		return 0;
 	for (size_t i = 0; i < sizeof(roles) / sizeof(roles[0]); i++)
 		if (json_is_text(role, roles[i].name))
-			return check_content(&content_place, json_member(message, "content"),
-				roles[i].allowed, 0, error);
+			return check_content(&content_place, content, roles[i].allowed, 0, error);
 	return claude_refuse(
 		&role_place, error, role == NULL ? "is required" : "must be user or assistant");
 }

@@ -33,4 +33,7 @@ int claude_check_messages(const struct place *, struct json_object *messages, st
 int claude_check_system(const struct place *, struct json_object *system, struct api_error *);
 int claude_check_tools(const struct place *, struct json_object *tools, struct api_error *);
 
+/** Check one tool, as `tools` or a system turn defines it.  Return 0, or -1 and the error. */
+int claude_check_tool(const struct place *, struct json_object *tool, struct api_error *);
+
 #endif

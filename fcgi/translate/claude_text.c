@@ -85,6 +85,9 @@ write_result_block(struct buffer *out, struct json_object *block)
 
 	if (text != NULL)
 		append_string(out, text);
+	else if (claude_block_type(block) == CLAUDE_TOOL_REFERENCE)
+		buffer_printf(out, "The tool %s can be called now.",
+			json_member_string(block, "tool_name"));
 	else if (claude_block_type(block) == CLAUDE_SEARCH_RESULT)
 		claude_write_search_result(out, block);
 	else if (claude_block_type(block) == CLAUDE_DOCUMENT && claude_document_is_text(block))

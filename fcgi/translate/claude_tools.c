@@ -129,8 +129,8 @@ check_function(const struct place *place, struct json_object *function, const ch
 	return 0;
 }
 
-static int
-check_tool(const struct place *place, struct json_object *tool, struct api_error *error)
+int
+claude_check_tool(const struct place *place, struct json_object *tool, struct api_error *error)
 {
 	const struct place type_place = PLACE_MEMBER(place, "type");
 	const struct place function_place = PLACE_MEMBER(place, "function");
@@ -162,7 +162,7 @@ claude_check_tools(const struct place *place, struct json_object *tools, struct 
 		return claude_refuse(place, error, "must be an array");
 	for (size_t i = 0; i < json_object_array_length(tools); i++) {
 		const struct place element = PLACE_ELEMENT(place, i);
-		if (check_tool(&element, json_object_array_get_idx(tools, i), error) != 0)
+		if (claude_check_tool(&element, json_object_array_get_idx(tools, i), error) != 0)
 			return -1;
 	}
 	return 0;

@@ -1,5 +1,6 @@
 """Every service type through the real web server: the same conversations, each in the service's own language."""
 import json
+import re
 import threading
 import time
 from pathlib import Path
@@ -170,6 +171,27 @@ def test_thinking_of_others_is_not_shown_to_claude(serve, upstream):
     kept = [{**messages[1], "content": [said]}, messages[2], messages[4], messages[5], messages[6]]
     assert sent == {**body, "model": "claude-x", "messages": [messages[0], *kept]}
     assert upstream.calls[-1].body["messages"] == sent["messages"]
+
+
+def test_what_newer_clients_say_beside_the_conversation(serve, upstream, translated):
+    """Tools that wait until they are found, system turns that change them, the effort of a turn: as Claude Code sends them."""
+    late = {"name": "late", "input_schema": {"type": "object", "properties": {"a": {"type": "string"}}}}
+    waiting = [{**late, "name": name, "defer_loading": True} for name in ("found", "never")]
+    search = {"type": "tool_use", "id": "call_1", "name": "read", "input": {"path": "x"}}
+    messages = [
+        {"role": "user", "content": "go"}, {"role": "system", "content": [], "output_config": {"effort": "high"}},
+        {"role": "system", "content": "only now", "clear_at": "next_user_message"}, {"role": "assistant", "content": [search]},
+        {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "call_1",
+                                      "content": [{"type": "tool_reference", "tool_name": "found"}]}]},
+        {"role": "system", "content": [{"type": "tool_addition", "tool": {"type": "tool_definition", "definition": late}},
+                                       {"type": "tool_removal", "tool": {"type": "tool_reference", "name": "list.all"}}]}]
+    with serve(translated) as site:
+        site.ask(messages, tools=TOOLS + waiting)
+    sent = json.dumps(upstream.last)
+    assert sorted(re.findall(r'"name": "(read|late|found|never|list[^"]*)", "(?:description|parameters)', sent)) == [
+        "found", "late", "read"]
+    assert "only now" not in sent and "The tool found can be called now." in sent
+    assert translated is upstream_gemini or "high" in sent
 
 
 def test_history_that_services_refuse_is_put_right(serve, upstream, service):
