@@ -207,6 +207,16 @@ answer_dev_info(struct visit *v)
 	buffer_free(&body);
 }
 
+static void
+answer_hello(struct visit *v)
+{
+	struct buffer body = BUFFER_INIT(0);
+
+	buffer_puts(&body, "{\"message\":\"hello\"}");
+	answer_status(v, 200, json_type, &body);
+	buffer_free(&body);
+}
+
 /* Read what the client still sends: some web servers lose an answer that comes before the end of
  * the request, even of one without a body (Apache's mod_proxy_fcgi makes it a 503). */
 static void
@@ -301,6 +311,9 @@ answer_here(struct visit *v, struct api_error *error)
 		break;
 	case ENDPOINT_PREFLIGHT:
 		answer_preflight(v);
+		break;
+	case ENDPOINT_HELLO:
+		answer_hello(v);
 		break;
 	case ENDPOINT_RELOAD:
 		if (let_in(v, error) == 0)

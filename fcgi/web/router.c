@@ -23,6 +23,7 @@ static const struct route_row rows[] = {
 	{ENDPOINT_COUNT_TOKENS, "/v1/messages/count_tokens", "POST"},
 	{ENDPOINT_MODELS, "/v1/models", "GET, HEAD"},
 	{ENDPOINT_HEALTH, NULL, "GET, HEAD"},
+	{ENDPOINT_HELLO, "/api/hello", "GET, HEAD"},
 	{ENDPOINT_RELOAD, "/admin/config/reload", "POST"},
 	{ENDPOINT_METRICS, "/metrics", "GET, HEAD"},
 	{ENDPOINT_DEV_INFO, "/admin/dev/info", "GET, HEAD"},

@@ -121,6 +121,16 @@ def test_health(site, upstream):
         assert head.status == 200 and head.body == b""
 
 
+def test_claude_code_says_hello_before_it_asks(served):
+    """With no key yet, and nothing in the log that would look like a failure."""
+    answer = served.request("GET", "/api/hello")
+    assert answer.status == 200 and answer.json == {"message": "hello"} and "request-id" in answer.headers
+    head = served.request("HEAD", "/api/hello")
+    assert head.status == 200 and head.body == b""
+    assert served.request("POST", "/api/hello", b"{}").status == 405
+    assert "status=404" not in served.log_text()
+
+
 @pytest.mark.parametrize("server", ["lighttpd", "nginx"])
 def test_a_request_of_40_megabytes(site, upstream, server):
     site.use(upstream)

@@ -72,6 +72,7 @@ test_only_the_end_of_the_path_counts(void **state)
 		{"GET", "/health", "", NULL, ENDPOINT_HEALTH, 0, NULL},
 		{"HEAD", "/health", NULL, NULL, ENDPOINT_HEALTH, 0, NULL},
 		{"POST", "/health", NULL, NULL, ENDPOINT_NONE, 405, NULL},
+		{"HEAD", "/api", "/hello", NULL, ENDPOINT_HELLO, 0, NULL},
 		{"GET", "/v1/messages", NULL, NULL, ENDPOINT_NONE, 405, NULL},
 		{"", "/v1/messages", NULL, NULL, ENDPOINT_NONE, 405, NULL},
 		{"POST", "/v1/messages/count_tokens", NULL, NULL, ENDPOINT_COUNT_TOKENS, 0, NULL},
