@@ -59,10 +59,12 @@ destination_find(struct destination *d, struct config *config, const char *asked
 	*d = (struct destination){.config = config, .asked_model = asked_model};
 	const struct route *route = route_of(d);
 	d->upstream = route != NULL && route->upstream != NULL ? route->upstream : config->current;
-	if (d->upstream == NULL)
-		return api_error_set(error, 500,
+	if (d->upstream == NULL) {
+		api_error_set(error, 500,
 			"no upstream is configured: claude-proxy-admin add <name> <baseUrl> "
 			"<serviceType>");
+		return api_error_lasts(error);
+	}
 	d->first_upstream = d->upstream->id;
 	d->model = model_at(d, d->upstream);
 	return 0;

@@ -34,7 +34,8 @@ is_ours(const struct head *head, const char *name)
 static void
 pass_header(void *context, const char *name, const char *value)
 {
-	static const char *const passed[] = {"request-id", "retry-after", "content-type"};
+	static const char *const passed[] = {
+		"request-id", "retry-after", "x-should-retry", "content-type"};
 	const struct head *head = context;
 	bool pass = strncasecmp(name, "anthropic-", 10) == 0;
 

@@ -38,10 +38,11 @@ find_service(struct plan *plan, struct api_error *error)
 	plan->service = service_find(u->service_type);
 	if (plan->service != NULL)
 		return 0;
-	return api_error_set(error, 500,
+	api_error_set(error, 500,
 		"upstream '%s' has the service type '%s', which this version of claude-proxy does "
 		"not know",
 		u->name, u->service_type);
+	return api_error_lasts(error);
 }
 
 static int
@@ -52,9 +53,10 @@ choose_key(struct plan *plan, struct store *store, const struct settings *settin
 
 	if (destination_choose_key(&plan->to, store, settings) == 0)
 		return find_service(plan, error);
-	return api_error_set(error, 500,
+	api_error_set(error, 500,
 		"upstream '%s' has no API key that is enabled: claude-proxy-admin key %s add -",
 		name, name);
+	return api_error_lasts(error);
 }
 
 /* Does the upstream speak Claude's language? */
@@ -146,9 +148,11 @@ address(struct plan *plan, const struct inquiry *inquiry, const char *endpoint,
 	const char *query = speaks_claude(plan) && plan->query == NULL ? inquiry->query : NULL;
 
 	if (service_write_url(plan->service, plan->to.upstream->base_url, endpoint, plan->to.model,
-		    query, &plan->url) != 0)
-		return api_error_set(error, 500, "upstream '%s' has no usable base URL",
+		    query, &plan->url) != 0) {
+		api_error_set(error, 500, "upstream '%s' has no usable base URL",
 			plan->to.upstream->name);
+		return api_error_lasts(error);
+	}
 	if (plan->body.failed)
 		return no_memory(error);
 	return write_headers(plan, inquiry, plan->pass, plan->body.length > 0, error);

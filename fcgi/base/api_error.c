@@ -56,6 +56,13 @@ api_error_set(struct api_error *error, int status, const char *format, ...)
 }
 
 int
+api_error_lasts(struct api_error *error)
+{
+	error->lasting = true;
+	return -1;
+}
+
+int
 api_error_write(const struct api_error *error, const char *request_id, struct buffer *out)
 {
 	buffer_puts(out, "{\"type\":\"error\",\"error\":{\"type\":");

@@ -4,6 +4,7 @@
 #ifndef API_ERROR_H
 #define API_ERROR_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct buffer;
@@ -13,6 +14,7 @@ struct api_error {
 	const char *type;    /* the Claude error type that goes with the status; static */
 	char *message;       /* what happened and what to do; never a secret; owned */
 	int64_t retry_after; /* seconds, for the retry-after header; 0: none */
+	bool lasting;        /* asking again cannot help: the owner of the proxy must */
 };
 
 #define API_ERROR_NONE ((struct api_error){0})
@@ -23,6 +25,9 @@ struct api_error {
  */
 int api_error_set(struct api_error *error, int status, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+
+/** Mark the error as one that lasts.  Always -1, as above. */
+int api_error_lasts(struct api_error *error);
 
 /** The Claude error type of an HTTP status: "rate_limit_error" for 429 and so on.  Static. */
 const char *api_error_type(int status);

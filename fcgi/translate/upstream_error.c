@@ -350,6 +350,7 @@ tell(struct refusal *r, struct api_error *error)
 			"claude-proxy-admin key "
 			"%s add -",
 			name, mask, said, name);
+		api_error_lasts(error);
 		break;
 	case 402:
 		api_error_set(error, 402, "upstream '%s', API key %s, has no credit left: %s", name,

@@ -42,11 +42,13 @@ access_check(const struct gateway *g, const struct settings *settings, struct ap
 	const char *given = gateway_parameter(g, "HTTP_X_API_KEY");
 	bool any = given != NULL;
 
-	if (settings->access_key == NULL)
-		return api_error_set(error, 401,
+	if (settings->access_key == NULL) {
+		api_error_set(error, 401,
 			"this proxy has no access key yet: set PROXY_ACCESS_KEY in its environment "
 			"or .env "
 			"file, and give clients the same key");
+		return api_error_lasts(error);
+	}
 	if (is_key(given, settings))
 		return 0;
 	for (size_t i = 0; i < sizeof(authorization) / sizeof(authorization[0]); i++) {
@@ -55,13 +57,14 @@ access_check(const struct gateway *g, const struct settings *settings, struct ap
 			return 0;
 		any = any || token != NULL;
 	}
-	return api_error_set(error, 401, "%s",
+	api_error_set(error, 401, "%s",
 		any ? "the access key is wrong: it must be the proxy's PROXY_ACCESS_KEY, not a key "
 		      "of an "
 		      "upstream"
 		    : "no access key: send the proxy's PROXY_ACCESS_KEY as x-api-key or as "
 		      "Authorization: "
 		      "Bearer");
+	return api_error_lasts(error);
 }
 
 int

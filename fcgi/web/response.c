@@ -107,6 +107,9 @@ response_write_error(struct buffer *out, const struct api_error *error, const ch
 
 	if (error->retry_after > 0)
 		buffer_printf(&lines, "retry-after: %lld\r\n", (long long)error->retry_after);
+	/* The official SDKs obey it.  Claude Code would ask again even after a 401, for minutes. */
+	if (error->lasting)
+		buffer_puts(&lines, "x-should-retry: false\r\n");
 	if (extra != NULL)
 		buffer_puts(&lines, extra);
 	api_error_write(error, request_id, &body);

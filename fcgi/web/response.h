@@ -27,7 +27,8 @@ int response_write_stream_head(struct buffer *, const char *request_id, const ch
 int response_write_json(struct buffer *, int status, const char *request_id, const char *body,
 	size_t length, const char *extra);
 
-/** Append a whole response that tells the error; `retry-after` with it where the error has one. */
+/** Append a whole response that tells the error; with `retry-after` where the error has one, and
+ * with `x-should-retry: false` where it lasts. */
 int response_write_error(
 	struct buffer *, const struct api_error *, const char *request_id, const char *extra);
 

@@ -121,6 +121,24 @@ def test_health(site, upstream):
         assert head.status == 200 and head.body == b""
 
 
+def test_clients_need_not_ask_again_where_only_the_owner_can_help(site, upstream):
+    """The official SDKs ask again after 5xx, Claude Code even after 401, for minutes: unless they are told."""
+    def asks_again(**options):
+        return site.post(request(), **options).headers.get("x-should-retry") != "false"
+
+    with site.lighttpd():
+        assert not asks_again(key="wrong") and not asks_again(key=None)
+        assert not asks_again()  # no upstream is configured
+        site.admin("add", "main", upstream.url, "openai")
+        assert not asks_again()  # no key
+        site.admin("key", "main", "add", "sk-test-0123456789abcdef")
+        upstream.answer = status(401, {"error": {"message": "no"}})
+        assert not asks_again()
+        for code in (429, 500, 503):
+            upstream.answer = status(code, {"error": {"message": "no"}})
+            assert asks_again()
+
+
 def test_claude_code_says_hello_before_it_asks(served):
     """With no key yet, and nothing in the log that would look like a failure."""
     answer = served.request("GET", "/api/hello")

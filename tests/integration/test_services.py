@@ -400,7 +400,7 @@ def test_claude_is_passed_through_byte_for_byte(serve, upstream):
         call = upstream.calls[-1]
         assert call.text == odd and call.path.endswith("/v1/messages?beta=true")
         assert (call.headers["anthropic-beta"], call.headers["anthropic-version"]) == ("a,b", "2024-01-01")
-        assert answer.headers["request-id"] == "req_of_upstream" and answer.json["id"] == "msg_of_upstream"
+        assert answer.headers["request-id"] == "req_of_upstream" and answer.json["id"].startswith("msg_of_upstream_")
         routed = odd.replace(b'"claude-own"', b'"claude-test"')
         site.post(routed)
         assert upstream.calls[-1].text == odd.replace(b'"claude-own"', b'"claude-x"')
@@ -454,6 +454,12 @@ def test_a_silent_claude_stream_costs_nothing(site, upstream):
         gate.set()
         rest = response.read()
         assert b"event: message_stop" in rest and b"ping" not in rest
+
+
+def test_claude_says_itself_whether_to_ask_again(serve, upstream):
+    with serve(upstream_claude) as site:
+        upstream.answer = lambda call: call.reply(500, upstream_claude.error_body(500, "no"), headers=[("x-should-retry", "false")])
+        assert site.post(request()).headers["x-should-retry"] == "false"
 
 
 def test_claude_errors_come_back_as_they_are(serve, upstream):
