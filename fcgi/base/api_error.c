@@ -69,6 +69,11 @@ api_error_write(const struct api_error *error, const char *request_id, struct bu
 	json_write_text(out, error->type != NULL ? error->type : "api_error");
 	buffer_puts(out, ",\"message\":");
 	json_write_text(out, error->message != NULL ? error->message : "out of memory");
+	if (error->code != NULL) {
+		buffer_puts(out, ",\"details\":{\"error_code\":");
+		json_write_text(out, error->code);
+		buffer_putc(out, '}');
+	}
 	buffer_putc(out, '}');
 	if (request_id != NULL) {
 		buffer_puts(out, ",\"request_id\":");

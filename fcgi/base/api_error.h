@@ -10,9 +10,10 @@
 struct buffer;
 
 struct api_error {
-	int status;          /* HTTP status; 0: no error */
-	const char *type;    /* the Claude error type that goes with the status; static */
-	char *message;       /* what happened and what to do; never a secret; owned */
+	int status;       /* HTTP status; 0: no error */
+	const char *type; /* the Claude error type that goes with the status; static */
+	char *message;    /* what happened and what to do; never a secret; owned */
+	const char *code; /* details.error_code, for clients that act on it; static; NULL: none */
 	int64_t retry_after; /* seconds, for the retry-after header; 0: none */
 	bool lasting;        /* asking again cannot help: the owner of the proxy must */
 };

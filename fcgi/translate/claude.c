@@ -119,6 +119,28 @@ read_messages(struct claude_request *r, struct api_error *error)
 	return claude_check_messages(&place, r->messages, error);
 }
 
+/* A conversation that the service holds, so that clients need send only what is new.  Nobody else
+ * holds one; the official SDKs then send all of it again. */
+static int
+read_thread(struct claude_request *r, struct api_error *error)
+{
+	const struct place place = PLACE_MEMBER(NULL, "thread");
+	const struct place type_place = PLACE_MEMBER(&place, "type");
+	struct json_object *thread = json_member(r->body, "thread");
+	struct json_object *type = json_member(thread, "type");
+
+	if (thread == NULL || json_is_text(type, "create"))
+		return 0;
+	if (!json_object_is_type(thread, json_type_object))
+		return claude_refuse(&place, error, "must be an object");
+	if (!json_is_text(type, "continue"))
+		return claude_refuse(&type_place, error, "must be one of create, continue");
+	api_error_set(error, 404,
+		"thread: this upstream holds no conversations: send all messages again");
+	error->code = "thread_not_found";
+	return -1;
+}
+
 static int
 read_system(struct claude_request *r, struct api_error *error)
 {
@@ -353,9 +375,9 @@ err0:
 int
 claude_request_check(struct claude_request *r, enum claude_purpose purpose, struct api_error *error)
 {
-	static part_reader *const readers[] = {read_messages, read_system, read_sampling,
-		read_stop_sequences, read_tools, read_thinking, read_output, read_directives,
-		read_tool_choice, read_metadata};
+	static part_reader *const readers[] = {read_thread, read_messages, read_system,
+		read_sampling, read_stop_sequences, read_tools, read_thinking, read_output,
+		read_directives, read_tool_choice, read_metadata};
 
 	if (read_max_tokens(r, purpose, error) != 0)
 		return -1;

@@ -194,6 +194,19 @@ def test_what_newer_clients_say_beside_the_conversation(serve, upstream, transla
     assert translated is upstream_gemini or "high" in sent
 
 
+def test_the_client_sends_all_again_where_no_conversation_is_held(serve, upstream, translated):
+    """The official SDK's tool runner sends only what is new, until it hears this."""
+    with serve(translated) as site:
+        assert site.ask(thread={"type": "create"})
+        answer = site.post(request(thread={"type": "continue", "previous_message_id": "msg_x"}))
+        assert answer.status == 404 and answer.error["type"] == "not_found_error"
+        assert answer.error["details"] == {"error_code": "thread_not_found"}
+        for wrong in ({"type": "fork"}, {}, "x"):
+            assert site.post(request(thread=wrong)).error["message"].startswith("thread")
+        assert "details" not in site.post(request(thread={})).error
+    assert len(upstream.calls) == 1
+
+
 def test_history_that_services_refuse_is_put_right(serve, upstream, service):
     """H.3, H.5 to H.10: what Claude takes and others do not."""
     if service is upstream_claude:

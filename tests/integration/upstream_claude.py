@@ -1,4 +1,5 @@
 """A stand-in for Anthropic's Messages API (PROTOCOL.md §B.4)."""
+import itertools
 import json
 import re
 from urllib.parse import unquote, urlsplit
@@ -19,7 +20,8 @@ def streams(call):
 
 def error_body(code, message):
     kind = {401: "authentication_error", 404: "not_found_error", 429: "rate_limit_error"}.get(code, "invalid_request_error")
-    return {"type": "error", "error": {"type": kind, "message": message}, "request_id": "req_of_upstream"}
+    details = {"details": {"error_code": "thread_not_found"}} if "Thread" in message else {}
+    return {"type": "error", "error": {"type": kind, "message": message, **details}, "request_id": "req_of_upstream"}
 
 
 def pairing_problem(messages):
@@ -53,6 +55,19 @@ def empty_problem(messages):
     return None
 
 
+threads = {}  # the conversation up to a message, by its id
+
+
+def resume(call):
+    """The messages of a thread that goes on, before those that are new.  False: there is no such thread."""
+    thread = call.body.get("thread") or {}
+    if thread.get("type") != "continue":
+        return True
+    held = threads.get(thread["previous_message_id"])
+    call.body["messages"] = (held or []) + call.body["messages"]
+    return held is not None
+
+
 def problem_of(call):
     if not call.key:
         return 401, "x-api-key header is required"
@@ -66,13 +81,25 @@ def problem_of(call):
         return 400, "messages: Field required"
     if "max_tokens" not in call.body and "count_tokens" not in call.path:
         return 400, "max_tokens: Field required"
+    if not resume(call):
+        return 404, "No usable Thread state was found for `previous_message_id`."
     messages = call.body["messages"]
     problem = empty_problem(messages) or pairing_problem(messages) or signature_problem(messages)
     return (400, problem) if problem else None
 
 
+def results(call):
+    """What the conversation has of tools, as texts."""
+    for message in call.body["messages"]:
+        for block in message["content"] if isinstance(message["content"], list) else []:
+            if block["type"] == "tool_result":
+                content = block.get("content") or ""
+                yield content if isinstance(content, str) else "\n".join(b.get("text", "") for b in content)
+
+
 # ---- answers ----
 
+numbers = itertools.count(1)
 USAGE = {"input_tokens": 12, "cache_creation_input_tokens": 0, "cache_read_input_tokens": 8, "output_tokens": 5}
 
 
@@ -90,7 +117,7 @@ def message(blocks, finish_reason):
     reason = {"length": "max_tokens", "content_filter": "refusal"}.get(finish_reason)
     if not reason:
         reason = "tool_use" if any(b["type"] == "tool_use" for b in blocks) else "end_turn"
-    return {"id": "msg_of_upstream", "type": "message", "role": "assistant", "model": "m", "content": blocks,
+    return {"id": f"msg_of_upstream_{next(numbers)}", "type": "message", "role": "assistant", "model": "m", "content": blocks,
             "stop_reason": reason, "stop_sequence": None, "usage": USAGE}
 
 
@@ -121,9 +148,10 @@ def events_of(whole):
 
 
 def parts(content=None, tool_calls=(), reasoning_content=None, finish_reason=None, fragment=None):
-    whole = message(list(blocks_of(content, tool_calls, reasoning_content)), finish_reason)
-
     def answer(call):
+        whole = message(list(blocks_of(content, tool_calls, reasoning_content)), finish_reason)
+        if call.body.get("thread"):
+            threads[whole["id"]] = call.body["messages"] + [{"role": "assistant", "content": whole["content"]}]
         if not call.streams:
             call.reply(200, whole, headers=[("request-id", "req_of_upstream")])
             return
