@@ -31,7 +31,7 @@ step  = @$(if $(V)$(findstring s,$(firstword -$(MAKEFLAGS))),:,printf '  %-5s %s
 link  = $(CC) $(ALL_LDFLAGS) -o $@ $^ $(LDLIBS)
 
 # The packages come first where one command is to be all it takes.
-ifneq ($(filter run demo test bench dev,$(MAKECMDGOALS)),)
+ifneq ($(filter run demo test test-clients bench dev,$(MAKECMDGOALS)),)
 packages_first := packages
 endif
 
@@ -79,6 +79,9 @@ dev: all                        ## serve, rebuild and restart when a source chan
 test: all unit_programs         ## every test: units, integration through web servers, clients
 	@tests/run.sh $(BUILD)
 
+test-clients: all               ## real clients alone: Claude Code, the official SDK, the AI SDK
+	@tests/run.sh $(BUILD) clients
+
 unit_programs: $(unit_programs)
 
 lint:                           ## warnings as errors, clang-tidy, cppcheck, format
@@ -112,8 +115,8 @@ clean:                          ## remove what was built
 	rm -rf build build-*
 
 help:                           ## this list
-	@sed -n 's/^\([a-z]*\):[^#]*## /  make \1\t/p' Makefile | expand -t 18
+	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1\t/p' Makefile | expand -t 20
 
-.PHONY: all run demo dev test unit_programs lint fuzz bench install uninstall dist bundle packages clean help
+.PHONY: all run demo dev test test-clients unit_programs lint fuzz bench install uninstall dist bundle packages clean help
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

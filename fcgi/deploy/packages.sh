@@ -8,7 +8,7 @@ needs="build"
 for goal in "$@"; do
 	case $goal in
 	run | dev | demo) needs="$needs serve" ;;
-	test) needs="$needs serve test" ;;
+	test | test-clients) needs="$needs serve test" ;;
 	bench) needs="$needs serve" ;;
 	lint) needs="$needs lint" ;;
 	fuzz) needs="$needs lint" ;;

@@ -1,5 +1,6 @@
-"""The packages from npm that the clients need."""
+"""The packages from npm that the clients need, and Claude Code among them."""
 import fcntl
+import json
 import os
 import shutil
 import subprocess
@@ -7,16 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from site_under_test import BUILD
+from claude_code import ClaudeCode
+from site_under_test import ACCESS_KEY, BUILD
 
 HERE = Path(__file__).parent
 
 
 @pytest.fixture(scope="session")
-def sdk():
+def packages():
     """The folder of the clients with their packages beside them: installed once for each build folder's parent."""
     if os.environ.get("CLAUDE_PROXY_OFFLINE"):
-        pytest.skip("CLAUDE_PROXY_OFFLINE is set: the SDK cannot be installed")
+        pytest.skip("CLAUDE_PROXY_OFFLINE is set: the clients cannot be installed")
     folder = BUILD.parent / "build" / "clients"
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder / "lock", "w") as lock:
@@ -26,11 +28,38 @@ def sdk():
 
 
 def install(folder):
-    for name in ("package.json", "package-lock.json", "client.mjs", "tokens.mjs"):
-        shutil.copy(HERE / name, folder / name)
+    for path in [HERE / "package.json", HERE / "package-lock.json", *HERE.glob("*.mjs")]:
+        shutil.copy(path, folder / path.name)
     wanted = (HERE / "package-lock.json").read_bytes()
     installed = folder / "node_modules" / "installed.json"
-    if not installed.exists() or installed.read_bytes() != wanted:
-        done = subprocess.run(["npm", "ci", "--no-audit", "--no-fund"], cwd=folder, capture_output=True, text=True, timeout=300)
-        assert done.returncode == 0, "npm could not install the SDK (offline? then set CLAUDE_PROXY_OFFLINE=1):\n" + done.stderr
-        installed.write_bytes(wanted)
+    if installed.exists() and installed.read_bytes() == wanted:
+        return
+    # No script of a package is run: Claude Code's only puts its program in a second place.
+    done = subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=folder, capture_output=True, text=True,
+                          timeout=540)
+    assert done.returncode == 0, "npm could not install the clients (offline? then set CLAUDE_PROXY_OFFLINE=1):\n" + done.stderr
+    installed.write_bytes(wanted)
+
+
+@pytest.fixture
+def node(packages):
+    """Run a script of ours against a site; the JSON that it prints last."""
+    def act(script, site, *arguments):
+        env = {**os.environ, "PROXY_ACCESS_KEY": ACCESS_KEY}
+        done = subprocess.run(["node", script, f"http://127.0.0.1:{site.port}", *arguments], env=env, cwd=packages,
+                              capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout.splitlines()[-1])
+
+    return act
+
+
+@pytest.fixture
+def claude_code(packages, site, tmp_path):
+    """Claude Code with a home folder of its own, to be run against ${site}.  It may talk to nobody else."""
+    programs = list(packages.glob("node_modules/@anthropic-ai/claude-code-*/claude"))
+    assert len(programs) == 1, f"no Claude Code for this system: {programs}"
+    claude = ClaudeCode(programs[0], site, tmp_path)
+    yield claude
+    claude.stop()
+    assert claude.elsewhere.asked == []

@@ -31,10 +31,10 @@ TEXTS = {
 
 
 @pytest.mark.parametrize("kind", TEXTS)
-def test_the_estimate_is_within_a_tenth(served, sdk, tmp_path, kind):
+def test_the_estimate_is_within_a_tenth(served, packages, tmp_path, kind):
     text = TEXTS[kind]()
     (tmp_path / "text").write_text(text)
-    done = subprocess.run(["node", "tokens.mjs", tmp_path / "text"], cwd=sdk, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(["node", "tokens.mjs", tmp_path / "text"], cwd=packages, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     body = request(text)
     del body["max_tokens"]

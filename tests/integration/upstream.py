@@ -133,6 +133,11 @@ def streams(call):
     return bool(call.body.get("stream"))
 
 
+def results(call):
+    """What the conversation has of tools, as texts."""
+    return (message["content"] for message in call.body["messages"] if message["role"] == "tool")
+
+
 def error_body(code, message):
     return {"error": {"message": message, "type": "invalid_request_error", "code": None}}
 

@@ -200,6 +200,15 @@ def problem_of(call):
     return (400, problem) if problem else None
 
 
+def results(call):
+    """What the conversation has of tools, as texts."""
+    for content in call.body["contents"]:
+        for part in content["parts"]:
+            if "functionResponse" in part:
+                response = part["functionResponse"]["response"]
+                yield response.get("result") or response.get("error") or json.dumps(response)
+
+
 # ---- answers ----
 
 USAGE = {"promptTokenCount": 20, "cachedContentTokenCount": 8, "candidatesTokenCount": 4, "thoughtsTokenCount": 1,

@@ -125,6 +125,11 @@ def problem_of(call):
     return (400, problem) if problem else None
 
 
+def results(call):
+    """What the conversation has of tools, as texts."""
+    return (item["output"] for item in call.body["input"] if item.get("type") == "function_call_output")
+
+
 # ---- answers ----
 
 USAGE = {"input_tokens": 20, "input_tokens_details": {"cached_tokens": 8}, "output_tokens": 5,

@@ -1,0 +1,115 @@
+"""Claude Code, run headless with nothing but a fresh home folder, a made-up key and the proxy's address."""
+import json
+import os
+import socket
+import subprocess
+import threading
+
+from site_under_test import ACCESS_KEY
+
+PATIENCE = 120  # seconds that a run may take on a busy machine
+QUIET = {
+    "DISABLE_TELEMETRY": "1", "DISABLE_AUTOUPDATER": "1", "DISABLE_ERROR_REPORTING": "1",
+    "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+}
+
+
+KNOWN = "[claude-code:unrecognized_model]"  # said on standard error of a model that is not Claude's
+
+
+class Elsewhere:
+    """Takes every connection that does not go to loopback, as its HTTP proxy, and only writes down where to."""
+
+    def __init__(self):
+        self.asked = []
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
+        threading.Thread(target=self.refuse, daemon=True).start()
+
+    def refuse(self):
+        while True:
+            try:
+                connection, _ = self.listener.accept()
+            except OSError:
+                return
+            with connection:
+                connection.settimeout(5)
+                try:
+                    self.asked.append(connection.recv(1000).split(b"\r\n")[0])
+                except OSError:
+                    self.asked.append(b"a connection")
+
+    def stop(self):
+        self.listener.close()
+
+
+class Run:
+    """What came of a run: its exit status, the events that it printed, and its own log."""
+
+    def __init__(self, status, output, errors, log):
+        self.status = status
+        self.events = [json.loads(line) for line in output.splitlines()]
+        self.errors = "".join(line for line in errors.splitlines(True) if not line.startswith(KNOWN))
+        self.log = log
+        results = [event for event in self.events if event["type"] == "result"]
+        self.result = results[-1] if results else {}
+
+    @property
+    def text(self):
+        return self.result.get("result", "")
+
+    def tool_results(self):
+        return [block for event in self.events if event["type"] == "user" and isinstance(event["message"]["content"], list)
+                for block in event["message"]["content"] if block["type"] == "tool_result"]
+
+    def problems(self):
+        """Everything that a user would notice, or that cost a request too many."""
+        problems = [line for line in self.log.splitlines() if "[ERROR]" in line]
+        problems += [event for event in self.events if event.get("subtype") == "api_retry"]
+        problems += [block for block in self.tool_results() if block.get("is_error")]
+        if self.status != 0 or self.errors or self.result.get("is_error", True) or self.result["subtype"] != "success":
+            problems.append((self.status, self.errors, self.result))
+        return problems
+
+
+class ClaudeCode:
+    def __init__(self, program, site, folder):
+        self.program = program
+        self.site = site
+        self.home = folder / "home"
+        self.work = folder / "work"
+        self.elsewhere = Elsewhere()
+        self.runs = 0
+        for made in (self.home, self.work):
+            made.mkdir()
+        (self.home / ".claude.json").write_text("{}")
+
+    def environment(self, **more):
+        env = {"PATH": os.environ["PATH"], "HOME": str(self.home), "LANG": "C.UTF-8", **QUIET,
+               "ANTHROPIC_BASE_URL": f"http://127.0.0.1:{self.site.port}", "ANTHROPIC_API_KEY": ACCESS_KEY,
+               "HTTPS_PROXY": self.elsewhere.url, "HTTP_PROXY": self.elsewhere.url, "NO_PROXY": "127.0.0.1", **more}
+        return {name: value for name, value in env.items() if value is not None}
+
+    def start(self, prompt, *options, tools="Bash,Read", **environment):
+        """The running process, and what becomes a Run once it has ended."""
+        self.runs += 1
+        log = self.home / f"log-{self.runs}"
+        command = [self.program, "-p", prompt, "--output-format", "stream-json", "--verbose", "--debug-file", log,
+                   "--allowedTools", tools, *options]
+        process = subprocess.Popen(command, env=self.environment(**environment), cwd=self.work, stdin=subprocess.DEVNULL,
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+
+        def finish():
+            try:
+                output, errors = process.communicate(timeout=PATIENCE)
+            finally:
+                process.kill()
+            return Run(process.returncode, output, errors, log.read_text())
+
+        return process, finish
+
+    def run(self, prompt, *options, **more):
+        return self.start(prompt, *options, **more)[1]()
+
+    def stop(self):
+        self.elsewhere.stop()
