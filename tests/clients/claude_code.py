@@ -84,9 +84,13 @@ class ClaudeCode:
             made.mkdir()
         (self.home / ".claude.json").write_text("{}")
 
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.site.port}{self.site.prefix}"
+
     def environment(self, **more):
         env = {"PATH": os.environ["PATH"], "HOME": str(self.home), "LANG": "C.UTF-8", **QUIET,
-               "ANTHROPIC_BASE_URL": f"http://127.0.0.1:{self.site.port}", "ANTHROPIC_API_KEY": ACCESS_KEY,
+               "ANTHROPIC_BASE_URL": self.url, "ANTHROPIC_API_KEY": ACCESS_KEY,
                "HTTPS_PROXY": self.elsewhere.url, "HTTP_PROXY": self.elsewhere.url, "NO_PROXY": "127.0.0.1", **more}
         return {name: value for name, value in env.items() if value is not None}
 

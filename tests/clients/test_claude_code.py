@@ -304,6 +304,31 @@ def test_the_access_key_is_shown_in_each_way(site, upstream, claude_code, way):
     assert run.text == "done"
 
 
+def test_a_settings_file_says_it_all(site, upstream, claude_code):
+    """As README has it: nothing in the environment."""
+    speak(site, upstream, openai_chat)
+    upstream.answer = Script(says("done"))
+    with site.lighttpd():
+        (claude_code.home / ".claude").mkdir()
+        (claude_code.home / ".claude" / "settings.json").write_text(json.dumps({
+            "env": {"ANTHROPIC_BASE_URL": claude_code.url, "ANTHROPIC_AUTH_TOKEN": ACCESS_KEY}}))
+        run = claude_code.run("Hello.", ANTHROPIC_BASE_URL=None, ANTHROPIC_API_KEY=None)
+    check(run, site, upstream, 1)
+    assert run.text == "done"
+
+
+def test_below_a_prefix_as_plain_cgi(site, upstream, claude_code):
+    """As on rented hosting: each request is a process of its own."""
+    found = word()
+    (claude_code.work / "a.txt").write_text(found)
+    speak(site, upstream, openai_chat)
+    upstream.answer = Script(asks("Reading.", ("Bash", {"command": "cat a.txt"})), says(quote))
+    with site.cgi():
+        run = claude_code.run("Find the word.")
+    check(run, site, upstream, 2)
+    assert run.text == f"I found {found}."
+
+
 def test_a_wrong_access_key_is_told_at_once(site, upstream, claude_code):
     speak(site, upstream, openai_chat)
     with site.lighttpd():
