@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <sqlite3.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "store/store.h"
 
@@ -14,13 +15,22 @@ struct totals;
 
 enum { COUNTER_STATEMENTS = 5 };
 
+/* How long a connection waits for the locks of others. */
+struct patience {
+	int64_t lost; /* s of the monotonic clock: when it last waited in vain; 0: since then it
+			 had its way */
+};
+
 struct store {
 	char *path;
 	bool frozen;    /* it is read as it was when it was opened: see open_connection */
 	int64_t opened; /* s of the monotonic clock */
+	dev_t device;   /* of the file that is open, and its number there; 0: none is */
+	ino_t file;
 
 	pthread_mutex_t read_lock;
 	sqlite3 *reader;
+	struct patience read_patience;
 	sqlite3_stmt *data_version;
 	sqlite3_stmt *revision;
 	int64_t seen_version; /* of the file, when ${config} was known to be in force */
@@ -30,6 +40,7 @@ struct store {
 
 	pthread_mutex_t write_lock;
 	sqlite3 *writer;
+	struct patience write_patience;
 	sqlite3_stmt *counters[COUNTER_STATEMENTS];
 	int64_t write_complained;
 };
@@ -40,7 +51,8 @@ int database_migrate(sqlite3 *db, const char *path);
 /** Log what failed while ${doing} that.  Always -1. */
 int database_complain(sqlite3 *db, const char *path, const char *doing);
 
-/** The same at most every ten seconds; ${complained} keeps when it last was. */
+/** The same at most every ten seconds; ${complained} keeps when it last was.  Of a connection that
+ * could not be opened (NULL) that was said already. */
 void database_complain_now_and_then(
 	sqlite3 *db, const char *path, const char *doing, int64_t *complained);
 

@@ -6,8 +6,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -21,9 +23,11 @@ enum {
 	OLDEST_SQLITE = 3037000, /* STRICT tables; RETURNING is older */
 	BUSY_STEP_US = 500,      /* to 1500: steps of about a millisecond */
 	BUSY_MOST_STEPS = 5000,  /* five seconds in all */
+	BUSY_FEW_STEPS = 20,     /* where somebody has held the lock for longer than that */
+	LOST_SECONDS = 10,       /* that such a lock is remembered */
 	COMPLAIN_SECONDS = 10,   /* between log lines about a database that cannot be read */
 	WAL_ATTEMPTS = 50,
-	THAW_SECONDS = 10, /* between attempts to open it properly */
+	REOPEN_SECONDS = 10, /* between attempts to open it properly */
 };
 
 static int64_t
@@ -37,16 +41,33 @@ seconds_now(void)
 
 /* ---- opening ---- */
 
-/* SQLite's own handler sleeps up to 100 ms at a time: writers would wait far longer than they must.
+/*
+ * SQLite's own handler sleeps up to 100 ms at a time: writers would wait far longer than they must.
+ * All threads share a connection: were each to wait its five seconds for a lock that another
+ * program keeps, they would wait one after the other.  So one does, and the next ones only look.
  */
 static int
 wait_while_busy(void *context, int step)
 {
-	(void)context;
-	if (step >= BUSY_MOST_STEPS)
+	struct patience *p = context;
+	bool lost = p->lost != 0 && seconds_now() < p->lost + LOST_SECONDS;
+
+	if (step >= (lost ? BUSY_FEW_STEPS : BUSY_MOST_STEPS)) {
+		p->lost = seconds_now();
 		return 0;
+	}
 	usleep(BUSY_STEP_US + random_below(2 * BUSY_STEP_US));
 	return 1;
+}
+
+/* The lock can be had again. */
+static int
+regain_patience(void *context)
+{
+	struct patience *p = context;
+
+	p->lost = 0;
+	return 0;
 }
 
 /* Make the folders above the path. */
@@ -84,6 +105,66 @@ create_file(const char *path)
 	return fd;
 }
 
+static void
+remove_beside(const char *path, const char *suffix)
+{
+	char *name = NULL;
+
+	if (asprintf(&name, "%s%s", path, suffix) < 0)
+		return;
+	unlink(name);
+	free(name);
+}
+
+/* Lock the folder of the path against others that make the file.  The lock's descriptor, or -1. */
+static int
+lock_folder(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char *folder = slash != NULL ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
+	int fd = folder != NULL ? open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+
+	free(folder);
+	if (fd >= 0 && flock(fd, LOCK_EX) != 0) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+/*
+ * Somebody removed the database, but not what lay beside it: a new one with an old log would be
+ * damaged from the start, or share that log with a process that still has the old one open.
+ */
+static void
+remove_leftovers(const char *path)
+{
+	remove_beside(path, "-wal");
+	remove_beside(path, "-shm");
+	remove_beside(path, "-journal");
+}
+
+/* Open the file, and make it where it is missing. */
+static int
+open_file(const char *path)
+{
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+
+	if (fd >= 0 || errno != ENOENT)
+		return fd;
+	int lock = lock_folder(path);
+	if (lock >= 0 && access(path, F_OK) != 0)
+		remove_leftovers(path);
+	fd = create_file(path);
+	if (fd < 0)
+		fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	int problem = errno;
+	if (lock >= 0)
+		close(lock);
+	errno = problem;
+	return fd;
+}
+
 /* The file must not be readable by others even for a moment, so it is made here and not by SQLite.
  * One that can only be read is better than none. */
 static int
@@ -93,9 +174,7 @@ make_file(const char *path)
 
 	if (make_folders(path) != 0)
 		goto err0;
-	int fd = create_file(path);
-	if (fd < 0)
-		fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	int fd = open_file(path);
 	if (fd < 0 && access(path, R_OK) == 0) {
 		log_warn("database %s: %s: it is only read; counters, rests and usage are not kept",
 			path, strerror(errno));
@@ -162,13 +241,14 @@ frozen_uri(const char *path)
 }
 
 static sqlite3 *
-connect_to(const char *path, int flags, int *code)
+connect_to(const char *path, int flags, struct patience *patience, int *code)
 {
 	sqlite3 *db = NULL;
 
 	if (sqlite3_open_v2(path, &db, flags | SQLITE_OPEN_NOMUTEX, NULL) == SQLITE_OK) {
 		sqlite3_extended_result_codes(db, 1);
-		sqlite3_busy_handler(db, wait_while_busy, NULL);
+		sqlite3_busy_handler(db, wait_while_busy, patience);
+		sqlite3_commit_hook(db, regain_patience, patience);
 		/* Only reading shows whether the write-ahead log can be had. */
 		if (sqlite3_exec(db,
 			    "PRAGMA foreign_keys = ON; PRAGMA synchronous = NORMAL; "
@@ -187,16 +267,16 @@ connect_to(const char *path, int flags, int *code)
  * needs.  Then it is read as if nobody could change it, until that is over.
  */
 static sqlite3 *
-open_connection(struct store *s)
+open_connection(struct store *s, struct patience *patience)
 {
 	int code = SQLITE_OK;
-	sqlite3 *db = connect_to(s->path, SQLITE_OPEN_READWRITE, &code);
+	sqlite3 *db = connect_to(s->path, SQLITE_OPEN_READWRITE, patience, &code);
 	bool no_room = code == SQLITE_CANTOPEN || code == SQLITE_READONLY || code == SQLITE_IOERR ||
 		       code == SQLITE_FULL;
 	char *uri = no_room ? frozen_uri(s->path) : NULL;
 
 	if (uri != NULL) {
-		db = connect_to(uri, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, &code);
+		db = connect_to(uri, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, patience, &code);
 		s->frozen = true;
 	}
 	free(uri);
@@ -215,7 +295,7 @@ database_prepare(sqlite3 *db, const char *path, const char *sql, sqlite3_stmt **
 static int
 open_writer(struct store *s)
 {
-	s->writer = open_connection(s);
+	s->writer = open_connection(s, &s->write_patience);
 	if (s->writer == NULL || database_migrate(s->writer, s->path) != 0)
 		return -1;
 	if (!s->frozen)
@@ -226,19 +306,22 @@ open_writer(struct store *s)
 static int
 open_reader(struct store *s)
 {
-	s->reader = open_connection(s);
+	s->reader = open_connection(s, &s->read_patience);
 	if (s->reader == NULL ||
 		database_prepare(s->reader, s->path, "PRAGMA data_version", &s->data_version) != 0)
 		return -1;
 	return database_prepare(s->reader, s->path, "SELECT number FROM revision", &s->revision);
 }
 
-static int
-open_connections(struct store *s)
+/* Remember which file is open. */
+static void
+note_file(struct store *s)
 {
-	s->frozen = false;
-	s->opened = seconds_now();
-	return open_writer(s) == 0 && open_reader(s) == 0 ? 0 : -1;
+	struct stat info = {0};
+
+	stat(s->path, &info);
+	s->device = info.st_dev;
+	s->file = info.st_ino;
 }
 
 static void
@@ -252,6 +335,19 @@ close_connections(struct store *s)
 	s->data_version = s->revision = NULL;
 	s->reader = s->writer = NULL;
 	s->seen_version = s->seen_revision = -1;
+	s->file = 0;
+}
+
+static int
+open_connections(struct store *s)
+{
+	s->frozen = false;
+	s->opened = seconds_now();
+	note_file(s);
+	if (open_writer(s) == 0 && open_reader(s) == 0)
+		return 0;
+	close_connections(s);
+	return -1;
 }
 
 struct store *
@@ -320,18 +416,33 @@ database_complain_now_and_then(
 {
 	int64_t now = seconds_now();
 
-	if (*complained != 0 && now < *complained + COMPLAIN_SECONDS)
+	if (db == NULL || (*complained != 0 && now < *complained + COMPLAIN_SECONDS))
 		return;
 	*complained = now;
 	database_complain(db, path, doing);
 }
 
-/* Is it over that the database could not be opened properly? */
-static void
-thaw(struct store *s)
+/* Was the database removed or moved away, and is there another in its place? */
+static bool
+is_replaced(const struct store *s)
 {
-	if (!s->frozen || seconds_now() < s->opened + THAW_SECONDS)
+	struct stat info;
+
+	return s->file != 0 && stat(s->path, &info) == 0 &&
+	       (info.st_ino != s->file || info.st_dev != s->device);
+}
+
+/* Open it again where it is another one, or could not be opened properly some time ago. */
+static void
+reopen(struct store *s)
+{
+	bool replaced = is_replaced(s);
+	bool improper = s->frozen || s->reader == NULL;
+
+	if (!replaced && !(improper && seconds_now() >= s->opened + REOPEN_SECONDS))
 		return;
+	if (replaced)
+		log_warn("database %s: it was replaced: reading the new one", s->path);
 	pthread_mutex_lock(&s->write_lock);
 	close_connections(s);
 	open_connections(s);
@@ -342,9 +453,11 @@ thaw(struct store *s)
 static int
 refresh(struct store *s)
 {
-	thaw(s);
+	reopen(s);
 	int64_t version = number_of(s->data_version);
 
+	if (version >= 0)
+		regain_patience(&s->read_patience);
 	if (version >= 0 && version == s->seen_version && s->config != NULL)
 		return 0;
 	/* Somebody committed; most often it was only a counter. */

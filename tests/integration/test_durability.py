@@ -207,3 +207,53 @@ def test_a_stop_in_the_middle_of_retries_is_clean(site, upstream):
         for thread in threads:
             thread.join()
     check(site)
+
+
+# ---- other programs, and other files ----
+
+def test_a_lock_that_another_program_keeps_is_waited_for_once_not_by_every_request(site, upstream):
+    site.use(upstream, *KEYS)
+    site.admin("balance", "round-robin")
+    with site.lighttpd(ENABLE_RATE_LIMIT="true", RATE_LIMIT_MAX_REQUESTS="1000"):
+        site.ask()
+        upstream.answer = lambda call: (status(500, "{}") if call.key == KEYS[0] else text("hello"))(call)
+        other = sqlite3.connect(site.database, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        began, asked, admin = time.monotonic(), [], []
+        threads = [threading.Thread(target=lambda: [asked.append(site.ask()) for _ in range(2)]) for _ in range(6)]
+        threads.append(threading.Thread(target=lambda: admin.append(site.admin("balance", "random", check=False))))
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        # Each of them alone would wait five seconds.
+        assert len(asked) == 12 and time.monotonic() - began < 30
+        other.execute("ROLLBACK")
+        assert admin[0].returncode == 1 and "locked" in admin[0].stderr
+        upstream.answer = text("hello")
+        wait_for(lambda: site.ask() and len({call.key for call in upstream.calls[-3:]}) == 3, "the keys to take turns again")
+    assert f"database {site.database}" in site.log_text() and "locked" in site.log_text()
+
+
+@pytest.mark.parametrize("leftovers", [True, False], ids=["the file alone", "all its files"])
+def test_a_database_that_was_removed_and_made_anew_is_read(site, upstream, leftovers):
+    site.use(upstream, KEYS[0])
+    with site.lighttpd(processes=2) as server:
+        assert len(site.responders(server)) == 2
+        for _ in range(6):
+            site.ask()
+        for name in [""] if leftovers else ["", "-wal", "-shm"]:
+            os.unlink(f"{site.database}{name}")
+        # Better the last configuration known than no answer.
+        assert site.ask() and upstream.calls[-1].key == KEYS[0]
+        site.use(upstream, KEYS[1])
+        for turn in range(20):
+            site.ask()
+            assert upstream.calls[-1].key == KEYS[1], turn
+        site.admin("key", "main", "add", KEYS[2])
+        site.admin("key", "main", "disable", "0")
+        site.ask()
+        assert upstream.calls[-1].key == KEYS[2]
+        wait_for(lambda: json.loads(site.admin("usage", "--json").stdout)["total"]["requests"] > 0, "usage in the new one")
+    with sqlite3.connect(site.database) as db:
+        assert db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
