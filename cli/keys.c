@@ -56,10 +56,16 @@ read_list(struct key_list *list)
 {
 	char *line = NULL;
 	size_t size = 0;
+	ssize_t read;
 	int status = EXIT_DONE;
 
-	while (status == EXIT_DONE && getline(&line, &size, stdin) >= 0) {
+	while (status == EXIT_DONE && (read = getline(&line, &size, stdin)) >= 0) {
 		char *start = line + strspn(line, " \t\r\n");
+		if (strlen(line) != (size_t)read) {
+			status = misuse("key %zu cannot be an API key: it holds a NUL character",
+				list->count);
+			break;
+		}
 		size_t length = strlen(start);
 		while (length > 0 && strchr(" \t\r\n", start[length - 1]) != NULL)
 			start[--length] = '\0';
@@ -149,6 +155,7 @@ remove_key(struct admin *a, const struct upstream *u, int count, char **argument
 	if (key == NULL)
 		return EXIT_FAILED;
 	secret_mask(key->secret, mask);
+	secret_erase(arguments[0], strlen(arguments[0]));
 	if (store_remove_key(a->store, key->id) != STORE_OK)
 		return fail("key %s was not removed", mask);
 	printf("removed key %s of %s\n", mask, u->name);

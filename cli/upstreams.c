@@ -2,9 +2,11 @@
  * Commands on upstreams and on everything: add, remove, use, balance, set, show, clear.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/secret.h"
 #include "base/settings.h"
 #include "check.h"
 #include "command.h"
@@ -156,6 +158,8 @@ run_set(struct admin *a, int count, char **arguments)
 	const char *problem = option_check(option, value);
 	if (problem != NULL && strcmp(problem, "is not an option") == 0)
 		return unknown_option(option);
+	if (problem != NULL && option_is_secret(option))
+		return misuse("%s: the value %s", option, problem);
 	if (problem != NULL)
 		return misuse("%s: '%s' %s", option, value, problem);
 	if (strcmp(option, "fallback") == 0) {
@@ -163,7 +167,14 @@ run_set(struct admin *a, int count, char **arguments)
 			return EXIT_FAILED;
 		value = config_find_upstream(a->config, value)->name;
 	}
-	if (store_set_option(a->store, u->id, option, value) != STORE_OK)
+	/* Out of the process list, as soon as possible. */
+	char *kept = strdup(value);
+	if (option_is_secret(option))
+		secret_erase(arguments[2], strlen(arguments[2]));
+	enum store_result result = kept != NULL ? store_set_option(a->store, u->id, option, kept)
+						: STORE_FAILED;
+	free(kept);
+	if (result != STORE_OK)
 		return fail("%s was not set", option);
 	printf("set %s of %s\n", option, u->name);
 	return EXIT_DONE;

@@ -8,6 +8,7 @@
 
 #include "base/api_error.h"
 #include "base/log.h"
+#include "base/secret.h"
 #include "base/settings.h"
 #include "base/watch.h"
 #include "inquiry.h"
@@ -417,19 +418,31 @@ on_pause_in_bytes(void *context)
 	flush(x);
 }
 
+static int64_t
+connect_timeout(const struct exchange *x)
+{
+	int64_t own = x->plan.to.upstream->options.timeout;
+
+	return own != 0 ? own : x->settings->connect_timeout;
+}
+
 /* There was no response at all. */
 static void
 fail_without_answer(struct exchange *x, enum transfer_outcome outcome, const char *problem)
 {
 	struct api_error error = API_ERROR_NONE;
+	struct buffer said = BUFFER_INIT(0);
 
+	secret_redact(&said, problem, strlen(problem), x->identity.key, x->identity.secrets);
 	if (outcome == TRANSFER_NO_TIME)
 		api_error_set(&error, 504, "upstream '%s' could not be reached within %lld ms: %s",
-			x->plan.to.upstream->name, (long long)x->settings->connect_timeout,
-			problem);
+			x->plan.to.upstream->name, (long long)connect_timeout(x),
+			buffer_text(&said));
 	else
 		api_error_set(&error, 502, "upstream '%s' at %s could not be asked: %s",
-			x->plan.to.upstream->name, x->plan.to.upstream->base_url, problem);
+			x->plan.to.upstream->name, x->plan.to.upstream->base_url,
+			buffer_text(&said));
+	buffer_free(&said);
 	fail_attempt(x, &error, false);
 	api_error_clear(&error);
 }
@@ -483,7 +496,7 @@ silence_deadline(const struct exchange *x)
 {
 	uint64_t from = x->last_input;
 	int64_t connected = transfer_connect_time(x->transfer);
-	uint64_t latest = x->attempt_began + (uint64_t)x->settings->connect_timeout + CONNECT_GRACE;
+	uint64_t latest = x->attempt_began + (uint64_t)connect_timeout(x) + CONNECT_GRACE;
 
 	if (connected < 0 && from < latest)
 		from = latest;
@@ -570,7 +583,6 @@ first_look(const struct exchange *x)
 static void
 start_transfer(struct exchange *x)
 {
-	const struct upstream_options *options = &x->plan.to.upstream->options;
 	const struct transfer_request request = {
 		.method = x->plan.method,
 		.certificates = x->settings->certificates,
@@ -578,9 +590,8 @@ start_transfer(struct exchange *x)
 		.body = buffer_text(&x->plan.body),
 		.body_length = x->plan.body.length,
 		.headers = x->plan.headers,
-		.proxy = options->proxy,
-		.connect_timeout = options->timeout != 0 ? options->timeout
-							 : x->settings->connect_timeout,
+		.proxy = x->plan.to.upstream->options.proxy,
+		.connect_timeout = connect_timeout(x),
 		.once = !x->plan.repeatable,
 	};
 

@@ -4,6 +4,7 @@
  */
 #include "store/options.h"
 
+#include <curl/curl.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -83,19 +84,37 @@ read_reasoning(struct upstream_options *options, const char *name, const char *v
 	return NULL;
 }
 
+/* curl would complain of what it cannot read with all of it, the password too. */
+static bool
+is_url(const char *value)
+{
+	CURLU *url = curl_url();
+	bool good = url != NULL && curl_url_set(url, CURLUPART_URL, value,
+					   CURLU_NON_SUPPORT_SCHEME) == CURLUE_OK;
+
+	curl_url_cleanup(url);
+	return good;
+}
+
 static const char *
-read_proxy(struct upstream_options *options, const char *name, const char *value)
+check_proxy(const char *value)
 {
 	static const char *const schemes[] = {
 		"http://", "https://", "socks4://", "socks4a://", "socks5://", "socks5h://"};
 
-	(void)name;
 	for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++)
-		if (strncmp(value, schemes[i], strlen(schemes[i])) == 0 &&
-			value[strlen(schemes[i])] != '\0')
-			return options != NULL ? replace_text(&options->proxy, value) : NULL;
+		if (strncmp(value, schemes[i], strlen(schemes[i])) == 0)
+			return is_url(value) ? NULL : "must be a URL like http://host:port";
 	return "must be a URL that begins with http://, https://, socks4://, socks4a://, socks5:// "
 	       "or socks5h://";
+}
+
+static const char *
+read_proxy(struct upstream_options *options, const char *name, const char *value)
+{
+	(void)name;
+	/* Whatever is stored is kept: without it, requests would go around the proxy. */
+	return options != NULL ? replace_text(&options->proxy, value) : check_proxy(value);
 }
 
 static const char *
@@ -189,6 +208,12 @@ option_take(struct upstream_options *options, const char *name, const char *valu
 	option_reader *read = find_reader(name);
 
 	return read != NULL && read(options, name, value) == out_of_memory ? -1 : 0;
+}
+
+bool
+option_is_secret(const char *name)
+{
+	return strcmp(name, "proxy") == 0 || strncmp(name, "header.", strlen("header.")) == 0;
 }
 
 const char *

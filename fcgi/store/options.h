@@ -4,6 +4,8 @@
 #ifndef OPTIONS_H
 #define OPTIONS_H
 
+#include <stdbool.h>
+
 struct upstream_options;
 
 /**
@@ -16,6 +18,9 @@ const char *option_check(const char *name, const char *value);
 /** Take the option into its typed form.  What option_check refuses is skipped.  Return 0, or -1 if
  * memory ran out. */
 int option_take(struct upstream_options *, const char *name, const char *value);
+
+/** May its value hold a secret, so that it is not repeated to anybody? */
+bool option_is_secret(const char *name);
 
 /** The ${index}th option's name as help shows it, or NULL beyond the last. */
 const char *option_name_at(unsigned index);

@@ -332,7 +332,7 @@ const char **
 service_secrets(const struct upstream *upstream, const struct api_key *key)
 {
 	const struct upstream_options *options = &upstream->options;
-	const char **secrets = calloc(options->header_count + 2, sizeof(*secrets));
+	const char **secrets = calloc(options->header_count + 3, sizeof(*secrets));
 	size_t count = 0;
 
 	if (secrets == NULL)
@@ -341,5 +341,7 @@ service_secrets(const struct upstream *upstream, const struct api_key *key)
 		secrets[count++] = key->secret;
 	for (size_t i = 0; i < options->header_count; i++)
 		secrets[count++] = options->headers[i].value;
+	if (options->proxy != NULL && strchr(options->proxy, '@') != NULL)
+		secrets[count++] = options->proxy;
 	return secrets;
 }

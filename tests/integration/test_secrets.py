@@ -1,10 +1,12 @@
 """No key is seen where it does not belong: logs with bodies, errors, lists, the process list (SPEC §8)."""
+import json
 import os
+import sqlite3
 import subprocess
 
 import pytest
 
-from site_under_test import ACCESS_KEY, BUILD, request
+from site_under_test import ACCESS_KEY, BUILD, request, wait_for
 from upstream import status
 
 KEYS = ["sk-first-0123456789abcdef", "AIzaSecond0123456789abcdefghijklmnop", "plainthird0123456789"]
@@ -76,3 +78,57 @@ def test_after_a_whole_run_no_secret_is_found(site, upstream, log_format):
         for text in seen:
             assert secret not in text, (secret, text[max(0, text.find(secret) - 300):text.find(secret) + 100])
     assert "I say" in site.log_text() and "attempt failed" in site.log_text()
+
+
+@pytest.mark.parametrize("proxy", ["http://me:{}@[::1", "http://me:{}@host:99999999", "http://me:{}@127.0.0.1:port", "http://me:{}@",
+                                   "socks5://me:{}@ho st", "socks9://me:{}@host"])
+def test_a_proxy_that_curl_cannot_read_is_refused_without_its_password(site, upstream, proxy):
+    """curl quotes all of it when it complains."""
+    proxy = proxy.format(PROXY_WORD)
+    site.use(upstream, KEYS[0])
+    said = site.admin("set", "main", "proxy", proxy, check=False)
+    assert said.returncode == 2
+    imported = site.admin("import", "-", check=False, input=json.dumps(
+        {"upstream": [{"name": "x", "baseUrl": "http://x", "serviceType": "openai", "options": {"proxy": proxy}}]}))
+    assert imported.returncode == 1 and "upstream[0].options" in imported.stderr
+    # One that an older version stored.
+    with sqlite3.connect(site.database) as db:
+        db.execute("INSERT INTO upstream_options VALUES (1, 'proxy', ?)", (proxy,))
+    with site.lighttpd():
+        answer = site.post(request())
+        assert answer.status == 502
+        shown = [site.admin(*command, check=False) for command in (["show"], ["test", "--model", "m"], ["doctor"])]
+    said = [*shown, said, imported]
+    assert PROXY_WORD not in "".join(done.stdout + done.stderr for done in said) + answer.body.decode() + site.log_text()
+
+
+def test_a_header_that_is_refused_is_not_repeated(site, upstream):
+    site.use(upstream, KEYS[0])
+    done = site.admin("set", "main", "header.X-Token", HEADER + "\r\nX: y", check=False)
+    assert done.returncode == 2 and "line breaks" in done.stderr and HEADER not in done.stderr
+
+
+@pytest.mark.parametrize("command, secret", [(["key", "main", "remove", KEYS[0]], KEYS[0]), (["key", "main", "add", "k" + KEYS[1]], KEYS[1]),
+                                             (["set", "main", "header.X-Token", HEADER], HEADER),
+                                             (["set", "main", "proxy", f"http://me:{PROXY_WORD}@127.0.0.1:9"], PROXY_WORD)])
+def test_a_secret_argument_leaves_the_process_list_at_once(site, upstream, command, secret):
+    """Here the command waits for a lock that another program keeps."""
+    site.use(upstream, KEYS[0])
+    other = sqlite3.connect(site.database, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    process = subprocess.Popen([BUILD / "claude-proxy-admin", *command], env=site.environment(LOG_FILE=None),
+                               stdout=subprocess.DEVNULL)
+
+    def listed():
+        return subprocess.run(["ps", "-o", "args=", "-p", str(process.pid)], capture_output=True, text=True).stdout
+
+    wait_for(lambda: "main" in (seen := listed()) and secret not in seen and process.poll() is None, "the secret to go", 4)
+    other.execute("ROLLBACK")
+    assert process.wait(20) == 0
+
+
+def test_a_key_with_a_nul_is_refused_and_not_cut(site):
+    site.admin("add", "a", "http://a", "openai")
+    done = site.admin("key", "a", "add", "-", input="sk-good-0123456789abcdef\nsk-abcdefgh\0ijklmnopqrstu\n", check=False)
+    assert done.returncode == 2 and "key 1" in done.stderr and "NUL" in done.stderr
+    assert json.loads(site.admin("key", "a", "list", "--json").stdout) == []
