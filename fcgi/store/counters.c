@@ -10,7 +10,11 @@
 enum statement { ROTATE, REST, COUNT_ON, COUNT_FIRST, ANNOUNCE };
 
 /* A rest is moved only by what matters: while an upstream is down, every request would do it. */
-enum { LEAST_REST_CHANGE = 1000 /* ms */, FORGET_ONE_IN = 32 };
+enum {
+	LEAST_REST_CHANGE = 1000, /* ms */
+	LATEST = 10000,           /* ms between a request's look at the clock and its being counted */
+	FORGET_ONE_IN = 32,
+};
 
 static const char *const statements[COUNTER_STATEMENTS] = {
 	[ROTATE] =
@@ -18,8 +22,9 @@ static const char *const statements[COUNTER_STATEMENTS] = {
 		"RETURNING count",
 	[REST] = "UPDATE api_keys SET rests_until = max(rests_until, ?2), last_error = ?3 "
 		 "WHERE id = ?1 AND rests_until < ?2 - ?4",
+	/* A request may come here after one that looked at the clock later: it waited longer. */
 	[COUNT_ON] = "UPDATE rate_windows SET count = count + 1 "
-		     "WHERE client = ?1 AND started > ?2 - ?3 AND started <= ?2 "
+		     "WHERE client = ?1 AND started > ?2 - ?3 AND started <= ?2 + min(?3, ?4) "
 		     "RETURNING count, started + ?3",
 	[COUNT_FIRST] = "INSERT INTO rate_windows VALUES (?1, ?2, 1) ON CONFLICT DO UPDATE SET "
 			"count = count + 1 RETURNING count, started + ?3",
@@ -121,6 +126,8 @@ count_request(struct store *s, enum statement which, const char *client, int64_t
 	sqlite3_bind_text(statement, 1, client, -1, SQLITE_TRANSIENT);
 	sqlite3_bind_int64(statement, 2, now);
 	sqlite3_bind_int64(statement, 3, window);
+	if (which == COUNT_ON)
+		sqlite3_bind_int64(statement, 4, LATEST);
 	return run_for_numbers(s, which, "counting for the rate limit", numbers, 2);
 }
 
@@ -131,7 +138,7 @@ forget_windows(struct store *s, const char *client, int64_t now, int64_t window)
 	char *sql = random_below(FORGET_ONE_IN) == 0
 			    ? sqlite3_mprintf("DELETE FROM rate_windows WHERE started <= %lld OR "
 					      "started > %lld",
-				      (long long)(now - window), (long long)now)
+				      (long long)(now - window), (long long)(now + LATEST))
 			    : sqlite3_mprintf("DELETE FROM rate_windows WHERE client = %Q", client);
 
 	sqlite3_exec(s->writer, sql, NULL, NULL, NULL);

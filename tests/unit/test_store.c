@@ -571,6 +571,9 @@ test_a_window_begins_with_its_first_request(void **state)
 		{"1.2.3.4", 1000, 1, 2000}, {"1.2.3.4", 1000, 2, 2000}, {"::1", 1500, 1, 2500},
 		{"1.2.3.4", 1999, 3, 2000}, {"1.2.3.4", 2000, 1, 3000}, {"::1", 2499, 2, 2500},
 		{"1.2.3.4", 9000, 1, 10000}, {"1.2.3.4", 500, 1, 1500}, /* the clock went back */
+		/* Who waited for the lock is counted after one who came later. */
+		{"late", 5000, 1, 6000}, {"late", 4998, 2, 6000}, {"late", 5001, 3, 6000},
+		{"late", 6000, 1, 7000}, {"late", 5999, 2, 7000},
 	};
 	struct store *s = open_store();
 	int64_t count;
