@@ -141,16 +141,14 @@ store_set_option(struct store *s, int64_t upstream_id, const char *option, const
 {
 	if (database_begin(s) != 0)
 		return STORE_FAILED;
-	if (value == NULL)
-		return database_end(s,
-			database_run(s,
-				"DELETE FROM upstream_options WHERE upstream_id = ? AND name = ?",
-				"is", upstream_id, option));
-	return database_end(
-		s, database_run(s,
-			   "INSERT INTO upstream_options VALUES (?, ?, ?) "
-			   "ON CONFLICT (upstream_id, name) DO UPDATE SET value = excluded.value",
-			   "iss", upstream_id, option, value));
+	/* Headers have the same name in any case. */
+	enum store_result result = database_run(s,
+		"DELETE FROM upstream_options WHERE upstream_id = ? AND name = ? COLLATE NOCASE",
+		"is", upstream_id, option);
+	if (value == NULL || result == STORE_FAILED)
+		return database_end(s, result);
+	return database_end(s, database_run(s, "INSERT INTO upstream_options VALUES (?, ?, ?)",
+				       "iss", upstream_id, option, value));
 }
 
 enum store_result
@@ -226,8 +224,9 @@ store_remove_route(struct store *s, int64_t route_id)
 enum store_result
 store_clear(struct store *s)
 {
-	static const char *const tables[] = {
-		"DELETE FROM routes", "DELETE FROM upstreams", "DELETE FROM settings"};
+	/* The number of reloads goes on: a process that saw one of them would miss the next. */
+	static const char *const tables[] = {"DELETE FROM routes", "DELETE FROM upstreams",
+		"DELETE FROM settings WHERE name <> 'reloads'"};
 	enum store_result result = STORE_OK;
 
 	if (database_begin(s) != 0)

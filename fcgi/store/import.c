@@ -29,11 +29,18 @@ import_options(struct store *s, const struct import_upstream *u)
 {
 	enum store_result result = STORE_OK;
 
-	for (size_t i = 0; i < u->option_count && result == STORE_OK; i++)
-		result = database_run(s,
-			"INSERT INTO upstream_options SELECT id, ?, ? FROM upstreams WHERE name = "
-			"? ON CONFLICT (upstream_id, name) DO UPDATE SET value = excluded.value",
-			"sss", u->options[i].name, u->options[i].value, u->name);
+	for (size_t i = 0; i < u->option_count && result == STORE_OK; i++) {
+		/* Headers have the same name in any case. */
+		result = database_unless_failed(database_run(s,
+			"DELETE FROM upstream_options WHERE name = ? COLLATE NOCASE AND "
+			"upstream_id = (SELECT id FROM upstreams WHERE name = ?)",
+			"ss", u->options[i].name, u->name));
+		if (result == STORE_OK)
+			result = database_run(s,
+				"INSERT INTO upstream_options SELECT id, ?, ? FROM upstreams WHERE "
+				"name = ?",
+				"sss", u->options[i].name, u->options[i].value, u->name);
+	}
 	return result;
 }
 

@@ -1,4 +1,5 @@
 """The configuration: in force for the next request, strategies exact over processes, routes, options, settings."""
+import json
 import subprocess
 import threading
 from collections import Counter
@@ -77,6 +78,20 @@ def test_options_of_an_upstream(served, upstream):
     served.admin("set", "main", "max-output-tokens", "")
     served.ask(max_tokens=100)
     assert upstream.last["max_tokens"] == 100
+
+
+def test_a_header_has_one_value_however_it_is_spelled(served, upstream):
+    served.admin("set", "main", "header.X-Title", "one")
+    served.admin("set", "main", "header.x-title", "two")
+    served.ask()
+    assert upstream.calls[-1].headers.get_all("X-Title") == ["two"]
+    served.admin("import", "-", input=json.dumps({"upstream": [{"name": "main", "baseUrl": upstream.url, "serviceType": "openai",
+                                                               "options": {"header.X-TITLE": "three"}}]}))
+    served.ask()
+    assert upstream.calls[-1].headers.get_all("X-Title") == ["three"]
+    served.admin("set", "main", "header.x-Title", "")
+    served.ask()
+    assert upstream.calls[-1].headers.get_all("X-Title") is None
 
 
 @pytest.mark.parametrize("name, value", [("PORT", "many"), ("LOG_LEVEL", "loud"), ("ENABLE_CORS", "perhaps"),

@@ -139,3 +139,22 @@ def test_a_reload_needs_the_access_key_and_post(site, upstream, server):
         answer = site.request("GET", "/admin/config/reload", headers={"x-api-key": ACCESS_KEY})
         assert answer.status == 405 and answer.headers["allow"] == "POST"
         assert reload(site).status == 200
+
+
+def test_a_reload_is_not_missed_after_everything_was_cleared(site, upstream):
+    site.use(upstream)
+    env_file = site.folder / "settings.env"
+    env_file.write_text("MAX_REQUEST_BYTES=1024\n")
+    with site.lighttpd(CLAUDE_PROXY_ENV=env_file):
+        assert reload(site).status == 200
+        assert site.post(request("x" * 2000)).status == 413
+        site.admin("clear", "--yes")
+        site.use(upstream)
+        env_file.write_text("MAX_REQUEST_BYTES=100000\n")
+        # Another process is asked; this one saw a first reload, and neither the clearing nor the second one.
+        head = {"GATEWAY_INTERFACE": "CGI/1.1", "REQUEST_METHOD": "POST", "SCRIPT_NAME": "/x.fcgi", "CONTENT_LENGTH": "0",
+                "PATH_INFO": "/admin/config/reload", "HTTP_X_API_KEY": ACCESS_KEY, "CLAUDE_PROXY_ENV": env_file}
+        done = subprocess.run([BUILD / "claude-proxy.fcgi"], env=site.environment(**head), input="", capture_output=True, text=True,
+                              timeout=30)
+        assert done.stdout.startswith("Status: 200"), done
+        assert site.post(request("x" * 2000)).status == 200
