@@ -273,6 +273,7 @@ static void
 fail(struct exchange *x, const struct api_error *error)
 {
 	x->record.error_type = error->type;
+	x->record.error_status = error->status;
 	log_debug("%s %d %s: %s", x->record.request_id, error->status, error->type,
 		error->message != NULL ? error->message : "");
 	if (answer_pass_refusal(x->answer)) {

@@ -145,6 +145,15 @@ record_refusal(struct recorder *recorder, enum endpoint endpoint, int status)
 	recorder_add(recorder, &row);
 }
 
+/* A stream that ends with an error began with 200. */
+static int
+status_of(const struct record *record)
+{
+	if (record->status < 400 && record->error_status != 0)
+		return record->error_status;
+	return record->status != 0 ? record->status : CLIENT_WENT_AWAY;
+}
+
 static void
 keep(const struct record *record, const struct plan *plan, const struct inquiry *inquiry,
 	struct answer *answer, struct recorder *recorder, uint64_t now)
@@ -157,7 +166,7 @@ keep(const struct record *record, const struct plan *plan, const struct inquiry 
 		.upstream = plan->to.upstream->name,
 		.key_id = plan->to.key != NULL ? plan->to.key->id : 0,
 		.model = or_empty(plan->to.model),
-		.status = record->status != 0 ? record->status : CLIENT_WENT_AWAY,
+		.status = status_of(record),
 		.input_tokens = done ? usage->input_tokens : 0,
 		.output_tokens = done ? usage->output_tokens : 0,
 		.cache_read_input_tokens = done ? usage->cache_read_input_tokens : 0,

@@ -26,6 +26,7 @@ struct record {
 	uint64_t first_byte; /* to the client; 0: none yet */
 	int status;          /* told to the client; 0: none yet */
 	const char *error_type;
+	int error_status; /* of it: a stream that failed was told another one; 0: none */
 	int attempts;
 	struct buffer shown; /* the start of the response */
 	size_t response_bytes;

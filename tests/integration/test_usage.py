@@ -65,6 +65,19 @@ def test_the_usage_of_what_is_passed_through_is_read(site, upstream, stream):
         wait_for(lambda: f"output_tokens={told['output_tokens']}" in site.log_text(), "the log line")
 
 
+def test_a_stream_that_fails_is_an_error(site, upstream):
+    site.use(upstream)
+
+    def answer(call):
+        call.chunk(content="begun")
+        call.break_off()
+
+    upstream.answer = answer
+    with site.lighttpd():
+        assert site.stream()[-1]["type"] == "error"
+        assert rows_when(site, 1)["total"]["errors"] == 1
+
+
 def test_a_request_that_needed_two_keys_counts_once(site, upstream):
     site.use(upstream, "sk-bad-0123456789abcdef", "sk-good-0123456789abcdef")
     upstream.answer = lambda call: (status(500, "{}") if "bad" in call.key else text("hello"))(call)
