@@ -218,7 +218,7 @@ check_keys(struct findings *f, const struct upstream *u)
 	for (size_t i = 0; i < u->key_count; i++) {
 		const struct api_key *key = &u->keys[i];
 		enabled += key->enabled;
-		if (!key->enabled || key->rests_until <= now)
+		if (api_key_state(key, now) != KEY_RESTING)
 			continue;
 		secret_mask(key->secret, mask);
 		find(f, WARNING, u->name, "key %zu %s rests for %lld s more: %s", i, mask,

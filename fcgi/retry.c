@@ -11,9 +11,10 @@
 #include "base/clock.h"
 #include "base/utf8.h"
 #include "plan.h"
+#include "store/config.h"
 #include "store/store.h"
 
-enum { MOST_STORED = 300 /* bytes of an error's message */, LONGEST_REST = 86400 /* s */ };
+enum { MOST_STORED = 300 /* bytes of an error's message */ };
 
 /* By the status that the client would be told, how long a key rests that says nothing itself: in
  * seconds. What is not listed no other key cures. */
@@ -58,7 +59,7 @@ retry_rest(const struct api_error *error)
 {
 	int64_t seconds = error->retry_after > 0 ? error->retry_after : find_rest(error->status);
 
-	return 1000 * (seconds < LONGEST_REST ? seconds : LONGEST_REST);
+	return 1000 * seconds < KEY_LONGEST_REST ? 1000 * seconds : KEY_LONGEST_REST;
 }
 
 /* Store that the key rests, and why. */

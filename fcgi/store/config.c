@@ -154,7 +154,9 @@ api_key_state(const struct api_key *key, int64_t now)
 {
 	if (!key->enabled)
 		return KEY_DISABLED;
-	return key->rests_until > now ? KEY_RESTING : KEY_READY;
+	/* A rest that is longer than any was stored while the clock was wrong. */
+	bool rests = key->rests_until > now && key->rests_until - now <= KEY_LONGEST_REST;
+	return rests ? KEY_RESTING : KEY_READY;
 }
 
 const char *

@@ -11,6 +11,9 @@
 
 enum strategy { STRATEGY_ROUND_ROBIN, STRATEGY_RANDOM, STRATEGY_FAILOVER };
 
+/* Longer than any service asks for, in ms: a week. */
+enum { KEY_LONGEST_REST = 604800000 };
+
 struct api_key {
 	int64_t id;
 	char *secret;

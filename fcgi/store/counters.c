@@ -20,8 +20,8 @@ static const char *const statements[COUNTER_STATEMENTS] = {
 	[ROTATE] =
 		"INSERT INTO rotations VALUES (?1, 0) ON CONFLICT DO UPDATE SET count = count + 1 "
 		"RETURNING count",
-	[REST] = "UPDATE api_keys SET rests_until = max(rests_until, ?2), last_error = ?3 "
-		 "WHERE id = ?1 AND rests_until < ?2 - ?4",
+	[REST] = "UPDATE api_keys SET rests_until = ?2, last_error = ?3 "
+		 "WHERE id = ?1 AND (rests_until < ?2 - ?4 OR rests_until > ?2 + ?5)",
 	/* A request may come here after one that looked at the clock later: it waited longer. */
 	[COUNT_ON] = "UPDATE rate_windows SET count = count + 1 "
 		     "WHERE client = ?1 AND started > ?2 - ?3 AND started <= ?2 + min(?3, ?4) "
@@ -112,6 +112,7 @@ store_rest_key(struct store *s, int64_t key_id, int64_t until, const char *last_
 	sqlite3_bind_int64(rest, 2, until);
 	sqlite3_bind_text(rest, 3, last_error, -1, SQLITE_TRANSIENT);
 	sqlite3_bind_int64(rest, 4, LEAST_REST_CHANGE);
+	sqlite3_bind_int64(rest, 5, KEY_LONGEST_REST); /* see api_key_state */
 	enum store_result result = run(s, REST, "letting a key rest");
 	pthread_mutex_unlock(&s->write_lock);
 	return result;

@@ -7,17 +7,20 @@
  */
 #include "upstream/transfer.h"
 
+#include <ctype.h>
 #include <curl/curl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <time.h>
 
 #include "base/watch.h"
 #include "upstream/trust.h"
 
 enum {
 	KEPT_HANDLES = 256,     /* easy handles kept for the next transfer */
+	LONGEST_RETRY = 31536000, /* s: a year */
 	KEPT_CONNECTIONS = 512, /* idle ones: the streams of a busy minute come again */
 };
 
@@ -409,13 +412,35 @@ transfer_content_type(struct transfer *t)
 	return type;
 }
 
+/* Seconds, or a date.  "Now" is a second: 0 would mean that nothing was said. */
+static int64_t
+read_retry_after(const char *value)
+{
+	double seconds;
+
+	if (isdigit((unsigned char)value[0])) {
+		seconds = strtod(value, NULL);
+	} else {
+		time_t date = curl_getdate(value, NULL);
+		if (date == -1)
+			return 0;
+		seconds = difftime(date, time(NULL));
+	}
+	if (seconds <= 1 || seconds >= LONGEST_RETRY)
+		return seconds <= 1 ? 1 : LONGEST_RETRY;
+	int64_t whole = (int64_t)seconds;
+	return whole + ((double)whole < seconds);
+}
+
 int64_t
 transfer_retry_after(struct transfer *t)
 {
-	curl_off_t seconds = 0;
+	struct curl_header *header = NULL;
 
-	curl_easy_getinfo(t->easy, CURLINFO_RETRY_AFTER, &seconds);
-	return seconds;
+	/* curl's own reading of it takes numbers that are too large for it, and 0, as none. */
+	if (curl_easy_header(t->easy, "retry-after", 0, CURLH_HEADER, -1, &header) != CURLHE_OK)
+		return 0;
+	return read_retry_after(header->value);
 }
 
 void

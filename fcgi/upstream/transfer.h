@@ -77,7 +77,7 @@ void transfer_cancel(struct transfer *);
 /* The response's head, once bytes of the body came or it ended; 0 or NULL when there is none. */
 int transfer_status(struct transfer *);
 const char *transfer_content_type(struct transfer *);
-int64_t transfer_retry_after(struct transfer *); /* seconds */
+int64_t transfer_retry_after(struct transfer *); /* seconds; 0: it says nothing */
 
 /** Call ${take} with each header of the response. */
 void transfer_each_header(struct transfer *,
