@@ -31,18 +31,23 @@ skip_blanks(char *at)
 	return at;
 }
 
-/* Undo the quoting of a value in place; ${quote} stands before it.  False if the closing quote is
- * missing. */
+/* Does the quote that stands before the text end in it? */
 static bool
+is_closed(const char *text, char quote)
+{
+	for (; *text != '\0' && *text != quote; text++)
+		if (quote == '"' && *text == '\\' && text[1] != '\0')
+			text++;
+	return *text == quote;
+}
+
+/* Undo the quoting of a value in place; ${quote} stands before it, and ends in it. */
+static void
 unquote(char *value, char quote)
 {
 	char *out = value;
 
-	for (char *in = value; *in != '\0'; in++) {
-		if (*in == quote) {
-			*out = '\0';
-			return true;
-		}
+	for (char *in = value; *in != quote; in++) {
 		if (quote == '"' && *in == '\\' && in[1] != '\0') {
 			in++;
 			*out++ = *in;
@@ -52,7 +57,7 @@ unquote(char *value, char quote)
 			*out++ = *in;
 		}
 	}
-	return false;
+	*out = '\0';
 }
 
 /* A bare value ends at a comment and at the blanks before it. */
@@ -71,7 +76,8 @@ trim_bare(char *value)
 static bool
 split_line(char *line, char **name, char **value)
 {
-	*name = skip_blanks(line);
+	/* Some editors begin a file with a byte order mark. */
+	*name = skip_blanks(strncmp(line, "\xef\xbb\xbf", 3) == 0 ? line + 3 : line);
 	if (strncmp(*name, "export ", 7) == 0)
 		*name = skip_blanks(*name + 7);
 	char *end = *name;
@@ -83,11 +89,11 @@ split_line(char *line, char **name, char **value)
 	*end = '\0';
 
 	*value = skip_blanks(equals + 1);
-	if (**value == '"' || **value == '\'') {
-		char quote = *(*value)++;
-		return unquote(*value, quote);
-	}
-	trim_bare(*value);
+	char quote = **value;
+	if ((quote == '"' || quote == '\'' || quote == '`') && is_closed(*value + 1, quote))
+		unquote(++*value, quote);
+	else
+		trim_bare(*value);
 	return true;
 }
 

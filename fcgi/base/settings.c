@@ -71,16 +71,16 @@ static const struct setting table[] = {
 	NUMBER_ROW("LOG_BODY_LIMIT", log_body_limit, "4096", 0, 1 << 20),
 	NUMBER_ROW("REQUEST_TIMEOUT", request_timeout, NULL, 1, 86400000),
 	NUMBER_ROW("MAX_CONCURRENT_REQUESTS", max_concurrent_requests, "100", 1, 1000000),
-	NUMBER_ROW("MAX_REQUEST_BYTES", max_request_bytes, "33554432", 1024, 1 << 30),
+	NUMBER_ROW("MAX_REQUEST_BYTES", max_request_bytes, "33554432", 1, 1 << 30),
 	BOOLEAN_ROW("ENABLE_CORS", cors, "true"),
 	{"CORS_ORIGIN", TEXT, AT(cors_origin), "*", 0, 0, NULL},
 	{"SSL_CERT_FILE", PATH, AT(certificates), NULL, 0, 0, NULL},
 	BOOLEAN_ROW("ENABLE_RATE_LIMIT", rate_limit, "false"),
-	NUMBER_ROW("RATE_LIMIT_WINDOW", rate_limit_window, "60000", 1000, 86400000),
+	NUMBER_ROW("RATE_LIMIT_WINDOW", rate_limit_window, "60000", 1, 86400000),
 	NUMBER_ROW("RATE_LIMIT_MAX_REQUESTS", rate_limit_max_requests, "100", 1, 1000000000),
 	BOOLEAN_ROW("HEALTH_CHECK_ENABLED", health_check, "true"),
 	{"HEALTH_CHECK_PATH", PATH, AT(health_check_path), "/health", 0, 0, NULL},
-	NUMBER_ROW("PING_INTERVAL", ping_interval, "15000", 10, 86400000),
+	NUMBER_ROW("PING_INTERVAL", ping_interval, "15000", 1, 86400000),
 };
 
 static const size_t table_size = sizeof(table) / sizeof(table[0]);

@@ -91,10 +91,9 @@ access_count_request(const struct gateway *g, const struct settings *settings, s
 	if (count <= most)
 		return 0;
 	api_error_set(error, 429,
-		"more than %lld requests within %lld s from this address: ask again in %lld s; the "
-		"owner of the proxy can raise RATE_LIMIT_MAX_REQUESTS",
-		(long long)most, (long long)(settings->rate_limit_window / 1000),
-		(long long)seconds);
+		"more than %lld requests within %g s from this address: ask again in %lld s; "
+		"the owner of the proxy can raise RATE_LIMIT_MAX_REQUESTS",
+		(long long)most, (double)settings->rate_limit_window / 1000, (long long)seconds);
 	error->retry_after = seconds;
 	return -1;
 }

@@ -1,5 +1,6 @@
 """Keys and upstreams that fail: the next key, rests, the fallback (SPEC §5)."""
 import json
+import socket
 import sqlite3
 import threading
 import time
@@ -357,6 +358,17 @@ def test_an_upstream_that_cannot_be_reached(site, upstream, second, trouble, str
         keys = keys_of(site, "down")
         assert all(key["state"] == "resting" and before < key["restsUntil"] / 1000 <= time.time() + 10 for key in keys)
         assert all(key["lastError"][:3] in ("502", "504") for key in keys), keys
+
+
+def test_the_time_that_was_waited_for_a_connection_is_told(site):
+    """TCP connects, TLS never does."""
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        site.admin("add", "main", f"https://127.0.0.1:{mute.getsockname()[1]}", "openai")
+        site.admin("key", "main", "add", KEYS[0])
+        site.admin("set", "main", "timeout", str(SILENCE))
+        with site.lighttpd():
+            answer = site.post(request())
+            assert answer.status == 504 and f"within {SILENCE} ms" in answer.error["message"]
 
 
 def test_when_the_fallback_fails_too_resting_keys_are_tried_and_circles_end(site, upstream, second):

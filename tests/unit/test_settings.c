@@ -108,6 +108,33 @@ test_an_env_file_of_the_original_works_unchanged(void **state)
 }
 
 static void
+test_a_value_may_be_quoted_in_every_way(void **state)
+{
+	static const struct {
+		const char *line, *value;
+	} rows[] = {
+		{"PROXY_ACCESS_KEY=plain", "plain"},
+		{"PROXY_ACCESS_KEY=a#b  # comment\r\n", "a#b"},
+		{" export PROXY_ACCESS_KEY = a b \n", "a b"},
+		{"PROXY_ACCESS_KEY='a \\n #b' # comment\r\n", "a \\n #b"},
+		{"PROXY_ACCESS_KEY=\"a\\\"b\\\\\" # comment\n", "a\"b\\"},
+		{"PROXY_ACCESS_KEY=`a\"'b`\n", "a\"'b"},
+		{"PROXY_ACCESS_KEY=\"open # comment\n", "\"open"},
+		{"PROXY_ACCESS_KEY=it's\n", "it's"},
+		{"\xef\xbb\xbfPROXY_ACCESS_KEY=marked\n", "marked"},
+		{"#PROXY_ACCESS_KEY=no\nPROXY_ACCESS_KEY=one\nPROXY_ACCESS_KEY=two\n", "two"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		write_env(rows[i].line);
+		struct settings *s = load();
+		assert_string_equal(s->access_key, rows[i].value);
+		settings_release(s);
+	}
+}
+
+static void
 test_the_environment_comes_before_the_file(void **state)
 {
 	(void)state;
@@ -186,6 +213,8 @@ main(void)
 			test_defaults_are_those_of_the_specification, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			test_an_env_file_of_the_original_works_unchanged, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			test_a_value_may_be_quoted_in_every_way, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			test_the_environment_comes_before_the_file, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
