@@ -87,11 +87,28 @@ answer_new(const struct answer_options *options, struct buffer *out)
 	return a;
 }
 
+static void
+end_transfer(struct answer *a)
+{
+	if (a->reader != NULL)
+		a->options.translator->reader_free(a->reader);
+	a->reader = NULL;
+	event_stream_free(a->events);
+	a->events = NULL;
+	passed_usage_free(a->passed_usage);
+	a->passed_usage = NULL;
+	buffer_free(&a->body);
+	api_error_clear(&a->error);
+}
+
 int
 answer_redirect(struct answer *a, const struct answer_options *options)
 {
 	bool started = a->writer != NULL && claude_writer_started(a->writer);
 
+	/* What reads the answer that failed belongs to the service that gave it. */
+	end_transfer(a);
+	a->refused = false;
 	a->options = *options;
 	if (!writes_message(options)) {
 		/* A stream that was begun goes on, whoever brings the rest. */
@@ -106,20 +123,6 @@ answer_redirect(struct answer *a, const struct answer_options *options)
 			a->writer, options->translator->kind, options->hide_thinking);
 	a->writer = new_writer(options, a->out);
 	return a->writer != NULL ? 0 : -1;
-}
-
-static void
-end_transfer(struct answer *a)
-{
-	if (a->reader != NULL)
-		a->options.translator->reader_free(a->reader);
-	a->reader = NULL;
-	event_stream_free(a->events);
-	a->events = NULL;
-	passed_usage_free(a->passed_usage);
-	a->passed_usage = NULL;
-	buffer_free(&a->body);
-	api_error_clear(&a->error);
 }
 
 void

@@ -1,4 +1,5 @@
 """Keys and upstreams that fail: the next key, rests, the fallback (SPEC §5)."""
+import itertools
 import json
 import socket
 import sqlite3
@@ -9,6 +10,7 @@ from email.utils import formatdate
 
 import pytest
 
+import upstream as upstream_chat
 import upstream_claude
 import upstream_gemini
 import upstream_responses
@@ -334,6 +336,47 @@ def test_a_stream_that_began_early_may_still_go_to_the_fallback(site, upstream, 
         pinged.set()
         events = parse_events((seen + response.read()).decode())
         assert collect(events)["content"][0]["text"] == "from the fallback"
+
+
+def break_before_content(call):
+    """What was sent could be read, and holds nothing of an answer."""
+    if not call.streams:
+        call.begin_stream("application/json")
+        call.send("{")
+    elif call.service is upstream_gemini:
+        call.event({"candidates": [{"content": {"role": "model", "parts": []}}]})
+    elif call.service is upstream_responses:
+        call.event({"type": "response.created", "response": {"id": "resp_1", "status": "in_progress"}})
+    else:
+        call.chunk(role="assistant", content="")
+    call.break_off()
+
+
+@pytest.mark.parametrize("first, then", itertools.permutations([upstream_chat, upstream_responses, upstream_gemini], 2),
+                         ids=lambda module: module.SERVICE_TYPE)
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+def test_another_service_takes_over_an_answer_that_broke_before_content(site, upstream, second, first, then, stream):
+    take_over(site, upstream, second, first, then, stream)
+
+
+@pytest.mark.parametrize("first", [upstream_chat, upstream_responses, upstream_gemini], ids=lambda module: module.SERVICE_TYPE)
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+def test_claude_takes_over_an_answer_that_broke_before_content(site, upstream, second, first, stream):
+    take_over(site, upstream, second, first, upstream_claude, stream)
+
+
+def take_over(site, upstream, second, first, then, stream):
+    upstream.speak(first)
+    upstream.answer = break_before_content
+    second.speak(then)
+    second.answer = then.parts("from the fallback")
+    site.use(upstream, KEYS[0], service_type=first.SERVICE_TYPE)
+    site.admin("add", "spare", second.url, then.SERVICE_TYPE)
+    site.admin("key", "spare", "add", "sk-spare-0123456789abcd")
+    site.admin("set", "main", "fallback", "spare")
+    with site.lighttpd():
+        assert ask(site, stream)["content"][0]["text"] == "from the fallback"
+        assert len(second.calls) == 1 and upstream.calls
 
 
 def closed(scheme):
