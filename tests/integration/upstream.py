@@ -276,6 +276,11 @@ class Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 1024
 
+    def handle_error(self, request, client_address):
+        """A connection that was reset between two requests is none."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handle_error(request, client_address)
+
 
 def speak_tls(server, certificate, key):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
