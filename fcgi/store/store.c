@@ -209,19 +209,49 @@ is_wal(sqlite3 *db)
 			      SQLITE_OK;
 }
 
-static void
-choose_journal(sqlite3 *db, const char *path)
+/* Return 0, or -1: a write-ahead log does not work here, though the file may be marked for one. */
+static int
+begin_wal(sqlite3 *db)
 {
 	/* The change of mode does not wait for other processes by itself. */
 	for (int i = 0; i < WAL_ATTEMPTS; i++) {
 		if (is_wal(db))
-			return;
+			return 0;
 		if (sqlite3_errcode(db) != SQLITE_BUSY)
 			break;
 		usleep(10000);
 	}
+	return -1;
+}
+
+/* Only who has the file for himself, from the first look on, needs no shared memory to leave the
+ * mode that asks for it. */
+static void
+leave_wal(const char *path)
+{
+	sqlite3 *db = NULL;
+
 	log_debug("database %s: no write-ahead log here: using a rollback journal", path);
-	sqlite3_exec(db, "PRAGMA journal_mode = DELETE", NULL, NULL, NULL);
+	if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) ==
+		SQLITE_OK)
+		sqlite3_exec(db,
+			"PRAGMA busy_timeout = 5000; PRAGMA locking_mode = EXCLUSIVE; "
+			"PRAGMA journal_mode = DELETE",
+			NULL, NULL, NULL);
+	sqlite3_close(db);
+}
+
+/* Is nothing in it yet? */
+static bool
+is_new(sqlite3 *db)
+{
+	sqlite3_stmt *s = NULL;
+	bool empty = sqlite3_prepare_v2(db, "SELECT 1 FROM sqlite_schema", -1, &s, NULL) ==
+			     SQLITE_OK &&
+		     sqlite3_step(s) == SQLITE_DONE;
+
+	sqlite3_finalize(s);
+	return empty;
 }
 
 /* The path as the URI of a file that nobody changes, for SQLite. */
@@ -296,10 +326,14 @@ static int
 open_writer(struct store *s)
 {
 	s->writer = open_connection(s, &s->write_patience);
+	/* Once, while nobody works with it: every attempt would disturb those who do. */
+	if (s->writer != NULL && is_new(s->writer) && begin_wal(s->writer) != 0) {
+		sqlite3_close(s->writer);
+		leave_wal(s->path);
+		s->writer = open_connection(s, &s->write_patience);
+	}
 	if (s->writer == NULL || database_migrate(s->writer, s->path) != 0)
 		return -1;
-	if (!s->frozen)
-		choose_journal(s->writer, s->path);
 	return counters_prepare(s);
 }
 

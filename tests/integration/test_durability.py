@@ -209,6 +209,62 @@ def test_a_stop_in_the_middle_of_retries_is_clean(site, upstream):
     check(site)
 
 
+# ---- a file system without shared memory ----
+
+NO_SHARED_MEMORY = r"""
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+/* As on some network file systems: a file cannot be mapped by two processes. */
+void *mmap64(void *start, size_t length, int protection, int flags, int fd, off64_t offset)
+{
+	void *(*real)(void *, size_t, int, int, int, off64_t) = dlsym(RTLD_NEXT, "mmap64");
+	char link[64], name[4096] = "";
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	if (fd >= 0 && (flags & MAP_SHARED) && readlink(link, name, sizeof(name) - 1) > 0 && strstr(name, "-shm") != NULL) {
+		errno = ENODEV;
+		return MAP_FAILED;
+	}
+	return real(start, length, protection, flags, fd, offset);
+}
+
+void *mmap(void *start, size_t length, int protection, int flags, int fd, off_t offset)
+{
+	return mmap64(start, length, protection, flags, fd, offset);
+}
+"""
+
+
+@pytest.mark.skipif("-" in BUILD.name, reason="sanitizers must come before everything else that is loaded")
+def test_where_a_write_ahead_log_does_not_work_there_is_none(site, upstream):
+    (site.folder / "mmap.c").write_text(NO_SHARED_MEMORY)
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", site.folder / "mmap.so", site.folder / "mmap.c", "-ldl"], check=True)
+    site.settings["LD_PRELOAD"] = str(site.folder / "mmap.so")
+    site.use(upstream, *KEYS)
+    site.admin("balance", "round-robin")
+    assert "no write-ahead log" in site.admin("doctor", check=False).stdout
+    upstream.calls.clear()
+    with site.nginx():
+        threads = [threading.Thread(target=lambda: [site.ask() for _ in range(6)]) for _ in range(5)]
+        for thread in threads:
+            thread.start()
+        for _ in range(5):
+            site.admin("show")
+        for thread in threads:
+            thread.join()
+        assert set(upstream.keys_seen().values()) == {10}
+        site.admin("balance", "failover")
+        site.ask()
+        assert upstream.calls[-1].key == KEYS[0]
+        wait_for(lambda: json.loads(site.admin("usage", "--json").stdout)["total"]["requests"] == 31, "the usage")
+
+
 # ---- other programs, and other files ----
 
 def test_a_lock_that_another_program_keeps_is_waited_for_once_not_by_every_request(site, upstream):

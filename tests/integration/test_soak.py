@@ -63,6 +63,7 @@ def silence(call):
 
 
 def refuse(call):
+    """Of the statuses and waits that services use, some."""
     code = random.choice([400, 401, 402, 403, 404, 408, 429, 500, 502, 503, 529])
     headers = [("retry-after", random.choice(["1", "0", "soon"]))] if random.random() < 0.5 else []
     status(code, call.service.error_body(code, "no"), headers=headers)(call)
@@ -70,6 +71,9 @@ def refuse(call):
 
 def answer_at_random(call):
     nap(random.choice([0, 0.01, 0.05]))
+    if call.method == "GET":
+        random.choice([call.service.models(["m1", "m2"]), refuse])(call)
+        return
     answers = [call.service.parts(random.choice(["hello", "word " * 3000]))] * 6 + \
         [refuse, refuse, refuse, silence, begin_and_cut, content_and_cut, lambda c: c.break_off()]
     random.choice(answers)(call)
