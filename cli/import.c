@@ -276,7 +276,7 @@ read_options(
 		if (problem == NULL && strstr(value_text, "…") != NULL)
 			problem = "is masked; claude-proxy-admin export --secrets writes it whole";
 		if (problem != NULL && option_is_secret(name))
-			return bad(s, where, "%s: the value %s", name, problem);
+			return bad(s, where, "%s: %s", name, problem);
 		if (problem != NULL)
 			return bad(s, where, "%s: '%s' %s", name, value_text, problem);
 		struct import_option *added = add_element(

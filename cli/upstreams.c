@@ -159,7 +159,7 @@ run_set(struct admin *a, int count, char **arguments)
 	if (problem != NULL && strcmp(problem, "is not an option") == 0)
 		return unknown_option(option);
 	if (problem != NULL && option_is_secret(option))
-		return misuse("%s: the value %s", option, problem);
+		return misuse("%s: %s", option, problem);
 	if (problem != NULL)
 		return misuse("%s: '%s' %s", option, value, problem);
 	if (strcmp(option, "fallback") == 0) {
