@@ -565,7 +565,7 @@ on_timer(uv_timer_t *timer)
 	}
 	uint64_t next = next_deadline(x);
 	uv_timer_start(timer, on_timer, next > now ? next - now : 1, 0);
-	if (has_pings(x) && pending(x) == 0 &&
+	if (has_pings(x) && !waits_for_client(x) &&
 		now >= x->last_output + (uint64_t)x->settings->ping_interval) {
 		answer_ping(x->answer);
 		flush(x);

@@ -482,7 +482,8 @@ answer_end(struct answer *a, bool complete)
 void
 answer_ping(struct answer *a)
 {
-	if (a->state == ANSWER_OPEN && a->writer != NULL && !a->passed_any)
+	/* An attempt that failed may be followed by another. */
+	if (a->state != ANSWER_DONE && a->writer != NULL && !a->passed_any)
 		claude_writer_ping(a->writer);
 }
 

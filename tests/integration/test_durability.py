@@ -291,6 +291,22 @@ def test_a_lock_that_another_program_keeps_is_waited_for_once_not_by_every_reque
     assert f"database {site.database}" in site.log_text() and "locked" in site.log_text()
 
 
+def test_a_stream_has_its_pings_while_a_retry_waits_for_the_database(site, upstream):
+    site.use(upstream, *KEYS)
+    upstream.answer = lambda call: (status(500, "{}") if call.key == KEYS[0] else text("hello"))(call)
+    with site.nginx(PING_INTERVAL=50) as responder:
+        other = sqlite3.connect(site.database, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        with site.open_stream() as response:
+            for _ in range(3):
+                while (line := response.readline()) != b"event: ping\n":
+                    assert line, "the stream ended without a ping"
+            assert len(upstream.calls) == 1
+            other.execute("ROLLBACK")
+            assert b"hello" in response.read()
+        assert responder.poll() is None
+
+
 @pytest.mark.parametrize("leftovers", [True, False], ids=["the file alone", "all its files"])
 def test_a_database_that_was_removed_and_made_anew_is_read(site, upstream, leftovers):
     site.use(upstream, KEYS[0])
