@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 #include <uv.h>
 
 #include "base/buffer.h"
@@ -432,8 +433,10 @@ server_run(struct store *store, struct settings *settings)
 	for (size_t i = 0; quiet && i < s->acceptor_count; i++)
 		pthread_join(s->acceptors[i], NULL);
 	log_info("stopped");
-	if (quiet)
-		server_free(s);
+	/* They work with the store, which the caller would close under their hands. */
+	if (!quiet)
+		_exit(status);
+	server_free(s);
 	return status;
 }
 
