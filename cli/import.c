@@ -214,6 +214,8 @@ read_service(
 		read_needed_text(s, place, value, "serviceType", &u->service_type) != EXIT_DONE)
 		return EXIT_FAILED;
 	const char *problem = service_check_base_url(u->base_url);
+	if (problem != NULL && strchr(u->base_url, '@') != NULL)
+		return bad(s, place, "baseUrl %s", problem);
 	if (problem != NULL)
 		return bad(s, place, "baseUrl '%s' %s", u->base_url, problem);
 	/* So the original calls Chat Completions. */

@@ -53,6 +53,8 @@ run_add(struct admin *a, int count, char **arguments)
 	if (service_find(arguments[2]) == NULL)
 		return unknown_service(arguments[2]);
 	problem = service_check_base_url(url);
+	if (problem != NULL && strchr(url, '@') != NULL)
+		return misuse("the base URL %s", problem);
 	if (problem != NULL)
 		return misuse("base URL '%s' %s", url, problem);
 	switch (store_add_upstream(a->store, name, url, arguments[2])) {
@@ -147,6 +149,8 @@ run_set(struct admin *a, int count, char **arguments)
 
 	if (u == NULL)
 		return EXIT_FAILED;
+	if (!option_is_known(option))
+		return unknown_option(option);
 	if (value[0] == '\0') {
 		enum store_result result = store_set_option(a->store, u->id, option, NULL);
 		if (result == STORE_FAILED)
@@ -156,8 +160,6 @@ run_set(struct admin *a, int count, char **arguments)
 		return EXIT_DONE;
 	}
 	const char *problem = option_check(option, value);
-	if (problem != NULL && strcmp(problem, "is not an option") == 0)
-		return unknown_option(option);
 	if (problem != NULL && option_is_secret(option))
 		return misuse("%s: %s", option, problem);
 	if (problem != NULL)

@@ -20,7 +20,7 @@ option_reader(struct upstream_options *options, const char *name, const char *va
 
 static const char out_of_memory[] = "out of memory";
 
-enum { LONGEST_HEADER = 256 /* bytes of its name */ };
+enum { LONGEST_HEADER = 256 /* bytes of its name */, LONGEST_TIMEOUT = 86400000 /* ms: a day */ };
 
 static const char *
 read_number(const char *value, int64_t *number)
@@ -66,6 +66,8 @@ read_timeout(struct upstream_options *options, const char *name, const char *val
 	const char *problem = read_number(value, &number);
 
 	(void)name;
+	if (problem == NULL && number > LONGEST_TIMEOUT)
+		problem = "must be a whole number of at most 86400000";
 	if (problem == NULL && options != NULL)
 		options->timeout = number;
 	return problem;
@@ -214,6 +216,12 @@ bool
 option_is_secret(const char *name)
 {
 	return strcmp(name, "proxy") == 0 || strncmp(name, "header.", strlen("header.")) == 0;
+}
+
+bool
+option_is_known(const char *name)
+{
+	return find_reader(name) != NULL;
 }
 
 const char *

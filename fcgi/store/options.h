@@ -19,6 +19,8 @@ const char *option_check(const char *name, const char *value);
  * memory ran out. */
 int option_take(struct upstream_options *, const char *name, const char *value);
 
+bool option_is_known(const char *name);
+
 /** May its value hold a secret, so that it is not repeated to anybody? */
 bool option_is_secret(const char *name);
 

@@ -93,6 +93,7 @@ def test_names_and_indexes(admin):
     (("key", "main", "add"), 2), (("key", "main", "remove", "9"), 1), (("key", "main", "enable"), 2), (("balance", "best"), 2),
     (("route", "add", "x"), 2), (("route", "add", "x", "y", "--upstream", "nobody"), 1), (("route", "remove", "0"), 1),
     (("route", "juggle"), 2), (("set", "main", "volume", "11"), 2), (("set", "main", "timeout", "soon"), 2),
+    (("set", "main", "volume", ""), 2), (("set", "main", "timeout", "86400001"), 2), (("set", "main", "header.A B", ""), 0),
     (("set", "main", "fallback", "nobody"), 1), (("set", "main", "fallback", "main"), 1), (("set", "nobody", "timeout", "1"), 1),
     (("clear",), 2), (("show", "me"), 2), (("show", "--loud"), 2), (("add", "main", "http://a", "openai"), 1),
 ])

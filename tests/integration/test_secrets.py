@@ -102,6 +102,14 @@ def test_a_proxy_that_curl_cannot_read_is_refused_without_its_password(site, ups
     assert PROXY_WORD not in "".join(done.stdout + done.stderr for done in said) + answer.body.decode() + site.log_text()
 
 
+def test_a_password_in_a_base_url_is_refused_and_not_repeated(site):
+    url = f"http://me:{PROXY_WORD}@a.example"
+    added = site.admin("add", "a", url, "openai", check=False)
+    imported = site.admin("import", "-", check=False, input=json.dumps({"upstream": [{"baseUrl": url, "serviceType": "openai"}]}))
+    assert (added.returncode, imported.returncode) == (2, 1) and "password" in added.stderr and "upstream[0]" in imported.stderr
+    assert PROXY_WORD not in added.stderr + imported.stderr
+
+
 def test_a_header_that_is_refused_is_not_repeated(site, upstream):
     site.use(upstream, KEYS[0])
     done = site.admin("set", "main", "header.X-Token", HEADER + "\r\nX: y", check=False)
