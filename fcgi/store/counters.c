@@ -12,7 +12,7 @@ enum statement { ROTATE, REST, COUNT_ON, COUNT_FIRST, ANNOUNCE };
 /* A rest is moved only by what matters: while an upstream is down, every request would do it. */
 enum {
 	LEAST_REST_CHANGE = 1000, /* ms */
-	LATEST = 10000,           /* ms between a request's look at the clock and its being counted */
+	LATEST = 10000, /* ms between a request's look at the clock and its being counted */
 	FORGET_ONE_IN = 32,
 };
 

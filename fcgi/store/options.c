@@ -91,8 +91,8 @@ static bool
 is_url(const char *value)
 {
 	CURLU *url = curl_url();
-	bool good = url != NULL && curl_url_set(url, CURLUPART_URL, value,
-					   CURLU_NON_SUPPORT_SCHEME) == CURLUE_OK;
+	bool good = url != NULL &&
+		    curl_url_set(url, CURLUPART_URL, value, CURLU_NON_SUPPORT_SCHEME) == CURLUE_OK;
 
 	curl_url_cleanup(url);
 	return good;

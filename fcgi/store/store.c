@@ -88,13 +88,21 @@ make_folders(const char *path)
 	return status;
 }
 
+/* Owned; NULL if memory ran out. */
+static char *
+folder_of(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash != NULL ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
+}
+
 /* What root makes belongs to whom the folder belongs: the user of the responder could not open it
  * else.  Only a new file is given away: a link in that folder may name any file of root's. */
 static int
 create_file(const char *path)
 {
-	const char *slash = strrchr(path, '/');
-	char *folder = slash != NULL ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
+	char *folder = folder_of(path);
 	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	struct stat info;
 
@@ -120,8 +128,7 @@ remove_beside(const char *path, const char *suffix)
 static int
 lock_folder(const char *path)
 {
-	const char *slash = strrchr(path, '/');
-	char *folder = slash != NULL ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
+	char *folder = folder_of(path);
 	int fd = folder != NULL ? open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
 
 	free(folder);

@@ -76,8 +76,8 @@ struct curl_slist *service_headers(const struct service *, const struct upstream
 
 /**
  * What of a request is secret: the key, the headers that the upstream's owner set, and a proxy with
- * a password.  A list that ends in NULL, for secret_redact; it is freed with free, its texts are lent.  NULL if memory ran
- * out.
+ * a password.  A list that ends in NULL, for secret_redact; it is freed with free, its texts are
+ * lent.  NULL if memory ran out.
  */
 const char **service_secrets(const struct upstream *, const struct api_key *);
 

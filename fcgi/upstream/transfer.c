@@ -19,9 +19,9 @@
 #include "upstream/trust.h"
 
 enum {
-	KEPT_HANDLES = 256,     /* easy handles kept for the next transfer */
+	KEPT_HANDLES = 256,       /* easy handles kept for the next transfer */
 	LONGEST_RETRY = 31536000, /* s: a year */
-	KEPT_CONNECTIONS = 512, /* idle ones: the streams of a busy minute come again */
+	KEPT_CONNECTIONS = 512,   /* idle ones: the streams of a busy minute come again */
 };
 
 struct transfer {
