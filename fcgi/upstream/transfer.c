@@ -21,7 +21,8 @@
 enum {
 	KEPT_HANDLES = 256,       /* easy handles kept for the next transfer */
 	LONGEST_RETRY = 31536000, /* s: a year */
-	KEPT_CONNECTIONS = 512,   /* idle ones: the streams of a busy minute come again */
+	MOST_SENT = 2,
+	KEPT_CONNECTIONS = 512, /* idle ones: the streams of a busy minute come again */
 };
 
 struct transfer {
@@ -32,6 +33,7 @@ struct transfer {
 	struct transfer *next_active; /* in the list of those that took bytes in this round */
 	bool active;
 	bool stopped;
+	int sent; /* how often the request was */
 	char problem[CURL_ERROR_SIZE];
 };
 
@@ -119,7 +121,9 @@ end(struct transfer *t, CURLcode code)
 	enum transfer_outcome outcome = outcome_of(t, code);
 	char problem[CURL_ERROR_SIZE] = "";
 
-	if (code != CURLE_OK)
+	if (t->sent > MOST_SENT)
+		snprintf(problem, sizeof(problem), "it closed the connection without an answer");
+	else if (code != CURLE_OK)
 		snprintf(problem, sizeof(problem), "%s",
 			t->problem[0] != '\0' ? t->problem : curl_easy_strerror(code));
 	handler->ended(context, outcome, problem);
@@ -207,6 +211,22 @@ set_socket(CURL *easy, curl_socket_t socket, int what, void *context, void *sock
 	if (what & CURL_POLL_OUT)
 		events |= UV_WRITABLE;
 	return watch_start(all->watches, socket, events, on_socket, s);
+}
+
+/*
+ * A kept connection may have been closed just before the request came, so curl sends it again on
+ * another one: up to five times, as long as it has kept ones.  Twice it was no accident.
+ */
+static int
+before_sending(void *context, char *remote, char *local, int remote_port, int local_port)
+{
+	struct transfer *t = context;
+
+	(void)remote;
+	(void)local;
+	(void)remote_port;
+	(void)local_port;
+	return ++t->sent > MOST_SENT ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
 }
 
 static size_t
@@ -334,6 +354,8 @@ set_options(struct transfer *t, const struct transfer_request *request)
 	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, t->problem);
 	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_bytes);
 	curl_easy_setopt(easy, CURLOPT_WRITEDATA, t);
+	curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, before_sending);
+	curl_easy_setopt(easy, CURLOPT_PREREQDATA, t);
 	curl_easy_setopt(easy, CURLOPT_URL, request->url);
 	set_method(easy, request);
 	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, request->headers);

@@ -2,6 +2,7 @@
 import json
 import os
 import sqlite3
+import time
 
 import pytest
 
@@ -85,7 +86,7 @@ def test_upstreams_and_keys(site, upstream, doctor):
     site.admin("set", "main", "fallback", "other")
     site.admin("set", "other", "fallback", "main")
     with sqlite3.connect(site.database) as db:
-        db.execute("UPDATE api_keys SET rests_until = 99999999999999, last_error = '401: no' WHERE id = 1")
+        db.execute("UPDATE api_keys SET rests_until = ?, last_error = '401: no' WHERE id = 1", (int(time.time() + 600) * 1000,))
     findings = doctor(0)
     assert worst(findings, "main: key 0 sk-t…cdef rests") == "warning"
     assert worst(findings, "all its keys are disabled") == "warning"

@@ -311,7 +311,7 @@ def test_a_stream_has_its_pings_while_a_retry_waits_for_the_database(site, upstr
 def test_a_database_that_was_removed_and_made_anew_is_read(site, upstream, leftovers):
     site.use(upstream, KEYS[0])
     with site.lighttpd(processes=2) as server:
-        assert len(site.responders(server)) == 2
+        wait_for(lambda: len(site.responders(server)) == 2, "both processes")
         for _ in range(6):
             site.ask()
         for name in [""] if leftovers else ["", "-wal", "-shm"]:

@@ -414,6 +414,29 @@ def test_the_time_that_was_waited_for_a_connection_is_told(site):
             assert answer.status == 504 and f"within {SILENCE} ms" in answer.error["message"]
 
 
+def test_connections_that_are_cut_one_after_the_other_ask_no_key_more_than_twice(site, upstream):
+    """curl asks again by itself on the next connection that was kept, and on the next one."""
+    use(site, upstream, "failover", KEYS[:2])
+    together = threading.Barrier(6)
+
+    def answer(call):
+        together.wait(20)
+        text("hello")(call)
+
+    upstream.answer = answer
+    with site.lighttpd():
+        threads = [threading.Thread(target=site.ask) for _ in range(6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        upstream.calls.clear()
+        upstream.answer = cut
+        told = site.post(request())
+        assert told.status == 502 and "closed" in told.error["message"]
+        assert set(upstream.keys_seen()) == set(KEYS[:2]) and max(upstream.keys_seen().values()) <= 2, upstream.keys_seen()
+
+
 def test_when_the_fallback_fails_too_resting_keys_are_tried_and_circles_end(site, upstream, second):
     use_with_fallback(site, upstream, second, upstream_gemini)
     site.admin("set", "spare", "fallback", "main")
