@@ -116,9 +116,10 @@ def test_a_header_that_is_refused_is_not_repeated(site, upstream):
     assert done.returncode == 2 and "line breaks" in done.stderr and HEADER not in done.stderr
 
 
-@pytest.mark.parametrize("command, secret", [(["key", "main", "remove", KEYS[0]], KEYS[0]), (["key", "main", "add", "k" + KEYS[1]], KEYS[1]),
-                                             (["set", "main", "header.X-Token", HEADER], HEADER),
-                                             (["set", "main", "proxy", f"http://me:{PROXY_WORD}@127.0.0.1:9"], PROXY_WORD)])
+@pytest.mark.parametrize("command, secret", [
+    (["key", "main", "remove", KEYS[0]], KEYS[0]), (["key", "main", "add", "k" + KEYS[1]], KEYS[1]),
+    (["set", "main", "header.X-Token", HEADER], HEADER),
+    (["set", "main", "proxy", f"http://me:{PROXY_WORD}@127.0.0.1:9"], PROXY_WORD)], ids=["remove", "add", "header", "proxy"])
 def test_a_secret_argument_leaves_the_process_list_at_once(site, upstream, command, secret):
     """Here the command waits for a lock that another program keeps."""
     site.use(upstream, KEYS[0])
