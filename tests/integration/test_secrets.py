@@ -80,12 +80,16 @@ def test_after_a_whole_run_no_secret_is_found(site, upstream, log_format):
     assert "I say" in site.log_text() and "attempt failed" in site.log_text()
 
 
+# Secrets that the process list may show for a moment, where the test above runs at the same time.
+SEEN_KEY, SEEN_HEADER, SEEN_WORD = "sk-seen-0123456789abcdef", "seen-header-0123456789", "seen-proxy-word"
+
+
 @pytest.mark.parametrize("proxy", ["http://me:{}@[::1", "http://me:{}@host:99999999", "http://me:{}@127.0.0.1:port", "http://me:{}@",
                                    "socks5://me:{}@ho st", "socks9://me:{}@host"])
 def test_a_proxy_that_curl_cannot_read_is_refused_without_its_password(site, upstream, proxy):
     """curl quotes all of it when it complains."""
-    proxy = proxy.format(PROXY_WORD)
-    site.use(upstream, KEYS[0])
+    proxy = proxy.format(SEEN_WORD)
+    site.use(upstream, SEEN_KEY)
     said = site.admin("set", "main", "proxy", proxy, check=False)
     assert said.returncode == 2
     imported = site.admin("import", "-", check=False, input=json.dumps(
@@ -99,30 +103,30 @@ def test_a_proxy_that_curl_cannot_read_is_refused_without_its_password(site, ups
         assert answer.status == 502
         shown = [site.admin(*command, check=False) for command in (["show"], ["test", "--model", "m"], ["doctor"])]
     said = [*shown, said, imported]
-    assert PROXY_WORD not in "".join(done.stdout + done.stderr for done in said) + answer.body.decode() + site.log_text()
+    assert SEEN_WORD not in "".join(done.stdout + done.stderr for done in said) + answer.body.decode() + site.log_text()
 
 
 def test_a_password_in_a_base_url_is_refused_and_not_repeated(site):
-    url = f"http://me:{PROXY_WORD}@a.example"
+    url = f"http://me:{SEEN_WORD}@a.example"
     added = site.admin("add", "a", url, "openai", check=False)
     imported = site.admin("import", "-", check=False, input=json.dumps({"upstream": [{"baseUrl": url, "serviceType": "openai"}]}))
     assert (added.returncode, imported.returncode) == (2, 1) and "password" in added.stderr and "upstream[0]" in imported.stderr
-    assert PROXY_WORD not in added.stderr + imported.stderr
+    assert SEEN_WORD not in added.stderr + imported.stderr
 
 
 def test_a_header_that_is_refused_is_not_repeated(site, upstream):
-    site.use(upstream, KEYS[0])
-    done = site.admin("set", "main", "header.X-Token", HEADER + "\r\nX: y", check=False)
-    assert done.returncode == 2 and "line breaks" in done.stderr and HEADER not in done.stderr
+    site.use(upstream, SEEN_KEY)
+    done = site.admin("set", "main", "header.X-Token", SEEN_HEADER + "\r\nX: y", check=False)
+    assert done.returncode == 2 and "line breaks" in done.stderr and SEEN_HEADER not in done.stderr
 
 
 @pytest.mark.parametrize("command, secret", [
-    (["key", "main", "remove", KEYS[0]], KEYS[0]), (["key", "main", "add", "k" + KEYS[1]], KEYS[1]),
-    (["set", "main", "header.X-Token", HEADER], HEADER),
-    (["set", "main", "proxy", f"http://me:{PROXY_WORD}@127.0.0.1:9"], PROXY_WORD)], ids=["remove", "add", "header", "proxy"])
+    (["key", "main", "remove", SEEN_KEY], SEEN_KEY), (["key", "main", "add", "k" + SEEN_KEY], SEEN_KEY),
+    (["set", "main", "header.X-Token", SEEN_HEADER], SEEN_HEADER),
+    (["set", "main", "proxy", f"http://me:{SEEN_WORD}@127.0.0.1:9"], SEEN_WORD)], ids=["remove", "add", "header", "proxy"])
 def test_a_secret_argument_leaves_the_process_list_at_once(site, upstream, command, secret):
     """Here the command waits for a lock that another program keeps."""
-    site.use(upstream, KEYS[0])
+    site.use(upstream, SEEN_KEY)
     other = sqlite3.connect(site.database, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     process = subprocess.Popen([BUILD / "claude-proxy-admin", *command], env=site.environment(LOG_FILE=None),
