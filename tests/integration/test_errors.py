@@ -1,5 +1,4 @@
 """Every error in the shape of Claude, and the responder still there afterwards."""
-import json
 import socket
 import threading
 

@@ -3,14 +3,14 @@ import contextlib
 import json
 import socket
 import subprocess
-import threading
 import time
 from pathlib import Path
 
 import pytest
 
 from fronts import FRONTS
-from site_under_test import ACCESS_KEY, BUILD, collect, next_event, parse_events, request, wait_for
+from live_streams import check_chunks_come_one_by_one, check_many_at_once
+from site_under_test import ACCESS_KEY, BUILD, collect, parse_events, request, wait_for
 from upstream import models, status, text
 
 if "-address" in BUILD.name or "-thread" in BUILD.name:
@@ -103,28 +103,7 @@ def test_a_chunked_request(front, upstream):
 
 
 def test_each_chunk_reaches_the_client_before_the_next_is_sent(front, upstream):
-    gate = threading.Semaphore(0)
-
-    def answer(call):
-        call.chunk(role="assistant", content="")
-        for i in range(20):
-            assert gate.acquire(timeout=30)
-            call.chunk(content=f"word{i} ")
-        call.chunk(finish_reason="stop")
-        call.event("[DONE]")
-        call.end_stream()
-
-    upstream.answer = answer
-    with front.open_stream() as response:
-        assert next_event(response)["type"] == "message_start"
-        for i in range(20):
-            gate.release()
-            event = next_event(response)
-            if i == 0:
-                assert event["type"] == "content_block_start"
-                event = next_event(response)
-            assert event["delta"]["text"] == f"word{i} "
-        assert [next_event(response)["type"] for _ in range(3)] == ["content_block_stop", "message_delta", "message_stop"]
+    check_chunks_come_one_by_one(front, upstream)
 
 
 ERRORS = {
@@ -216,33 +195,14 @@ def test_the_transfer_ends_when_the_client_hangs_up(front, upstream):
 
 
 def test_many_streams_at_once(front, upstream):
-    count = front.streams
-    arrived = threading.Barrier(count + 1)
-    go = threading.Event()
-
-    def answer(call):
-        call.chunk(content="a")
-        arrived.wait(120)
-        assert go.wait(60)
-        for _ in range(20):
-            call.chunk(content="b")
-        call.event("[DONE]")
-        call.end_stream()
-
-    upstream.answer = answer
-    results = []
-    threads = [threading.Thread(target=lambda: results.append(collect(front.stream()))) for _ in range(count)]
     began = time.monotonic()
-    for thread in threads:
-        thread.start()
-    arrived.wait(120)
-    print(f"{count} streams are open after {time.monotonic() - began:.2f} s, in {len(front.process_ids())} processes, "
-          f"{sum(front.resident_bytes()) >> 20} MiB")
-    assert len(front.process_ids()) == 1 if front.one_process else len(front.process_ids()) >= count
-    go.set()
-    for thread in threads:
-        thread.join(120)
-    assert [r["content"][0]["text"] for r in results] == ["a" + "b" * 20] * count
+
+    def look():
+        print(f"{front.streams} streams are open after {time.monotonic() - began:.2f} s, in {len(front.process_ids())} processes, "
+              f"{sum(front.resident_bytes()) >> 20} MiB")
+        assert len(front.process_ids()) == 1 if front.one_process else len(front.process_ids()) >= front.streams
+
+    check_many_at_once(front, upstream, front.streams, look)
 
 
 def test_a_client_that_does_not_read_delays_no_other_and_costs_no_memory(front, upstream):

@@ -11,6 +11,7 @@ import threading
 
 import pytest
 
+from live_streams import check_chunks_come_one_by_one
 from site_under_test import ACCESS_KEY, BUILD, collect, next_event, parse_events, request, wait_for
 from upstream import parts, status, tool_call
 
@@ -78,25 +79,9 @@ def test_the_same_program_serves_as_cgi(site, upstream):
 
 
 def test_a_cgi_stream_arrives_as_it_is_sent(site, upstream):
-    gate = threading.Semaphore(0)
-
-    def answer(call):
-        call.chunk(role="assistant", content="")
-        for i in range(5):
-            assert gate.acquire(timeout=30)
-            call.chunk(content=f"word{i}")
-        call.event("[DONE]")
-        call.end_stream()
-
-    upstream.answer = answer
     site.use(upstream)
-    with site.cgi(), site.open_stream() as response:
-        for i in range(5):
-            gate.release()
-            event = next_event(response)
-            while event["type"] != "content_block_delta":
-                event = next_event(response)
-            assert event["delta"]["text"] == f"word{i}"
+    with site.cgi():
+        check_chunks_come_one_by_one(site, upstream)
 
 
 def test_cgi_output_may_be_a_file(site, upstream):

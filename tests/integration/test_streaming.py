@@ -6,40 +6,16 @@ import time
 
 import pytest
 
-from site_under_test import ACCESS_KEY, check_grammar, collect, next_event, parse_events, request, wait_for
+from live_streams import check_chunks_come_one_by_one, check_many_at_once
+from site_under_test import ACCESS_KEY, check_grammar, collect, parse_events, request, wait_for
 from upstream import parts, text, tool_call
-
-
-def gated(count, gate):
-    """A stream whose chunks come one for each permission."""
-
-    def answer(call):
-        call.chunk(role="assistant", content="")
-        for i in range(count):
-            assert gate.acquire(timeout=30)
-            call.chunk(content=f"word{i} ")
-        call.chunk(finish_reason="stop")
-        call.event("[DONE]")
-        call.end_stream()
-
-    return answer
 
 
 @pytest.mark.parametrize("server", ["lighttpd", "nginx"])
 def test_each_chunk_reaches_the_client_before_the_next_is_sent(site, upstream, server):
-    gate = threading.Semaphore(0)
-    upstream.answer = gated(20, gate)
     site.use(upstream)
-    with getattr(site, server)(), site.open_stream() as response:
-        assert next_event(response)["type"] == "message_start"
-        for i in range(20):
-            gate.release()
-            event = next_event(response)
-            if i == 0:
-                assert event["type"] == "content_block_start"
-                event = next_event(response)
-            assert event["delta"]["text"] == f"word{i} "
-        assert [next_event(response)["type"] for _ in range(3)] == ["content_block_stop", "message_delta", "message_stop"]
+    with getattr(site, server)():
+        check_chunks_come_one_by_one(site, upstream)
 
 
 @pytest.mark.parametrize("fragment", [1, 2, 3, 7, 64])
@@ -54,31 +30,9 @@ def test_a_stream_cut_anywhere_is_the_same_stream(served, upstream, fragment):
 
 
 def test_200_streams_at_once_in_one_process(site, upstream):
-    ready = threading.Barrier(201)
-    go = threading.Event()
-
-    def answer(call):
-        call.chunk(content="a")
-        ready.wait(60)
-        assert go.wait(60)
-        for _ in range(20):
-            call.chunk(content="b")
-        call.event("[DONE]")
-        call.end_stream()
-
-    upstream.answer = answer
     site.use(upstream)
-    results = []
     with site.lighttpd(MAX_CONCURRENT_REQUESTS=300) as server:
-        threads = [threading.Thread(target=lambda: results.append(collect(site.stream()))) for _ in range(200)]
-        for thread in threads:
-            thread.start()
-        ready.wait(60)
-        assert len(site.responders(server)) == 1
-        go.set()
-        for thread in threads:
-            thread.join(60)
-    assert [r["content"][0]["text"] for r in results] == ["a" + "b" * 20] * 200
+        check_many_at_once(site, upstream, 200, lambda: wait_for(lambda: len(site.responders(server)) == 1, "one process"))
 
 
 def stalled_client(site):
