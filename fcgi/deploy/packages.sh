@@ -46,6 +46,7 @@ check_serve() {
 	has lighttpd || missing lighttpd "lighttpd lighttpd-fastcgi" lighttpd lighttpd lighttpd
 	has curl || missing curl curl curl curl curl
 	[ -x /usr/bin/python3 ] || has python3 || missing python3 python3 python3 python3 python3
+	has ps || missing procps procps-ng procps "" ""
 }
 
 check_test() {
@@ -64,7 +65,6 @@ check_test() {
 	if grep -qs '^ID=debian' /etc/os-release && ! has chromium; then
 		missing chromium chromium chromium chromium ""
 	fi
-	has ps || missing procps procps-ng procps "" ""
 	has mandoc || missing mandoc mandoc mandoc mandoc mandoc
 	has git || missing git git git git git
 	has strace || missing strace strace strace "" ""
