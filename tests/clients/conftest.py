@@ -1,5 +1,7 @@
 """The packages from npm that the clients need, and Claude Code among them."""
+import contextlib
 import fcntl
+import functools
 import json
 import os
 import shutil
@@ -54,12 +56,22 @@ def node(packages):
     return act
 
 
+@functools.cache
+def program_of(packages):
+    """Claude Code's program.  An older npm brings those of both C libraries: it is the one that runs."""
+    programs = list(packages.glob("node_modules/@anthropic-ai/claude-code-*/claude"))
+    for program in programs:
+        with contextlib.suppress(OSError):
+            if subprocess.run([program, "--version"], env={"PATH": os.environ["PATH"], "HOME": str(packages)}, timeout=60,
+                              capture_output=True).returncode == 0:
+                return program
+    raise AssertionError(f"no Claude Code for this system: {programs}")
+
+
 @pytest.fixture
 def claude_code(packages, site, tmp_path):
     """Claude Code with a home folder of its own, to be run against ${site}.  It may talk to nobody else."""
-    programs = list(packages.glob("node_modules/@anthropic-ai/claude-code-*/claude"))
-    assert len(programs) == 1, f"no Claude Code for this system: {programs}"
-    claude = ClaudeCode(programs[0], site, tmp_path)
+    claude = ClaudeCode(program_of(packages), site, tmp_path)
     yield claude
     claude.stop()
     assert claude.elsewhere.asked == []
