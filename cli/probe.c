@@ -10,7 +10,6 @@
 #include <uv.h>
 
 #include "base/json.h"
-#include "base/secret.h"
 #include "base/settings.h"
 #include "base/watch.h"
 #include "store/config.h"
@@ -19,6 +18,7 @@
 #include "translate/claude_models.h"
 #include "translate/tool_names.h"
 #include "translate/translator.h"
+#include "translate/upstream_error.h"
 #include "upstream/service.h"
 #include "upstream/transfer.h"
 
@@ -75,19 +75,17 @@ on_ended(void *context, enum transfer_outcome outcome, const char *problem)
 	struct asking *a = context;
 	const struct upstream *u = a->probe->upstream;
 	const char *type = transfer_content_type(a->transfer);
-	struct buffer said = BUFFER_INIT(0);
 
 	a->answer->status = transfer_status(a->transfer);
 	a->retry_after = transfer_retry_after(a->transfer);
 	strncpy(a->content_type, type != NULL ? type : "", sizeof(a->content_type) - 1);
-	secret_redact(&said, problem, strlen(problem), a->identity.key, a->identity.secrets);
 	if (outcome == TRANSFER_NO_TIME || outcome == TRANSFER_NO_ANSWER)
-		api_error_set(&a->answer->error, outcome == TRANSFER_NO_TIME ? 504 : 502,
-			"%s could not be asked: %s", u->base_url, buffer_text(&said));
+		upstream_error_no_answer(u->base_url, problem,
+			outcome == TRANSFER_NO_TIME ? patience(a->probe) : 0, &a->identity,
+			&a->answer->error);
 	else if (outcome != TRANSFER_COMPLETE)
-		api_error_set(
-			&a->answer->error, 502, "the answer broke off: %s", buffer_text(&said));
-	buffer_free(&said);
+		upstream_error_bad_answer("broke off its answer", problem, strlen(problem),
+			&a->identity, &a->answer->error);
 	a->transfer = NULL;
 	uv_timer_stop(&a->timer);
 }

@@ -8,7 +8,6 @@
 
 #include "base/api_error.h"
 #include "base/log.h"
-#include "base/secret.h"
 #include "base/settings.h"
 #include "base/watch.h"
 #include "inquiry.h"
@@ -19,6 +18,7 @@
 #include "store/config.h"
 #include "translate/answer.h"
 #include "translate/claude.h"
+#include "translate/upstream_error.h"
 #include "upstream/service.h"
 #include "upstream/transfer.h"
 #include "web/gateway.h"
@@ -432,18 +432,9 @@ static void
 fail_without_answer(struct exchange *x, enum transfer_outcome outcome, const char *problem)
 {
 	struct api_error error = API_ERROR_NONE;
-	struct buffer said = BUFFER_INIT(0);
 
-	secret_redact(&said, problem, strlen(problem), x->identity.key, x->identity.secrets);
-	if (outcome == TRANSFER_NO_TIME)
-		api_error_set(&error, 504, "upstream '%s' could not be reached within %lld ms: %s",
-			x->plan.to.upstream->name, (long long)connect_timeout(x),
-			buffer_text(&said));
-	else
-		api_error_set(&error, 502, "upstream '%s' at %s could not be asked: %s",
-			x->plan.to.upstream->name, x->plan.to.upstream->base_url,
-			buffer_text(&said));
-	buffer_free(&said);
+	upstream_error_no_answer(x->plan.to.upstream->base_url, problem,
+		outcome == TRANSFER_NO_TIME ? connect_timeout(x) : 0, &x->identity, &error);
 	fail_attempt(x, &error, false);
 	api_error_clear(&error);
 }

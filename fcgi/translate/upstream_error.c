@@ -446,3 +446,20 @@ upstream_error_bad_answer(const char *what, const char *body, size_t length,
 	buffer_free(&quoted);
 	return -1;
 }
+
+int
+upstream_error_no_answer(const char *base_url, const char *problem, int64_t patience,
+	const struct upstream_identity *who, struct api_error *error)
+{
+	struct buffer said = BUFFER_INIT(0);
+
+	secret_redact(&said, problem, strlen(problem), who->key, who->secrets);
+	if (patience > 0)
+		api_error_set(error, 504, "upstream '%s' could not be reached within %lld ms: %s",
+			who->name, (long long)patience, buffer_text(&said));
+	else
+		api_error_set(error, 502, "upstream '%s' at %s could not be asked: %s", who->name,
+			base_url, buffer_text(&said));
+	buffer_free(&said);
+	return -1;
+}
