@@ -84,7 +84,7 @@ test-clients: all               ## real clients alone: Claude Code, the official
 
 unit_programs: $(unit_programs)
 
-lint:                           ## warnings as errors, clang-tidy, cppcheck, format
+lint:                           ## warnings as errors, clang-tidy, cppcheck, format, shellcheck
 	@tests/lint.sh
 
 fuzz: packages                  ## fuzz the parsers for FUZZ_SECONDS each (default 60)

@@ -1,17 +1,19 @@
 #!/usr/bin/env bash
-# make lint: warnings as errors under gcc and clang, clang-tidy, cppcheck, formatting.
+# make lint: warnings as errors under gcc and clang, clang-tidy, cppcheck, formatting, shellcheck.
 set -uo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit 1
 fcgi/deploy/packages.sh lint test || exit 1
 status=0
 run() { echo "lint: $1"; shift; "$@" || status=1; }
 
 mapfile -t product < <(git ls-files 'fcgi/*.c' 'cli/*.c')
 mapfile -t units < <(git ls-files 'tests/unit/*.c' 'tests/fuzz/*.c')
+mapfile -t scripts < <(git ls-files '*.sh' '*.bash' .ci/run)
+mapfile -t pythons < <(git ls-files '*.py')
 mapfile -t headers < <(git ls-files 'fcgi/*.h' 'cli/*.h')
 jobs=$(nproc)
-flags=(-std=c11 -D_GNU_SOURCE '-DVERSION="lint"' -Ifcgi -Icli -Ibuild-lint
-	$(pkg-config --cflags fcgi libcurl json-c sqlite3 libuv cmocka))
+read -ra libraries < <(pkg-config --cflags fcgi libcurl json-c sqlite3 libuv cmocka)
+flags=(-std=c11 -D_GNU_SOURCE '-DVERSION="lint"' -Ifcgi -Icli -Ibuild-lint "${libraries[@]}")
 warnings=(-Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2 -Werror)
 
 make -s BUILD=build-lint build-lint/schema.h || exit 1
@@ -24,7 +26,8 @@ run "clang-tidy" each 'eval "clang-tidy --quiet $1 -- $TIDY_FLAGS" 2>/dev/null' 
 run "cppcheck" cppcheck --quiet --error-exitcode=1 --inline-suppr -j "$jobs" --std=c11 -D_GNU_SOURCE -DVERSION='""' \
 	--enable=warning,performance,portability --suppress=missingIncludeSystem -Ifcgi -Icli "${product[@]}"
 run "clang-format" clang-format --dry-run -Werror "${product[@]}" "${units[@]}" "${headers[@]}"
-run "python" /usr/bin/python3 - $(git ls-files '*.py') <<'P'
+run "shellcheck" shellcheck -S warning -s bash "${scripts[@]}"
+run "python" /usr/bin/python3 - "${pythons[@]}" <<'P'
 import ast, sys
 for path in sys.argv[1:]:
     ast.parse(open(path).read(), path)

@@ -2,7 +2,7 @@
 # make test: every unit program, then pytest.  make test-clients: only tests/clients.  run.sh <build folder> [clients]
 # The last line is `N passed, N failed`.
 set -uo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit 1
 export CLAUDE_PROXY_BUILD=${1:?build folder}
 CLAUDE_PROXY_BUILD=$(cd "$CLAUDE_PROXY_BUILD" && pwd)
 folder=$(mktemp -d)

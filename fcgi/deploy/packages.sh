@@ -78,6 +78,7 @@ check_lint() {
 	has clang-tidy || missing clang-tidy clang-tools-extra clang-extra-tools llvm llvm
 	has clang-format || missing clang-format clang-tools-extra clang-extra-tools llvm clang-format
 	has cppcheck || missing cppcheck cppcheck cppcheck cppcheck cppcheck
+	has shellcheck || missing shellcheck ShellCheck shellcheck hs-ShellCheck shellcheck
 }
 
 for need in $needs; do "check_$need"; done

@@ -5,14 +5,16 @@ cd "$(dirname "$0")/../.."
 seconds=${FUZZ_SECONDS:-60}
 make -s BUILD=build build/schema.h
 mkdir -p build/fuzz
-flags=(-std=c11 -D_GNU_SOURCE '-DVERSION="fuzz"' -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined
-	-Ifcgi -Ibuild $(pkg-config --cflags json-c libcurl))
+read -ra includes < <(pkg-config --cflags json-c libcurl)
+read -ra libraries < <(pkg-config --libs json-c libcurl)
+flags=(-std=c11 -D_GNU_SOURCE '-DVERSION="fuzz"' -g -O1 "-fsanitize=fuzzer,address,undefined" -fno-sanitize-recover=undefined
+	-Ifcgi -Ibuild "${includes[@]}")
 for source in tests/fuzz/fuzz_*.c; do
 	name=$(basename "$source" .c)
 	mkdir -p "build/fuzz/$name/corpus"
 	cp -n "tests/fuzz/corpus/$name"/* "build/fuzz/$name/corpus/" 2>/dev/null || true
 	clang "${flags[@]}" -o "build/fuzz/$name/program" "$source" fcgi/base/{api_error,buffer,clock,hash,json,log,random,secret,utf8}.c \
-		fcgi/translate/*.c $(pkg-config --libs json-c libcurl) -lpthread
+		fcgi/translate/*.c "${libraries[@]}" -lpthread
 	echo "== $name for $seconds s"
 	"build/fuzz/$name/program" -max_total_time="$seconds" -max_len=16384 -rss_limit_mb=2048 -verbosity=0 -print_final_stats=0 \
 		-artifact_prefix="build/fuzz/$name/" "build/fuzz/$name/corpus" </dev/null
