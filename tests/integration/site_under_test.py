@@ -256,8 +256,9 @@ class Site:
 
     def responders(self, server):
         """The ids of the responder processes that the web server started."""
-        done = subprocess.run(["ps", "-o", "pid=,comm=", "--ppid", str(server.pid)], capture_output=True, text=True)
-        return [int(line.split()[0]) for line in done.stdout.splitlines() if "claude-proxy" in line]
+        done = subprocess.run(["ps", "-A", "-o", "ppid=,pid=,comm="], capture_output=True, text=True)
+        rows = [line.split(None, 2) for line in done.stdout.splitlines()]
+        return [int(row[1]) for row in rows if int(row[0]) == server.pid and "claude-proxy" in row[-1]]
 
     @contextlib.contextmanager
     def lighttpd(self, processes=1, stream=2, **settings):
@@ -269,7 +270,9 @@ class Site:
             # Whoever runs the tests is the user.
             ('server.username = "www-data"\nserver.groupname = "www-data"\n', "")))
         with self.running([program("lighttpd"), "-D", "-f", str(config)], self.environment(**settings)) as server:
-            self.responder = (self.responders(server) or [None])[0]
+            # One of them may answer while the others still have lighttpd's name.
+            wait_for(lambda: len(self.responders(server)) == processes, "every responder to start")
+            self.responder = self.responders(server)[0]
             yield server
 
     @contextlib.contextmanager
