@@ -44,3 +44,9 @@ clock_write_seconds(struct buffer *out, int64_t seconds)
 {
 	return write_second(out, seconds) == 0 ? buffer_putc(out, 'Z') : -1;
 }
+
+int
+clock_write_duration(struct buffer *out, int64_t ms)
+{
+	return buffer_printf(out, "%lld.%03lld", (long long)(ms / 1000), (long long)(ms % 1000));
+}

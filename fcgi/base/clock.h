@@ -1,5 +1,5 @@
 /*
- * The time of day.  (What measures durations on the loop is uv_now.)
+ * The time of day, and how times are written.  (What measures durations on the loop is uv_now.)
  */
 #ifndef CLOCK_H
 #define CLOCK_H
@@ -17,5 +17,8 @@ int clock_write_timestamp(struct buffer *);
 /** Append the moment ${seconds} after 1970 as "2024-01-01T00:00:00Z".  Return 0, or -1 if there is
  * no such year. */
 int clock_write_seconds(struct buffer *, int64_t seconds);
+
+/** Append ${ms}, not negative, in seconds: "120.500".  Return 0 or -1. */
+int clock_write_duration(struct buffer *, int64_t ms);
 
 #endif

@@ -593,6 +593,12 @@ json_write_text(struct buffer *b, const char *text)
 	return json_write_string(b, text, strlen(text));
 }
 
+int
+json_write_text_or_null(struct buffer *b, const char *text)
+{
+	return text != NULL ? json_write_text(b, text) : buffer_puts(b, "null");
+}
+
 struct json_object *
 json_member(struct json_object *object, const char *name)
 {

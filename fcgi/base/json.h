@@ -46,6 +46,9 @@ int json_write_string(struct buffer *, const char *text, size_t length);
 /** Append the NUL-terminated ${text} as a JSON string, with its quotes.  Return 0 or -1. */
 int json_write_text(struct buffer *, const char *text);
 
+/** The same, or null where ${text} is NULL. */
+int json_write_text_or_null(struct buffer *, const char *text);
+
 /*
  * Members by name.  ${object} may be NULL or any kind of value: then, and where the member is
  * absent or of another type, the answer is NULL or ${otherwise}.  Everything is lent, never given.

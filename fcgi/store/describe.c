@@ -17,16 +17,6 @@ describe_proxy(const char *proxy)
 	return strchr(proxy, '@') != NULL ? "(with a password: not shown)" : proxy;
 }
 
-/* A text, or null. */
-static void
-write_text(struct buffer *out, const char *text)
-{
-	if (text != NULL)
-		json_write_text(out, text);
-	else
-		buffer_puts(out, "null");
-}
-
 void
 describe_keys(struct buffer *out, const struct upstream *u, int64_t now)
 {
@@ -47,7 +37,7 @@ describe_keys(struct buffer *out, const struct upstream *u, int64_t now)
 		else
 			buffer_puts(out, "null");
 		buffer_puts(out, ",\"lastError\":");
-		write_text(out, key->last_error);
+		json_write_text_or_null(out, key->last_error);
 		buffer_putc(out, '}');
 	}
 	buffer_putc(out, ']');
@@ -64,7 +54,7 @@ describe_routes(struct buffer *out, const struct config *config)
 		buffer_puts(out, ",\"model\":");
 		json_write_text(out, r->model);
 		buffer_puts(out, ",\"upstream\":");
-		write_text(out, r->upstream != NULL ? r->upstream->name : NULL);
+		json_write_text_or_null(out, r->upstream != NULL ? r->upstream->name : NULL);
 		buffer_putc(out, '}');
 	}
 	buffer_putc(out, ']');
@@ -137,7 +127,7 @@ describe_config(struct buffer *out, const struct config *config, const char *str
 	buffer_puts(out, "\"strategy\":");
 	json_write_text(out, strategy);
 	buffer_puts(out, ",\"currentUpstream\":");
-	write_text(out, config->current != NULL ? config->current->name : NULL);
+	json_write_text_or_null(out, config->current != NULL ? config->current->name : NULL);
 	buffer_puts(out, ",\"upstreams\":[");
 	for (size_t i = 0; i < config->upstream_count; i++) {
 		if (i > 0)

@@ -203,10 +203,7 @@ static void
 write_id(struct buffer *out, const char *name, const char *id)
 {
 	buffer_puts(out, name);
-	if (id != NULL)
-		json_write_text(out, id);
-	else
-		buffer_puts(out, "null");
+	json_write_text_or_null(out, id);
 }
 
 int

@@ -462,10 +462,7 @@ write_stop(struct claude_writer *w, const char *stop_sequence)
 	buffer_puts(w->out, "\"stop_reason\":\"");
 	buffer_puts(w->out, w->stop_reason);
 	buffer_puts(w->out, "\",\"stop_sequence\":");
-	if (stop_sequence != NULL)
-		json_write_text(w->out, stop_sequence);
-	else
-		buffer_puts(w->out, "null");
+	json_write_text_or_null(w->out, stop_sequence);
 }
 
 void

@@ -21,8 +21,8 @@
 enum {
 	KEPT_HANDLES = 256,       /* easy handles kept for the next transfer */
 	LONGEST_RETRY = 31536000, /* s: a year */
-	MOST_SENT = 2,
-	KEPT_CONNECTIONS = 512, /* idle ones: the streams of a busy minute come again */
+	MOST_SENT = 2,            /* times that a request is, see before_sending */
+	KEPT_CONNECTIONS = 512,   /* idle ones: the streams of a busy minute come again */
 };
 
 struct transfer {

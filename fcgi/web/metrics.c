@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/buffer.h"
+#include "base/clock.h"
 #include "store/config.h"
 #include "store/totals.h"
 
@@ -58,13 +59,6 @@ end_sample(struct buffer *out, uint64_t value)
 	buffer_puts(out, "} ");
 	buffer_put_uint(out, value);
 	buffer_putc(out, '\n');
-}
-
-static void
-write_seconds(struct buffer *out, uint64_t ms)
-{
-	buffer_printf(out, "%llu.%03llu", (unsigned long long)(ms / 1000),
-		(unsigned long long)(ms % 1000));
 }
 
 static void
@@ -147,13 +141,13 @@ write_histogram(struct buffer *out, const char *name, const struct request_total
 		if (latency_bounds[i] == INT64_MAX)
 			buffer_puts(out, "+Inf");
 		else
-			write_seconds(out, (uint64_t)latency_bounds[i]);
+			clock_write_duration(out, latency_bounds[i]);
 		buffer_putc(out, '"');
 		end_sample(out, requests);
 	}
 	begin_row(out, name, "_sum", row);
 	buffer_puts(out, "} ");
-	write_seconds(out, ms);
+	clock_write_duration(out, (int64_t)ms);
 	buffer_putc(out, '\n');
 	begin_row(out, name, "_count", row);
 	end_sample(out, requests);
@@ -217,7 +211,7 @@ metrics_write(struct buffer *out, const struct metrics *m)
 	write_heading(out, "claude_proxy_uptime_seconds", "gauge",
 		"How long the service has been up; run as CGI, since its database was made.");
 	buffer_puts(out, "claude_proxy_uptime_seconds ");
-	write_seconds(out, (uint64_t)m->uptime);
+	clock_write_duration(out, m->uptime);
 	buffer_putc(out, '\n');
 	write_heading(out, "claude_proxy_requests_in_flight", "gauge",
 		"Requests being answered, in all processes.");

@@ -30,19 +30,11 @@ write_config(struct buffer *out, const struct config *config, const struct setti
 	buffer_puts(out, "{\"upstreamCount\":");
 	buffer_put_uint(out, config != NULL ? config->upstream_count : 0);
 	buffer_puts(out, ",\"currentUpstream\":");
-	if (config != NULL && config->current != NULL)
-		json_write_text(out, config->current->name);
-	else
-		buffer_puts(out, "null");
+	json_write_text_or_null(
+		out, config != NULL && config->current != NULL ? config->current->name : NULL);
 	buffer_puts(out, ",\"loadBalance\":");
 	json_write_text(out, config_strategy_name(config, settings->strategy));
 	buffer_putc(out, '}');
-}
-
-static void
-write_seconds(struct buffer *out, int64_t ms)
-{
-	buffer_printf(out, "%lld.%03lld", (long long)(ms / 1000), (long long)(ms % 1000));
 }
 
 int
@@ -54,7 +46,7 @@ status_write_health(struct buffer *out, const struct config *config, bool readab
 	buffer_printf(out, "{\"status\":\"%s\",\"timestamp\":\"", healthy ? "healthy" : "degraded");
 	clock_write_timestamp(out);
 	buffer_puts(out, "\",\"uptime\":");
-	write_seconds(out, uptime);
+	clock_write_duration(out, uptime);
 	buffer_puts(out, ",\"config\":");
 	write_config(out, config, settings);
 	buffer_putc(out, '}');
@@ -80,14 +72,11 @@ status_write_dev_info(struct buffer *out, const struct dev_info *info)
 	buffer_puts(out, "{\"version\":\"" VERSION "\",\"process\":{\"id\":");
 	buffer_put_uint(out, (uint64_t)getpid());
 	buffer_printf(out, ",\"mode\":\"%s\",\"uptime\":", info->is_cgi ? "cgi" : "fastcgi");
-	write_seconds(out, info->uptime);
+	clock_write_duration(out, info->uptime);
 	buffer_puts(out, ",\"inFlight\":");
 	buffer_put_uint(out, (uint64_t)info->in_flight);
 	buffer_puts(out, ",\"envFile\":");
-	if (settings->env_file != NULL)
-		json_write_text(out, settings->env_file);
-	else
-		buffer_puts(out, "null");
+	json_write_text_or_null(out, settings->env_file);
 	buffer_puts(out, "},\"settings\":");
 	settings_write(settings, out);
 	buffer_puts(out, ",\"config\":");

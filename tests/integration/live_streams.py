@@ -1,7 +1,9 @@
-"""Streams while they are under way: one that is read as it comes, and many at once."""
+"""Streams while they are under way: one that is read as it comes, many at once, and one that nobody need read."""
+import json
+import socket
 import threading
 
-from site_under_test import collect, next_event
+from site_under_test import ACCESS_KEY, collect, next_event, request
 
 CHUNKS = 20
 PATIENCE = 120  # s
@@ -63,3 +65,13 @@ def check_many_at_once(site, upstream, count, look):
     for thread in threads:
         thread.join(PATIENCE)
     assert [r["content"][0]["text"] for r in results] == ["a" + "b" * CHUNKS] * count
+
+
+def send_request(site):
+    """Ask for a stream on a socket of our own, which takes little that is not read."""
+    body = json.dumps(request(stream=True)).encode()
+    client = socket.create_connection(("127.0.0.1", site.port), timeout=60)
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    client.sendall(b"POST %s/v1/messages HTTP/1.1\r\nHost: x\r\nx-api-key: %s\r\nContent-Length: %d\r\n\r\n%s"
+                   % (site.prefix.encode(), ACCESS_KEY.encode(), len(body), body))
+    return client

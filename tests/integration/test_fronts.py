@@ -1,7 +1,6 @@
 """One suite for every web server in front of the proxy, each started from the example that is shipped for it (fronts.py)."""
 import contextlib
 import json
-import socket
 import subprocess
 import time
 from pathlib import Path
@@ -9,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from fronts import FRONTS
-from live_streams import check_chunks_come_one_by_one, check_many_at_once
+from live_streams import check_chunks_come_one_by_one, check_many_at_once, send_request
 from site_under_test import ACCESS_KEY, BUILD, collect, parse_events, request, wait_for
 from upstream import models, status, text
 
@@ -157,16 +156,6 @@ def test_a_model_whose_name_holds_a_slash(front, upstream):
         assert answer.json["id"] == "vendor/some-model"
     else:
         assert answer.status == 404 and "request-id" not in answer.headers
-
-
-def send_request(front):
-    """Ask for a stream on a socket of our own."""
-    body = json.dumps(request(stream=True)).encode()
-    client = socket.create_connection(("127.0.0.1", front.port), timeout=60)
-    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    client.sendall(b"POST %s/v1/messages HTTP/1.1\r\nHost: x\r\nx-api-key: %s\r\nContent-Length: %d\r\n\r\n%s"
-                   % (front.prefix.encode(), ACCESS_KEY.encode(), len(body), body))
-    return client
 
 
 def test_the_transfer_ends_when_the_client_hangs_up(front, upstream):

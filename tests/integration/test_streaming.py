@@ -1,13 +1,12 @@
 """Streams: each event as it comes, many at once, slow and vanishing clients, broken upstreams."""
 import json
-import socket
 import threading
 import time
 
 import pytest
 
-from live_streams import check_chunks_come_one_by_one, check_many_at_once
-from site_under_test import ACCESS_KEY, check_grammar, collect, parse_events, request, wait_for
+from live_streams import check_chunks_come_one_by_one, check_many_at_once, send_request
+from site_under_test import check_grammar, collect, parse_events, request, wait_for
 from upstream import parts, text, tool_call
 
 
@@ -35,16 +34,6 @@ def test_200_streams_at_once_in_one_process(site, upstream):
         check_many_at_once(site, upstream, 200, lambda: wait_for(lambda: len(site.responders(server)) == 1, "one process"))
 
 
-def stalled_client(site):
-    """A client that asks for a stream and then reads nothing."""
-    body = json.dumps(request(stream=True)).encode()
-    client = socket.create_connection(("127.0.0.1", site.port))
-    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    client.sendall(b"POST /v1/messages HTTP/1.1\r\nHost: x\r\nx-api-key: %s\r\nContent-Length: %d\r\n\r\n%s"
-                   % (ACCESS_KEY.encode(), len(body), body))
-    return client
-
-
 @pytest.mark.parametrize("server", ["lighttpd", "nginx"])
 def test_a_client_that_stops_reading_delays_no_other(site, upstream, server):
     sent = []
@@ -59,7 +48,7 @@ def test_a_client_that_stops_reading_delays_no_other(site, upstream, server):
     upstream.answer = flood
     site.use(upstream)
     with getattr(site, server)():
-        clients = [stalled_client(site) for _ in range(4)]
+        clients = [send_request(site) for _ in range(4)]
         wait_for(lambda: len(upstream.calls) == 4, "the stalled streams to begin")
         # The upstream is held back once the buffers on the way are full.
         before = -1
@@ -87,10 +76,7 @@ def test_the_upstream_transfer_ends_when_a_streaming_client_hangs_up(site, upstr
     upstream.answer = answer
     site.use(upstream)
     with getattr(site, server)():
-        body = json.dumps(request(stream=True)).encode()
-        client = socket.create_connection(("127.0.0.1", site.port))
-        client.sendall(b"POST /v1/messages HTTP/1.1\r\nHost: x\r\nx-api-key: %s\r\nContent-Length: %d\r\n\r\n%s"
-                       % (ACCESS_KEY.encode(), len(body), body))
+        client = send_request(site)
         seen = b""
         while b"first" not in seen:
             seen += client.recv(4096)
