@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/json.h"
+#include "base/json_tree.h"
 #include "base/secret.h"
 #include "base/settings.h"
 #include "command.h"

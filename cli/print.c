@@ -11,7 +11,7 @@
 
 #include "base/buffer.h"
 #include "base/clock.h"
-#include "base/json.h"
+#include "base/json_writer.h"
 #include "base/secret.h"
 #include "base/settings.h"
 #include "command.h"

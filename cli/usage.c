@@ -8,7 +8,7 @@
 
 #include "base/buffer.h"
 #include "base/clock.h"
-#include "base/json.h"
+#include "base/json_writer.h"
 #include "command.h"
 #include "print.h"
 #include "store/usage.h"

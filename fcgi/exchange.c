@@ -211,7 +211,7 @@ add_head(struct exchange *x)
 		x->record.status = x->passed_status;
 		buffer_append(&whole, buffer_text(&x->passed_head), x->passed_head.length);
 		buffer_append(&whole, buffer_text(&x->out), x->out.length);
-	} else if (x->inquiry.request.stream) {
+	} else if (x->inquiry.stream) {
 		x->streaming = true;
 		x->all->streaming++;
 		response_write_stream_head(&whole, x->record.request_id, x->headers);
@@ -513,7 +513,7 @@ time_out(struct exchange *x)
 static bool
 has_pings(const struct exchange *x)
 {
-	return x->inquiry.request.stream && !x->plan.pass;
+	return x->inquiry.stream && !x->plan.pass;
 }
 
 static uint64_t
@@ -601,14 +601,12 @@ start_transfer(struct exchange *x)
 static struct answer_options
 answer_options_of(struct exchange *x)
 {
-	const struct claude_request *request = &x->inquiry.request;
-
 	return (struct answer_options){
 		.translator = x->plan.service->translator,
 		.tool_names = x->plan.tool_names,
-		.model = request->model,
-		.stream = request->stream,
-		.hide_thinking = request->thinking == CLAUDE_THINKING_DISABLED ||
+		.model = x->inquiry.model,
+		.stream = x->inquiry.stream,
+		.hide_thinking = x->inquiry.no_thinking ||
 				 x->plan.to.upstream->options.reasoning_off,
 		.estimated_input_tokens = x->plan.input_tokens,
 		.pass = x->plan.pass,
@@ -621,10 +619,15 @@ answer_options_of(struct exchange *x)
 static int
 prepare(struct exchange *x, const struct exchange_request *request, struct api_error *error)
 {
-	if (inquiry_read(&x->inquiry, request->gateway, request->asked, request->settings,
-		    request->request_id, error) != 0 ||
-		plan_make(&x->plan, request->config, x->all->store, request->settings, &x->inquiry,
-			error) != 0)
+	struct claude_request claude;
+	int status = inquiry_read(&x->inquiry, request->gateway, request->asked, request->settings,
+		request->request_id, &claude, error);
+
+	if (status == 0)
+		status = plan_make(&x->plan, request->config, x->all->store, request->settings,
+			&x->inquiry, &claude, error);
+	claude_request_free(&claude);
+	if (status != 0)
 		return -1;
 	const struct answer_options options = answer_options_of(x);
 	x->answer = answer_new(&options, &x->out);

@@ -9,6 +9,7 @@
 #include "base/api_error.h"
 #include "base/log_body.h"
 #include "base/settings.h"
+#include "translate/claude.h"
 #include "web/gateway.h"
 
 static int
@@ -37,12 +38,30 @@ read_body(struct inquiry *inquiry, const struct settings *settings, const char *
 	return api_error_set(error, 500, "out of memory");
 }
 
+/* Does the endpoint take a Claude request? */
+static bool
+takes_request(const struct inquiry *inquiry)
+{
+	return inquiry->asked.endpoint == ENDPOINT_MESSAGES ||
+	       inquiry->asked.endpoint == ENDPOINT_COUNT_TOKENS;
+}
+
+int
+inquiry_read_again(
+	const struct inquiry *inquiry, struct claude_request *request, struct api_error *error)
+{
+	*request = (struct claude_request){0};
+	return takes_request(inquiry) ? claude_request_parse(buffer_text(&inquiry->body),
+						inquiry->body.length, request, error)
+				      : 0;
+}
+
 int
 inquiry_read(struct inquiry *inquiry, struct gateway *gateway, const struct asked *asked,
-	const struct settings *settings, const char *request_id, struct api_error *error)
+	const struct settings *settings, const char *request_id, struct claude_request *request,
+	struct api_error *error)
 {
 	const char *content_type = gateway_text(gateway, "CONTENT_TYPE");
-	enum endpoint endpoint = asked->endpoint;
 
 	*inquiry = (struct inquiry){
 		.asked = *asked,
@@ -52,30 +71,23 @@ inquiry_read(struct inquiry *inquiry, struct gateway *gateway, const struct aske
 		.gateway = gateway,
 		.body = BUFFER_INIT(0),
 	};
-	if (read_body(inquiry, settings, request_id, error) != 0)
+	*request = (struct claude_request){0};
+	if (read_body(inquiry, settings, request_id, error) != 0 ||
+		inquiry_read_again(inquiry, request, error) != 0)
 		return -1;
-	if (endpoint != ENDPOINT_MESSAGES && endpoint != ENDPOINT_COUNT_TOKENS)
+	if (!takes_request(inquiry))
 		return 0;
-	if (claude_request_parse(buffer_text(&inquiry->body), inquiry->body.length,
-		    &inquiry->request, error) != 0)
-		return -1;
-	inquiry->model = strdup(inquiry->request.model);
-	inquiry->request.model = inquiry->model;
+	inquiry->stream = request->stream;
+	inquiry->no_thinking = json_is_text(
+		json_member(json_member(request->body, "thinking"), "type"), "disabled");
+	inquiry->model = strdup(request->model);
 	return inquiry->model != NULL ? 0 : api_error_set(error, 500, "out of memory");
 }
 
 void
 inquiry_forget_body(struct inquiry *inquiry)
 {
-	const struct claude_request kept = {
-		.model = inquiry->model,
-		.stream = inquiry->request.stream,
-		.thinking = inquiry->request.thinking,
-	};
-
 	buffer_free(&inquiry->body);
-	claude_request_free(&inquiry->request);
-	inquiry->request = kept;
 }
 
 void

@@ -13,6 +13,7 @@
 #include "base/json.h"
 #include "inquiry.h"
 #include "store/config.h"
+#include "translate/claude.h"
 #include "translate/claude_models.h"
 #include "translate/tokens.h"
 #include "translate/tool_names.h"
@@ -126,7 +127,7 @@ write_headers(struct plan *plan, const struct inquiry *inquiry, bool pass, bool 
 		forward_all(&forwarded, inquiry->gateway);
 	const struct service_head head = {
 		.content_type = pass ? inquiry->content_type : NULL,
-		.stream = inquiry->asked.endpoint == ENDPOINT_MESSAGES && inquiry->request.stream,
+		.stream = inquiry->asked.endpoint == ENDPOINT_MESSAGES && inquiry->stream,
 		.has_body = has_body,
 		.forwarded = forwarded.list,
 		.forwarded_count = forwarded.count,
@@ -180,9 +181,9 @@ translate(struct plan *plan, const struct claude_request *request, request_write
 /* ---- messages ---- */
 
 static int
-plan_message(struct plan *plan, struct inquiry *inquiry, struct api_error *error)
+plan_message(struct plan *plan, const struct inquiry *inquiry, struct claude_request *request,
+	struct api_error *error)
 {
-	struct claude_request *request = &inquiry->request;
 	const struct service *s = plan->service;
 	const char *endpoint = request->stream && s->stream_endpoint != NULL ? s->stream_endpoint
 									     : s->endpoint;
@@ -215,15 +216,13 @@ convert_count(void *context, int status, const char *body, size_t length, struct
 {
 	const struct plan *plan = context;
 	const char *member = plan->service->translator->count_member;
-	struct json_object *answer = NULL;
-	const char *problem;
-	int64_t count = -1;
+	struct json_document index = {0};
 
 	if (status != 200)
 		return write_count(out, plan->input_tokens);
-	if (json_parse(body, length, &answer, &problem) == 0)
-		count = json_member_int(answer, member, -1);
-	json_object_put(answer);
+	const struct json *answer = json_read(&index, body, length, JSON_MAX_ANSWER_VALUES, NULL);
+	int64_t count = json_member_int(answer, member, -1);
+	json_document_free(&index);
 	if (count < 0)
 		return api_error_set(error, 502,
 			"upstream '%s' did not say how many tokens it counted",
@@ -232,9 +231,9 @@ convert_count(void *context, int status, const char *body, size_t length, struct
 }
 
 static int
-plan_count(struct plan *plan, struct inquiry *inquiry, struct api_error *error)
+plan_count(struct plan *plan, const struct inquiry *inquiry, struct claude_request *request,
+	struct api_error *error)
 {
-	struct claude_request *request = &inquiry->request;
 	const struct service *s = plan->service;
 	bool checked = claude_request_check(request, CLAUDE_TO_COUNT, error) == 0;
 
@@ -288,7 +287,7 @@ has_plain_route(const struct config *config)
 }
 
 static void
-add_routes(struct json_object *models, const struct config *config)
+add_routes(struct claude_models *models, const struct config *config)
 {
 	for (size_t i = 0; i < config->route_count; i++)
 		if (is_plain(&config->routes[i]))
@@ -300,27 +299,24 @@ convert_models(void *context, int status, const char *body, size_t length, struc
 	struct api_error *error)
 {
 	const struct plan *plan = context;
-	struct json_object *answer = NULL;
-	struct json_object *models = json_object_new_array();
-	const char *problem;
-	int found = 0;
+	struct claude_models models = {0};
+	struct json_document index = {0};
+	int result = 0;
 
-	add_routes(models, plan->to.config);
+	add_routes(&models, plan->to.config);
 	/* A service without such a list has its routes all the same. */
-	if (status == 200 && json_parse(body, length, &answer, &problem) != 0)
-		found = -1;
-	else if (status == 200)
-		found = claude_models_read(models, answer);
-	json_object_put(answer);
-	if (found != 0) {
-		json_object_put(models);
-		return api_error_set(error, 502, "upstream '%s' answered without a list of models",
+	if (status == 200)
+		result = claude_models_read(
+			&models, json_read(&index, body, length, JSON_MAX_ANSWER_VALUES, NULL));
+	json_document_free(&index);
+	if (result != 0)
+		api_error_set(error, 502, "upstream '%s' answered without a list of models",
 			plan->to.upstream->name);
-	}
-	int result = plan->model_id != NULL
-			     ? claude_models_write_one(models, plan->model_id, out, error)
-			     : claude_models_write_page(models, plan->query, out, error);
-	json_object_put(models);
+	else if (plan->model_id != NULL)
+		result = claude_models_write_one(&models, plan->model_id, out, error);
+	else
+		result = claude_models_write_page(&models, plan->query, out, error);
+	claude_models_free(&models);
 	return result;
 }
 
@@ -366,18 +362,19 @@ plan_check_other(const struct config *config, struct api_error *error)
 
 /* Write what is sent, and say how it is answered. */
 static int
-write_plan(struct plan *plan, struct inquiry *inquiry, struct api_error *error)
+write_plan(struct plan *plan, const struct inquiry *inquiry, struct claude_request *request,
+	struct api_error *error)
 {
 	switch (inquiry->asked.endpoint) {
 	case ENDPOINT_COUNT_TOKENS:
-		return plan_count(plan, inquiry, error);
+		return plan_count(plan, inquiry, request, error);
 	case ENDPOINT_MODELS:
 	case ENDPOINT_MODEL:
 		return plan_models(plan, inquiry, error);
 	case ENDPOINT_OTHER:
 		return speaks_claude(plan) ? plan_other(plan, inquiry, error) : refuse_other(error);
 	default:
-		return plan_message(plan, inquiry, error);
+		return plan_message(plan, inquiry, request, error);
 	}
 }
 
@@ -391,7 +388,8 @@ needs_no_key(const struct plan *plan, const struct inquiry *inquiry)
 
 int
 plan_make(struct plan *plan, struct config *config, struct store *store,
-	const struct settings *settings, struct inquiry *inquiry, struct api_error *error)
+	const struct settings *settings, const struct inquiry *inquiry,
+	struct claude_request *request, struct api_error *error)
 {
 	bool other = inquiry->asked.endpoint == ENDPOINT_OTHER;
 
@@ -401,38 +399,26 @@ plan_make(struct plan *plan, struct config *config, struct store *store,
 		return api_error_set(error, 500,
 			"the configuration cannot be read: the proxy's log says why; see "
 			"claude-proxy-admin show");
-	if (destination_find(&plan->to, config_retain(config), inquiry->request.model, error) !=
-			0 ||
+	if (destination_find(&plan->to, config_retain(config), inquiry->model, error) != 0 ||
 		find_service(plan, error) != 0)
 		return -1;
 	if (!needs_no_key(plan, inquiry) && choose_key(plan, store, settings, error) != 0)
 		return -1;
-	return write_plan(plan, inquiry, error);
-}
-
-/* Only the key is another: what was sent before is sent again. */
-static bool
-is_same_request(const struct plan *failed, const struct plan *next)
-{
-	const char *before = failed->to.model;
-	const char *now = next->to.model;
-
-	return failed->to.upstream->id == next->to.upstream->id &&
-	       (before == now || (before != NULL && now != NULL && strcmp(before, now) == 0));
+	return write_plan(plan, inquiry, request, error);
 }
 
 static int
-write_next(const struct plan *failed, struct plan *next, struct inquiry *inquiry)
+write_next(struct plan *next, const struct inquiry *inquiry)
 {
 	struct api_error error = API_ERROR_NONE;
-	int status = find_service(next, &error);
+	struct claude_request request;
+	int status = inquiry_read_again(inquiry, &request, &error);
 
-	next->same = status == 0 && is_same_request(failed, next);
-	if (next->same)
-		status = write_headers(
-			next, inquiry, failed->pass, failed->body.length > 0, &error);
-	else if (status == 0)
-		status = write_plan(next, inquiry, &error);
+	if (status == 0)
+		status = find_service(next, &error);
+	if (status == 0)
+		status = write_plan(next, inquiry, &request, &error);
+	claude_request_free(&request);
 	api_error_clear(&error);
 	return status;
 }
@@ -452,16 +438,16 @@ free_request(struct plan *plan)
 
 int
 plan_next(const struct plan *failed, struct plan *next, struct store *store,
-	const struct settings *settings, struct inquiry *inquiry)
+	const struct settings *settings, const struct inquiry *inquiry)
 {
 	struct destination to;
 	int status = destination_copy(&failed->to, &to);
 
 	while (status == 0 && destination_choose_next(&to, store, settings) == 0) {
 		*next = (struct plan){.to = to, .repeatable = failed->repeatable};
-		if (write_next(failed, next, inquiry) == 0)
+		if (write_next(next, inquiry) == 0)
 			return 0;
-		/* A fallback that cannot be asked this is none. */
+		/* Skip a fallback that cannot serve this request. */
 		free_request(next);
 		status = destination_exclude(&to);
 	}
@@ -472,18 +458,6 @@ plan_next(const struct plan *failed, struct plan *next, struct store *store,
 void
 plan_replace(struct plan *failed, struct plan *next)
 {
-	if (next->same) {
-		struct plan moved = *failed;
-		moved.to = next->to;
-		moved.headers = next->headers;
-		moved.secrets = next->secrets;
-		failed->body = BUFFER_INIT(0);
-		failed->url = BUFFER_INIT(0);
-		failed->tool_names = NULL;
-		failed->query = NULL;
-		failed->model_id = NULL;
-		*next = moved;
-	}
 	plan_free(failed);
 	*failed = *next;
 }

@@ -13,6 +13,7 @@
 #include "translate/answer.h"
 
 struct api_error;
+struct claude_request;
 struct config;
 struct curl_slist;
 struct inquiry;
@@ -32,7 +33,6 @@ struct plan {
 	struct curl_slist *headers;
 	const char **secrets; /* what of them is secret, the key first; ends in NULL */
 	bool repeatable;      /* may it be sent again where the upstream may have got it already? */
-	bool same;            /* of plan_next: url and body are those of the plan that failed */
 
 	/* How the answer is made: passed through, converted from a whole body, or else a message.
 	 */
@@ -51,11 +51,12 @@ int plan_check_other(const struct config *, struct api_error *);
 
 /**
  * Choose by the routes and the strategy in ${config} (NULL: it could not be read), and translate
- * (SPEC §4, §5, §6).  Return 0, or -1 and what the client must be told.  The inquiry outlives the
- * plan.  Either way free it with plan_free.
+ * (SPEC §4, §5, §6).  ${request} is the inquiry's, parsed; it may be freed afterwards.  Return 0,
+ * or -1 and what the client must be told.  The inquiry outlives the plan.  Either way free it with
+ * plan_free.
  */
 int plan_make(struct plan *, struct config *, struct store *, const struct settings *,
-	struct inquiry *, struct api_error *);
+	const struct inquiry *, struct claude_request *, struct api_error *);
 
 /**
  * The same request for the next key, or the fallback, after ${failed}: blocks in SQLite, and may
@@ -63,7 +64,7 @@ int plan_make(struct plan *, struct config *, struct store *, const struct setti
  * is nothing left to try.
  */
 int plan_next(const struct plan *failed, struct plan *next, struct store *, const struct settings *,
-	struct inquiry *);
+	const struct inquiry *);
 
 /** Put the next plan in the place of the one that failed.  Takes ${next}. */
 void plan_replace(struct plan *failed, struct plan *next);

@@ -93,7 +93,7 @@ log_end(const struct record *record, const struct plan *plan, const struct inqui
 		{"key", mask_key(plan, mask), 0},
 		{"model", or_empty(inquiry->model), 0},
 		{"upstream_model", or_empty(plan->to.model), 0},
-		{"stream", inquiry->request.stream ? "true" : "false", 0},
+		{"stream", inquiry->stream ? "true" : "false", 0},
 		{"attempts", NULL, record->attempts},
 		{"ms", NULL, since(record, now)},
 		{"first_byte_ms", NULL, first_byte_ms(record)},
@@ -128,7 +128,7 @@ kind_of(enum endpoint endpoint)
 static enum request_kind
 record_kind(const struct inquiry *inquiry)
 {
-	return inquiry->request.stream ? REQUEST_STREAM : kind_of(inquiry->asked.endpoint);
+	return inquiry->stream ? REQUEST_STREAM : kind_of(inquiry->asked.endpoint);
 }
 
 void

@@ -31,6 +31,9 @@ grow(struct buffer *b, size_t length)
 	size_t capacity = b->capacity < SMALLEST_CAPACITY ? SMALLEST_CAPACITY : b->capacity;
 	while (capacity < needed)
 		capacity *= 2;
+	/* Never beyond the limit: so what fits into the memory is allowed. */
+	if (capacity > most + 1)
+		capacity = most + 1;
 	char *data = realloc(b->data, capacity);
 	if (data == NULL)
 		return fail(b);
@@ -40,7 +43,7 @@ grow(struct buffer *b, size_t length)
 }
 
 int
-buffer_append(struct buffer *b, const void *data, size_t length)
+buffer_append_slowly(struct buffer *b, const void *data, size_t length)
 {
 	if (grow(b, length) != 0)
 		return -1;
@@ -49,18 +52,6 @@ buffer_append(struct buffer *b, const void *data, size_t length)
 	b->length += length;
 	b->data[b->length] = '\0';
 	return 0;
-}
-
-int
-buffer_puts(struct buffer *b, const char *text)
-{
-	return buffer_append(b, text, strlen(text));
-}
-
-int
-buffer_putc(struct buffer *b, char c)
-{
-	return buffer_append(b, &c, 1);
 }
 
 int
@@ -104,6 +95,24 @@ buffer_reserve(struct buffer *b, size_t length)
 	return start;
 }
 
+int
+buffer_move(struct buffer *to, struct buffer *from)
+{
+	bool failed = to->failed || from->failed;
+
+	if (to->length == 0 && to->limit == 0) {
+		free(to->data);
+		*to = *from;
+		*from = (struct buffer){.limit = from->limit};
+		to->limit = 0;
+	} else if (!failed) {
+		failed = buffer_append(to, buffer_text(from), from->length) != 0;
+	}
+	buffer_free(from);
+	to->failed = failed;
+	return failed ? -1 : 0;
+}
+
 void
 buffer_consume(struct buffer *b, size_t length)
 {
@@ -113,6 +122,15 @@ buffer_consume(struct buffer *b, size_t length)
 		return;
 	b->length -= length;
 	memmove(b->data, b->data + length, b->length + 1);
+}
+
+void
+buffer_cut(struct buffer *b, size_t length)
+{
+	if (length >= b->length)
+		return;
+	b->length = length;
+	b->data[length] = '\0';
 }
 
 void

@@ -15,7 +15,7 @@
 
 #include "base/buffer.h"
 #include "base/clock.h"
-#include "base/json.h"
+#include "base/json_writer.h"
 
 enum { MAX_LINE = 1 << 20 };
 

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/buffer.h"
-#include "base/json.h"
+#include "base/json_writer.h"
 #include "base/secret.h"
 #include "store/config.h"
 
@@ -37,7 +37,7 @@ describe_keys(struct buffer *out, const struct upstream *u, int64_t now)
 		else
 			buffer_puts(out, "null");
 		buffer_puts(out, ",\"lastError\":");
-		json_write_text_or_null(out, key->last_error);
+		json_write_text(out, key->last_error);
 		buffer_putc(out, '}');
 	}
 	buffer_putc(out, ']');
@@ -54,7 +54,7 @@ describe_routes(struct buffer *out, const struct config *config)
 		buffer_puts(out, ",\"model\":");
 		json_write_text(out, r->model);
 		buffer_puts(out, ",\"upstream\":");
-		json_write_text_or_null(out, r->upstream != NULL ? r->upstream->name : NULL);
+		json_write_text(out, r->upstream != NULL ? r->upstream->name : NULL);
 		buffer_putc(out, '}');
 	}
 	buffer_putc(out, ']');
@@ -127,7 +127,7 @@ describe_config(struct buffer *out, const struct config *config, const char *str
 	buffer_puts(out, "\"strategy\":");
 	json_write_text(out, strategy);
 	buffer_puts(out, ",\"currentUpstream\":");
-	json_write_text_or_null(out, config->current != NULL ? config->current->name : NULL);
+	json_write_text(out, config->current != NULL ? config->current->name : NULL);
 	buffer_puts(out, ",\"upstreams\":[");
 	for (size_t i = 0; i < config->upstream_count; i++) {
 		if (i > 0)

@@ -3,162 +3,151 @@
  */
 #include "translate/carry.h"
 
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/base64.h"
 #include "base/buffer.h"
-#include "base/json.h"
+#include "base/json_writer.h"
 
 static const char signature_prefix[] = "cp1.";
 static const char call_prefix[] = "toolu_cp1_";
-static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+static bool
+is_id_character(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+	       c == '_' || c == '-';
+}
 
 bool
 carry_is_id(const char *id, size_t length)
 {
-	return length > 0 && strspn(id, alphabet) == length;
+	for (size_t i = 0; i < length; i++)
+		if (!is_id_character(id[i]))
+			return false;
+	return length > 0;
 }
 
-/* ---- base64url without padding (RFC 4648 §5) ---- */
+/* ---- writing ---- */
 
-static void
-write_base64url(struct buffer *out, const char *text, size_t length)
-{
-	uint32_t bits = 0;
-	int count = 0;
-
-	for (size_t i = 0; i < length; i++) {
-		bits = bits << 8 | (unsigned char)text[i];
-		for (count += 8; count >= 6; count -= 6)
-			buffer_putc(out, alphabet[bits >> (count - 6) & 63]);
-	}
-	if (count > 0)
-		buffer_putc(out, alphabet[bits << (6 - count) & 63]);
-}
-
+/* Append the prefix and the JSON in base64url; free the JSON.  Return 0 or -1. */
 static int
-read_base64url(struct buffer *out, const char *text)
+write_carried(struct buffer *out, const char *prefix, struct buffer *json)
 {
-	uint32_t bits = 0;
-	int count = 0;
-
-	for (; *text != '\0'; text++) {
-		const char *letter = strchr(alphabet, *text);
-		if (letter == NULL)
-			return -1;
-		bits = bits << 6 | (uint32_t)(letter - alphabet);
-		count += 6;
-		if (count >= 8) {
-			count -= 8;
-			buffer_putc(out, (char)(bits >> count & 255));
-		}
-	}
-	return out->failed ? -1 : 0;
-}
-
-/* ---- objects ---- */
-
-static int
-write_object(struct buffer *out, const char *prefix, struct json_object *object)
-{
-	size_t length;
-	const char *text = json_text(object, &length);
-
-	if (text == NULL) {
+	if (json->failed)
 		out->failed = true;
-		return -1;
-	}
 	buffer_puts(out, prefix);
-	write_base64url(out, text, length);
+	base64url_write(out, json->data, json->length);
+	buffer_free(json);
 	return out->failed ? -1 : 0;
 }
 
-/* The object behind the prefix if it is of that kind; the caller frees it. */
-static struct json_object *
-read_object(const char *text, const char *prefix, const char *kind)
+int
+carry_write_signature(struct buffer *out, const char *kind, const char *members, size_t length)
 {
-	struct json_object *object = NULL;
 	struct buffer json = BUFFER_INIT(0);
-	const char *problem;
+	struct json_writer w = JSON_WRITER(&json);
 
-	if (strncmp(text, prefix, strlen(prefix)) != 0)
-		return NULL;
-	if (read_base64url(&json, text + strlen(prefix)) == 0)
-		json_parse(buffer_text(&json), json.length, &object, &problem);
-	buffer_free(&json);
-	if (!json_is_text(json_member(object, "k"), kind)) {
-		json_object_put(object);
-		return NULL;
-	}
-	return object;
-}
-
-static struct json_object *
-new_object(const char *kind)
-{
-	struct json_object *object = json_object_new_object();
-
-	if (object != NULL)
-		json_object_object_add(object, "k", json_object_new_string(kind));
-	return object;
+	json_open_object(&w);
+	json_put_text_member(&w, "k", kind);
+	if (members != NULL && length > strlen("{}"))
+		json_put_raw(&w, members + 1, length - 2);
+	json_close_object(&w);
+	return write_carried(out, signature_prefix, &json);
 }
 
 int
-carry_write_signature(struct buffer *out, const char *kind, struct json_object *members)
+carry_write_call_id(
+	struct buffer *out, const char *kind, const char *id, const char *extra, size_t length)
 {
-	struct json_object *object = new_object(kind);
+	struct buffer json = BUFFER_INIT(0);
+	struct json_writer w = JSON_WRITER(&json);
 
-	if (members != NULL) {
-		json_object_object_foreach(members, name, value)
-		{
-			json_object_object_add(object, name, json_object_get(value));
-		}
-	}
-	int status = write_object(out, signature_prefix, object);
-	json_object_put(object);
-	return status;
-}
-
-bool
-carry_is_signature(const char *signature)
-{
-	return strncmp(signature, signature_prefix, sizeof(signature_prefix) - 1) == 0;
-}
-
-struct json_object *
-carry_read_signature(const char *signature, const char *kind)
-{
-	return read_object(signature, signature_prefix, kind);
-}
-
-int
-carry_write_call_id(struct buffer *out, const char *kind, const char *id, struct json_object *extra)
-{
-	struct json_object *object = new_object(kind);
-
+	json_open_object(&w);
+	json_put_text_member(&w, "k", kind);
 	if (id != NULL)
-		json_object_object_add(object, "id", json_object_new_string(id));
-	if (extra != NULL)
-		json_object_object_add(object, "x", json_object_get(extra));
-	int status = write_object(out, call_prefix, object);
-	json_object_put(object);
-	return status;
+		json_put_text_member(&w, "id", id);
+	if (extra != NULL) {
+		json_put_name(&w, "x");
+		json_put_raw(&w, extra, length);
+	}
+	json_close_object(&w);
+	return write_carried(out, call_prefix, &json);
+}
+
+/* ---- reading ---- */
+
+void
+carried_free(struct carried *carried)
+{
+	json_document_free(&carried->index);
+	free(carried->text);
+	*carried = (struct carried){0};
+}
+
+/* Give back the memory beyond what the index needs: every call of a conversation may keep one. */
+static void
+fit_index(struct carried *carried)
+{
+	struct json_document *index = &carried->index;
+	struct json *values = reallocarray(index->values, index->count, sizeof(*values));
+
+	if (values == NULL)
+		return;
+	*index = (struct json_document){values, index->count, index->count};
+	carried->object = values;
+}
+
+/* Read the object behind the prefix.  False, and ${carried} is empty: there is none of that kind.
+ */
+static bool
+read_carried(const char *text, size_t length, const char *prefix, const char *kind,
+	size_t most_values, struct carried *carried)
+{
+	size_t skipped = strlen(prefix);
+
+	*carried = (struct carried){0};
+	if (length < skipped || memcmp(text, prefix, skipped) != 0)
+		return false;
+	size_t decoded = BASE64_DECODED(length - skipped);
+	carried->text = malloc(decoded + 1);
+	if (carried->text != NULL &&
+		base64_read(text + skipped, length - skipped, carried->text) == 0)
+		carried->object = json_read(
+			&carried->index, carried->text, decoded, most_values, NULL);
+	if (!json_is_text(json_member(carried->object, "k"), kind)) {
+		carried_free(carried);
+		return false;
+	}
+	fit_index(carried);
+	return true;
 }
 
 bool
-carry_read_call_id(const char *call_id, const char *kind, char **id, struct json_object **extra)
+carry_is_signature(const struct json *signature)
 {
-	struct json_object *object = read_object(call_id, call_prefix, kind);
+	return json_starts_with(signature, signature_prefix);
+}
 
-	*id = NULL;
-	*extra = NULL;
-	if (object == NULL)
+bool
+carry_read_signature(const struct json *signature, const char *kind, struct carried *carried)
+{
+	struct buffer decoded = BUFFER_INIT(0);
+
+	*carried = (struct carried){0};
+	if (!carry_is_signature(signature))
 		return false;
-	const char *own = json_member_string(object, "id");
-	if (own != NULL)
-		*id = strdup(own);
-	*extra = json_object_get(json_member(object, "x"));
-	json_object_put(object);
-	return true;
+	json_append(&decoded, signature);
+	bool ours = read_carried(buffer_text(&decoded), decoded.length, signature_prefix, kind,
+		JSON_MAX_ANSWER_VALUES, carried);
+	buffer_free(&decoded);
+	return ours;
+}
+
+bool
+carry_read_call_id(
+	const char *call_id, const char *kind, size_t most_values, struct carried *carried)
+{
+	return read_carried(call_id, strlen(call_id), call_prefix, kind, most_values, carried);
 }

@@ -4,12 +4,15 @@
  */
 #include "translate/claude.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/api_error.h"
 #include "base/json.h"
 #include "translate/claude_check.h"
 #include "translate/claude_directives.h"
+
+enum { LONGEST_MODEL = 256 /* bytes; the names of models are stored and logged */ };
 
 /* The parts of a request are read one after the other; each returns 0, or -1 and the error. */
 typedef int part_reader(struct claude_request *, struct api_error *);
@@ -38,47 +41,21 @@ static const struct {
 };
 
 enum claude_block
-claude_block_type(struct json_object *block)
+claude_block_type(const struct json *block)
 {
-	static const char result[] = "_tool_result";
-	const char *type = json_member_string(block, "type");
+	const struct json *type = json_member_string(block, "type");
 
-	if (type == NULL)
-		return CLAUDE_UNKNOWN;
 	for (size_t i = 0; i < sizeof(blocks) / sizeof(blocks[0]); i++)
-		if (strcmp(blocks[i].name, type) == 0)
+		if (json_is_text(type, blocks[i].name))
 			return blocks[i].type;
 	/* web_search_tool_result, code_execution_tool_result and their kin. */
-	size_t length = strlen(type);
-	if (length > sizeof(result) - 1 &&
-		strcmp(type + length - (sizeof(result) - 1), result) == 0)
-		return CLAUDE_SERVER_TOOL;
-	return CLAUDE_UNKNOWN;
+	return json_ends_with(type, "_tool_result") ? CLAUDE_SERVER_TOOL : CLAUDE_UNKNOWN;
 }
 
-size_t
-claude_content_length(struct json_object *content)
+const struct json *
+claude_block_text(const struct json *block)
 {
-	if (content == NULL)
-		return 0;
-	return json_object_is_type(content, json_type_array) ? json_object_array_length(content)
-							     : 1;
-}
-
-struct json_object *
-claude_content_block(struct json_object *content, size_t index)
-{
-	return json_object_is_type(content, json_type_array)
-		       ? json_object_array_get_idx(content, index)
-		       : content;
-}
-
-struct json_object *
-claude_block_text(struct json_object *block)
-{
-	struct json_object *text = json_is_string(block) ? block : json_member(block, "text");
-
-	return json_is_string(text) ? text : NULL;
+	return json_is_string(block) ? block : json_member_string(block, "text");
 }
 
 /* ---- the parts ---- */
@@ -87,10 +64,16 @@ static int
 read_model(struct claude_request *r, struct api_error *error)
 {
 	const struct place place = PLACE_MEMBER(NULL, "model");
+	const struct json *model = json_member(r->body, "model");
 
-	if (claude_check_name(&place, json_member(r->body, "model"), error) != 0)
+	if (claude_check_name(&place, model, error) != 0)
 		return -1;
-	r->model = json_member_string(r->body, "model");
+	r->model = json_copy(model);
+	if (r->model == NULL)
+		return api_error_set(error, 500, "out of memory");
+	if (strlen(r->model) > LONGEST_MODEL)
+		return claude_refuse(
+			&place, error, "must not be longer than %d bytes", LONGEST_MODEL);
 	return 0;
 }
 
@@ -98,15 +81,15 @@ static int
 read_max_tokens(struct claude_request *r, enum claude_purpose purpose, struct api_error *error)
 {
 	const struct place place = PLACE_MEMBER(NULL, "max_tokens");
-	struct json_object *value = json_member(r->body, "max_tokens");
+	const struct json *value = json_member(r->body, "max_tokens");
 
 	if (value == NULL && purpose == CLAUDE_TO_COUNT)
 		return 0;
 	if (value == NULL)
 		return claude_refuse(&place, error, "is required");
-	if (!json_object_is_type(value, json_type_int) || json_object_get_int64(value) < 1)
+	if (!json_is_integer(value) || json_int(value, 0) < 1)
 		return claude_refuse(&place, error, "must be a whole number of at least 1");
-	r->max_tokens = json_object_get_int64(value);
+	r->max_tokens = json_int(value, 0);
 	return 0;
 }
 
@@ -115,28 +98,27 @@ read_messages(struct claude_request *r, struct api_error *error)
 {
 	const struct place place = PLACE_MEMBER(NULL, "messages");
 
-	r->messages = json_member(r->body, "messages");
-	return claude_check_messages(&place, r->messages, error);
+	return claude_check_messages(&place, json_member(r->body, "messages"), error);
 }
 
-/* A conversation that the service holds, so that clients need send only what is new.  Nobody else
- * holds one; the official SDKs then send all of it again. */
+/* A conversation that the service keeps, so that clients need send only what is new.  Nobody else
+ * keeps one; the official SDKs then send all of it again. */
 static int
 read_thread(struct claude_request *r, struct api_error *error)
 {
 	const struct place place = PLACE_MEMBER(NULL, "thread");
 	const struct place type_place = PLACE_MEMBER(&place, "type");
-	struct json_object *thread = json_member(r->body, "thread");
-	struct json_object *type = json_member(thread, "type");
+	const struct json *thread = json_member(r->body, "thread");
+	const struct json *type = json_member(thread, "type");
 
 	if (thread == NULL || json_is_text(type, "create"))
 		return 0;
-	if (!json_object_is_type(thread, json_type_object))
+	if (!json_is_object(thread))
 		return claude_refuse(&place, error, "must be an object");
 	if (!json_is_text(type, "continue"))
 		return claude_refuse(&type_place, error, "must be one of create, continue");
 	api_error_set(error, 404,
-		"thread: this upstream holds no conversations: send all messages again");
+		"thread: this upstream keeps no conversations: send all messages again");
 	error->code = "thread_not_found";
 	return -1;
 }
@@ -146,31 +128,29 @@ read_system(struct claude_request *r, struct api_error *error)
 {
 	const struct place place = PLACE_MEMBER(NULL, "system");
 
-	r->system = json_member(r->body, "system");
-	return claude_check_system(&place, r->system, error);
+	return claude_check_system(&place, json_member(r->body, "system"), error);
 }
 
 static int
 read_stream(struct claude_request *r, struct api_error *error)
 {
 	const struct place place = PLACE_MEMBER(NULL, "stream");
-	struct json_object *value = json_member(r->body, "stream");
+	const struct json *value = json_member(r->body, "stream");
 
-	if (value != NULL && !json_object_is_type(value, json_type_boolean))
+	if (value != NULL && !json_is_bool(value))
 		return claude_refuse(&place, error, "must be true or false");
 	r->stream = json_member_bool(r->body, "stream", false);
 	return 0;
 }
 
 static int
-read_number(struct claude_request *r, const char *name, struct json_object **number,
+read_number(struct claude_request *r, const char *name, const struct json **number,
 	struct api_error *error)
 {
 	const struct place place = PLACE_MEMBER(NULL, name);
 
 	*number = json_member(r->body, name);
-	if (*number != NULL && !json_object_is_type(*number, json_type_int) &&
-		!json_object_is_type(*number, json_type_double))
+	if (*number != NULL && !json_is_number(*number))
 		return claude_refuse(&place, error, "must be a number");
 	return 0;
 }
@@ -192,11 +172,13 @@ read_stop_sequences(struct claude_request *r, struct api_error *error)
 	r->stop_sequences = json_member(r->body, "stop_sequences");
 	if (r->stop_sequences == NULL)
 		return 0;
-	if (!json_object_is_type(r->stop_sequences, json_type_array))
+	if (!json_is_array(r->stop_sequences))
 		return claude_refuse(&place, error, "must be an array of strings");
-	for (size_t i = 0; i < json_object_array_length(r->stop_sequences); i++) {
-		const struct place element = PLACE_ELEMENT(&place, i);
-		if (!json_is_string(json_object_array_get_idx(r->stop_sequences, i)))
+	size_t index = 0;
+	JSON_EACH(sequence, r->stop_sequences)
+	{
+		const struct place element = PLACE_ELEMENT(&place, index++);
+		if (!json_is_string(sequence))
 			return claude_refuse(&element, error, "must be a string");
 	}
 	return 0;
@@ -207,35 +189,46 @@ read_tools(struct claude_request *r, struct api_error *error)
 {
 	const struct place place = PLACE_MEMBER(NULL, "tools");
 
-	r->tools = json_member(r->body, "tools");
-	return claude_check_tools(&place, r->tools, error);
+	return claude_check_tools(&place, json_member(r->body, "tools"), error);
 }
 
-static bool
-has_tool(const struct claude_request *r, const char *name)
+/* Return 1, 0, or -1 if memory ran out. */
+static int
+has_tool(const struct claude_request *r, const struct json *name)
 {
 	struct claude_tool tool;
+	char *wanted = json_copy(name);
+	int found = wanted != NULL ? 0 : -1;
 
-	for (size_t i = 0; r->tools != NULL && i < json_object_array_length(r->tools); i++)
-		if (claude_tool_read(json_object_array_get_idx(r->tools, i), &tool) &&
-			strcmp(tool.name, name) == 0)
-			return true;
-	return false;
+	for (size_t i = 0; i < r->tools.count && found == 0; i++)
+		found = claude_tool_read(r->tools.values[i], &tool) &&
+			json_is_text(tool.name, wanted);
+	free(wanted);
+	return found;
 }
 
 static int
-read_forced_tool(struct claude_request *r, const struct place *place, struct json_object *choice,
+read_forced_tool(struct claude_request *r, const struct place *place, const struct json *choice,
 	struct api_error *error)
 {
 	const struct place name_place = PLACE_MEMBER(place, "name");
+	const struct json *name = json_member(choice, "name");
 
-	if (claude_check_name(&name_place, json_member(choice, "name"), error) != 0)
+	if (claude_check_name(&name_place, name, error) != 0)
 		return -1;
-	r->tool_choice_name = json_member_string(choice, "name");
-	if (r->tools != NULL && !has_tool(r, r->tool_choice_name))
+	r->tool_choice_name = name;
+	/* Without any tools the choice is not sent at all. */
+	if (r->tools.count == 0 && json_member(r->body, "tools") == NULL)
+		return 0;
+	switch (has_tool(r, name)) {
+	case 1:
+		return 0;
+	case 0:
 		return claude_refuse(&name_place, error,
-			"there is no tool '%s' that this upstream can call", r->tool_choice_name);
-	return 0;
+			"there is no tool '%.*s' that this upstream can call", JSON_SHOWN(name));
+	default:
+		return api_error_set(error, 500, "out of memory");
+	}
 }
 
 static int
@@ -252,11 +245,11 @@ read_tool_choice(struct claude_request *r, struct api_error *error)
 	};
 	const struct place place = PLACE_MEMBER(NULL, "tool_choice");
 	const struct place type_place = PLACE_MEMBER(&place, "type");
-	struct json_object *choice = json_member(r->body, "tool_choice");
+	const struct json *choice = json_member(r->body, "tool_choice");
 
 	if (choice == NULL)
 		return 0;
-	if (!json_object_is_type(choice, json_type_object))
+	if (!json_is_object(choice))
 		return claude_refuse(&place, error, "must be an object");
 	for (size_t i = 0; i < sizeof(choices) / sizeof(choices[0]); i++)
 		if (json_is_text(json_member(choice, "type"), choices[i].name))
@@ -273,13 +266,13 @@ read_thinking(struct claude_request *r, struct api_error *error)
 {
 	const struct place place = PLACE_MEMBER(NULL, "thinking");
 	const struct place budget_place = PLACE_MEMBER(&place, "budget_tokens");
-	struct json_object *thinking = json_member(r->body, "thinking");
-	struct json_object *budget = json_member(thinking, "budget_tokens");
-	struct json_object *type = json_member(thinking, "type");
+	const struct json *thinking = json_member(r->body, "thinking");
+	const struct json *budget = json_member(thinking, "budget_tokens");
+	const struct json *type = json_member(thinking, "type");
 
 	if (thinking == NULL)
 		return 0;
-	if (!json_object_is_type(thinking, json_type_object))
+	if (!json_is_object(thinking))
 		return claude_refuse(&place, error, "must be an object");
 	r->thinking = CLAUDE_THINKING_ADAPTIVE;
 	if (json_is_text(type, "disabled"))
@@ -287,22 +280,21 @@ read_thinking(struct claude_request *r, struct api_error *error)
 	if (!json_is_text(type, "enabled"))
 		return 0;
 	r->thinking = CLAUDE_THINKING_ENABLED;
-	if (budget != NULL &&
-		(!json_object_is_type(budget, json_type_int) || json_object_get_int64(budget) < 1))
+	if (budget != NULL && (!json_is_integer(budget) || json_int(budget, 0) < 1))
 		return claude_refuse(&budget_place, error, "must be a whole number of at least 1");
 	r->thinking_budget = json_member_int(thinking, "budget_tokens", 0);
 	return 0;
 }
 
 static int
-read_format(struct claude_request *r, const struct place *place, struct json_object *format,
+read_format(struct claude_request *r, const struct place *place, const struct json *format,
 	struct api_error *error)
 {
 	const struct place schema_place = PLACE_MEMBER(place, "schema");
 
 	if (format == NULL)
 		return 0;
-	if (!json_object_is_type(format, json_type_object))
+	if (!json_is_object(format))
 		return claude_refuse(place, error, "must be an object");
 	if (!json_is_text(json_member(format, "type"), "json_schema"))
 		return 0;
@@ -317,9 +309,9 @@ read_output(struct claude_request *r, struct api_error *error)
 	const struct place place = PLACE_MEMBER(NULL, "output_config");
 	const struct place format_place = PLACE_MEMBER(&place, "format");
 	const struct place old_place = PLACE_MEMBER(NULL, "output_format");
-	struct json_object *config = json_member(r->body, "output_config");
+	const struct json *config = json_member(r->body, "output_config");
 
-	if (config != NULL && !json_object_is_type(config, json_type_object))
+	if (config != NULL && !json_is_object(config))
 		return claude_refuse(&place, error, "must be an object");
 	r->effort = json_member_string(config, "effort");
 	if (read_format(r, &format_place, json_member(config, "format"), error) != 0)
@@ -334,9 +326,9 @@ read_metadata(struct claude_request *r, struct api_error *error)
 {
 	const struct place place = PLACE_MEMBER(NULL, "metadata");
 	const struct place user_place = PLACE_MEMBER(&place, "user_id");
-	struct json_object *metadata = json_member(r->body, "metadata");
+	const struct json *metadata = json_member(r->body, "metadata");
 
-	if (metadata != NULL && !json_object_is_type(metadata, json_type_object))
+	if (metadata != NULL && !json_is_object(metadata))
 		return claude_refuse(&place, error, "must be an object");
 	r->user_id = json_member(metadata, "user_id");
 	if (r->user_id != NULL && !json_is_string(r->user_id))
@@ -354,12 +346,16 @@ int
 claude_request_parse(
 	const char *text, size_t length, struct claude_request *r, struct api_error *error)
 {
-	const char *problem;
+	struct json_problem problem;
 
 	*r = (struct claude_request){.text = text, .length = length};
-	if (json_parse(text, length, &r->body, &problem) != 0)
-		return api_error_set(error, 400, "the request body is not valid JSON: %s", problem);
-	if (!json_object_is_type(r->body, json_type_object)) {
+	r->body = json_read(&r->index, text, length, JSON_MAX_REQUEST_VALUES, &problem);
+	if (r->body == NULL) {
+		api_error_set(error, 400, "the request body is not valid JSON: %s (at byte %zu)",
+			problem.what, problem.offset);
+		goto err0;
+	}
+	if (!json_is_object(r->body)) {
 		api_error_set(error, 400, "the request body must be a JSON object");
 		goto err0;
 	}
@@ -390,7 +386,10 @@ claude_request_check(struct claude_request *r, enum claude_purpose purpose, stru
 void
 claude_request_free(struct claude_request *r)
 {
-	json_object_put(r->derived);
-	json_object_put(r->body);
+	json_list_free(&r->messages);
+	json_list_free(&r->system);
+	json_list_free(&r->tools);
+	free(r->model);
+	json_document_free(&r->index);
 	*r = (struct claude_request){0};
 }

@@ -3,18 +3,22 @@
  */
 #include "translate/claude_calls.h"
 
-#include <stdint.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/hash.h"
-#include "base/json.h"
-#include "translate/carry.h"
 
 enum { LONGEST_ID = 40, ID_DIGITS = 24 }; /* PROTOCOL.md §B.1 "Service limits" */
 
 const char claude_no_result[] = "(no result)";
+
+void
+claude_calls_init(struct claude_calls *calls, const char *kind, bool unique_always)
+{
+	*calls = (struct claude_calls){.kind = kind, .unique_always = unique_always};
+}
 
 /* ---- ids ---- */
 
@@ -36,70 +40,106 @@ hashed_id(const char *id)
 	return asprintf(&made, "call_%s", digits) < 0 ? NULL : made;
 }
 
-/* The id that the service gets, and what it must get back with it.  Return 0 or -1. */
-static int
-set_id(const struct claude_calls *calls, struct claude_call *call, const char *id)
+/* The id that stands for ${id} where it is wanted for the ${time}th time. */
+static char *
+repeated_id(const char *id, uint64_t time)
 {
-	bool carried = carry_read_call_id(id, calls->kind, &call->id, &call->extra);
+	char *text = NULL;
 
-	if (carried && call->id != NULL && !is_fit_id(call->id)) {
+	if (asprintf(&text, "%s#%" PRIu64, id, time) < 0)
+		return NULL;
+	char *made = hashed_id(text);
+	free(text);
+	return made;
+}
+
+/* Take the id that the call wants, or where another call has it, one made from it: a service
+ * refuses two calls of one turn with the same id.  Return 0 or -1. */
+static int
+take_id(struct claude_calls *calls, struct claude_call *call)
+{
+	char *wanted = call->id;
+	size_t length = strlen(wanted);
+	uint64_t times = 0;
+
+	if (!text_map_get(&calls->taken, wanted, length, &times))
+		return text_map_set(&calls->taken, wanted, length, 1);
+	char *made = NULL;
+	do {
+		free(made);
+		made = repeated_id(wanted, ++times);
+	} while (made != NULL && text_map_get(&calls->taken, made, strlen(made), NULL));
+	call->id = made;
+	int status = made != NULL ? text_map_set(&calls->taken, wanted, length, times) : -1;
+	free(wanted);
+	return status == 0 ? text_map_set(&calls->taken, made, strlen(made), 1) : -1;
+}
+
+/* What came with the client's id: the service's own, and what must go back with the call. */
+static void
+read_carried(struct claude_calls *calls, struct claude_call *call)
+{
+	size_t most = JSON_MAX_REQUEST_VALUES - calls->carried_values;
+
+	if (!carry_read_call_id(call->client_id, calls->kind, most, &call->carried))
+		return;
+	call->id = json_copy(json_member_string(call->carried.object, "id"));
+	if (call->id != NULL && !is_fit_id(call->id)) {
 		free(call->id);
 		call->id = NULL;
 	}
-	if (call->id == NULL)
-		call->id = is_fit_id(id) ? strdup(id) : hashed_id(id);
-	/* Two calls of one turn with the same id: the service would refuse both. */
-	while (call->id != NULL && json_object_object_get_ex(calls->taken, call->id, NULL)) {
-		char *other = hashed_id(call->id);
-		free(call->id);
-		call->id = other;
-	}
-	return call->id != NULL ? json_object_object_add(calls->taken, call->id, NULL) : -1;
+	call->extra = json_member(call->carried.object, "x");
+	if (call->extra != NULL)
+		calls->carried_values += call->carried.index.count;
+	else
+		carried_free(&call->carried);
 }
 
-/* ---- the tables, which hold positions in the list, counted from 1, as if they were pointers ----
- */
-
-static size_t
-position_in(struct lh_table *table, const void *key)
-{
-	void *value = NULL;
-
-	return lh_table_lookup_ex(table, key, &value) ? (size_t)(uintptr_t)value : 0;
-}
-
-/* Set what the key leads to; 0: nothing.  Return 0 or -1. */
+/* Return 0, or -1 if memory ran out. */
 static int
-set_position(struct lh_table *table, const void *key, size_t position)
+set_ids(struct claude_calls *calls, struct claude_call *call)
 {
-	lh_table_delete(table, key);
-	if (position == 0)
-		return 0;
-	return lh_table_insert(table, key, (void *)(uintptr_t)position);
-}
-
-int
-claude_calls_init(struct claude_calls *calls, const char *kind, bool unique_always)
-{
-	*calls = (struct claude_calls){.kind = kind, .unique_always = unique_always};
-	calls->waiting = lh_kchar_table_new(16, NULL);
-	calls->answering = lh_kptr_table_new(16, NULL);
-	calls->taken = json_object_new_object();
-	return calls->waiting != NULL && calls->answering != NULL && calls->taken != NULL ? 0 : -1;
+	call->client_id = json_copy(json_member(call->block, "id"));
+	if (call->client_id == NULL)
+		return -1;
+	read_carried(calls, call);
+	if (call->id == NULL)
+		call->id = is_fit_id(call->client_id) ? strdup(call->client_id)
+						      : hashed_id(call->client_id);
+	return call->id != NULL ? take_id(calls, call) : -1;
 }
 
 /* ---- calls ---- */
 
+static void
+free_call(struct claude_call *call)
+{
+	free(call->client_id);
+	free(call->id);
+	carried_free(&call->carried);
+}
+
+/* Positions in the list are counted from 1; 0: none. */
+static size_t
+position_in(const struct text_map *map, const void *key, size_t length)
+{
+	uint64_t position;
+
+	return text_map_get(map, key, length, &position) ? (size_t)position : 0;
+}
+
 /* Let the newest call wait behind the others of the client's id.  Return 0 or -1. */
 static int
-queue(struct claude_calls *calls, const char *id)
+queue(struct claude_calls *calls)
 {
-	size_t first = position_in(calls->waiting, id);
 	size_t newest = calls->count;
+	struct claude_call *call = &calls->list[newest - 1];
+	size_t length = strlen(call->client_id);
+	size_t first = position_in(&calls->waiting, call->client_id, length);
 
 	if (first == 0) {
-		calls->list[newest - 1].last = newest;
-		return set_position(calls->waiting, id, newest);
+		call->last = newest;
+		return text_map_set(&calls->waiting, call->client_id, length, newest);
 	}
 	struct claude_call *head = &calls->list[first - 1];
 	calls->list[head->last - 1].next = newest;
@@ -108,52 +148,61 @@ queue(struct claude_calls *calls, const char *id)
 }
 
 int
-claude_calls_add(struct claude_calls *calls, struct json_object *tool_use)
+claude_calls_add(struct claude_calls *calls, const struct json *tool_use)
 {
-	const char *id = json_member_string(tool_use, "id");
-	struct claude_call *grown = NULL;
 	struct claude_call call = {.block = tool_use};
 
 	/* The list doubles at powers of two. */
 	if ((calls->count & (calls->count - 1)) == 0) {
-		grown = reallocarray(
-			calls->list, calls->count > 0 ? 2 * calls->count : 1, sizeof(*grown));
+		size_t capacity = calls->count > 0 ? 2 * calls->count : 1;
+		struct claude_call *grown = reallocarray(calls->list, capacity, sizeof(*grown));
 		if (grown == NULL)
 			return -1;
 		calls->list = grown;
 	}
-	if (set_id(calls, &call, id) != 0) {
-		free(call.id);
-		json_object_put(call.extra);
+	if (set_ids(calls, &call) != 0) {
+		free_call(&call);
 		return -1;
 	}
 	calls->list[calls->count++] = call;
-	return queue(calls, id);
+	return queue(calls);
+}
+
+/* The first call of the client's id waits no longer: the next one does.  Return 0 or -1. */
+static int
+dequeue(struct claude_calls *calls, const struct claude_call *call)
+{
+	size_t length = strlen(call->client_id);
+
+	if (call->next == 0) {
+		text_map_remove(&calls->waiting, call->client_id, length);
+		return 0;
+	}
+	calls->list[call->next - 1].last = call->last;
+	return text_map_set(&calls->waiting, call->client_id, length, call->next);
 }
 
 struct claude_call *
-claude_calls_answer(struct claude_calls *calls, struct json_object *tool_result)
+claude_calls_answer(struct claude_calls *calls, const struct json *tool_result)
 {
-	const char *id = json_member_string(tool_result, "tool_use_id");
-	size_t position = position_in(calls->waiting, id);
+	char *id = json_copy(json_member(tool_result, "tool_use_id"));
+	size_t position = id != NULL ? position_in(&calls->waiting, id, strlen(id)) : 0;
 
+	free(id);
 	if (position == 0)
 		return NULL;
 	struct claude_call *call = &calls->list[position - 1];
-	const char *key = json_member_string(call->block, "id");
-	if (call->next != 0)
-		calls->list[call->next - 1].last = call->last;
-	if (set_position(calls->waiting, key, call->next) != 0 ||
-		set_position(calls->answering, tool_result, position) != 0)
+	if (dequeue(calls, call) != 0 ||
+		text_map_set(&calls->answering, &tool_result, sizeof(tool_result), position) != 0)
 		return NULL;
 	call->result = tool_result;
 	return call;
 }
 
 const struct claude_call *
-claude_calls_find(const struct claude_calls *calls, struct json_object *tool_result)
+claude_calls_find(const struct claude_calls *calls, const struct json *tool_result)
 {
-	size_t position = position_in(calls->answering, tool_result);
+	size_t position = position_in(&calls->answering, &tool_result, sizeof(tool_result));
 
 	return position > 0 ? &calls->list[position - 1] : NULL;
 }
@@ -161,30 +210,23 @@ claude_calls_find(const struct claude_calls *calls, struct json_object *tool_res
 void
 claude_calls_clear(struct claude_calls *calls)
 {
-	for (size_t i = 0; i < calls->count; i++) {
-		struct claude_call *call = &calls->list[i];
-		lh_table_delete(calls->waiting, json_member_string(call->block, "id"));
-		if (call->result != NULL)
-			lh_table_delete(calls->answering, call->result);
-		if (!calls->unique_always)
-			json_object_object_del(calls->taken, call->id);
-		free(call->id);
-		json_object_put(call->extra);
-	}
+	for (size_t i = 0; i < calls->count; i++)
+		free_call(&calls->list[i]);
 	free(calls->list);
 	calls->list = NULL;
 	calls->count = 0;
+	calls->carried_values = 0;
+	text_map_free(&calls->waiting);
+	text_map_free(&calls->answering);
+	if (!calls->unique_always)
+		text_map_free(&calls->taken);
 }
 
 void
 claude_calls_free(struct claude_calls *calls)
 {
 	claude_calls_clear(calls);
-	if (calls->waiting != NULL)
-		lh_table_free(calls->waiting);
-	if (calls->answering != NULL)
-		lh_table_free(calls->answering);
-	json_object_put(calls->taken);
+	text_map_free(&calls->taken);
 }
 
 /* ---- turns ---- */
@@ -192,22 +234,21 @@ claude_calls_free(struct claude_calls *calls)
 enum claude_role
 claude_role_at(const struct claude_request *r, size_t index)
 {
-	return claude_message_role(json_object_array_get_idx(r->messages, index));
+	return claude_message_role(r->messages.values[index]);
 }
 
-struct json_object *
+const struct json *
 claude_content_at(const struct claude_request *r, size_t index)
 {
-	return json_member(json_object_array_get_idx(r->messages, index), "content");
+	return json_member(r->messages.values[index], "content");
 }
 
 size_t
 claude_turn_end(const struct claude_request *r, size_t first, enum claude_role role)
 {
-	size_t count = json_object_array_length(r->messages);
 	size_t end = first;
 
-	while (end < count) {
+	while (end < r->messages.count) {
 		enum claude_role found = claude_role_at(r, end);
 		if (found != role && found != CLAUDE_SYSTEM)
 			break;
@@ -221,9 +262,8 @@ claude_calls_answer_all(
 	struct claude_calls *calls, const struct claude_request *r, size_t first, size_t end)
 {
 	for (size_t m = first; m < end; m++) {
-		struct json_object *content = claude_content_at(r, m);
-		for (size_t i = 0; i < claude_content_length(content); i++) {
-			struct json_object *block = claude_content_block(content, i);
+		CLAUDE_EACH_BLOCK(block, claude_content_at(r, m))
+		{
 			if (claude_block_type(block) == CLAUDE_TOOL_RESULT)
 				claude_calls_answer(calls, block);
 		}

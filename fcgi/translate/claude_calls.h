@@ -9,17 +9,17 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/text_map.h"
+#include "translate/carry.h"
 #include "translate/claude.h"
 
-struct json_object;
-struct lh_table;
-
 struct claude_call {
-	struct json_object *block;  /* the tool_use; lent */
-	struct json_object *result; /* the tool_result that answers it; lent; NULL: none */
-	char *id;                   /* for the service: fits, and is unique; owned */
-	struct json_object
-		*extra; /* what came with it and must go back (carry.h); owned; or NULL */
+	const struct json *block;  /* the tool_use; lent */
+	const struct json *result; /* the tool_result that answers it; lent; NULL: none */
+	char *client_id;           /* as the client calls it; owned */
+	char *id;                  /* for the service: fits, and is unique; owned */
+	struct carried carried;    /* what came with the id */
+	const struct json *extra;  /* of it, what must go back with the call; NULL: nothing */
 	/* Other calls with the same id of the client, as positions counted from 1; 0: none. */
 	size_t next;
 	size_t last; /* of all of them; kept in the first that waits */
@@ -28,29 +28,30 @@ struct claude_call {
 /* Everything in it is found by hashing: a client decides how many calls there are. */
 struct claude_calls {
 	const char *kind;   /* whose carried ids are read: the translator's */
-	bool unique_always; /* ids for the service are unique in the conversation, not in the turn
+	bool unique_always; /* ids for the service differ in all the conversation, not in the turn
 			     */
 	struct claude_call *list;
 	size_t count;
-	struct lh_table *waiting;   /* the client's id: the first call of it without a result */
-	struct lh_table *answering; /* a tool_result: the call that it answers */
-	struct json_object *taken;  /* the ids that the service gets, as names */
+	struct text_map waiting;   /* the client's id: the first call of it without a result */
+	struct text_map answering; /* the address of a tool_result: the call that it answers */
+	struct text_map taken;     /* the ids that the service gets: how often each was wanted */
+	size_t carried_values; /* JSON values in what the calls carry: bounded for all together */
 };
 
-/** Make ready to take calls.  Return 0, or -1 if memory ran out.  Either way claude_calls_free. */
-int claude_calls_init(struct claude_calls *, const char *kind, bool unique_always);
+/** Make ready to take calls. */
+void claude_calls_init(struct claude_calls *, const char *kind, bool unique_always);
 
 /** What a call gets as its result where the client sent none. */
 extern const char claude_no_result[];
 
 /** Add a tool_use block.  Return 0, or -1 if memory ran out. */
-int claude_calls_add(struct claude_calls *, struct json_object *tool_use);
+int claude_calls_add(struct claude_calls *, const struct json *tool_use);
 
 /**
  * Say that ${tool_result} stands in the turn after: the call that it answers, which is the first
  * with its id that has no result yet, or NULL.
  */
-struct claude_call *claude_calls_answer(struct claude_calls *, struct json_object *tool_result);
+struct claude_call *claude_calls_answer(struct claude_calls *, const struct json *tool_result);
 
 /** Say so of every result in messages ${first} to ${end}. */
 void claude_calls_answer_all(
@@ -58,15 +59,15 @@ void claude_calls_answer_all(
 
 /** The call that ${tool_result} answers, as said before; NULL: none. */
 const struct claude_call *
-claude_calls_find(const struct claude_calls *, struct json_object *tool_result);
+claude_calls_find(const struct claude_calls *, const struct json *tool_result);
 
-/** Forget the calls; the memory of the list is kept for the next turn. */
+/** Forget the calls, and free their memory. */
 void claude_calls_clear(struct claude_calls *);
 void claude_calls_free(struct claude_calls *);
 
 /** Message ${index} of a checked request: its role and its content. */
 enum claude_role claude_role_at(const struct claude_request *, size_t index);
-struct json_object *claude_content_at(const struct claude_request *, size_t index);
+const struct json *claude_content_at(const struct claude_request *, size_t index);
 
 /**
  * Where the turn of ${role} that begins with message ${first} ends.  System turns in between belong

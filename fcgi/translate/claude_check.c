@@ -7,7 +7,6 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/api_error.h"
 #include "base/buffer.h"
@@ -50,21 +49,21 @@ claude_refuse(const struct place *place, struct api_error *error, const char *fo
 }
 
 int
-claude_check_name(const struct place *place, struct json_object *value, struct api_error *error)
+claude_check_name(const struct place *place, const struct json *value, struct api_error *error)
 {
 	if (!json_is_string(value))
 		return claude_refuse(
 			place, error, value == NULL ? "is required" : "must be a string");
-	const char *text = json_object_get_string(value);
-	if (text[0] == '\0')
+	if (json_content_length(value) == 0)
 		return claude_refuse(place, error, "must not be empty");
-	if (strlen(text) != (size_t)json_object_get_string_len(value))
-		return claude_refuse(place, error, "must not hold a NUL character");
+	if (json_has_unusual(value))
+		return claude_refuse(
+			place, error, "must contain neither U+0000 nor half of a surrogate pair");
 	return 0;
 }
 
 static int
-check_member_name(const struct place *place, struct json_object *object, const char *name,
+check_member_name(const struct place *place, const struct json *object, const char *name,
 	struct api_error *error)
 {
 	const struct place member = PLACE_MEMBER(place, name);
@@ -74,11 +73,11 @@ check_member_name(const struct place *place, struct json_object *object, const c
 
 /* A member that must be a string, which may be empty. */
 static int
-check_string(const struct place *place, struct json_object *object, const char *name, bool required,
+check_string(const struct place *place, const struct json *object, const char *name, bool required,
 	struct api_error *error)
 {
 	const struct place member = PLACE_MEMBER(place, name);
-	struct json_object *value = json_member(object, name);
+	const struct json *value = json_member(object, name);
 
 	if (value == NULL && !required)
 		return 0;
@@ -91,29 +90,29 @@ check_string(const struct place *place, struct json_object *object, const char *
 /* ---- sources of images and documents ---- */
 
 static int
-check_base64(const struct place *place, struct json_object *source, struct api_error *error)
+check_base64(const struct place *place, const struct json *source, struct api_error *error)
 {
 	if (check_member_name(place, source, "media_type", error) != 0)
 		return -1;
 	return check_member_name(place, source, "data", error);
 }
 
-static int check_content(const struct place *, struct json_object *, unsigned allowed, int depth,
-	struct api_error *);
+static int check_content(
+	const struct place *, const struct json *, unsigned allowed, int depth, struct api_error *);
 
 static const unsigned in_result = 1U << CLAUDE_TEXT | 1U << CLAUDE_IMAGE | 1U << CLAUDE_DOCUMENT |
 				  1U << CLAUDE_SEARCH_RESULT | 1U << CLAUDE_TOOL_REFERENCE |
 				  1U << CLAUDE_SERVER_TOOL;
 
 static int
-check_source(const struct place *block, struct json_object *object, bool document, int depth,
+check_source(const struct place *block, const struct json *object, bool document, int depth,
 	struct api_error *error)
 {
 	const struct place place = PLACE_MEMBER(block, "source");
 	const struct place type_place = PLACE_MEMBER(&place, "type");
 	const struct place content_place = PLACE_MEMBER(&place, "content");
-	struct json_object *source = json_member_object(object, "source");
-	struct json_object *type = json_member(source, "type");
+	const struct json *source = json_member_object(object, "source");
+	const struct json *type = json_member(source, "type");
 
 	if (source == NULL)
 		return claude_refuse(&place, error, "must be an object");
@@ -138,7 +137,7 @@ check_source(const struct place *block, struct json_object *object, bool documen
 
 static int
 check_document(
-	const struct place *place, struct json_object *block, int depth, struct api_error *error)
+	const struct place *place, const struct json *block, int depth, struct api_error *error)
 {
 	if (check_string(place, block, "title", false, error) != 0 ||
 		check_string(place, block, "context", false, error) != 0)
@@ -148,7 +147,7 @@ check_document(
 
 static int
 check_search_result(
-	const struct place *place, struct json_object *block, int depth, struct api_error *error)
+	const struct place *place, const struct json *block, int depth, struct api_error *error)
 {
 	const struct place content = PLACE_MEMBER(place, "content");
 
@@ -160,15 +159,15 @@ check_search_result(
 }
 
 static int
-check_tool_use(const struct place *place, struct json_object *block, struct api_error *error)
+check_tool_use(const struct place *place, const struct json *block, struct api_error *error)
 {
 	const struct place input_place = PLACE_MEMBER(place, "input");
-	struct json_object *input = json_member(block, "input");
+	const struct json *input = json_member(block, "input");
 
 	if (check_member_name(place, block, "id", error) != 0 ||
 		check_member_name(place, block, "name", error) != 0)
 		return -1;
-	if (!json_object_is_type(input, json_type_object))
+	if (!json_is_object(input))
 		return claude_refuse(
 			&input_place, error, input == NULL ? "is required" : "must be an object");
 	return 0;
@@ -176,16 +175,16 @@ check_tool_use(const struct place *place, struct json_object *block, struct api_
 
 static int
 check_tool_result(
-	const struct place *place, struct json_object *block, int depth, struct api_error *error)
+	const struct place *place, const struct json *block, int depth, struct api_error *error)
 {
 	const struct place content_place = PLACE_MEMBER(place, "content");
 	const struct place error_place = PLACE_MEMBER(place, "is_error");
-	struct json_object *content = json_member(block, "content");
-	struct json_object *is_error = json_member(block, "is_error");
+	const struct json *content = json_member(block, "content");
+	const struct json *is_error = json_member(block, "is_error");
 
 	if (check_member_name(place, block, "tool_use_id", error) != 0)
 		return -1;
-	if (is_error != NULL && !json_object_is_type(is_error, json_type_boolean))
+	if (is_error != NULL && !json_is_bool(is_error))
 		return claude_refuse(&error_place, error, "must be true or false");
 	return content == NULL
 		       ? 0
@@ -193,7 +192,7 @@ check_tool_result(
 }
 
 static int
-check_thinking(const struct place *place, struct json_object *block, struct api_error *error)
+check_thinking(const struct place *place, const struct json *block, struct api_error *error)
 {
 	if (check_string(place, block, "thinking", true, error) != 0)
 		return -1;
@@ -202,13 +201,13 @@ check_thinking(const struct place *place, struct json_object *block, struct api_
 
 /* A tool that a system turn offers or withdraws, by its name or by what it is. */
 static int
-check_tool_change(const struct place *place, struct json_object *block, struct api_error *error)
+check_tool_change(const struct place *place, const struct json *block, struct api_error *error)
 {
 	const struct place tool_place = PLACE_MEMBER(place, "tool");
 	const struct place type_place = PLACE_MEMBER(&tool_place, "type");
 	const struct place definition_place = PLACE_MEMBER(&tool_place, "definition");
-	struct json_object *tool = json_member_object(block, "tool");
-	struct json_object *type = json_member(tool, "type");
+	const struct json *tool = json_member_object(block, "tool");
+	const struct json *type = json_member(tool, "type");
 
 	if (tool == NULL)
 		return claude_refuse(&tool_place, error, "must be an object");
@@ -222,7 +221,7 @@ check_tool_change(const struct place *place, struct json_object *block, struct a
 }
 
 static int
-check_typed_block(const struct place *place, struct json_object *block, enum claude_block type,
+check_typed_block(const struct place *place, const struct json *block, enum claude_block type,
 	int depth, struct api_error *error)
 {
 	switch (type) {
@@ -253,42 +252,44 @@ check_typed_block(const struct place *place, struct json_object *block, enum cla
 }
 
 static int
-check_block(const struct place *place, struct json_object *block, unsigned allowed, int depth,
+check_block(const struct place *place, const struct json *block, unsigned allowed, int depth,
 	struct api_error *error)
 {
 	const struct place type_place = PLACE_MEMBER(place, "type");
+	const struct json *name = json_member(block, "type");
 
-	if (!json_object_is_type(block, json_type_object))
+	if (!json_is_object(block))
 		return claude_refuse(place, error, "must be an object");
-	if (claude_check_name(&type_place, json_member(block, "type"), error) != 0)
+	if (claude_check_name(&type_place, name, error) != 0)
 		return -1;
 	enum claude_block type = claude_block_type(block);
-	const char *name = json_member_string(block, "type");
 	if (type == CLAUDE_UNKNOWN)
-		return claude_refuse(
-			&type_place, error, "'%s' is not supported by this upstream", name);
+		return claude_refuse(&type_place, error, "'%.*s' is not supported by this upstream",
+			JSON_SHOWN(name));
 	if ((allowed & 1U << type) == 0)
-		return claude_refuse(&type_place, error, "'%s' is not allowed here", name);
+		return claude_refuse(
+			&type_place, error, "'%.*s' is not allowed here", JSON_SHOWN(name));
 	return check_typed_block(place, block, type, depth, error);
 }
 
 /* A string, or an array of blocks of the ${allowed} types. */
 static int
-check_content(const struct place *place, struct json_object *content, unsigned allowed, int depth,
+check_content(const struct place *place, const struct json *content, unsigned allowed, int depth,
 	struct api_error *error)
 {
 	if (json_is_string(content))
 		return 0;
-	if (!json_object_is_type(content, json_type_array) || content == NULL)
+	if (!json_is_array(content))
 		return claude_refuse(place, error,
 			content == NULL ? "is required"
 					: "must be a string or an array of content blocks");
 	if (depth > MOST_NESTED)
 		return claude_refuse(place, error, "is nested too deep");
-	for (size_t i = 0; i < json_object_array_length(content); i++) {
-		const struct place element = PLACE_ELEMENT(place, i);
-		if (check_block(&element, json_object_array_get_idx(content, i), allowed, depth,
-			    error) != 0)
+	size_t index = 0;
+	JSON_EACH(block, content)
+	{
+		const struct place element = PLACE_ELEMENT(place, index++);
+		if (check_block(&element, block, allowed, depth, error) != 0)
 			return -1;
 	}
 	return 0;
@@ -309,23 +310,23 @@ static const struct {
 	[CLAUDE_SYSTEM] = {"system", 1U << CLAUDE_TEXT | 1U << CLAUDE_TOOL_CHANGE},
 };
 
-/* A system turn may hold no more than the effort of the turn. */
+/* A system turn may contain no more than the effort of the turn. */
 static bool
-needs_content(struct json_object *message)
+needs_content(const struct json *message)
 {
 	return claude_message_role(message) != CLAUDE_SYSTEM ||
 	       json_member_object(message, "output_config") == NULL;
 }
 
 static int
-check_message(const struct place *place, struct json_object *message, struct api_error *error)
+check_message(const struct place *place, const struct json *message, struct api_error *error)
 {
 	const struct place role_place = PLACE_MEMBER(place, "role");
 	const struct place content_place = PLACE_MEMBER(place, "content");
-	struct json_object *role = json_member(message, "role");
-	struct json_object *content = json_member(message, "content");
+	const struct json *role = json_member(message, "role");
+	const struct json *content = json_member(message, "content");
 
-	if (!json_object_is_type(message, json_type_object))
+	if (!json_is_object(message))
 		return claude_refuse(place, error, "must be an object");
 	if (content == NULL && !needs_content(message))
 		return 0;
@@ -337,9 +338,9 @@ check_message(const struct place *place, struct json_object *message, struct api
 }
 
 enum claude_role
-claude_message_role(struct json_object *message)
+claude_message_role(const struct json *message)
 {
-	struct json_object *role = json_member(message, "role");
+	const struct json *role = json_member(message, "role");
 
 	return json_is_text(role, "assistant") ? CLAUDE_ASSISTANT
 	       : json_is_text(role, "system")  ? CLAUDE_SYSTEM
@@ -348,24 +349,26 @@ claude_message_role(struct json_object *message)
 
 int
 claude_check_messages(
-	const struct place *place, struct json_object *messages, struct api_error *error)
+	const struct place *place, const struct json *messages, struct api_error *error)
 {
 	if (messages == NULL)
 		return claude_refuse(place, error, "is required");
-	if (!json_object_is_type(messages, json_type_array))
+	if (!json_is_array(messages))
 		return claude_refuse(place, error, "must be an array");
-	if (json_object_array_length(messages) == 0)
+	if (json_first(messages) == NULL)
 		return claude_refuse(place, error, "must not be empty");
-	for (size_t i = 0; i < json_object_array_length(messages); i++) {
-		const struct place element = PLACE_ELEMENT(place, i);
-		if (check_message(&element, json_object_array_get_idx(messages, i), error) != 0)
+	size_t index = 0;
+	JSON_EACH(message, messages)
+	{
+		const struct place element = PLACE_ELEMENT(place, index++);
+		if (check_message(&element, message, error) != 0)
 			return -1;
 	}
 	return 0;
 }
 
 int
-claude_check_system(const struct place *place, struct json_object *system, struct api_error *error)
+claude_check_system(const struct place *place, const struct json *system, struct api_error *error)
 {
 	return system == NULL ? 0 : check_content(place, system, 1U << CLAUDE_TEXT, 0, error);
 }

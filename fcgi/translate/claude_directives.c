@@ -8,93 +8,58 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <string.h>
+#include <stdint.h>
 
+#include "base/buffer.h"
 #include "base/json.h"
+#include "base/text_map.h"
 #include "translate/claude.h"
 
 /* Claude Code's note to Anthropic, a block of the system prompt.  It changes from request to
  * request, so that no other service could find the prompt in its cache behind it. */
 static const char billing_note[] = "x-anthropic-billing-header:";
 
-/* A list that takes the place of one in the body, and lives as long as the request. */
-static struct json_object *
-new_list(struct claude_request *r)
-{
-	struct json_object *list = json_object_new_array();
-
-	if (list == NULL || json_object_array_add(r->derived, list) != 0) {
-		json_object_put(list);
-		return NULL;
-	}
-	return list;
-}
-
-static int
-append(struct json_object *list, struct json_object *value)
-{
-	if (json_object_array_add(list, json_object_get(value)) == 0)
-		return 0;
-	json_object_put(value);
-	return -1;
-}
-
 /* ---- the system prompt ---- */
-
-static bool
-is_billing_note(struct json_object *block)
-{
-	struct json_object *text = claude_block_text(block);
-
-	return text != NULL &&
-	       strncmp(json_object_get_string(text), billing_note, sizeof(billing_note) - 1) == 0;
-}
 
 static int
 follow_system(struct claude_request *r)
 {
-	size_t count = json_object_is_type(r->system, json_type_array)
-			       ? json_object_array_length(r->system)
-			       : 0;
-	struct json_object *kept;
-	bool any = false;
+	const struct json *system = json_member(r->body, "system");
 
-	for (size_t i = 0; i < count; i++)
-		any = any || is_billing_note(json_object_array_get_idx(r->system, i));
-	if (!any)
-		return 0;
-	if ((kept = new_list(r)) == NULL)
-		return -1;
-	for (size_t i = 0; i < count; i++) {
-		struct json_object *block = json_object_array_get_idx(r->system, i);
-		if (!is_billing_note(block) && append(kept, block) != 0)
+	if (json_is_string(system))
+		return json_list_add(&r->system, system);
+	JSON_EACH(block, system)
+	{
+		if (!json_starts_with(claude_block_text(block), billing_note) &&
+			json_list_add(&r->system, block) != 0)
 			return -1;
 	}
-	r->system = kept;
 	return 0;
 }
 
 /* ---- system turns ---- */
 
 static bool
-has_result(struct json_object *content)
+has_result(const struct json *content)
 {
-	for (size_t i = 0; i < claude_content_length(content); i++)
-		if (claude_block_type(claude_content_block(content, i)) == CLAUDE_TOOL_RESULT)
+	CLAUDE_EACH_BLOCK(block, content)
+	{
+		if (claude_block_type(block) == CLAUDE_TOOL_RESULT)
 			return true;
+	}
 	return false;
 }
 
 /* The effort of a system turn counts until the user speaks again; results go on with the turn. */
 static void
-follow_effort(struct claude_request *r, size_t count)
+follow_effort(struct claude_request *r, const struct json *messages)
 {
-	const char *asked = r->effort;
+	const struct json *asked = r->effort;
 
-	for (size_t i = 0; i < count; i++) {
-		struct json_object *message = json_object_array_get_idx(r->messages, i);
+	JSON_EACH(message, messages)
+	{
 		enum claude_role role = claude_message_role(message);
-		const char *effort = json_member_string(
+		const struct json *effort = json_member_string(
 			json_member(message, "output_config"), "effort");
 		if (role == CLAUDE_USER && !has_result(json_member(message, "content")))
 			r->effort = asked;
@@ -105,33 +70,29 @@ follow_effort(struct claude_request *r, size_t count)
 
 /* Is it a system turn that is no longer shown to the model once the user has spoken? */
 static bool
-ends_with_turn(struct json_object *message)
+ends_with_turn(const struct json *message)
 {
 	return claude_message_role(message) == CLAUDE_SYSTEM &&
 	       json_is_text(json_member(message, "clear_at"), "next_user_message");
 }
 
 static int
-follow_messages(struct claude_request *r, size_t count)
+follow_messages(struct claude_request *r, const struct json *messages)
 {
-	struct json_object *kept = NULL;
-	size_t last_user = 0;
+	const struct json *last_user = NULL;
 
-	for (size_t i = 0; i < count; i++)
-		if (claude_message_role(json_object_array_get_idx(r->messages, i)) == CLAUDE_USER)
-			last_user = i;
-	for (size_t i = 0; i < last_user && kept == NULL; i++)
-		if (ends_with_turn(json_object_array_get_idx(r->messages, i)) &&
-			(kept = new_list(r)) == NULL)
-			return -1;
-	if (kept == NULL)
-		return 0;
-	for (size_t i = 0; i < count; i++) {
-		struct json_object *message = json_object_array_get_idx(r->messages, i);
-		if ((i > last_user || !ends_with_turn(message)) && append(kept, message) != 0)
+	JSON_EACH(message, messages)
+	{
+		if (claude_message_role(message) == CLAUDE_USER)
+			last_user = message;
+	}
+	JSON_EACH(message, messages)
+	{
+		bool user_speaks_later = last_user != NULL && message < last_user;
+		if (!(user_speaks_later && ends_with_turn(message)) &&
+			json_list_add(&r->messages, message) != 0)
 			return -1;
 	}
-	r->messages = kept;
 	return 0;
 }
 
@@ -139,60 +100,104 @@ follow_messages(struct claude_request *r, size_t count)
 
 /* What the conversation says of tools, by their names. */
 struct changes {
-	struct json_object *offered; /* name → true or false; the last word counts */
-	struct json_object *defined; /* name → a definition in the conversation */
+	struct text_map offered;      /* name: 1 or 0; the last word counts */
+	struct text_map defined_at;   /* name: where in the next its definition stands */
+	struct json_list definitions; /* of the conversation, in its order; NULL: not needed */
+	struct buffer name;           /* the last one that was decoded */
 };
 
+/* Decode a name into ${c->name}.  Return 0 or -1. */
 static int
-set(struct json_object *object, const char *name, struct json_object *value)
+take_name(struct changes *c, const struct json *name)
 {
-	if (value != NULL && json_object_object_add(object, name, value) == 0)
+	buffer_clear(&c->name);
+	return json_append(&c->name, name);
+}
+
+/* Say whether the tool called ${c->name} is offered.  Return 0 or -1. */
+static int
+set_offered(struct changes *c, bool offered)
+{
+	return text_map_set(&c->offered, buffer_text(&c->name), c->name.length, offered);
+}
+
+static bool
+is_offered(const struct changes *c, bool otherwise)
+{
+	uint64_t offered = otherwise;
+
+	text_map_get(&c->offered, buffer_text(&c->name), c->name.length, &offered);
+	return offered != 0;
+}
+
+/* Where the definition of the tool called ${c->name} stands; NULL: there is none. */
+static const struct json **
+definition(const struct changes *c)
+{
+	uint64_t at;
+
+	return text_map_get(&c->defined_at, buffer_text(&c->name), c->name.length, &at)
+		       ? &c->definitions.values[at]
+		       : NULL;
+}
+
+/* Set the definition of the tool called ${c->name}.  Return 0 or -1. */
+static int
+define(struct changes *c, const struct json *tool)
+{
+	const struct json **earlier = definition(c);
+
+	if (earlier != NULL) {
+		*earlier = tool;
 		return 0;
-	json_object_put(value);
-	return -1;
+	}
+	if (text_map_set(&c->defined_at, buffer_text(&c->name), c->name.length,
+		    c->definitions.count) != 0)
+		return -1;
+	return json_list_add(&c->definitions, tool);
 }
 
 /* tool_addition and tool_removal.  Tools of MCP servers that Claude's service asks itself are none
  * that another could call. */
 static int
-read_change(struct changes *c, struct json_object *block)
+read_change(struct changes *c, const struct json *block)
 {
-	struct json_object *tool = json_member(block, "tool");
-	struct json_object *definition = json_member_object(tool, "definition");
+	const struct json *tool = json_member(block, "tool");
+	const struct json *type = json_member(tool, "type");
+	const struct json *defined = json_is_text(type, "tool_definition")
+					     ? json_member(tool, "definition")
+					     : NULL;
 	bool addition = json_is_text(json_member(block, "type"), "tool_addition");
-	const char *name = json_member_string(definition != NULL ? definition : tool, "name");
+	const struct json *name = json_member_string(defined != NULL ? defined : tool, "name");
 
-	if (name == NULL || json_is_text(json_member(tool, "type"), "mcp_tool_reference"))
+	if (name == NULL || json_is_text(type, "mcp_tool_reference"))
 		return 0;
-	if (definition != NULL && set(c->defined, name, json_object_get(definition)) != 0)
+	if (take_name(c, name) != 0 || (defined != NULL && define(c, defined) != 0))
 		return -1;
-	return set(c->offered, name, json_object_new_boolean(addition));
+	return set_offered(c, addition);
 }
 
 /* What a tool search of the client's own has found. */
 static int
-read_found(struct changes *c, struct json_object *result)
+read_found(struct changes *c, const struct json *result)
 {
-	struct json_object *content = json_member(result, "content");
-
-	for (size_t i = 0; i < claude_content_length(content); i++) {
-		struct json_object *block = claude_content_block(content, i);
-		if (claude_block_type(block) == CLAUDE_TOOL_REFERENCE &&
-			set(c->offered, json_member_string(block, "tool_name"),
-				json_object_new_boolean(true)) != 0)
+	CLAUDE_EACH_BLOCK(block, json_member(result, "content"))
+	{
+		if (claude_block_type(block) != CLAUDE_TOOL_REFERENCE)
+			continue;
+		if (take_name(c, json_member(block, "tool_name")) != 0 || set_offered(c, true) != 0)
 			return -1;
 	}
 	return 0;
 }
 
 static int
-read_changes(struct changes *c, const struct claude_request *r, size_t count)
+read_changes(struct changes *c, const struct json *messages)
 {
-	for (size_t m = 0; m < count; m++) {
-		struct json_object *content = json_member(
-			json_object_array_get_idx(r->messages, m), "content");
-		for (size_t i = 0; i < claude_content_length(content); i++) {
-			struct json_object *block = claude_content_block(content, i);
+	JSON_EACH(message, messages)
+	{
+		CLAUDE_EACH_BLOCK(block, json_member(message, "content"))
+		{
 			enum claude_block type = claude_block_type(block);
 			if ((type == CLAUDE_TOOL_CHANGE && read_change(c, block) != 0) ||
 				(type == CLAUDE_TOOL_RESULT && read_found(c, block) != 0))
@@ -205,81 +210,91 @@ read_changes(struct changes *c, const struct claude_request *r, size_t count)
 /* Does the request rely on the search of Claude's service?  There is none elsewhere: what waits to
  * be found would never be. */
 static bool
-searches_at_the_service(struct json_object *tools)
+searches_at_the_service(const struct json *tools)
 {
-	static const char prefix[] = "tool_search_tool_";
-
-	for (size_t i = 0; tools != NULL && i < json_object_array_length(tools); i++) {
-		const char *type = json_member_string(json_object_array_get_idx(tools, i), "type");
-		if (type != NULL && strncmp(type, prefix, sizeof(prefix) - 1) == 0)
-			return true;
-	}
-	return false;
-}
-
-static bool
-any_deferred(struct json_object *tools)
-{
-	for (size_t i = 0; tools != NULL && i < json_object_array_length(tools); i++)
-		if (json_member_bool(json_object_array_get_idx(tools, i), "defer_loading", false))
-			return true;
-	return false;
-}
-
-/* Offer what is declared, unless it waits or was withdrawn, then what is only defined later. */
-static int
-offer(struct claude_request *r, const struct changes *c)
-{
-	size_t count = r->tools != NULL ? json_object_array_length(r->tools) : 0;
-	bool all = searches_at_the_service(r->tools);
-	struct json_object *offered = new_list(r);
-
-	if (offered == NULL)
-		return -1;
-	for (size_t i = 0; i < count; i++) {
-		struct json_object *tool = json_object_array_get_idx(r->tools, i);
-		struct claude_tool read;
-		const char *name = claude_tool_read(tool, &read) ? read.name : NULL;
-		bool waits = !all && json_member_bool(tool, "defer_loading", false);
-		if (name != NULL)
-			json_object_object_del(c->defined, name);
-		if ((name != NULL ? json_member_bool(c->offered, name, !waits) : !waits) &&
-			append(offered, tool) != 0)
-			return -1;
-	}
-	json_object_object_foreach(c->defined, name, tool)
+	JSON_EACH(tool, tools)
 	{
-		if (json_member_bool(c->offered, name, false) && append(offered, tool) != 0)
+		if (json_starts_with(json_member(tool, "type"), "tool_search_tool_"))
+			return true;
+	}
+	return false;
+}
+
+/* Offer a tool that is declared, unless it waits or was withdrawn.  Return 0 or -1. */
+static int
+offer_declared(struct claude_request *r, struct changes *c, const struct json *tool, bool waits)
+{
+	struct claude_tool read;
+	bool offered = !waits;
+
+	if (claude_tool_read(tool, &read)) {
+		if (take_name(c, read.name) != 0)
+			return -1;
+		const struct json **defined = definition(c);
+		if (defined != NULL)
+			*defined = NULL;
+		offered = is_offered(c, !waits);
+	}
+	return offered ? json_list_add(&r->tools, tool) : 0;
+}
+
+/* Offer what only the conversation defines.  Return 0 or -1. */
+static int
+offer_defined(struct claude_request *r, struct changes *c)
+{
+	for (size_t i = 0; i < c->definitions.count; i++) {
+		const struct json *tool = c->definitions.values[i];
+		if (tool == NULL)
+			continue;
+		if (take_name(c, json_member(tool, "name")) != 0)
+			return -1;
+		if (is_offered(c, false) && json_list_add(&r->tools, tool) != 0)
 			return -1;
 	}
-	r->tools = offered;
 	return 0;
 }
 
 static int
-follow_tools(struct claude_request *r, size_t count)
+offer(struct claude_request *r, struct changes *c)
 {
-	struct changes c = {json_object_new_object(), json_object_new_object()};
-	int status = c.offered != NULL && c.defined != NULL ? read_changes(&c, r, count) : -1;
+	const struct json *tools = json_member(r->body, "tools");
+	bool all = searches_at_the_service(tools);
 
-	if (status == 0 && (json_object_object_length(c.offered) > 0 || any_deferred(r->tools)))
+	JSON_EACH(tool, tools)
+	{
+		bool waits = !all && json_member_bool(tool, "defer_loading", false);
+		if (offer_declared(r, c, tool, waits) != 0)
+			return -1;
+	}
+	return offer_defined(r, c);
+}
+
+static int
+follow_tools(struct claude_request *r, const struct json *messages)
+{
+	struct changes c = {.name = BUFFER_INIT(0)};
+	int status = read_changes(&c, messages);
+
+	if (status == 0)
 		status = offer(r, &c);
-	json_object_put(c.offered);
-	json_object_put(c.defined);
+	text_map_free(&c.offered);
+	text_map_free(&c.defined_at);
+	json_list_free(&c.definitions);
+	buffer_free(&c.name);
 	return status;
 }
 
 int
 claude_follow_directives(struct claude_request *r)
 {
-	size_t count = json_object_array_length(r->messages);
+	const struct json *messages = json_member(r->body, "messages");
 
 	/* A request is checked again for the next upstream that is tried. */
-	json_object_put(r->derived);
-	if ((r->derived = json_object_new_array()) == NULL)
+	json_list_free(&r->messages);
+	json_list_free(&r->system);
+	json_list_free(&r->tools);
+	follow_effort(r, messages);
+	if (follow_tools(r, messages) != 0 || follow_system(r) != 0)
 		return -1;
-	follow_effort(r, count);
-	if (follow_tools(r, count) != 0 || follow_system(r) != 0)
-		return -1;
-	return follow_messages(r, count);
+	return follow_messages(r, messages);
 }

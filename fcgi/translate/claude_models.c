@@ -12,120 +12,173 @@
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/json_writer.h"
 
 enum { USUAL_LIMIT = 20, LARGEST_LIMIT = 1000, LONGEST_ID = 512 };
 
 static const char never[] = "1970-01-01T00:00:00Z";
 
+struct claude_model {
+	char *id;
+	char *display_name;
+	char *created_at; /* as Claude's service writes it */
+};
+
 /* ---- one model ---- */
 
-static struct json_object *
-new_model(const char *id, const char *display_name, const char *created_at)
+static void
+free_model(struct claude_model *model)
 {
-	struct json_object *model = json_object_new_object();
-
-	if (model == NULL)
-		return NULL;
-	json_object_object_add(model, "type", json_object_new_string("model"));
-	json_object_object_add(model, "id", json_object_new_string(id));
-	json_object_object_add(model, "display_name", json_object_new_string(display_name));
-	json_object_object_add(model, "created_at", json_object_new_string(created_at));
-	return model;
+	free(model->id);
+	free(model->display_name);
+	free(model->created_at);
 }
 
 /* Gemini tells what a model can do; only what generates content can answer. */
 static bool
-can_answer(struct json_object *element)
+can_answer(const struct json *element)
 {
-	struct json_object *methods = json_member_array(element, "supportedGenerationMethods");
+	const struct json *methods = json_member_array(element, "supportedGenerationMethods");
 
-	for (size_t i = 0; methods != NULL && i < json_object_array_length(methods); i++)
-		if (json_is_text(json_object_array_get_idx(methods, i), "generateContent"))
-			return true;
+	JSON_EACH(method, methods)
+	if (json_is_text(method, "generateContent"))
+		return true;
 	return methods == NULL;
 }
 
-/* An element of any service's list; NULL: it is no model. */
-static struct json_object *
-read_model(struct json_object *element)
+/* A service's name for the model: `id`, of Ollama `model`, of Gemini "models/…". */
+static char *
+read_id(const struct json *element)
 {
-	const char *id = json_member_string(element, "id");
-	const char *name = json_member_string(element, "name");
-	const char *created_at = json_member_string(element, "created_at");
-	const char *display_name = json_member_string(element, "display_name");
-	struct buffer created = BUFFER_INIT(0);
+	static const char folder[] = "models/";
+	const struct json *id = json_member_string(element, "id");
 
 	if (id == NULL)
-		id = json_member_string(element, "model"); /* Ollama */
-	if (id == NULL && name != NULL)
-		id = strncmp(name, "models/", 7) == 0 ? name + 7 : name;
-	if (id == NULL || id[0] == '\0' || !can_answer(element))
-		return NULL;
-	if (display_name == NULL)
-		display_name = json_member_string(element, "displayName");
+		id = json_member_string(element, "model");
+	if (id != NULL)
+		return json_copy(id);
+	char *name = json_copy(json_member_string(element, "name"));
+	if (name != NULL && strncmp(name, folder, sizeof(folder) - 1) == 0)
+		memmove(name, name + sizeof(folder) - 1, strlen(name) - sizeof(folder) + 2);
+	return name;
+}
+
+static char *
+read_created(const struct json *element)
+{
+	struct buffer created = BUFFER_INIT(0);
+	const struct json *told = json_member_string(element, "created_at");
 	int64_t seconds = json_member_int(element, "created", 0);
-	if (created_at == NULL && seconds > 0)
+
+	if (told != NULL)
+		return json_copy(told);
+	if (seconds > 0)
 		clock_write_seconds(&created, seconds);
-	struct json_object *model = new_model(id, display_name != NULL ? display_name : id,
-		created_at != NULL   ? created_at
-		: created.length > 0 ? buffer_text(&created)
-				     : never);
-	buffer_free(&created);
-	return model;
+	else
+		buffer_puts(&created, never);
+	return buffer_take(&created);
+}
+
+/* An element of any service's list.  False: it is no model. */
+static bool
+read_model(const struct json *element, struct claude_model *model)
+{
+	const struct json *name = json_member_string(element, "display_name");
+
+	*model = (struct claude_model){0};
+	if (!can_answer(element))
+		return false;
+	model->id = read_id(element);
+	if (model->id == NULL || model->id[0] == '\0')
+		return false;
+	if (name == NULL)
+		name = json_member_string(element, "displayName");
+	model->display_name = name != NULL ? json_copy(name) : strdup(model->id);
+	model->created_at = read_created(element);
+	return true;
 }
 
 /* ---- the list ---- */
 
-static const char *
-id_at(struct json_object *models, size_t index)
+void
+claude_models_free(struct claude_models *models)
 {
-	return json_member_string(json_object_array_get_idx(models, index), "id");
+	for (size_t i = 0; i < models->count; i++)
+		free_model(&models->list[i]);
+	free(models->list);
+	*models = (struct claude_models){0};
+}
+
+const char *
+claude_models_id(const struct claude_models *models, size_t index)
+{
+	return models->list[index].id;
+}
+
+/* Takes the model. */
+static void
+add(struct claude_models *models, struct claude_model model)
+{
+	struct claude_model *grown = models->list;
+	size_t count = models->count;
+
+	/* The list doubles at powers of two. */
+	if ((count & (count - 1)) == 0)
+		grown = reallocarray(models->list, count > 0 ? 2 * count : 1, sizeof(*grown));
+	if (grown != NULL)
+		models->list = grown;
+	if (grown == NULL || model.display_name == NULL || model.created_at == NULL) {
+		free_model(&model);
+		models->failed = true;
+		return;
+	}
+	models->list[models->count++] = model;
 }
 
 /* The position of the model among the first ${count}, or ${count}. */
 static size_t
-position_among(struct json_object *models, size_t count, const char *id)
+position_among(const struct claude_models *models, size_t count, const char *id)
 {
 	size_t i = 0;
 
-	while (i < count && strcmp(id_at(models, i), id) != 0)
+	while (i < count && strcmp(models->list[i].id, id) != 0)
 		i++;
 	return i;
 }
 
 static size_t
-position_of(struct json_object *models, const char *id)
+position_of(const struct claude_models *models, const char *id)
 {
-	return position_among(models, json_object_array_length(models), id);
+	return position_among(models, models->count, id);
 }
 
 void
-claude_models_add(struct json_object *models, const char *name)
+claude_models_add(struct claude_models *models, const char *name)
 {
-	if (position_of(models, name) == json_object_array_length(models))
-		json_object_array_add(models, new_model(name, name, never));
+	if (position_of(models, name) == models->count)
+		add(models, (struct claude_model){strdup(name), strdup(name), strdup(never)});
 }
 
 int
-claude_models_read(struct json_object *models, struct json_object *answer)
+claude_models_read(struct claude_models *models, const struct json *answer)
 {
-	struct json_object *elements = json_member_array(answer, "data");
-	size_t before = json_object_array_length(models);
+	const struct json *elements = json_member_array(answer, "data");
+	size_t before = models->count;
 
 	if (elements == NULL)
 		elements = json_member_array(answer, "models");
-	if (elements == NULL && json_object_is_type(answer, json_type_array))
+	if (elements == NULL && json_is_array(answer))
 		elements = answer;
 	if (elements == NULL)
 		return -1;
-	for (size_t i = 0; i < json_object_array_length(elements); i++) {
-		struct json_object *model = read_model(json_object_array_get_idx(elements, i));
-		if (model == NULL)
-			continue;
-		if (position_among(models, before, json_member_string(model, "id")) == before)
-			json_object_array_add(models, model);
+	JSON_EACH(element, elements)
+	{
+		struct claude_model model;
+		if (read_model(element, &model) &&
+			position_among(models, before, model.id) == before)
+			add(models, model);
 		else
-			json_object_put(model);
+			free_model(&model);
 	}
 	return 0;
 }
@@ -169,11 +222,12 @@ struct page {
 };
 
 static int
-find_page(struct json_object *models, const char *query, struct page *page, struct api_error *error)
+find_page(const struct claude_models *models, const char *query, struct page *page,
+	struct api_error *error)
 {
 	char value[LONGEST_ID];
 	size_t limit = USUAL_LIMIT;
-	size_t count = json_object_array_length(models);
+	size_t count = models->count;
 	const bool before = read_parameter(query, "before_id", value);
 
 	*page = (struct page){0, count, false};
@@ -200,41 +254,53 @@ find_page(struct json_object *models, const char *query, struct page *page, stru
 }
 
 static void
-write_id(struct buffer *out, const char *name, const char *id)
+put_model(struct json_writer *out, const struct claude_model *model)
 {
-	buffer_puts(out, name);
-	json_write_text_or_null(out, id);
+	json_open_object(out);
+	json_put_text_member(out, "type", "model");
+	json_put_text_member(out, "id", model->id);
+	json_put_text_member(out, "display_name", model->display_name);
+	json_put_text_member(out, "created_at", model->created_at);
+	json_close_object(out);
+}
+
+static int
+finish(const struct claude_models *models, const struct buffer *out, struct api_error *error)
+{
+	return models->failed || out->failed ? api_error_set(error, 500, "out of memory") : 0;
 }
 
 int
-claude_models_write_page(
-	struct json_object *models, const char *query, struct buffer *out, struct api_error *error)
+claude_models_write_page(const struct claude_models *models, const char *query, struct buffer *out,
+	struct api_error *error)
 {
+	struct json_writer w = JSON_WRITER(out);
 	struct page page;
 
 	if (find_page(models, query, &page, error) != 0)
 		return -1;
 	bool any = page.end > page.first;
-	buffer_puts(out, "{\"data\":[");
-	for (size_t i = page.first; i < page.end; i++) {
-		if (i > page.first)
-			buffer_putc(out, ',');
-		json_write(out, json_object_array_get_idx(models, i));
-	}
-	buffer_puts(out, page.has_more ? "],\"has_more\":true" : "],\"has_more\":false");
-	write_id(out, ",\"first_id\":", any ? id_at(models, page.first) : NULL);
-	write_id(out, ",\"last_id\":", any ? id_at(models, page.end - 1) : NULL);
-	buffer_putc(out, '}');
-	return out->failed ? api_error_set(error, 500, "out of memory") : 0;
+	json_open_object(&w);
+	json_open_array_member(&w, "data");
+	for (size_t i = page.first; i < page.end; i++)
+		put_model(&w, &models->list[i]);
+	json_close_array(&w);
+	json_put_bool_member(&w, "has_more", page.has_more);
+	json_put_text_member(&w, "first_id", any ? models->list[page.first].id : NULL);
+	json_put_text_member(&w, "last_id", any ? models->list[page.end - 1].id : NULL);
+	json_close_object(&w);
+	return finish(models, out, error);
 }
 
 int
-claude_models_write_one(
-	struct json_object *models, const char *id, struct buffer *out, struct api_error *error)
+claude_models_write_one(const struct claude_models *models, const char *id, struct buffer *out,
+	struct api_error *error)
 {
+	struct json_writer w = JSON_WRITER(out);
 	size_t position = position_of(models, id);
 
-	if (position == json_object_array_length(models))
+	if (position == models->count)
 		return api_error_set(error, 404, "model: there is no model '%s'", id);
-	return json_write(out, json_object_array_get_idx(models, position));
+	put_model(&w, &models->list[position]);
+	return finish(models, out, error);
 }

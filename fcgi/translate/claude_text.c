@@ -3,131 +3,175 @@
  */
 #include "translate/claude_text.h"
 
+#include <string.h>
 #include <strings.h>
 
 #include "base/buffer.h"
 #include "base/json.h"
+#include "base/json_writer.h"
 #include "translate/claude.h"
 
 static const char paragraph[] = "\n\n";
+static const char error_prefix[] = "Error: ";
 
-static void
-append_string(struct buffer *out, struct json_object *string)
+/* ---- texts ---- */
+
+/* Has the block text that is not empty? */
+static bool
+has_text(const struct json *block)
 {
-	buffer_append(
-		out, json_object_get_string(string), (size_t)json_object_get_string_len(string));
-}
-
-/* Append a line of its own, if there is one. */
-static void
-append_line(struct buffer *out, const char *label, struct json_object *object, const char *name)
-{
-	struct json_object *value = json_member(object, name);
-
-	if (!json_is_string(value) || json_object_get_string_len(value) == 0)
-		return;
-	buffer_puts(out, label);
-	append_string(out, value);
-	buffer_putc(out, '\n');
+	return json_content_length(claude_block_text(block)) > 0;
 }
 
 bool
-claude_document_is_text(struct json_object *document)
+claude_has_text(const struct json *content)
 {
-	struct json_object *type = json_member(json_member(document, "source"), "type");
+	CLAUDE_EACH_BLOCK(block, content)
+	{
+		if (has_text(block))
+			return true;
+	}
+	return false;
+}
+
+bool
+claude_has_system(const struct claude_request *r)
+{
+	for (size_t i = 0; i < r->system.count; i++)
+		if (has_text(r->system.values[i]))
+			return true;
+	return false;
+}
+
+/* The text of a block, if it has any, after ${between} where it is not the first. */
+static void
+put_text(struct json_writer *w, const struct json *block, const char *between, bool *any)
+{
+	if (!has_text(block))
+		return;
+	if (*any)
+		json_string_text(w, between);
+	json_string_value(w, claude_block_text(block));
+	*any = true;
+}
+
+void
+claude_string_texts(struct json_writer *w, const struct json *content, const char *between)
+{
+	bool any = false;
+
+	CLAUDE_EACH_BLOCK(block, content)
+	{
+		put_text(w, block, between, &any);
+	}
+}
+
+void
+claude_string_system(struct json_writer *w, const struct claude_request *r)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < r->system.count; i++)
+		put_text(w, r->system.values[i], paragraph, &any);
+}
+
+/* ---- documents and search results ---- */
+
+/* A line of its own, if there is something to say. */
+static void
+put_line(struct json_writer *w, const char *label, const struct json *value)
+{
+	if (json_content_length(value) == 0)
+		return;
+	json_string_text(w, label);
+	json_string_value(w, value);
+	json_string_text(w, "\n");
+}
+
+bool
+claude_document_is_text(const struct json *document)
+{
+	const struct json *type = json_member(json_member(document, "source"), "type");
 
 	return json_is_text(type, "text") || json_is_text(type, "content");
 }
 
-int
-claude_write_texts(struct buffer *out, struct json_object *content, const char *between)
+void
+claude_string_document(struct json_writer *w, const struct json *document)
 {
-	size_t start = out->length;
+	const struct json *source = json_member(document, "source");
+	const struct json *data = json_member_string(source, "data");
 
-	for (size_t i = 0; i < claude_content_length(content); i++) {
-		struct json_object *text = claude_block_text(claude_content_block(content, i));
-		if (text == NULL || json_object_get_string_len(text) == 0)
-			continue;
-		if (out->length > start)
-			buffer_puts(out, between);
-		append_string(out, text);
-	}
-	return out->failed ? -1 : 0;
-}
-
-int
-claude_write_document(struct buffer *out, struct json_object *document)
-{
-	struct json_object *source = json_member(document, "source");
-	struct json_object *data = json_member(source, "data");
-
-	append_line(out, "Title: ", document, "title");
-	append_line(out, "Context: ", document, "context");
-	if (json_is_text(json_member(source, "type"), "text") && json_is_string(data))
-		append_string(out, data);
+	put_line(w, "Title: ", json_member(document, "title"));
+	put_line(w, "Context: ", json_member(document, "context"));
+	if (json_is_text(json_member(source, "type"), "text") && data != NULL)
+		json_string_value(w, data);
 	else
-		claude_write_texts(out, json_member(source, "content"), paragraph);
-	return out->failed ? -1 : 0;
+		claude_string_texts(w, json_member(source, "content"), paragraph);
 }
 
-int
-claude_write_search_result(struct buffer *out, struct json_object *result)
+void
+claude_string_search_result(struct json_writer *w, const struct json *result)
 {
-	append_line(out, "Title: ", result, "title");
-	append_line(out, "Source: ", result, "source");
-	return claude_write_texts(out, json_member(result, "content"), paragraph);
+	put_line(w, "Title: ", json_member(result, "title"));
+	put_line(w, "Source: ", json_member(result, "source"));
+	claude_string_texts(w, json_member(result, "content"), paragraph);
 }
+
+/* ---- tool results ---- */
 
 static void
-write_result_block(struct buffer *out, struct json_object *block)
+put_result_block(struct json_writer *w, const struct json *block)
 {
-	struct json_object *text = claude_block_text(block);
+	const struct json *text = claude_block_text(block);
+	enum claude_block type = claude_block_type(block);
 
-	if (text != NULL)
-		append_string(out, text);
-	else if (claude_block_type(block) == CLAUDE_TOOL_REFERENCE)
-		buffer_printf(out, "The tool %s can be called now.",
-			json_member_string(block, "tool_name"));
-	else if (claude_block_type(block) == CLAUDE_SEARCH_RESULT)
-		claude_write_search_result(out, block);
-	else if (claude_block_type(block) == CLAUDE_DOCUMENT && claude_document_is_text(block))
-		claude_write_document(out, block);
-}
-
-int
-claude_write_result_text(struct buffer *out, struct json_object *tool_result)
-{
-	struct json_object *content = json_member(tool_result, "content");
-	struct buffer text = BUFFER_INIT(0);
-
-	for (size_t i = 0; i < claude_content_length(content); i++) {
-		size_t before = text.length;
-		if (before > 0)
-			buffer_puts(&text, paragraph);
-		size_t start = text.length;
-		write_result_block(&text, claude_content_block(content, i));
-		if (text.length == start && before > 0)
-			text.data[text.length = before] = '\0';
+	if (text != NULL) {
+		json_string_value(w, text);
+	} else if (type == CLAUDE_TOOL_REFERENCE) {
+		json_string_text(w, "The tool ");
+		json_string_value(w, json_member(block, "tool_name"));
+		json_string_text(w, " can be called now.");
+	} else if (type == CLAUDE_SEARCH_RESULT) {
+		claude_string_search_result(w, block);
+	} else if (type == CLAUDE_DOCUMENT && claude_document_is_text(block)) {
+		claude_string_document(w, block);
 	}
-	if (text.failed)
-		out->failed = true;
-	buffer_append(out, buffer_text(&text), text.length);
-	buffer_free(&text);
-	return out->failed ? -1 : 0;
 }
 
-int
-claude_write_tool_result(struct buffer *out, struct json_object *tool_result)
+void
+claude_string_result(struct json_writer *w, const struct json *tool_result)
 {
-	struct buffer text = BUFFER_INIT(0);
+	struct buffer *out = w->out;
+	size_t start = out->length;
 
-	claude_write_result_text(&text, tool_result);
-	if (json_member_bool(tool_result, "is_error", false) &&
-		strncasecmp(buffer_text(&text), "error", 5) != 0)
-		buffer_puts(out, "Error: ");
-	if (text.failed)
-		out->failed = true;
-	buffer_append(out, buffer_text(&text), text.length);
-	buffer_free(&text);
-	return out->failed ? -1 : 0;
+	CLAUDE_EACH_BLOCK(block, json_member(tool_result, "content"))
+	{
+		size_t end = out->length;
+		if (end > start)
+			json_string_text(w, paragraph);
+		size_t after = out->length;
+		put_result_block(w, block);
+		/* An image says nothing: then nothing is to be kept apart. */
+		if (out->length == after && end > start && !out->failed)
+			out->data[out->length = end] = '\0';
+	}
+}
+
+void
+claude_string_tool_result(struct json_writer *w, const struct json *tool_result)
+{
+	struct buffer *out = w->out;
+	bool is_error = json_member_bool(tool_result, "is_error", false);
+	size_t start = out->length;
+
+	if (is_error)
+		json_string_text(w, error_prefix);
+	size_t text = out->length;
+	claude_string_result(w, tool_result);
+	if (!is_error || out->failed || strncasecmp(out->data + text, "error", 5) != 0)
+		return;
+	/* It says so itself. */
+	memmove(out->data + start, out->data + text, out->length - text + 1);
+	out->length -= text - start;
 }

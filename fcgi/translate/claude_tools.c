@@ -1,8 +1,6 @@
 /*
  * The tools of a Claude request, in either shape (PROTOCOL.md §A `tools`).
  */
-#include <string.h>
-
 #include "base/json.h"
 #include "translate/claude.h"
 #include "translate/claude_check.h"
@@ -41,7 +39,7 @@ static const struct {
 };
 
 static bool
-is_openai_shape(struct json_object *tool)
+is_openai_shape(const struct json *tool)
 {
 	return json_is_text(json_member(tool, "type"), "function") &&
 	       json_member_object(tool, "function") != NULL;
@@ -49,29 +47,20 @@ is_openai_shape(struct json_object *tool)
 
 /* Of Claude's own tools, with a dated type? */
 static bool
-is_own_tool(struct json_object *tool)
+is_own_tool(const struct json *tool)
 {
-	struct json_object *type = json_member(tool, "type");
+	const struct json *type = json_member_string(tool, "type");
 
-	return json_is_string(type) && !json_is_text(type, "custom") &&
-	       !json_is_text(type, "function");
-}
-
-static struct json_object *
-string_member(struct json_object *object, const char *name)
-{
-	struct json_object *value = json_member(object, name);
-
-	return json_is_string(value) ? value : NULL;
+	return type != NULL && !json_is_text(type, "custom") && !json_is_text(type, "function");
 }
 
 static bool
-read_own_tool(struct json_object *tool, struct claude_tool *read)
+read_own_tool(const struct json *tool, struct claude_tool *read)
 {
-	const char *type = json_member_string(tool, "type");
+	const struct json *type = json_member(tool, "type");
 
 	for (size_t i = 0; i < sizeof(public_tools) / sizeof(public_tools[0]); i++) {
-		if (strncmp(type, public_tools[i].prefix, strlen(public_tools[i].prefix)) != 0)
+		if (!json_starts_with(type, public_tools[i].prefix))
 			continue;
 		read->name = json_member_string(tool, "name");
 		read->description_text = public_tools[i].description;
@@ -82,40 +71,37 @@ read_own_tool(struct json_object *tool, struct claude_tool *read)
 }
 
 bool
-claude_tool_read(struct json_object *tool, struct claude_tool *read)
+claude_tool_read(const struct json *tool, struct claude_tool *read)
 {
 	bool openai = is_openai_shape(tool);
-	struct json_object *function = openai ? json_member_object(tool, "function") : tool;
+	const struct json *function = openai ? json_member_object(tool, "function") : tool;
 
 	*read = (struct claude_tool){0};
 	if (is_own_tool(tool))
 		return read_own_tool(tool, read);
 	read->name = json_member_string(function, "name");
-	read->description = string_member(function, "description");
+	read->description = json_member_string(function, "description");
 	read->schema = json_member_object(function, openai ? "parameters" : "input_schema");
-	read->has_strict = json_object_is_type(json_member(function, "strict"), json_type_boolean);
+	read->has_strict = json_is_bool(json_member(function, "strict"));
 	read->strict = json_member_bool(function, "strict", false);
 	return true;
 }
 
 bool
-claude_tool_is_web_search(struct json_object *tool)
+claude_tool_is_web_search(const struct json *tool)
 {
-	static const char prefix[] = "web_search_";
-	const char *type = json_member_string(tool, "type");
-
-	return type != NULL && strncmp(type, prefix, sizeof(prefix) - 1) == 0;
+	return json_starts_with(json_member(tool, "type"), "web_search_");
 }
 
 static int
-check_function(const struct place *place, struct json_object *function, const char *schema_name,
+check_function(const struct place *place, const struct json *function, const char *schema_name,
 	bool required, struct api_error *error)
 {
 	const struct place name_place = PLACE_MEMBER(place, "name");
 	const struct place schema_place = PLACE_MEMBER(place, schema_name);
 	const struct place description_place = PLACE_MEMBER(place, "description");
-	struct json_object *schema = json_member(function, schema_name);
-	struct json_object *description = json_member(function, "description");
+	const struct json *schema = json_member(function, schema_name);
+	const struct json *description = json_member(function, "description");
 
 	if (claude_check_name(&name_place, json_member(function, "name"), error) != 0)
 		return -1;
@@ -123,21 +109,21 @@ check_function(const struct place *place, struct json_object *function, const ch
 		return claude_refuse(&description_place, error, "must be a string");
 	if (schema == NULL && !required)
 		return 0;
-	if (!json_object_is_type(schema, json_type_object) || schema == NULL)
+	if (!json_is_object(schema))
 		return claude_refuse(
 			&schema_place, error, schema == NULL ? "is required" : "must be an object");
 	return 0;
 }
 
 int
-claude_check_tool(const struct place *place, struct json_object *tool, struct api_error *error)
+claude_check_tool(const struct place *place, const struct json *tool, struct api_error *error)
 {
 	const struct place type_place = PLACE_MEMBER(place, "type");
 	const struct place function_place = PLACE_MEMBER(place, "function");
 	const struct place name_place = PLACE_MEMBER(place, "name");
-	struct json_object *type = json_member(tool, "type");
+	const struct json *type = json_member(tool, "type");
 
-	if (!json_object_is_type(tool, json_type_object) || tool == NULL)
+	if (!json_is_object(tool))
 		return claude_refuse(place, error, "must be an object");
 	if (type != NULL && !json_is_string(type))
 		return claude_refuse(&type_place, error, "must be a string");
@@ -154,15 +140,17 @@ claude_check_tool(const struct place *place, struct json_object *tool, struct ap
 }
 
 int
-claude_check_tools(const struct place *place, struct json_object *tools, struct api_error *error)
+claude_check_tools(const struct place *place, const struct json *tools, struct api_error *error)
 {
 	if (tools == NULL)
 		return 0;
-	if (!json_object_is_type(tools, json_type_array))
+	if (!json_is_array(tools))
 		return claude_refuse(place, error, "must be an array");
-	for (size_t i = 0; i < json_object_array_length(tools); i++) {
-		const struct place element = PLACE_ELEMENT(place, i);
-		if (claude_check_tool(&element, json_object_array_get_idx(tools, i), error) != 0)
+	size_t index = 0;
+	JSON_EACH(tool, tools)
+	{
+		const struct place element = PLACE_ELEMENT(place, index++);
+		if (claude_check_tool(&element, tool, error) != 0)
 			return -1;
 	}
 	return 0;

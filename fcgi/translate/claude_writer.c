@@ -2,8 +2,9 @@
  * The writer of Claude's answer; see claude_writer.h, PROTOCOL.md §C.1 and §D.1.
  *
  * Both forms run through the same states.  A stream writes each event as it comes; a whole message
- * collects the blocks as JSON text and is written at the end.  No printf and no JSON tree: this is
- * the path of every chunk.
+ * is collected as JSON text and handed over at the end, since nothing may be written of an answer
+ * that fails.  What is written for each piece of text is literal here, for this is the path of
+ * every streamed event.
  */
 #include "translate/claude_writer.h"
 
@@ -14,8 +15,10 @@
 #include "base/api_error.h"
 #include "base/buffer.h"
 #include "base/json.h"
+#include "base/json_writer.h"
 #include "base/log.h"
 #include "base/random.h"
+#include "base/text_map.h"
 #include "translate/carry.h"
 
 enum { CHARACTERS_PER_TOKEN = 4, LONGEST_ID = 256 };
@@ -38,10 +41,11 @@ struct claude_writer {
 	bool has_input; /* the open tool block got some */
 	bool has_tool;  /* the answer has a tool block */
 	bool has_content;
-	struct json_object *members; /* for the signature of the thinking block */
-	struct buffer piece;         /* whole form: the text or input of the open block */
-	struct buffer blocks;        /* whole form: the finished blocks, joined by commas */
-	struct json_object *ids;     /* those given out, as names */
+	struct buffer
+		members;     /* for the signature of the thinking block: a JSON object, or empty */
+	struct buffer input; /* whole form: that of the open tool block */
+	struct buffer message; /* whole form: as far as it is written */
+	struct text_map ids;   /* those given out */
 
 	bool started;
 	bool ended;
@@ -63,8 +67,7 @@ claude_writer_new(const struct claude_writer_options *options, struct buffer *ou
 	w->hide_thinking = options->hide_thinking;
 	w->estimated_input = options->estimated_input_tokens;
 	random_id(w->message_id, sizeof(w->message_id), "msg_");
-	w->ids = json_object_new_object();
-	if (w->model == NULL || w->kind == NULL || w->ids == NULL) {
+	if (w->model == NULL || w->kind == NULL) {
 		claude_writer_free(w);
 		return NULL;
 	}
@@ -76,10 +79,10 @@ claude_writer_free(struct claude_writer *w)
 {
 	if (w == NULL)
 		return;
-	json_object_put(w->members);
-	buffer_free(&w->piece);
-	buffer_free(&w->blocks);
-	json_object_put(w->ids);
+	buffer_free(&w->members);
+	buffer_free(&w->input);
+	buffer_free(&w->message);
+	text_map_free(&w->ids);
 	free(w->model);
 	free(w->kind);
 	free(w);
@@ -96,90 +99,93 @@ claude_writer_redirect(struct claude_writer *w, const char *kind, bool hide_thin
 	w->kind = copy;
 	w->hide_thinking = hide_thinking;
 	w->usage = (struct claude_usage){0};
-	json_object_put(w->members);
-	w->members = NULL;
+	buffer_free(&w->members);
 	return 0;
 }
 
 /* ---- events ---- */
 
-static void
-begin_event(struct claude_writer *w, const char *type)
-{
-	buffer_puts(w->out, "event: ");
-	buffer_puts(w->out, type);
-	buffer_puts(w->out, "\ndata: {\"type\":\"");
-	buffer_puts(w->out, type);
-	buffer_putc(w->out, '"');
-}
+#define PUT(out, literal) buffer_append((out), (literal), sizeof(literal) - 1)
+
+/* `{"type":"…"`, the beginning of an event's data; type is a literal. */
+#define BEGIN_EVENT(w, type) PUT((w)->out, "event: " type "\ndata: {\"type\":\"" type "\"")
 
 static void
 end_event(struct claude_writer *w)
 {
-	buffer_append(w->out, "}\n\n", 3);
+	PUT(w->out, "}\n\n");
 }
 
 static void
-begin_block_event(struct claude_writer *w, const char *type)
+put_index(struct claude_writer *w)
 {
-	begin_event(w, type);
-	buffer_append(w->out, ",\"index\":", 9);
+	PUT(w->out, ",\"index\":");
 	buffer_put_uint(w->out, w->index);
 }
 
+/* A delta whose value is a string: up to its opening quote, and from its closing one on. */
+#define BEGIN_DELTA(w, type, member)                                                               \
+	do {                                                                                       \
+		BEGIN_EVENT(w, "content_block_delta");                                             \
+		put_index(w);                                                                      \
+		PUT((w)->out, ",\"delta\":{\"type\":\"" type "\",\"" member "\":\"");              \
+	} while (0)
+
 static void
-write_delta(struct claude_writer *w, const char *type, const char *member, const char *text,
-	size_t length)
+end_delta(struct claude_writer *w)
 {
-	begin_block_event(w, "content_block_delta");
-	buffer_puts(w->out, ",\"delta\":{\"type\":\"");
-	buffer_puts(w->out, type);
-	buffer_puts(w->out, "\",\"");
-	buffer_puts(w->out, member);
-	buffer_append(w->out, "\":", 2);
-	json_write_string(w->out, text, length);
-	buffer_putc(w->out, '}');
-	end_event(w);
+	PUT(w->out, "\"}}\n\n");
 }
 
 static void
-write_usage(struct claude_writer *w, uint64_t output_tokens)
+put_usage(struct claude_writer *w, struct json_writer *out, uint64_t output_tokens)
 {
-	bool known = w->usage.input_known;
+	const struct claude_usage *usage = &w->usage;
 
-	buffer_puts(w->out, "\"usage\":{\"input_tokens\":");
-	buffer_put_uint(w->out, known ? w->usage.input_tokens : w->estimated_input);
-	buffer_puts(w->out, ",\"cache_creation_input_tokens\":");
-	buffer_put_uint(w->out, w->usage.cache_creation_input_tokens);
-	buffer_puts(w->out, ",\"cache_read_input_tokens\":");
-	buffer_put_uint(w->out, w->usage.cache_read_input_tokens);
-	buffer_puts(w->out, ",\"output_tokens\":");
-	buffer_put_uint(w->out, output_tokens);
-	buffer_putc(w->out, '}');
+	json_open_object_member(out, "usage");
+	json_put_uint_member(
+		out, "input_tokens", usage->input_known ? usage->input_tokens : w->estimated_input);
+	json_put_uint_member(
+		out, "cache_creation_input_tokens", usage->cache_creation_input_tokens);
+	json_put_uint_member(out, "cache_read_input_tokens", usage->cache_read_input_tokens);
+	json_put_uint_member(out, "output_tokens", output_tokens);
+	json_close_object(out);
+}
+
+/* A message up to its list of blocks. */
+static void
+open_message(struct claude_writer *w, struct json_writer *out)
+{
+	json_open_object(out);
+	json_put_text_member(out, "id", w->message_id);
+	json_put_text_member(out, "type", "message");
+	json_put_text_member(out, "role", "assistant");
+	json_put_text_member(out, "model", w->model);
+	json_open_array_member(out, "content");
 }
 
 static void
-write_message_head(struct claude_writer *w)
+put_stop(struct json_writer *out, const char *stop_reason, const char *stop_sequence)
 {
-	buffer_puts(w->out, "{\"id\":\"");
-	buffer_puts(w->out, w->message_id);
-	buffer_puts(w->out, "\",\"type\":\"message\",\"role\":\"assistant\",\"model\":");
-	json_write_text(w->out, w->model);
-	buffer_puts(w->out, ",\"content\":[");
+	json_put_text_member(out, "stop_reason", stop_reason);
+	json_put_text_member(out, "stop_sequence", stop_sequence);
 }
 
 void
 claude_writer_start(struct claude_writer *w)
 {
+	struct json_writer out = JSON_WRITER(w->out);
+
 	if (w->started || !w->stream)
 		return;
 	w->started = true;
-	begin_event(w, "message_start");
-	buffer_puts(w->out, ",\"message\":");
-	write_message_head(w);
-	buffer_puts(w->out, "],\"stop_reason\":null,\"stop_sequence\":null,");
-	write_usage(w, 0);
-	buffer_putc(w->out, '}');
+	BEGIN_EVENT(w, "message_start");
+	PUT(w->out, ",\"message\":");
+	open_message(w, &out);
+	json_close_array(&out);
+	put_stop(&out, NULL, NULL);
+	put_usage(w, &out, 0);
+	json_close_object(&out);
 	end_event(w);
 	claude_writer_ping(w);
 }
@@ -190,7 +196,7 @@ claude_writer_ping(struct claude_writer *w)
 	if (!w->stream || w->ended)
 		return;
 	claude_writer_start(w);
-	begin_event(w, "ping");
+	BEGIN_EVENT(w, "ping");
 	end_event(w);
 }
 
@@ -198,60 +204,66 @@ claude_writer_ping(struct claude_writer *w)
 
 /* The tool input of a whole message: as it came if it is a JSON object, on one line. */
 static void
-write_whole_input(struct claude_writer *w)
+put_whole_input(struct claude_writer *w)
 {
-	struct json_object *input = NULL;
-	const char *problem;
+	struct json_document index = {0};
 
-	if (w->piece.length == 0) {
-		buffer_puts(&w->blocks, "{}");
+	if (w->input.length == 0) {
+		PUT(&w->message, "{}");
 		return;
 	}
-	if (json_parse(w->piece.data, w->piece.length, &input, &problem) == 0 &&
-		json_object_is_type(input, json_type_object)) {
-		json_write(&w->blocks, input);
+	const struct json *input = json_read(
+		&index, w->input.data, w->input.length, JSON_MAX_ANSWER_VALUES, NULL);
+	if (json_is_object(input)) {
+		json_write(&w->message, input);
 	} else {
 		log_warn("a tool call's arguments are no JSON object: passed on as _raw");
-		buffer_puts(&w->blocks, "{\"_raw\":");
-		json_write_string(&w->blocks, w->piece.data, w->piece.length);
-		buffer_putc(&w->blocks, '}');
+		PUT(&w->message, "{\"_raw\":");
+		json_write_string(&w->message, w->input.data, w->input.length);
+		buffer_putc(&w->message, '}');
 	}
-	json_object_put(input);
+	json_document_free(&index);
 }
 
 static void
 close_whole_block(struct claude_writer *w, const char *signature)
 {
-	struct buffer *b = &w->blocks;
+	struct buffer *out = &w->message;
 
 	switch (w->open) {
 	case TOOL_BLOCK:
-		write_whole_input(w);
+		put_whole_input(w);
 		break;
 	case THINKING_BLOCK:
-		json_write_string(b, buffer_text(&w->piece), w->piece.length);
-		buffer_puts(b, ",\"signature\":");
-		json_write_text(b, signature);
+		PUT(out, "\",\"signature\":");
+		json_write_text(out, signature);
 		break;
 	case TEXT_BLOCK:
 	case NO_BLOCK:
-		json_write_string(b, buffer_text(&w->piece), w->piece.length);
+		buffer_putc(out, '"');
 		break;
 	}
-	buffer_putc(b, '}');
-	if (w->piece.failed)
-		b->failed = true;
-	buffer_clear(&w->piece);
+	buffer_putc(out, '}');
+	if (w->input.failed)
+		out->failed = true;
+	buffer_free(&w->input);
 }
 
 static void
 close_streamed_block(struct claude_writer *w, const char *signature)
 {
-	if (w->open == THINKING_BLOCK)
-		write_delta(w, "signature_delta", "signature", signature, strlen(signature));
-	if (w->open == TOOL_BLOCK && !w->has_input)
-		write_delta(w, "input_json_delta", "partial_json", "{}", 2);
-	begin_block_event(w, "content_block_stop");
+	if (w->open == THINKING_BLOCK) {
+		BEGIN_DELTA(w, "signature_delta", "signature");
+		buffer_puts(w->out, signature);
+		end_delta(w);
+	}
+	if (w->open == TOOL_BLOCK && !w->has_input) {
+		BEGIN_DELTA(w, "input_json_delta", "partial_json");
+		PUT(w->out, "{}");
+		end_delta(w);
+	}
+	BEGIN_EVENT(w, "content_block_stop");
+	put_index(w);
 	end_event(w);
 }
 
@@ -263,9 +275,8 @@ close_block(struct claude_writer *w)
 	if (w->open == NO_BLOCK)
 		return;
 	if (w->open == THINKING_BLOCK) {
-		carry_write_signature(&signature, w->kind, w->members);
-		json_object_put(w->members);
-		w->members = NULL;
+		carry_write_signature(&signature, w->kind, w->members.data, w->members.length);
+		buffer_free(&w->members);
 	}
 	if (w->stream)
 		close_streamed_block(w, buffer_text(&signature));
@@ -280,7 +291,8 @@ close_block(struct claude_writer *w)
 
 /* ---- blocks ---- */
 
-/* ${before} and ${after}: of the block's JSON, around what the whole form fills in. */
+/* ${before}: the block's JSON up to what its pieces fill in, whose ${after} follows if it is empty.
+ */
 static void
 open_block(struct claude_writer *w, enum block block, const char *before, const char *after)
 {
@@ -289,60 +301,85 @@ open_block(struct claude_writer *w, enum block block, const char *before, const 
 	w->open = block;
 	w->has_content = true;
 	if (w->stream) {
-		begin_block_event(w, "content_block_start");
-		buffer_puts(w->out, ",\"content_block\":");
+		BEGIN_EVENT(w, "content_block_start");
+		put_index(w);
+		PUT(w->out, ",\"content_block\":");
 		buffer_puts(w->out, before);
 		buffer_puts(w->out, after);
 		end_event(w);
-	} else {
-		if (w->blocks.length > 0)
-			buffer_putc(&w->blocks, ',');
-		buffer_puts(&w->blocks, before);
+		return;
 	}
+	if (w->index > 0)
+		buffer_putc(&w->message, ',');
+	else
+		open_message(w, &JSON_WRITER(&w->message));
+	buffer_puts(&w->message, before);
+}
+
+/* How many bytes the content of a string is, roughly, when it is decoded. */
+static size_t
+decoded_length(const char *content, size_t length)
+{
+	enum { UNICODE_ESCAPE = 6, USUAL_CHARACTER = 3 };
+	const char *end = content + length;
+	const char *at = content;
+
+	while ((at = memchr(at, '\\', (size_t)(end - at))) != NULL) {
+		bool unicode = at[1] == 'u';
+		length -= unicode ? UNICODE_ESCAPE - USUAL_CHARACTER : 1;
+		at += unicode ? UNICODE_ESCAPE : 2;
+	}
+	return length;
 }
 
 void
-claude_writer_text(struct claude_writer *w, const char *text, size_t length)
+claude_writer_text(struct claude_writer *w, const char *content, size_t length)
 {
 	if (length == 0 || w->ended)
 		return;
 	if (w->open != TEXT_BLOCK)
-		open_block(w, TEXT_BLOCK, "{\"type\":\"text\",\"text\":", "\"\"}");
-	w->characters += length;
-	if (w->stream)
-		write_delta(w, "text_delta", "text", text, length);
-	else
-		buffer_append(&w->piece, text, length);
+		open_block(w, TEXT_BLOCK, "{\"type\":\"text\",\"text\":\"", "\"}");
+	w->characters += decoded_length(content, length);
+	if (!w->stream) {
+		buffer_append(&w->message, content, length);
+		return;
+	}
+	BEGIN_DELTA(w, "text_delta", "text");
+	buffer_append(w->out, content, length);
+	end_delta(w);
 }
 
 static void
 open_thinking(struct claude_writer *w)
 {
-	open_block(w, THINKING_BLOCK,
-		"{\"type\":\"thinking\",\"thinking\":", "\"\",\"signature\":\"\"}");
+	open_block(w, THINKING_BLOCK, "{\"type\":\"thinking\",\"thinking\":\"",
+		"\",\"signature\":\"\"}");
 }
 
 void
-claude_writer_thinking(struct claude_writer *w, const char *text, size_t length)
+claude_writer_thinking(struct claude_writer *w, const char *content, size_t length)
 {
 	if (length == 0 || w->ended)
 		return;
-	w->characters += length;
+	w->characters += decoded_length(content, length);
 	if (w->hide_thinking)
 		return;
 	if (w->open != THINKING_BLOCK)
 		open_thinking(w);
-	if (w->stream)
-		write_delta(w, "thinking_delta", "thinking", text, length);
-	else
-		buffer_append(&w->piece, text, length);
+	if (!w->stream) {
+		buffer_append(&w->message, content, length);
+		return;
+	}
+	BEGIN_DELTA(w, "thinking_delta", "thinking");
+	buffer_append(w->out, content, length);
+	end_delta(w);
 }
 
 void
-claude_writer_signature(struct claude_writer *w, struct json_object *members)
+claude_writer_signature(struct claude_writer *w, const char *members, size_t length)
 {
-	json_object_put(w->members);
-	w->members = members;
+	buffer_clear(&w->members);
+	buffer_append(&w->members, members, length);
 }
 
 bool
@@ -352,13 +389,13 @@ claude_writer_is_thinking(const struct claude_writer *w)
 }
 
 bool
-claude_writer_sign(struct claude_writer *w, struct json_object *members)
+claude_writer_sign(struct claude_writer *w, const char *members, size_t length)
 {
 	if (w->hide_thinking || w->ended)
 		return false;
 	if (w->open != THINKING_BLOCK)
 		open_thinking(w);
-	claude_writer_signature(w, members);
+	claude_writer_signature(w, members, length);
 	close_block(w);
 	return true;
 }
@@ -370,42 +407,40 @@ is_fit_id(const struct claude_writer *w, const char *id)
 	size_t length = strlen(id);
 
 	return length <= LONGEST_ID && carry_is_id(id, length) &&
-	       !json_object_object_get_ex(w->ids, id, NULL);
+	       !text_map_get(&w->ids, id, length, NULL);
 }
 
 /* The id that the client sees: the upstream's own, one that carries it, or a fresh one (PROTOCOL.md
  * §C.1, §C.4). */
 static void
-write_tool_id(
-	struct claude_writer *w, struct buffer *out, const char *id, struct json_object *extra)
+put_tool_id(struct claude_writer *w, struct buffer *out, const char *id, const char *extra,
+	size_t extra_length)
 {
 	char fresh[sizeof("toolu_") + RANDOM_ID_LENGTH];
-	struct buffer carried = BUFFER_INIT(0);
 
 	random_id(fresh, sizeof(fresh), "toolu_");
 	const char *given = id != NULL && is_fit_id(w, id) ? id : fresh;
-	json_object_object_add(w->ids, given, NULL);
-	if (extra != NULL) {
-		carry_write_call_id(&carried, w->kind, given, extra);
-		given = buffer_text(&carried);
-	}
-	buffer_puts(out, given);
-	buffer_free(&carried);
+	if (text_map_set(&w->ids, given, strlen(given), 0) != 0)
+		out->failed = true;
+	if (extra != NULL)
+		carry_write_call_id(out, w->kind, given, extra, extra_length);
+	else
+		buffer_puts(out, given);
 }
 
 void
-claude_writer_tool_start(
-	struct claude_writer *w, const char *id, const char *name, struct json_object *extra)
+claude_writer_tool_start(struct claude_writer *w, const char *id, const char *name,
+	const char *extra, size_t extra_length)
 {
 	struct buffer head = BUFFER_INIT(0);
 
 	if (w->ended)
 		return;
-	buffer_puts(&head, "{\"type\":\"tool_use\",\"id\":\"");
-	write_tool_id(w, &head, id, extra);
-	buffer_puts(&head, "\",\"name\":");
+	PUT(&head, "{\"type\":\"tool_use\",\"id\":\"");
+	put_tool_id(w, &head, id, extra, extra_length);
+	PUT(&head, "\",\"name\":");
 	json_write_text(&head, name);
-	buffer_puts(&head, ",\"input\":");
+	PUT(&head, ",\"input\":");
 	open_block(w, TOOL_BLOCK, buffer_text(&head), "{}}");
 	if (head.failed)
 		w->out->failed = true;
@@ -422,10 +457,13 @@ claude_writer_tool_input(struct claude_writer *w, const char *json, size_t lengt
 		return;
 	w->has_input = true;
 	w->characters += length;
-	if (w->stream)
-		write_delta(w, "input_json_delta", "partial_json", json, length);
-	else
-		buffer_append(&w->piece, json, length);
+	if (!w->stream) {
+		buffer_append(&w->input, json, length);
+		return;
+	}
+	BEGIN_DELTA(w, "input_json_delta", "partial_json");
+	json_write_escaped(w->out, json, length);
+	end_delta(w);
 }
 
 void
@@ -457,12 +495,33 @@ settle_usage(struct claude_writer *w)
 }
 
 static void
-write_stop(struct claude_writer *w, const char *stop_sequence)
+finish_stream(struct claude_writer *w, const char *stop_sequence)
 {
-	buffer_puts(w->out, "\"stop_reason\":\"");
-	buffer_puts(w->out, w->stop_reason);
-	buffer_puts(w->out, "\",\"stop_sequence\":");
-	json_write_text_or_null(w->out, stop_sequence);
+	struct json_writer out = JSON_WRITER(w->out);
+
+	BEGIN_EVENT(w, "message_delta");
+	PUT(w->out, ",\"delta\":");
+	json_open_object(&out);
+	put_stop(&out, w->stop_reason, stop_sequence);
+	json_close_object(&out);
+	put_usage(w, &out, w->usage.output_tokens);
+	end_event(w);
+	BEGIN_EVENT(w, "message_stop");
+	end_event(w);
+}
+
+static void
+finish_message(struct claude_writer *w, const char *stop_sequence)
+{
+	struct json_writer out = JSON_WRITER(&w->message);
+
+	if (w->index == 0)
+		open_message(w, &out);
+	json_close_array(&out);
+	put_stop(&out, w->stop_reason, stop_sequence);
+	put_usage(w, &out, w->usage.output_tokens);
+	json_close_object(&out);
+	buffer_move(w->out, &w->message);
 }
 
 void
@@ -478,26 +537,10 @@ claude_writer_finish(struct claude_writer *w, const char *stop_reason, const cha
 	}
 	w->stop_reason = stop_reason;
 	settle_usage(w);
-	if (w->stream) {
-		begin_event(w, "message_delta");
-		buffer_puts(w->out, ",\"delta\":{");
-		write_stop(w, stop_sequence);
-		buffer_puts(w->out, "},");
-		write_usage(w, w->usage.output_tokens);
-		end_event(w);
-		begin_event(w, "message_stop");
-		end_event(w);
-	} else {
-		write_message_head(w);
-		buffer_append(w->out, buffer_text(&w->blocks), w->blocks.length);
-		buffer_puts(w->out, "],");
-		write_stop(w, stop_sequence);
-		buffer_putc(w->out, ',');
-		write_usage(w, w->usage.output_tokens);
-		buffer_putc(w->out, '}');
-	}
-	if (w->blocks.failed)
-		w->out->failed = true;
+	if (w->stream)
+		finish_stream(w, stop_sequence);
+	else
+		finish_message(w, stop_sequence);
 	w->started = true;
 	w->ended = true;
 }

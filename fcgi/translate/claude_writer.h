@@ -12,7 +12,6 @@
 
 struct api_error;
 struct buffer;
-struct json_object;
 
 struct claude_usage {
 	uint64_t input_tokens; /* without those read from the cache */
@@ -50,30 +49,33 @@ void claude_writer_start(struct claude_writer *);
 /** A ping event; in the whole-message form nothing. */
 void claude_writer_ping(struct claude_writer *);
 
-/** More text, or more thinking.  Nothing for length 0. */
-void claude_writer_text(struct claude_writer *, const char *text, size_t length);
-void claude_writer_thinking(struct claude_writer *, const char *text, size_t length);
+/**
+ * More text, or more thinking: ${length} bytes of a JSON string's content, as it stands between the
+ * quotes (json_content, json_write_escaped).  Nothing for length 0.
+ */
+void claude_writer_text(struct claude_writer *, const char *content, size_t length);
+void claude_writer_thinking(struct claude_writer *, const char *content, size_t length);
 
 /** Is a thinking block open? */
 bool claude_writer_is_thinking(const struct claude_writer *);
 
-/** What the signature of the open (or else next) thinking block carries besides the kind; takes
- * ${members}. */
-void claude_writer_signature(struct claude_writer *, struct json_object *members);
+/** What the signature of the open (or else next) thinking block carries besides the kind: the text
+ * of a JSON object, copied. */
+void claude_writer_signature(struct claude_writer *, const char *members, size_t length);
 
 /**
  * End the open thinking block with this signature; if none is open, write an empty one that has it.
- * Takes ${members}.  False where the client is not given thinking blocks: then it is still the
- * caller's.
+ * False where the client is not given thinking blocks.
  */
-bool claude_writer_sign(struct claude_writer *, struct json_object *members);
+bool claude_writer_sign(struct claude_writer *, const char *members, size_t length);
 
 /**
- * A tool call begins: ${id} is the upstream's (may be NULL or unfit: then one is made), ${extra}
- * (may be NULL; lent) must come back with it.  The input follows in pieces of JSON text.
+ * A tool call begins: ${id} is the upstream's (may be NULL or unfit: then one is made), ${extra},
+ * the text of a JSON value of ${extra_length} bytes (may be NULL), must come back with it.  The
+ * input follows in pieces of JSON text (decoded, json.h).
  */
-void claude_writer_tool_start(
-	struct claude_writer *, const char *id, const char *name, struct json_object *extra);
+void claude_writer_tool_start(struct claude_writer *, const char *id, const char *name,
+	const char *extra, size_t extra_length);
 void claude_writer_tool_input(struct claude_writer *, const char *json, size_t length);
 
 /** The tool call is whole; an empty input becomes {}.  Called implicitly when another block begins.

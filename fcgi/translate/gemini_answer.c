@@ -8,6 +8,7 @@
 #include "base/api_error.h"
 #include "base/buffer.h"
 #include "base/json.h"
+#include "base/json_writer.h"
 #include "base/log.h"
 #include "translate/claude_writer.h"
 #include "translate/gemini.h"
@@ -16,15 +17,20 @@
 #include "translate/upstream_error.h"
 #include "translate/upstream_json.h"
 
+enum { KEPT_SCRATCH = 64 << 10 }; /* bytes that the reader keeps for the next event */
+
 struct reader {
 	struct claude_writer *writer;
 	const struct tool_names *names;
 	const struct upstream_identity *identity;
-	const char *stop_reason; /* NULL: no finishReason came */
-	char *failure;           /* a finishReason that says that the model went wrong */
-	bool produced;           /* a part came */
-	bool answered;           /* a candidate came, or the reason why there is none */
+	struct json_document index; /* of the event, or the message, that is being read */
+	struct buffer scratch;      /* for what has to be put together */
+	const char *stop_reason;    /* NULL: no finishReason came */
+	const char *failure;        /* a finishReason that says that the model went wrong */
+	bool produced;              /* a part came */
+	bool answered;              /* a candidate came, or the reason why there is none */
 	bool over;
+	bool out_of_memory;
 	int skipped; /* events that were no JSON */
 };
 
@@ -70,7 +76,8 @@ reader_free(struct reader *r)
 {
 	if (r == NULL)
 		return;
-	free(r->failure);
+	json_document_free(&r->index);
+	buffer_free(&r->scratch);
 	free(r);
 }
 
@@ -82,172 +89,208 @@ is_over(const struct reader *r)
 
 /* ---- parts ---- */
 
-/* An object with one member, for what is carried through the client. */
-static struct json_object *
-carried(const char *name, struct json_object *value)
+/* A writer into the scratch buffer, whose content lasts until the next one. */
+static struct json_writer
+scratch_writer(struct reader *r)
 {
-	struct json_object *object = json_object_new_object();
+	buffer_clear(&r->scratch);
+	return JSON_WRITER(&r->scratch);
+}
 
-	if (object != NULL)
-		json_object_object_add(object, name, json_object_get(value));
-	return object;
+/* Out of memory ends the answer: what was to be written is not whole. */
+static bool
+is_whole(struct reader *r)
+{
+	r->out_of_memory = r->out_of_memory || r->scratch.failed;
+	return !r->out_of_memory;
+}
+
+/* The text of an object with one member, for what is carried through the client. */
+static bool
+write_carried(struct reader *r, const char *name, const struct json *value)
+{
+	struct json_writer w = scratch_writer(r);
+
+	json_open_object(&w);
+	json_put_value_member(&w, name, value);
+	json_close_object(&w);
+	return is_whole(r);
 }
 
 static void
-take_text(struct reader *r, struct json_object *part, struct json_object *signature)
+take_text(struct reader *r, const struct json *part, const struct json *signature)
 {
-	struct json_object *text = json_member(part, "text");
-	const char *bytes = json_object_get_string(text);
-	size_t length = (size_t)json_object_get_string_len(text);
+	const struct json *text = json_member(part, "text");
+	const char *content = json_content(text);
+	size_t length = json_content_length(text);
 	bool thought = json_member_bool(part, "thought", false);
 
 	r->produced = r->produced || length > 0;
 	if (thought)
-		claude_writer_thinking(r->writer, bytes, length);
+		claude_writer_thinking(r->writer, content, length);
 	/* A text's own signature has no place in Claude's text block; the thinking before it has.
 	 */
-	if (signature != NULL && claude_writer_is_thinking(r->writer))
-		claude_writer_signature(r->writer, carried(thought ? "s" : "t", signature));
+	if (signature != NULL && claude_writer_is_thinking(r->writer) &&
+		write_carried(r, thought ? "s" : "t", signature))
+		claude_writer_signature(r->writer, r->scratch.data, r->scratch.length);
 	if (!thought)
-		claude_writer_text(r->writer, bytes, length);
+		claude_writer_text(r->writer, content, length);
 }
 
+/* Arguments that are no object, as the text of one. */
 static void
-take_arguments(struct reader *r, struct json_object *args)
+write_raw_arguments(struct reader *r, const struct json *args)
 {
-	struct buffer raw = BUFFER_INIT(0);
-	size_t length;
-	const char *text = json_text(args, &length);
+	struct buffer text = BUFFER_INIT(0);
+	struct json_writer w = scratch_writer(r);
 
-	if (text != NULL && json_object_is_type(args, json_type_object)) {
-		claude_writer_tool_input(r->writer, text, length);
-		return;
-	}
 	log_warn("upstream '%s': a function call's args are no object: passed on as _raw",
 		r->identity->name);
-	buffer_puts(&raw, "{\"_raw\":");
-	json_write_string(&raw, text != NULL ? text : "", text != NULL ? length : 0);
-	buffer_putc(&raw, '}');
-	claude_writer_tool_input(r->writer, buffer_text(&raw), raw.length);
-	buffer_free(&raw);
+	if (json_write(&text, args) != 0)
+		r->scratch.failed = true;
+	json_open_object(&w);
+	json_put_name(&w, "_raw");
+	json_put_string(&w, buffer_text(&text), text.length);
+	json_close_object(&w);
+	buffer_free(&text);
 }
 
 static void
-take_call(struct reader *r, struct json_object *call, struct json_object *signature)
+take_arguments(struct reader *r, const struct json *args)
 {
-	struct json_object *args = json_member(call, "args");
-	const char *name = json_member_string(call, "name");
-	struct json_object *extra = signature != NULL ? carried("s", signature) : NULL;
+	buffer_clear(&r->scratch);
+	if (json_is_object(args))
+		json_write(&r->scratch, args);
+	else
+		write_raw_arguments(r, args);
+	if (is_whole(r))
+		claude_writer_tool_input(r->writer, r->scratch.data, r->scratch.length);
+}
+
+static void
+take_call(struct reader *r, const struct json *call, const struct json *signature)
+{
+	const struct json *args = json_member(call, "args");
+	char *id = json_copy(json_member(call, "id"));
+	char *name = json_copy(json_member(call, "name"));
+	bool carries = signature != NULL && write_carried(r, "s", signature);
 
 	r->produced = true;
-	claude_writer_tool_start(r->writer, json_member_string(call, "id"),
-		tool_names_to_client(r->names, name != NULL ? name : ""), extra);
+	claude_writer_tool_start(r->writer, id,
+		tool_names_to_client(r->names, name != NULL ? name : ""),
+		carries ? r->scratch.data : NULL, carries ? r->scratch.length : 0);
 	if (args != NULL)
 		take_arguments(r, args);
 	claude_writer_tool_end(r->writer);
-	json_object_put(extra);
+	free(id);
+	free(name);
 }
 
-/* What Claude's text can only show: code, its output, a file. */
-static void
-take_fenced(struct reader *r, const char *label, const char *before, const char *text)
+/* What Claude's text can only show (code, its output, a file) goes into a fenced block of it. */
+static struct json_writer
+open_fence(struct reader *r, const char *label)
 {
-	struct buffer fenced = BUFFER_INIT(0);
+	struct json_writer w = scratch_writer(r);
 
 	r->produced = true;
-	buffer_puts(&fenced, "```");
-	buffer_puts(&fenced, label);
-	buffer_putc(&fenced, '\n');
-	buffer_puts(&fenced, before);
-	buffer_puts(&fenced, text);
-	buffer_puts(&fenced, "\n```\n");
-	claude_writer_text(r->writer, buffer_text(&fenced), fenced.length);
-	buffer_free(&fenced);
+	json_string_text(&w, "```");
+	json_string_text(&w, label);
+	json_string_text(&w, "\n");
+	return w;
 }
 
 static void
-take_executable_code(struct reader *r, struct json_object *code)
+close_fence(struct reader *r, struct json_writer *w)
 {
-	const char *language = json_member_string(code, "language");
-	const char *text = json_member_string(code, "code");
-
-	if (text != NULL)
-		take_fenced(r, language != NULL && strcmp(language, "PYTHON") == 0 ? "python" : "",
-			"", text);
+	json_string_text(w, "\n```\n");
+	if (is_whole(r))
+		claude_writer_text(r->writer, r->scratch.data, r->scratch.length);
 }
 
 static void
-take_file(struct reader *r, struct json_object *file)
+take_fenced(struct reader *r, const char *label, const struct json *text)
 {
-	const char *type = json_member_string(file, "mimeType");
-	const char *data = json_member_string(file, "data");
-	struct buffer before = BUFFER_INIT(0);
+	if (text == NULL)
+		return;
+	struct json_writer w = open_fence(r, label);
+	json_string_value(&w, text);
+	close_fence(r, &w);
+}
+
+static void
+take_executable_code(struct reader *r, const struct json *code)
+{
+	bool python = json_is_text(json_member(code, "language"), "PYTHON");
+
+	take_fenced(r, python ? "python" : "", json_member_string(code, "code"));
+}
+
+static void
+take_file(struct reader *r, const struct json *file)
+{
+	const struct json *type = json_member_string(file, "mimeType");
+	const struct json *data = json_member_string(file, "data");
 
 	if (data == NULL)
 		return;
-	buffer_puts(&before, "data:");
-	buffer_puts(&before, type != NULL ? type : "application/octet-stream");
-	buffer_puts(&before, ";base64,");
-	take_fenced(r, "", buffer_text(&before), data);
-	buffer_free(&before);
+	struct json_writer w = open_fence(r, "");
+	json_string_text(&w, "data:");
+	if (type != NULL)
+		json_string_value(&w, type);
+	else
+		json_string_text(&w, "application/octet-stream");
+	json_string_text(&w, ";base64,");
+	json_string_value(&w, data);
+	close_fence(r, &w);
 }
 
 static void
-take_part(struct reader *r, struct json_object *part)
+take_part(struct reader *r, const struct json *part)
 {
-	struct json_object *signature = json_member(part, "thoughtSignature");
-	struct json_object *call = json_member_object(part, "functionCall");
-	struct json_object *code = json_member_object(part, "executableCode");
-	struct json_object *file = json_member_object(part, "inlineData");
-	const char *output = json_member_string(json_member(part, "codeExecutionResult"), "output");
+	const struct json *signature = json_member_string(part, "thoughtSignature");
+	const struct json *call = json_member_object(part, "functionCall");
+	const struct json *result = json_member(part, "codeExecutionResult");
 
-	if (!json_is_string(signature) || json_object_get_string_len(signature) == 0)
+	if (json_content_length(signature) == 0)
 		signature = NULL;
-	if (json_is_string(json_member(part, "text")))
+	if (json_member_string(part, "text") != NULL)
 		take_text(r, part, signature);
 	if (call != NULL)
 		take_call(r, call, signature);
-	if (code != NULL)
-		take_executable_code(r, code);
-	if (output != NULL)
-		take_fenced(r, "", "", output);
-	if (file != NULL)
-		take_file(r, file);
+	take_executable_code(r, json_member(part, "executableCode"));
+	take_fenced(r, "", json_member_string(result, "output"));
+	take_file(r, json_member(part, "inlineData"));
 }
 
 /* ---- the rest of a chunk ---- */
 
 static void
-take_finish_reason(struct reader *r, const char *reason)
+take_finish_reason(struct reader *r, const struct json *reason)
 {
-	if (reason == NULL || strcmp(reason, "FINISH_REASON_UNSPECIFIED") == 0)
+	if (reason == NULL || json_is_text(reason, "FINISH_REASON_UNSPECIFIED"))
 		return;
 	r->stop_reason = "end_turn";
 	for (size_t i = 0; i < sizeof(stop_reasons) / sizeof(stop_reasons[0]); i++) {
-		if (strcmp(stop_reasons[i].finish_reason, reason) != 0)
+		if (!json_is_text(reason, stop_reasons[i].finish_reason))
 			continue;
-		if (stop_reasons[i].stop_reason != NULL) {
+		if (stop_reasons[i].stop_reason != NULL)
 			r->stop_reason = stop_reasons[i].stop_reason;
-		} else {
-			free(r->failure);
-			r->failure = strdup(reason);
-		}
+		else
+			r->failure = stop_reasons[i].finish_reason;
 	}
 }
 
 static void
-take_candidate(struct reader *r, struct json_object *candidate)
+take_candidate(struct reader *r, const struct json *candidate)
 {
-	struct json_object *parts = json_member_array(json_member(candidate, "content"), "parts");
-
 	r->answered = true;
-	for (size_t i = 0; parts != NULL && i < json_object_array_length(parts); i++)
-		take_part(r, json_object_array_get_idx(parts, i));
+	JSON_EACH(part, json_member_array(json_member(candidate, "content"), "parts"))
+	take_part(r, part);
 	take_finish_reason(r, json_member_string(candidate, "finishReason"));
 }
 
 static void
-take_usage(struct reader *r, struct json_object *usage)
+take_usage(struct reader *r, const struct json *usage)
 {
 	struct claude_usage told = {0};
 
@@ -267,25 +310,20 @@ take_usage(struct reader *r, struct json_object *usage)
 }
 
 /* The candidate with index 0, or without one. */
-static struct json_object *
-first_candidate(struct json_object *chunk)
+static const struct json *
+first_candidate(const struct json *chunk)
 {
-	struct json_object *candidates = json_member_array(chunk, "candidates");
-
-	for (size_t i = 0; candidates != NULL && i < json_object_array_length(candidates); i++) {
-		struct json_object *candidate = json_object_array_get_idx(candidates, i);
-		if (json_object_is_type(candidate, json_type_object) &&
-			json_member_int(candidate, "index", 0) == 0)
-			return candidate;
-	}
+	JSON_EACH(candidate, json_member_array(chunk, "candidates"))
+	if (json_is_object(candidate) && json_member_int(candidate, "index", 0) == 0)
+		return candidate;
 	return NULL;
 }
 
 static int
-take_chunk(struct reader *r, struct json_object *chunk, struct api_error *error)
+take_chunk(struct reader *r, const struct json *chunk, struct api_error *error)
 {
-	struct json_object *candidate = first_candidate(chunk);
-	struct json_object *usage = json_member_object(chunk, "usageMetadata");
+	const struct json *candidate = first_candidate(chunk);
+	const struct json *usage = json_member_object(chunk, "usageMetadata");
 
 	if (json_member(chunk, "error") != NULL) {
 		upstream_error_from_object(chunk, r->identity, error);
@@ -300,7 +338,7 @@ take_chunk(struct reader *r, struct json_object *chunk, struct api_error *error)
 		claude_writer_start(r->writer);
 	if (candidate != NULL)
 		take_candidate(r, candidate);
-	return 0;
+	return r->out_of_memory ? api_error_set(error, 500, "out of memory") : 0;
 }
 
 /* ---- the end ---- */
@@ -337,37 +375,39 @@ read_event(struct reader *r, const char *data, size_t length, struct api_error *
 {
 	if (r->over || length == 0 || (length == 6 && memcmp(data, "[DONE]", 6) == 0))
 		return 0;
-	struct json_object *chunk = upstream_json_event(data, length, r->identity, &r->skipped);
+	const struct json *chunk = upstream_json_event(
+		&r->index, data, length, r->identity, &r->skipped);
 	int status = chunk != NULL ? take_chunk(r, chunk, error) : 0;
-	json_object_put(chunk);
+	json_document_trim(&r->index);
+	if (r->scratch.capacity > KEPT_SCRATCH)
+		buffer_free(&r->scratch);
 	return status;
 }
 
 /* Without alt=sse a stream is an array of chunks. */
 static int
-take_all(struct reader *r, struct json_object *message, struct api_error *error)
+take_all(struct reader *r, const struct json *message, struct api_error *error)
 {
-	if (!json_object_is_type(message, json_type_array))
+	if (!json_is_array(message))
 		return take_chunk(r, message, error);
-	for (size_t i = 0; i < json_object_array_length(message); i++)
-		if (take_chunk(r, json_object_array_get_idx(message, i), error) != 0)
-			return -1;
+	JSON_EACH(chunk, message)
+	if (take_chunk(r, chunk, error) != 0)
+		return -1;
 	return 0;
 }
 
 static int
 read_message(struct reader *r, const char *body, size_t length, struct api_error *error)
 {
-	struct json_object *message = upstream_json_message(body, length, r->identity, error);
+	const struct json *message = upstream_json_message(
+		&r->index, body, length, r->identity, error);
 
-	if (message == NULL)
+	if (message == NULL || take_all(r, message, error) != 0)
 		return -1;
-	int status = take_all(r, message, error);
-	json_object_put(message);
-	if (status == 0 && !r->answered)
+	if (!r->answered)
 		return upstream_error_bad_answer(
 			"answered without candidates", body, length, r->identity, error);
-	return status == 0 ? finish(r, error) : -1;
+	return finish(r, error);
 }
 
 const struct translator gemini = {

@@ -5,13 +5,13 @@
  * between. The content after a model's function calls begins with one response for each of them.
  */
 #include <stdbool.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "base/api_error.h"
 #include "base/buffer.h"
 #include "base/json.h"
+#include "base/json_writer.h"
 #include "translate/carry.h"
 #include "translate/claude.h"
 #include "translate/claude_calls.h"
@@ -29,13 +29,16 @@ static const char first_words[] = "Continue.";
 struct contents {
 	const struct claude_request *request;
 	struct tool_names *names;
-	struct buffer *out;
+	struct json_writer *out;
 	struct api_error *error;
-	bool needs_signatures;     /* as Gemini 3 does */
-	const char *role;          /* of the content that is open; NULL: none yet */
-	bool has_call;             /* this assistant turn has one */
-	char *text_signature;      /* for the next text part; owned */
-	struct claude_calls calls; /* of the assistant turn just written */
+	bool needs_signatures;             /* as Gemini 3 does */
+	const char *role;                  /* of the content that is open; NULL: none yet */
+	bool has_call;                     /* this assistant turn has one */
+	struct carried thought;            /* what came with the last thought */
+	const struct json *text_signature; /* of it, for the next text part; NULL: none */
+	struct claude_calls calls;         /* of the assistant turn just written */
+	struct buffer decoded;             /* a string that has to be looked into */
+	struct json_document index;        /* of a result that is JSON */
 };
 
 static int
@@ -46,166 +49,202 @@ no_memory(struct contents *c)
 
 /* ---- parts ---- */
 
+static void
+close_content(struct contents *c)
+{
+	json_close_array(c->out);
+	json_close_object(c->out);
+}
+
 /* Begin a part of ${role}, in the open content if that is the same. */
 static void
-begin_part(struct contents *c, const char *role)
+open_part(struct contents *c, const char *role)
 {
 	if (c->role == NULL && strcmp(role, "user") != 0) {
-		begin_part(c, "user");
-		buffer_puts(c->out, "{\"text\":");
-		json_write_text(c->out, first_words);
-		buffer_putc(c->out, '}');
+		open_part(c, "user");
+		json_put_text_member(c->out, "text", first_words);
+		json_close_object(c->out);
 	}
-	if (c->role != NULL && strcmp(c->role, role) == 0) {
-		buffer_putc(c->out, ',');
-		return;
+	if (c->role == NULL || strcmp(c->role, role) != 0) {
+		if (c->role != NULL)
+			close_content(c);
+		json_open_object(c->out);
+		json_put_text_member(c->out, "role", role);
+		json_open_array_member(c->out, "parts");
+		c->role = role;
 	}
-	if (c->role != NULL)
-		buffer_puts(c->out, "]},");
-	buffer_puts(c->out, "{\"role\":\"");
-	buffer_puts(c->out, role);
-	buffer_puts(c->out, "\",\"parts\":[");
-	c->role = role;
+	json_open_object(c->out);
 }
 
 static void
-write_signature(struct contents *c, const char *signature)
+put_text(struct contents *c, const char *role, const struct json *text)
 {
-	buffer_puts(c->out, ",\"thoughtSignature\":");
-	json_write_text(c->out, signature);
-}
-
-static void
-write_text(struct contents *c, const char *role, const char *text, size_t length)
-{
-	if (length == 0)
+	if (json_content_length(text) == 0)
 		return;
-	begin_part(c, role);
-	buffer_puts(c->out, "{\"text\":");
-	json_write_string(c->out, text, length);
+	open_part(c, role);
+	json_put_value_member(c->out, "text", text);
 	if (c->text_signature != NULL)
-		write_signature(c, c->text_signature);
-	free(c->text_signature);
+		json_put_value_member(c->out, "thoughtSignature", c->text_signature);
 	c->text_signature = NULL;
-	buffer_putc(c->out, '}');
+	json_close_object(c->out);
 }
 
-/* Writes the buffer as a text part, and frees it. */
-static int
-write_text_of(struct contents *c, struct buffer *text)
-{
-	bool failed = text->failed;
+/* A place to go back to: only what was written says whether it was to be. */
+struct mark {
+	struct json_writer out;
+	const char *role;
+	size_t start;   /* bytes in the body */
+	size_t content; /* likewise, where the content of the string begins */
+};
 
-	write_text(c, "user", buffer_text(text), text->length);
-	buffer_free(text);
-	return failed ? no_memory(c) : 0;
+static struct mark
+mark_here(const struct contents *c)
+{
+	return (struct mark){.out = *c->out, .role = c->role, .start = c->out->out->length};
+}
+
+static void
+go_back(struct contents *c, const struct mark *mark)
+{
+	*c->out = mark->out;
+	c->role = mark->role;
+	buffer_cut(c->out->out, mark->start);
+}
+
+/* Begin a text part whose string the caller goes on with. */
+static struct mark
+open_text(struct contents *c)
+{
+	struct mark mark = mark_here(c);
+
+	open_part(c, "user");
+	json_put_name(c->out, "text");
+	json_open_string(c->out);
+	mark.content = c->out->out->length;
+	return mark;
+}
+
+/* End it; an empty one is refused, and so none. */
+static void
+close_text(struct contents *c, const struct mark *mark)
+{
+	if (c->out->out->length == mark->content) {
+		go_back(c, mark);
+		return;
+	}
+	json_close_string(c->out);
+	json_close_object(c->out);
 }
 
 /* A URL says what is behind it only by its end. */
 static const char *
-type_of_url(const char *url, const char *otherwise)
+type_of_url(struct contents *c, const struct json *url, const char *otherwise)
 {
 	static const char *const types[][2] = {{".png", "image/png"}, {".jpg", "image/jpeg"},
 		{".jpeg", "image/jpeg"}, {".gif", "image/gif"}, {".webp", "image/webp"},
 		{".heic", "image/heic"}, {".heif", "image/heif"}, {".pdf", "application/pdf"}};
-	size_t length = strcspn(url, "?#");
 
+	buffer_clear(&c->decoded);
+	if (json_append(&c->decoded, url) != 0)
+		c->out->out->failed = true;
+	const char *text = buffer_text(&c->decoded);
+	size_t length = strcspn(text, "?#");
 	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
 		size_t n = strlen(types[i][0]);
-		if (length > n && strncasecmp(url + length - n, types[i][0], n) == 0)
+		if (length > n && strncasecmp(text + length - n, types[i][0], n) == 0)
 			return types[i][1];
 	}
 	return otherwise;
 }
 
 static void
-write_file(struct contents *c, struct json_object *block)
+put_file(struct contents *c, const struct json *block)
 {
-	struct json_object *source = json_member(block, "source");
-	const char *url = json_member_string(source, "url");
+	const struct json *source = json_member(block, "source");
+	const struct json *url = json_member(source, "url");
 	bool image = claude_block_type(block) == CLAUDE_IMAGE;
 
-	begin_part(c, "user");
+	open_part(c, "user");
 	if (json_is_text(json_member(source, "type"), "url")) {
-		buffer_puts(c->out, "{\"fileData\":{\"mimeType\":");
-		json_write_text(c->out, type_of_url(url, image ? "image/jpeg" : "application/pdf"));
-		buffer_puts(c->out, ",\"fileUri\":");
-		json_write_text(c->out, url);
+		json_open_object_member(c->out, "fileData");
+		json_put_text_member(c->out, "mimeType",
+			type_of_url(c, url, image ? "image/jpeg" : "application/pdf"));
+		json_put_value_member(c->out, "fileUri", url);
 	} else {
-		buffer_puts(c->out, "{\"inlineData\":{\"mimeType\":");
-		json_write(c->out, json_member(source, "media_type"));
-		buffer_puts(c->out, ",\"data\":");
-		json_write(c->out, json_member(source, "data"));
+		json_open_object_member(c->out, "inlineData");
+		json_put_value_member(c->out, "mimeType", json_member(source, "media_type"));
+		json_put_value_member(c->out, "data", json_member(source, "data"));
 	}
-	buffer_puts(c->out, "}}");
+	json_close_object(c->out);
+	json_close_object(c->out);
 }
 
 /* ---- assistant turns ---- */
 
+static void
+forget_thought(struct contents *c)
+{
+	carried_free(&c->thought);
+	c->text_signature = NULL;
+}
+
 /* A thought goes back only where it carries Gemini's own signature. */
 static void
-write_thinking(struct contents *c, struct json_object *block)
+put_thinking(struct contents *c, const struct json *block)
 {
-	const char *carried = json_member_string(block, "signature");
-	struct json_object *thinking = json_member(block, "thinking");
-	struct json_object *own = carried != NULL ? carry_read_signature(carried, gemini.kind)
-						  : NULL;
-	const char *thought = json_member_string(own, "s");
-	const char *text = json_member_string(own, "t");
+	const struct json *thinking = json_member(block, "thinking");
 
-	if (thought != NULL && json_object_get_string_len(thinking) > 0) {
-		begin_part(c, "model");
-		buffer_puts(c->out, "{\"text\":");
-		json_write(c->out, thinking);
-		buffer_puts(c->out, ",\"thought\":true");
-		write_signature(c, thought);
-		buffer_putc(c->out, '}');
+	forget_thought(c);
+	if (!carry_read_signature(json_member(block, "signature"), gemini.kind, &c->thought))
+		return;
+	const struct json *signature = json_member_string(c->thought.object, "s");
+	if (signature != NULL && json_content_length(thinking) > 0) {
+		open_part(c, "model");
+		json_put_value_member(c->out, "text", thinking);
+		json_put_bool_member(c->out, "thought", true);
+		json_put_value_member(c->out, "thoughtSignature", signature);
+		json_close_object(c->out);
 	}
-	free(c->text_signature);
-	c->text_signature = text != NULL ? strdup(text) : NULL;
-	json_object_put(own);
+	c->text_signature = json_member_string(c->thought.object, "t");
 }
 
 static int
-write_call(struct contents *c, struct json_object *block)
+put_call(struct contents *c, const struct json *block)
 {
 	if (claude_calls_add(&c->calls, block) != 0)
 		return no_memory(c);
 	const struct claude_call *call = &c->calls.list[c->calls.count - 1];
-	const char *signature = json_member_string(call->extra, "s");
-	const char *name = tool_names_to_upstream(c->names, json_member_string(block, "name"));
-	if (name == NULL)
-		return no_memory(c);
-	if (signature == NULL && c->needs_signatures && !c->has_call)
-		signature = no_signature;
-	c->has_call = true;
-	begin_part(c, "model");
-	buffer_puts(c->out, "{\"functionCall\":{\"name\":");
-	json_write_text(c->out, name);
-	buffer_puts(c->out, ",\"args\":");
-	json_write(c->out, json_member(block, "input"));
-	buffer_putc(c->out, '}');
+	const struct json *signature = json_member_string(call->extra, "s");
+	open_part(c, "model");
+	json_open_object_member(c->out, "functionCall");
+	json_put_name(c->out, "name");
+	tool_names_put(c->names, c->out, json_member(block, "name"));
+	json_put_value_member(c->out, "args", json_member(block, "input"));
+	json_close_object(c->out);
 	if (signature != NULL)
-		write_signature(c, signature);
-	return buffer_putc(c->out, '}');
+		json_put_value_member(c->out, "thoughtSignature", signature);
+	else if (c->needs_signatures && !c->has_call)
+		json_put_text_member(c->out, "thoughtSignature", no_signature);
+	json_close_object(c->out);
+	c->has_call = true;
+	return 0;
 }
 
 static int
-write_assistant_block(struct contents *c, struct json_object *block)
+put_assistant_block(struct contents *c, const struct json *block)
 {
-	struct json_object *said = claude_block_text(block);
+	const struct json *said = claude_block_text(block);
 
 	if (said != NULL) {
-		write_text(c, "model", json_object_get_string(said),
-			(size_t)json_object_get_string_len(said));
+		put_text(c, "model", said);
 		return 0;
 	}
 	switch (claude_block_type(block)) {
 	case CLAUDE_THINKING:
-		write_thinking(c, block);
+		put_thinking(c, block);
 		return 0;
 	case CLAUDE_TOOL_USE:
-		return write_call(c, block);
+		return put_call(c, block);
 	default:
 		return 0;
 	}
@@ -213,151 +252,163 @@ write_assistant_block(struct contents *c, struct json_object *block)
 
 /* ---- results ---- */
 
-/* A result that is a JSON object goes as it is; any other text inside one. */
-static void
-write_response_text(struct contents *c, struct json_object *result, const struct buffer *text)
+/* The JSON object that the content of a string is the text of; NULL: it is none. */
+static const struct json *
+object_in(struct contents *c, const char *content, size_t length)
 {
-	bool is_error = json_member_bool(result, "is_error", false);
-	struct json_object *object = NULL;
-	const char *problem;
-
-	if (!is_error && text->length > 0 && strchr(" \t\r\n{", text->data[0]) != NULL &&
-		json_parse(text->data, text->length, &object, &problem) == 0 &&
-		json_object_is_type(object, json_type_object)) {
-		json_write(c->out, object);
-	} else {
-		buffer_puts(c->out, is_error ? "{\"error\":" : "{\"result\":");
-		json_write_string(c->out, buffer_text(text), text->length);
-		buffer_putc(c->out, '}');
-	}
-	json_object_put(object);
+	/* The first character, which may be escaped, tells it of nearly all texts. */
+	if (length == 0 || strchr("{ \\", content[0]) == NULL)
+		return NULL;
+	buffer_clear(&c->decoded);
+	if (json_append_content(&c->decoded, content, length) != 0)
+		c->out->out->failed = true;
+	const struct json *value = json_read(&c->index, buffer_text(&c->decoded), c->decoded.length,
+		JSON_MAX_ANSWER_VALUES, NULL);
+	return json_is_object(value) ? value : NULL;
 }
 
-static int
-write_response(struct contents *c, const struct claude_call *call)
+/* A result that is a JSON object goes as it is; any other text inside one. */
+static void
+put_result(struct contents *c, const struct json *result)
 {
-	struct buffer text = BUFFER_INIT(0);
-	const char *name = tool_names_to_upstream(
-		c->names, json_member_string(call->block, "name"));
+	struct buffer *body = c->out->out;
+	bool is_error = json_member_bool(result, "is_error", false);
+	const struct json *object = NULL;
+	struct mark mark = mark_here(c);
 
-	if (name == NULL)
-		return no_memory(c);
-	if (call->result != NULL)
-		claude_write_result_text(&text, call->result);
+	json_open_object(c->out);
+	json_put_name(c->out, is_error ? "error" : "result");
+	json_open_string(c->out);
+	mark.content = body->length;
+	if (result != NULL)
+		claude_string_result(c->out, result);
 	else
-		buffer_puts(&text, claude_no_result);
-	begin_part(c, "user");
-	buffer_puts(c->out, "{\"functionResponse\":{\"name\":");
-	json_write_text(c->out, name);
-	buffer_puts(c->out, ",\"response\":");
-	write_response_text(c, call->result, &text);
-	buffer_puts(c->out, "}}");
-	int status = text.failed ? no_memory(c) : 0;
-	buffer_free(&text);
-	return status;
+		json_string_text(c->out, claude_no_result);
+	if (!is_error && !body->failed)
+		object = object_in(c, body->data + mark.content, body->length - mark.content);
+	if (object != NULL) {
+		go_back(c, &mark);
+		json_put_value(c->out, object);
+		return;
+	}
+	json_close_string(c->out);
+	json_close_object(c->out);
+}
+
+static void
+put_response(struct contents *c, const struct claude_call *call)
+{
+	open_part(c, "user");
+	json_open_object_member(c->out, "functionResponse");
+	json_put_name(c->out, "name");
+	tool_names_put(c->names, c->out, json_member(call->block, "name"));
+	json_put_name(c->out, "response");
+	put_result(c, call->result);
+	json_close_object(c->out);
+	json_close_object(c->out);
 }
 
 /* The responses to the calls just written, in the calls' order, from messages ${first} to ${end}.
  */
-static int
-write_responses(struct contents *c, size_t first, size_t end)
+static void
+put_responses(struct contents *c, size_t first, size_t end)
 {
 	claude_calls_answer_all(&c->calls, c->request, first, end);
 	for (size_t i = 0; i < c->calls.count; i++)
-		if (write_response(c, &c->calls.list[i]) != 0)
-			return -1;
-	return 0;
+		put_response(c, &c->calls.list[i]);
 }
 
 /* ---- user turns ---- */
 
-static int write_user_block(struct contents *, struct json_object *block);
-
-/* What a response cannot hold follows it; a result that answers no call is only text. */
-static int
-write_rest_of_result(struct contents *c, struct json_object *result)
+/* What a response cannot contain follows it; a result that answers no call is only text. */
+static void
+put_rest_of_result(struct contents *c, const struct json *result)
 {
-	struct json_object *content = json_member(result, "content");
-	struct buffer text = BUFFER_INIT(0);
-
 	if (claude_calls_find(&c->calls, result) == NULL) {
-		claude_write_tool_result(&text, result);
-		if (write_text_of(c, &text) != 0)
-			return -1;
+		struct mark mark = open_text(c);
+		claude_string_tool_result(c->out, result);
+		close_text(c, &mark);
 	}
-	for (size_t i = 0; i < claude_content_length(content); i++) {
-		struct json_object *block = claude_content_block(content, i);
+	CLAUDE_EACH_BLOCK(block, json_member(result, "content"))
+	{
 		enum claude_block type = claude_block_type(block);
 		if (type == CLAUDE_IMAGE ||
 			(type == CLAUDE_DOCUMENT && !claude_document_is_text(block)))
-			write_file(c, block);
+			put_file(c, block);
 	}
-	return 0;
 }
 
-static int
-write_user_block(struct contents *c, struct json_object *block)
+static void
+put_document(struct contents *c, const struct json *document)
 {
-	struct json_object *said = claude_block_text(block);
-	struct buffer text = BUFFER_INIT(0);
+	if (!claude_document_is_text(document)) {
+		put_file(c, document);
+		return;
+	}
+	struct mark mark = open_text(c);
+	claude_string_document(c->out, document);
+	close_text(c, &mark);
+}
+
+static void
+put_search_result(struct contents *c, const struct json *result)
+{
+	struct mark mark = open_text(c);
+
+	claude_string_search_result(c->out, result);
+	close_text(c, &mark);
+}
+
+static void
+put_user_block(struct contents *c, const struct json *block)
+{
+	const struct json *said = claude_block_text(block);
 
 	if (said != NULL) {
-		write_text(c, "user", json_object_get_string(said),
-			(size_t)json_object_get_string_len(said));
-		return 0;
+		put_text(c, "user", said);
+		return;
 	}
 	switch (claude_block_type(block)) {
 	case CLAUDE_IMAGE:
-		write_file(c, block);
-		return 0;
+		put_file(c, block);
+		break;
 	case CLAUDE_DOCUMENT:
-		if (!claude_document_is_text(block)) {
-			write_file(c, block);
-			return 0;
-		}
-		claude_write_document(&text, block);
-		return write_text_of(c, &text);
+		put_document(c, block);
+		break;
 	case CLAUDE_SEARCH_RESULT:
-		claude_write_search_result(&text, block);
-		return write_text_of(c, &text);
+		put_search_result(c, block);
+		break;
 	default:
-		return 0;
+		break;
 	}
 }
 
-/* First what belongs to tool results, then the rest, each in its order. */
-static int
-write_user_content(struct contents *c, struct json_object *content, bool results)
+static void
+put_results_of(struct contents *c, const struct json *content)
 {
-	for (size_t i = 0; i < claude_content_length(content); i++) {
-		struct json_object *block = claude_content_block(content, i);
-		bool is_result = claude_block_type(block) == CLAUDE_TOOL_RESULT;
-		if (is_result != results)
-			continue;
-		if (is_result ? write_rest_of_result(c, block) != 0
-			      : write_user_block(c, block) != 0)
-			return -1;
-	}
-	return 0;
+	CLAUDE_EACH_BLOCK(block, content)
+	if (claude_block_type(block) == CLAUDE_TOOL_RESULT)
+		put_rest_of_result(c, block);
+}
+
+static void
+put_user_content(struct contents *c, const struct json *content)
+{
+	CLAUDE_EACH_BLOCK(block, content)
+	put_user_block(c, block);
 }
 
 /* Gemini has no system turns. */
-static int
-write_system_turn(struct contents *c, struct json_object *content)
+static void
+put_system_turn(struct contents *c, const struct json *content)
 {
-	struct buffer said = BUFFER_INIT(0);
-	struct buffer text = BUFFER_INIT(0);
-
-	claude_write_texts(&said, content, "\n\n");
-	if (said.length > 0) {
-		buffer_puts(&text, "<system>");
-		buffer_append(&text, said.data, said.length);
-		buffer_puts(&text, "</system>");
-	}
-	if (said.failed)
-		text.failed = true;
-	buffer_free(&said);
-	return write_text_of(c, &text);
+	if (!claude_has_text(content))
+		return;
+	struct mark mark = open_text(c);
+	json_string_text(c->out, "<system>");
+	claude_string_texts(c->out, content, "\n\n");
+	json_string_text(c->out, "</system>");
+	close_text(c, &mark);
 }
 
 /* ---- the conversation ---- */
@@ -372,7 +423,7 @@ is_assistant(const struct contents *c, size_t message)
 static size_t
 run_end(const struct contents *c, size_t first)
 {
-	size_t count = json_object_array_length(c->request->messages);
+	size_t count = c->request->messages.count;
 	size_t end = first;
 
 	while (end < count && is_assistant(c, end) == is_assistant(c, first))
@@ -381,64 +432,61 @@ run_end(const struct contents *c, size_t first)
 }
 
 static int
-write_assistant_run(struct contents *c, size_t first, size_t end)
+put_assistant_run(struct contents *c, size_t first, size_t end)
 {
-	size_t count = json_object_array_length(c->request->messages);
+	size_t count = c->request->messages.count;
 
 	claude_calls_clear(&c->calls);
 	c->has_call = false;
-	for (size_t m = first; m < end; m++) {
-		struct json_object *content = claude_content_at(c->request, m);
-		for (size_t i = 0; i < claude_content_length(content); i++)
-			if (write_assistant_block(c, claude_content_block(content, i)) != 0)
-				return -1;
-	}
-	free(c->text_signature);
-	c->text_signature = NULL;
-	if (c->calls.count == 0)
-		return 0;
-	return write_responses(c, end, end < count ? run_end(c, end) : end);
-}
-
-static int
-write_user_run(struct contents *c, size_t first, size_t end)
-{
 	for (size_t m = first; m < end; m++)
-		if (claude_role_at(c->request, m) == CLAUDE_USER &&
-			write_user_content(c, claude_content_at(c->request, m), true) != 0)
-			return -1;
-	for (size_t m = first; m < end; m++) {
-		struct json_object *content = claude_content_at(c->request, m);
-		if (claude_role_at(c->request, m) == CLAUDE_SYSTEM
-				? write_system_turn(c, content) != 0
-				: write_user_content(c, content, false) != 0)
-			return -1;
-	}
-	claude_calls_clear(&c->calls);
+		CLAUDE_EACH_BLOCK(block, claude_content_at(c->request, m))
+	if (put_assistant_block(c, block) != 0)
+		return -1;
+	forget_thought(c);
+	if (c->calls.count > 0)
+		put_responses(c, end, end < count ? run_end(c, end) : end);
 	return 0;
 }
 
-static int
-write_conversation(struct contents *c)
+/* First what belongs to tool results, then the rest, each in its order. */
+static void
+put_user_run(struct contents *c, size_t first, size_t end)
 {
-	size_t count = json_object_array_length(c->request->messages);
+	for (size_t m = first; m < end; m++)
+		if (claude_role_at(c->request, m) == CLAUDE_USER)
+			put_results_of(c, claude_content_at(c->request, m));
+	for (size_t m = first; m < end; m++) {
+		const struct json *content = claude_content_at(c->request, m);
+		if (claude_role_at(c->request, m) == CLAUDE_SYSTEM)
+			put_system_turn(c, content);
+		else
+			put_user_content(c, content);
+	}
+	claude_calls_clear(&c->calls);
+}
 
-	for (size_t m = 0; m < count;) {
+static int
+put_conversation(struct contents *c)
+{
+	json_open_array(c->out);
+	for (size_t m = 0; m < c->request->messages.count;) {
 		size_t end = run_end(c, m);
-		if (is_assistant(c, m) ? write_assistant_run(c, m, end) != 0
-				       : write_user_run(c, m, end) != 0)
+		if (!is_assistant(c, m))
+			put_user_run(c, m, end);
+		else if (put_assistant_run(c, m, end) != 0)
 			return -1;
 		m = end;
 	}
 	if (c->role == NULL)
 		return api_error_set(c->error, 400, "messages: there is no content in any of them");
-	buffer_puts(c->out, "]}");
-	return c->out->failed ? no_memory(c) : 0;
+	close_content(c);
+	json_close_array(c->out);
+	return 0;
 }
 
 int
-gemini_write_contents(const struct claude_request *request, const char *model,
-	struct tool_names *names, struct buffer *out, struct api_error *error)
+gemini_put_contents(const struct claude_request *request, const char *model,
+	struct tool_names *names, struct json_writer *out, struct api_error *error)
 {
 	struct contents c = {.request = request,
 		.names = names,
@@ -446,11 +494,13 @@ gemini_write_contents(const struct claude_request *request, const char *model,
 		.error = error,
 		.needs_signatures = gemini_generation(model) >= 3};
 
-	buffer_putc(out, '[');
-	int status = claude_calls_init(&c.calls, gemini.kind, false) == 0 ? write_conversation(&c)
-									  : no_memory(&c);
-	buffer_putc(out, ']');
+	claude_calls_init(&c.calls, gemini.kind, false);
+	int status = put_conversation(&c);
+	if (status == 0 && out->out->failed)
+		status = no_memory(&c);
 	claude_calls_free(&c.calls);
-	free(c.text_signature);
+	carried_free(&c.thought);
+	buffer_free(&c.decoded);
+	json_document_free(&c.index);
 	return status;
 }

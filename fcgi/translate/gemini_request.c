@@ -8,6 +8,8 @@
 #include "base/api_error.h"
 #include "base/buffer.h"
 #include "base/json.h"
+#include "base/json_tree.h"
+#include "base/json_writer.h"
 #include "base/log.h"
 #include "translate/claude.h"
 #include "translate/claude_text.h"
@@ -42,60 +44,45 @@ gemini_generation(const char *model)
 	return begins_with(model, "gemini-") ? strtod(model + strlen("gemini-"), NULL) : 0;
 }
 
-/* ---- members of an object that is being written ---- */
-
-/* Write `"name":`, after a comma unless it is the object's first. */
-static void
-write_name(struct buffer *out, const char *name)
-{
-	if (out->length > 0 && out->data[out->length - 1] != '{')
-		buffer_putc(out, ',');
-	buffer_putc(out, '"');
-	buffer_puts(out, name);
-	buffer_puts(out, "\":");
-}
-
-static void
-write_value(struct buffer *out, const char *name, struct json_object *value)
-{
-	if (value == NULL)
-		return;
-	write_name(out, name);
-	json_write(out, value);
-}
-
 /* ---- generationConfig ---- */
 
 static void
-write_limits(
-	struct buffer *out, const struct claude_request *r, const struct translate_target *target)
+put_given(struct json_writer *w, const char *name, const struct json *value)
 {
-	int64_t most = target->max_output_tokens;
-
-	write_name(out, "maxOutputTokens");
-	buffer_put_uint(out, (uint64_t)(most > 0 && r->max_tokens > most ? most : r->max_tokens));
-	write_value(out, "temperature", r->temperature);
-	write_value(out, "topP", r->top_p);
-	write_value(out, "topK", r->top_k);
+	if (value != NULL)
+		json_put_value_member(w, name, value);
 }
 
 static void
-write_stops(struct buffer *out, struct json_object *stops)
+put_limits(struct json_writer *w, const struct claude_request *r,
+	const struct translate_target *target)
 {
-	size_t count = stops != NULL ? json_object_array_length(stops) : 0;
+	int64_t most = target->max_output_tokens;
+
+	json_put_int_member(
+		w, "maxOutputTokens", most > 0 && r->max_tokens > most ? most : r->max_tokens);
+	put_given(w, "temperature", r->temperature);
+	put_given(w, "topP", r->top_p);
+	put_given(w, "topK", r->top_k);
+}
+
+static void
+put_stops(struct json_writer *w, const struct json *stops)
+{
 	size_t written = 0;
 
-	for (size_t i = 0; i < count && written < MOST_STOPS; i++) {
-		struct json_object *stop = json_object_array_get_idx(stops, i);
-		if (json_object_get_string_len(stop) == 0)
+	JSON_EACH(stop, stops)
+	{
+		if (written == MOST_STOPS)
+			break;
+		if (json_content_length(stop) == 0)
 			continue;
-		if (written == 0)
-			write_name(out, "stopSequences");
-		buffer_putc(out, written++ == 0 ? '[' : ',');
-		json_write(out, stop);
+		if (written++ == 0)
+			json_open_array_member(w, "stopSequences");
+		json_put_value(w, stop);
 	}
 	if (written > 0)
-		buffer_putc(out, ']');
+		json_close_array(w);
 }
 
 /* A budget beyond what the model can have is refused. */
@@ -108,62 +95,59 @@ budget_for(const char *model, int64_t budget)
 }
 
 static void
-write_enabled_thinking(struct buffer *out, const struct claude_request *r, const char *model)
+put_enabled_thinking(struct json_writer *w, const struct claude_request *r, const char *model)
 {
 	static const char *const levels[][2] = {{"low", "LOW"}, {"medium", "MEDIUM"}};
 	const char *level = "HIGH";
 
 	if (gemini_generation(model) < 3) {
-		if (r->thinking_budget > 0) {
-			write_name(out, "thinkingBudget");
-			buffer_put_uint(out, (uint64_t)budget_for(model, r->thinking_budget));
-		}
+		if (r->thinking_budget > 0)
+			json_put_int_member(
+				w, "thinkingBudget", budget_for(model, r->thinking_budget));
 		return;
 	}
-	for (size_t i = 0; r->effort != NULL && i < sizeof(levels) / sizeof(levels[0]); i++)
-		if (strcmp(levels[i][0], r->effort) == 0)
+	for (size_t i = 0; i < sizeof(levels) / sizeof(levels[0]); i++)
+		if (json_is_text(r->effort, levels[i][0]))
 			level = levels[i][1];
-	write_name(out, "thinkingLevel");
-	json_write_text(out, level);
+	json_put_text_member(w, "thinkingLevel", level);
 }
 
 static void
-write_thinking(
-	struct buffer *out, const struct claude_request *r, const struct translate_target *target)
+put_thinking(struct json_writer *w, const struct claude_request *r,
+	const struct translate_target *target)
 {
 	const char *model = bare_model(target->model);
 
 	if (r->thinking == CLAUDE_THINKING_DISABLED || target->reasoning_off) {
 		if (!begins_with(model, "gemini-2.5-flash"))
 			return;
-		write_name(out, "thinkingConfig");
-		buffer_puts(out, "{\"thinkingBudget\":0}");
+		json_open_object_member(w, "thinkingConfig");
+		json_put_int_member(w, "thinkingBudget", 0);
+		json_close_object(w);
 		return;
 	}
 	if (r->thinking == CLAUDE_THINKING_ABSENT || gemini_generation(model) < 2.5)
 		return;
-	write_name(out, "thinkingConfig");
-	buffer_puts(out, "{\"includeThoughts\":true");
+	json_open_object_member(w, "thinkingConfig");
+	json_put_bool_member(w, "includeThoughts", true);
 	if (r->thinking == CLAUDE_THINKING_ENABLED)
-		write_enabled_thinking(out, r, model);
-	buffer_putc(out, '}');
+		put_enabled_thinking(w, r, model);
+	json_close_object(w);
 }
 
 static void
-write_generation_config(
-	struct buffer *out, const struct claude_request *r, const struct translate_target *target)
+put_generation_config(struct json_writer *w, const struct claude_request *r,
+	const struct translate_target *target)
 {
-	write_name(out, "generationConfig");
-	buffer_putc(out, '{');
-	write_limits(out, r, target);
-	write_stops(out, r->stop_sequences);
-	write_thinking(out, r, target);
+	json_open_object_member(w, "generationConfig");
+	put_limits(w, r, target);
+	put_stops(w, r->stop_sequences);
+	put_thinking(w, r, target);
 	if (r->output_schema != NULL) {
-		write_name(out, "responseMimeType");
-		buffer_puts(out, "\"application/json\"");
-		write_value(out, "responseJsonSchema", r->output_schema);
+		json_put_text_member(w, "responseMimeType", "application/json");
+		json_put_value_member(w, "responseJsonSchema", r->output_schema);
 	}
-	buffer_putc(out, '}');
+	json_close_object(w);
 }
 
 /* ---- tools ---- */
@@ -172,53 +156,51 @@ write_generation_config(
 static bool
 has_parameters(struct json_object *schema)
 {
-	struct json_object *properties = json_member_object(schema, "properties");
+	struct json_object *properties = json_tree_member_object(schema, "properties");
 
-	return !json_is_text(json_member(schema, "type"), "object") ||
-	       (properties != NULL && json_object_object_length(properties) > 0);
-}
-
-static int
-write_parameters(struct buffer *out, const struct claude_tool *tool)
-{
-	struct json_object *public_schema = NULL;
-	const char *problem;
-
-	if (tool->schema_text != NULL && json_parse(tool->schema_text, strlen(tool->schema_text),
-						 &public_schema, &problem) != 0)
-		return -1;
-	struct json_object *given = public_schema != NULL ? public_schema : tool->schema;
-	struct json_object *cleaned = given != NULL ? gemini_schema_clean(given) : NULL;
-	int status = given != NULL && cleaned == NULL ? -1 : 0;
-	if (cleaned != NULL && has_parameters(cleaned))
-		write_value(out, "parameters", cleaned);
-	json_object_put(cleaned);
-	json_object_put(public_schema);
-	return status;
-}
-
-static int
-write_function(struct buffer *out, const struct claude_tool *tool, struct tool_names *names)
-{
-	const char *name = tool_names_to_upstream(names, tool->name);
-
-	if (name == NULL)
-		return -1;
-	buffer_putc(out, '{');
-	write_name(out, "name");
-	json_write_text(out, name);
-	write_value(out, "description", tool->description);
-	if (tool->description_text != NULL) {
-		write_name(out, "description");
-		json_write_text(out, tool->description_text);
-	}
-	if (write_parameters(out, tool) != 0)
-		return -1;
-	return buffer_putc(out, '}');
+	return properties != NULL && json_object_object_length(properties) > 0;
 }
 
 static void
-write_tool_choice(struct buffer *out, const struct claude_request *r, struct tool_names *names)
+put_parameters(struct json_writer *w, const struct json *schema, size_t *budget)
+{
+	struct json_object *cleaned = gemini_schema_clean(schema, budget);
+
+	if (cleaned == NULL)
+		w->out->failed = true;
+	if (has_parameters(cleaned)) {
+		json_put_name(w, "parameters");
+		json_put_tree(w, cleaned);
+	}
+	json_object_put(cleaned);
+}
+
+static void
+put_function(struct json_writer *w, const struct claude_tool *tool, struct tool_names *names,
+	size_t *budget)
+{
+	struct json_document public_schema = {0};
+	const struct json *schema = tool->schema;
+
+	if (tool->schema_text != NULL) {
+		schema = json_read(&public_schema, tool->schema_text, strlen(tool->schema_text),
+			JSON_MAX_REQUEST_VALUES, NULL);
+		w->out->failed = w->out->failed || schema == NULL;
+	}
+	json_open_object(w);
+	json_put_name(w, "name");
+	tool_names_put(names, w, tool->name);
+	if (tool->description_text != NULL)
+		json_put_text_member(w, "description", tool->description_text);
+	else
+		put_given(w, "description", tool->description);
+	put_parameters(w, schema, budget);
+	json_close_object(w);
+	json_document_free(&public_schema);
+}
+
+static void
+put_tool_choice(struct json_writer *w, const struct claude_request *r, struct tool_names *names)
 {
 	static const char *const modes[] = {
 		[CLAUDE_CHOICE_ABSENT] = NULL,
@@ -230,109 +212,124 @@ write_tool_choice(struct buffer *out, const struct claude_request *r, struct too
 
 	if (modes[r->tool_choice] == NULL)
 		return;
-	write_name(out, "toolConfig");
-	buffer_puts(out, "{\"functionCallingConfig\":{");
-	write_name(out, "mode");
-	json_write_text(out, modes[r->tool_choice]);
+	json_open_object_member(w, "toolConfig");
+	json_open_object_member(w, "functionCallingConfig");
+	json_put_text_member(w, "mode", modes[r->tool_choice]);
 	if (r->tool_choice == CLAUDE_CHOICE_TOOL) {
-		const char *name = tool_names_to_upstream(names, r->tool_choice_name);
-		write_name(out, "allowedFunctionNames");
-		buffer_putc(out, '[');
-		json_write_text(out, name != NULL ? name : r->tool_choice_name);
-		buffer_putc(out, ']');
+		json_open_array_member(w, "allowedFunctionNames");
+		tool_names_put(names, w, r->tool_choice_name);
+		json_close_array(w);
 	}
-	buffer_puts(out, "}}");
+	json_close_object(w);
+	json_close_object(w);
 }
 
-/* The functions of the request into ${out}, and whether it wants a web search. */
-static int
-write_functions(struct buffer *out, const struct claude_request *r, struct tool_names *names,
-	bool *web_search)
-{
-	size_t count = r->tools != NULL ? json_object_array_length(r->tools) : 0;
+/* What the tools of a request are. */
+struct offer {
+	size_t functions;
+	bool web_search;
+};
 
-	for (size_t i = 0; i < count; i++) {
-		struct json_object *declared = json_object_array_get_idx(r->tools, i);
-		struct claude_tool tool;
-		if (claude_tool_is_web_search(declared)) {
-			*web_search = true;
-		} else if (!claude_tool_read(declared, &tool)) {
-			log_warn("tool '%s' runs only on Claude's own service: dropped",
-				json_member_string(declared, "type"));
-		} else {
-			if (out->length > 0)
-				buffer_putc(out, ',');
-			if (write_function(out, &tool, names) != 0)
-				return -1;
-		}
+static struct offer
+offer_of(const struct claude_request *r)
+{
+	struct offer offer = {0};
+	struct claude_tool tool;
+
+	for (size_t i = 0; i < r->tools.count; i++) {
+		const struct json *declared = r->tools.values[i];
+		if (claude_tool_is_web_search(declared))
+			offer.web_search = true;
+		else if (claude_tool_read(declared, &tool))
+			offer.functions++;
+		else
+			log_warn("tool '%.*s' runs only on Claude's own service: dropped",
+				JSON_SHOWN(json_member_string(declared, "type")));
 	}
-	return out->failed ? -1 : 0;
+	return offer;
 }
 
-static int
-write_tools(struct buffer *out, const struct claude_request *r, struct tool_names *names)
+static void
+put_functions(struct json_writer *w, const struct claude_request *r, struct tool_names *names)
 {
-	struct buffer functions = BUFFER_INIT(0);
-	bool web_search = false;
-	int status = write_functions(&functions, r, names, &web_search);
+	size_t budget = GEMINI_SCHEMA_BUDGET;
+	struct claude_tool tool;
 
-	if (status == 0 && (functions.length > 0 || web_search)) {
-		write_name(out, "tools");
-		buffer_putc(out, '[');
-		if (functions.length > 0) {
-			buffer_puts(out, "{\"functionDeclarations\":[");
-			buffer_append(out, functions.data, functions.length);
-			buffer_puts(out, web_search ? "]}," : "]}");
-		}
-		buffer_puts(out, web_search ? "{\"googleSearch\":{}}]" : "]");
-		if (functions.length > 0)
-			write_tool_choice(out, r, names);
+	json_open_object(w);
+	json_open_array_member(w, "functionDeclarations");
+	for (size_t i = 0; i < r->tools.count; i++) {
+		const struct json *declared = r->tools.values[i];
+		if (!claude_tool_is_web_search(declared) && claude_tool_read(declared, &tool))
+			put_function(w, &tool, names, &budget);
 	}
-	buffer_free(&functions);
-	return status;
+	json_close_array(w);
+	json_close_object(w);
+}
+
+static void
+put_tools(struct json_writer *w, const struct claude_request *r, struct tool_names *names)
+{
+	struct offer offer = offer_of(r);
+
+	if (offer.functions == 0 && !offer.web_search)
+		return;
+	json_open_array_member(w, "tools");
+	if (offer.functions > 0)
+		put_functions(w, r, names);
+	if (offer.web_search) {
+		json_open_object(w);
+		json_open_object_member(w, "googleSearch");
+		json_close_object(w);
+		json_close_object(w);
+	}
+	json_close_array(w);
+	if (offer.functions > 0)
+		put_tool_choice(w, r, names);
 }
 
 /* ---- the request ---- */
 
 static void
-write_system(struct buffer *out, struct json_object *system)
+put_system(struct json_writer *w, const struct claude_request *r)
 {
-	struct buffer text = BUFFER_INIT(0);
-
-	claude_write_texts(&text, system, "\n\n");
-	if (text.length > 0) {
-		write_name(out, "systemInstruction");
-		buffer_puts(out, "{\"parts\":[{\"text\":");
-		json_write_string(out, text.data, text.length);
-		buffer_puts(out, "}]}");
-	}
-	if (text.failed)
-		out->failed = true;
-	buffer_free(&text);
+	if (!claude_has_system(r))
+		return;
+	json_open_object_member(w, "systemInstruction");
+	json_open_array_member(w, "parts");
+	json_open_object(w);
+	json_put_name(w, "text");
+	json_open_string(w);
+	claude_string_system(w, r);
+	json_close_string(w);
+	json_close_object(w);
+	json_close_array(w);
+	json_close_object(w);
 }
 
 /* What is sent to answer and to count alike. */
 static int
-write_prompt(const struct claude_request *r, const struct translate_target *target,
-	struct tool_names *names, struct buffer *out, struct api_error *error)
+put_prompt(struct json_writer *w, const struct claude_request *r,
+	const struct translate_target *target, struct tool_names *names, struct api_error *error)
 {
-	if (r->system != NULL)
-		write_system(out, r->system);
-	write_name(out, "contents");
-	if (gemini_write_contents(r, bare_model(target->model), names, out, error) != 0)
+	put_system(w, r);
+	json_put_name(w, "contents");
+	if (gemini_put_contents(r, bare_model(target->model), names, w, error) != 0)
 		return -1;
-	return write_tools(out, r, names) == 0 ? 0 : api_error_set(error, 500, "out of memory");
+	put_tools(w, r, names);
+	return 0;
 }
 
 int
 gemini_write_request(const struct claude_request *r, const struct translate_target *target,
 	struct tool_names *names, struct buffer *out, struct api_error *error)
 {
-	buffer_putc(out, '{');
-	if (write_prompt(r, target, names, out, error) != 0)
+	struct json_writer w = JSON_WRITER(out);
+
+	json_open_object(&w);
+	if (put_prompt(&w, r, target, names, error) != 0)
 		return -1;
-	write_generation_config(out, r, target);
-	buffer_putc(out, '}');
+	put_generation_config(&w, r, target);
+	json_close_object(&w);
 	return out->failed ? api_error_set(error, 500, "out of memory") : 0;
 }
 
@@ -340,13 +337,18 @@ int
 gemini_write_count_request(const struct claude_request *r, const struct translate_target *target,
 	struct tool_names *names, struct buffer *out, struct api_error *error)
 {
-	buffer_puts(out, "{\"generateContentRequest\":{\"model\":\"models/");
-	struct buffer quoted = BUFFER_INIT(0);
-	json_write_text(&quoted, bare_model(target->model));
-	buffer_puts(out, quoted.length > 0 ? quoted.data + 1 : "\"");
-	buffer_free(&quoted);
-	if (write_prompt(r, target, names, out, error) != 0)
+	struct json_writer w = JSON_WRITER(out);
+
+	json_open_object(&w);
+	json_open_object_member(&w, "generateContentRequest");
+	json_put_name(&w, "model");
+	json_open_string(&w);
+	json_string_text(&w, "models/");
+	json_string_text(&w, bare_model(target->model));
+	json_close_string(&w);
+	if (put_prompt(&w, r, target, names, error) != 0)
 		return -1;
-	buffer_puts(out, "}}");
+	json_close_object(&w);
+	json_close_object(&w);
 	return out->failed ? api_error_set(error, 500, "out of memory") : 0;
 }

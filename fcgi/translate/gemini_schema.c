@@ -15,67 +15,135 @@
 #include <strings.h>
 
 #include "base/json.h"
+#include "base/json_tree.h"
 
 enum {
-	MOST_NODES = 20000,  /* schemas in one result: references can multiply */
-	MOST_LEVELS = 32,    /* of schemas in schemas */
-	MOST_OPEN = 64,      /* references being resolved */
-	MOST_COST = 4 << 20, /* about the bytes of the result and the members looked at */
-	COST_OF_ONE = 16,
+	MOST_LEVELS = 32, /* of schemas in schemas */
+	MOST_OPEN = 64,   /* references being resolved */
+	SHARE = 4,        /* one schema may cost this part of what is left for all */
+	TEXT_OF_ONE = 64, /* bytes of text that cost as much as a value */
+	SEEN_OF_ONE = 16, /* values that are only looked at, likewise */
 };
 
 struct cleaning {
 	struct json_object *root;
 	struct json_object *open[MOST_OPEN]; /* what the references lead to, from the outside in */
 	size_t open_count;
-	size_t nodes;
-	size_t cost;
+	size_t left; /* values that this schema may still cost */
+	bool failed; /* memory ran out */
 };
 
 static struct json_object *clean(struct cleaning *, struct json_object *schema, int level);
 
-/* ---- small things ---- */
+/* ---- small things; out of memory sticks ---- */
 
-static void
-put(struct json_object *object, const char *name, struct json_object *value)
+static struct json_object *
+new_object(struct cleaning *c)
 {
-	if (value != NULL)
-		json_object_object_add(object, name, value);
+	struct json_object *object = json_object_new_object();
+
+	c->failed = c->failed || object == NULL;
+	return object;
+}
+
+static struct json_object *
+new_array(struct cleaning *c)
+{
+	struct json_object *array = json_object_new_array();
+
+	c->failed = c->failed || array == NULL;
+	return array;
+}
+
+/* Put a member, unless ${value} is NULL; takes it. */
+static void
+put(struct cleaning *c, struct json_object *object, const char *name, struct json_object *value)
+{
+	if (value == NULL)
+		return;
+	if (object == NULL || json_object_object_add(object, name, value) != 0) {
+		json_object_put(value);
+		c->failed = true;
+	}
+}
+
+/* Add an element, which may be null; takes it. */
+static void
+add(struct cleaning *c, struct json_object *array, struct json_object *value)
+{
+	if (array == NULL || json_object_array_add(array, value) != 0) {
+		json_object_put(value);
+		c->failed = true;
+	}
 }
 
 static void
-put_text(struct json_object *object, const char *name, const char *text)
+put_text(struct cleaning *c, struct json_object *object, const char *name, const char *text)
 {
-	put(object, name, json_object_new_string(text));
+	struct json_object *value = json_object_new_string(text);
+
+	c->failed = c->failed || value == NULL;
+	put(c, object, name, value);
+}
+
+static void
+put_true(struct cleaning *c, struct json_object *object, const char *name)
+{
+	struct json_object *value = json_object_new_boolean(true);
+
+	c->failed = c->failed || value == NULL;
+	put(c, object, name, value);
 }
 
 /* Take over a member that is not there yet. */
 static void
-put_missing(struct json_object *object, const char *name, struct json_object *lent)
+put_missing(
+	struct cleaning *c, struct json_object *object, const char *name, struct json_object *lent)
 {
 	if (!json_object_object_get_ex(object, name, NULL))
-		put(object, name, json_object_get(lent));
+		put(c, object, name, json_object_get(lent));
+}
+
+/* Put a list, unless it is empty; takes it. */
+static void
+put_filled(
+	struct cleaning *c, struct json_object *object, const char *name, struct json_object *list)
+{
+	if (list != NULL && json_object_array_length(list) > 0)
+		put(c, object, name, list);
+	else
+		json_object_put(list);
 }
 
 static struct json_object *
-of_type(const char *type)
+of_type(struct cleaning *c, const char *type)
 {
-	struct json_object *object = json_object_new_object();
+	struct json_object *object = new_object(c);
 
-	put_text(object, "type", type);
+	put_text(c, object, "type", type);
 	return object;
 }
 
-/* Add a string to a list unless it is there already; ${seen} knows which are. */
-static void
-add_once(struct json_object *list, struct json_object *seen, struct json_object *lent)
+/* A string that is not empty, and has no U+0000, where json-c's names end? */
+static bool
+is_word(struct json_object *value)
 {
-	const char *text = json_object_get_string(lent);
+	size_t length = json_tree_is_string(value) ? (size_t)json_object_get_string_len(value) : 0;
 
-	if (json_object_object_get_ex(seen, text, NULL))
+	return length > 0 && strlen(json_object_get_string(value)) == length;
+}
+
+/* Add a word to a list unless it is there already; ${seen} has a member for each that is. */
+static void
+add_once(struct cleaning *c, struct json_object *list, struct json_object *seen,
+	struct json_object *lent)
+{
+	const char *word = json_object_get_string(lent);
+
+	if (json_object_object_get_ex(seen, word, NULL))
 		return;
-	json_object_object_add(seen, text, NULL);
-	json_object_array_add(list, json_object_get(lent));
+	put_true(c, seen, word);
+	add(c, list, json_object_get(lent));
 }
 
 static bool
@@ -87,28 +155,36 @@ is_number(struct json_object *value)
 
 /* ---- cost: a reference is a few bytes, what it leads to may be a million ---- */
 
-/* Count ${cost}; false if that is more than a schema may take. */
+/* Pay for ${values}; false if that is more than is left, and then nothing is. */
 static bool
-afford(struct cleaning *c, size_t cost)
+afford(struct cleaning *c, size_t values)
 {
-	c->cost += cost;
-	return c->cost <= MOST_COST;
+	bool enough = values <= c->left;
+
+	c->left = enough ? c->left - values : 0;
+	return enough;
+}
+
+/* Pay for a value, and ${length} bytes of text in it or before it. */
+static bool
+afford_text(struct cleaning *c, size_t length)
+{
+	return afford(c, 1 + length / TEXT_OF_ONE);
 }
 
 static bool
 afford_value(struct cleaning *c, struct json_object *value)
 {
-	bool enough = afford(c, COST_OF_ONE);
-
-	if (json_is_string(value))
-		return afford(c, (size_t)json_object_get_string_len(value));
+	if (json_tree_is_string(value))
+		return afford_text(c, (size_t)json_object_get_string_len(value));
+	bool enough = afford(c, 1);
 	if (json_object_is_type(value, json_type_array))
 		for (size_t i = 0; enough && i < json_object_array_length(value); i++)
 			enough = afford_value(c, json_object_array_get_idx(value, i));
 	if (value != NULL && json_object_is_type(value, json_type_object)) {
 		json_object_object_foreach(value, name, member)
 		{
-			enough = enough && afford(c, strlen(name)) && afford_value(c, member);
+			enough = enough && afford_text(c, strlen(name)) && afford_value(c, member);
 		}
 	}
 	return enough;
@@ -150,7 +226,7 @@ says_type(struct json_object *schema)
 		"type", "anyOf", "oneOf", "allOf", "enum", "const", "properties", "items", "$ref"};
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-		if (json_member(schema, words[i]) != NULL)
+		if (json_tree_member(schema, words[i]) != NULL)
 			return true;
 	return false;
 }
@@ -160,26 +236,26 @@ static void
 merge_lists(
 	struct cleaning *c, struct json_object *into, const char *name, struct json_object *list)
 {
-	struct json_object *own = json_member_array(into, name);
+	struct json_object *own = json_tree_member_array(into, name);
 
 	if (own == NULL)
-		put(into, name, own = json_object_new_array());
-	for (size_t i = 0; i < json_object_array_length(list) && afford(c, COST_OF_ONE); i++)
-		json_object_array_add(own, json_object_get(json_object_array_get_idx(list, i)));
+		put(c, into, name, own = new_array(c));
+	for (size_t i = 0; i < json_object_array_length(list) && !c->failed && afford(c, 1); i++)
+		add(c, own, json_object_get(json_object_array_get_idx(list, i)));
 }
 
 static void
 merge_properties(struct cleaning *c, struct json_object *into, struct json_object *properties)
 {
-	struct json_object *own = json_member_object(into, "properties");
+	struct json_object *own = json_tree_member_object(into, "properties");
 
 	if (own == NULL)
-		put(into, "properties", own = json_object_new_object());
+		put(c, into, "properties", own = new_object(c));
 	json_object_object_foreach(properties, name, value)
 	{
-		if (!afford(c, COST_OF_ONE + strlen(name)))
+		if (c->failed || !afford_text(c, strlen(name)))
 			break;
-		put_missing(own, name, value);
+		put_missing(c, own, name, value);
 	}
 }
 
@@ -194,16 +270,15 @@ merge(struct cleaning *c, struct json_object *schema, struct json_object *into, 
 	{
 		if (strcmp(name, "$ref") == 0 || strcmp(name, "allOf") == 0)
 			continue;
-		if (strcmp(name, "properties") == 0 &&
-			json_object_is_type(value, json_type_object) && value != NULL)
+		if (strcmp(name, "properties") == 0 && json_object_is_type(value, json_type_object))
 			merge_properties(c, into, value);
 		else if (strcmp(name, "required") == 0 &&
 			 json_object_is_type(value, json_type_array))
 			merge_lists(c, into, name, value);
 		else
-			put_missing(into, name, value);
+			put_missing(c, into, name, value);
 	}
-	struct json_object *all = json_member_array(schema, "allOf");
+	struct json_object *all = json_tree_member_array(schema, "allOf");
 	for (size_t i = 0; all != NULL && i < json_object_array_length(all); i++)
 		flatten(c, json_object_array_get_idx(all, i), into, level + 1);
 }
@@ -215,12 +290,11 @@ merge(struct cleaning *c, struct json_object *schema, struct json_object *into, 
 static void
 flatten(struct cleaning *c, struct json_object *schema, struct json_object *into, int level)
 {
-	const char *reference = json_member_string(schema, "$ref");
+	const char *reference = json_tree_member_string(schema, "$ref");
 
-	if (!json_object_is_type(schema, json_type_object) || schema == NULL ||
-		level > MOST_LEVELS || c->nodes++ > MOST_NODES ||
-		!afford(c, COST_OF_ONE + (size_t)json_object_object_length(schema)) ||
-		(reference != NULL && !afford(c, strlen(reference))))
+	if (!json_object_is_type(schema, json_type_object) || level > MOST_LEVELS || c->failed ||
+		!afford(c, 1 + (size_t)json_object_object_length(schema) / SEEN_OF_ONE) ||
+		(reference != NULL && !afford_text(c, strlen(reference))))
 		return;
 	merge(c, schema, into, level);
 	struct json_object *target = reference != NULL ? resolve(c, reference) : NULL;
@@ -228,7 +302,7 @@ flatten(struct cleaning *c, struct json_object *schema, struct json_object *into
 		return;
 	if (is_open(c, target) || c->open_count == MOST_OPEN) {
 		if (!says_type(into))
-			put_text(into, "type", "object");
+			put_text(c, into, "type", "object");
 		return;
 	}
 	c->open[c->open_count++] = target;
@@ -244,7 +318,7 @@ type_name(struct json_object *value)
 	static const char *const names[] = {
 		"string", "number", "integer", "boolean", "array", "object"};
 
-	for (size_t i = 0; json_is_string(value) && i < sizeof(names) / sizeof(names[0]); i++)
+	for (size_t i = 0; json_tree_is_string(value) && i < sizeof(names) / sizeof(names[0]); i++)
 		if (strcasecmp(json_object_get_string(value), names[i]) == 0)
 			return names[i];
 	return NULL;
@@ -253,7 +327,7 @@ type_name(struct json_object *value)
 static bool
 is_null_type(struct json_object *value)
 {
-	return json_is_string(value) && strcasecmp(json_object_get_string(value), "null") == 0;
+	return json_tree_is_string(value) && strcasecmp(json_object_get_string(value), "null") == 0;
 }
 
 static const char *
@@ -280,10 +354,11 @@ static const char *
 type_of_values(struct cleaning *c, struct json_object *values)
 {
 	struct json_object *first = NULL;
+	size_t count = json_object_array_length(values);
 
-	for (size_t i = 0; i < json_object_array_length(values) && afford(c, 1); i++) {
+	for (size_t i = 0; i < count && (i % SEEN_OF_ONE != 0 || afford(c, 1)); i++) {
 		struct json_object *each = json_object_array_get_idx(values, i);
-		if (json_is_string(each))
+		if (json_tree_is_string(each))
 			return "string";
 		first = first != NULL ? first : each;
 	}
@@ -294,16 +369,17 @@ type_of_values(struct cleaning *c, struct json_object *values)
 static const char *
 deduced_type(struct cleaning *c, struct json_object *flat)
 {
-	struct json_object *values = json_member_array(flat, "enum");
+	struct json_object *values = json_tree_member_array(flat, "enum");
 	struct json_object *constant = NULL;
 
 	if (json_object_object_get_ex(flat, "const", &constant) && constant != NULL)
 		return type_of_value(constant);
 	if (values != NULL && json_object_array_length(values) > 0)
 		return type_of_values(c, values);
-	if (json_member_object(flat, "properties") != NULL)
+	if (json_tree_member_object(flat, "properties") != NULL)
 		return "object";
-	if (json_member(flat, "items") != NULL || json_member(flat, "prefixItems") != NULL)
+	if (json_tree_member(flat, "items") != NULL ||
+		json_tree_member(flat, "prefixItems") != NULL)
 		return "array";
 	return NULL;
 }
@@ -349,12 +425,11 @@ static const struct {
 	{"exclusiveMaximum", "maximum", NUMBER, AMOUNT},
 };
 
-/* Gemini's counts are int64. */
+/* Gemini's counts are int64, as json_tree's integers are. */
 static bool
 is_count(struct json_object *value)
 {
-	return json_object_is_type(value, json_type_int) && json_object_get_int64(value) >= 0 &&
-	       json_object_get_uint64(value) <= INT64_MAX;
+	return json_object_is_type(value, json_type_int) && json_object_get_int64(value) >= 0;
 }
 
 static void
@@ -363,73 +438,80 @@ put_plain(struct cleaning *c, struct json_object *out, struct json_object *flat,
 	enum fits fits = fits_of(type);
 
 	for (size_t i = 0; i < sizeof(plain) / sizeof(plain[0]); i++) {
-		struct json_object *value = json_member(flat, plain[i].name);
+		struct json_object *value = json_tree_member(flat, plain[i].name);
 		bool right = plain[i].kind == VALUE ||
-			     (plain[i].kind == TEXT && json_is_string(value)) ||
+			     (plain[i].kind == TEXT && json_tree_is_string(value)) ||
 			     (plain[i].kind == COUNT && is_count(value)) ||
 			     (plain[i].kind == AMOUNT && is_number(value)) ||
 			     (plain[i].kind == TRUTH &&
 				     json_object_is_type(value, json_type_boolean));
 		if (value != NULL && right && (plain[i].fits == ANY || plain[i].fits == fits) &&
 			afford_value(c, value))
-			put_missing(out, plain[i].as, value);
+			put_missing(c, out, plain[i].as, value);
 	}
 }
 
-/* Strings alone may be listed; those that const gives, too. */
+/* Strings alone may be listed. */
 static void
-put_enum(struct cleaning *c, struct json_object *out, struct json_object *flat)
+put_enum(struct cleaning *c, struct json_object *out, struct json_object *values)
 {
-	struct json_object *constant = json_member(flat, "const");
-	struct json_object *values = json_member_array(flat, "enum");
-	struct json_object *kept = json_object_new_array();
-	struct json_object *seen = json_object_new_object();
+	struct json_object *kept = new_array(c);
+	struct json_object *seen = new_object(c);
 
-	if (json_is_string(constant) && json_object_get_string_len(constant) > 0 &&
-		afford_value(c, constant))
-		json_object_array_add(kept, json_object_get(constant));
-	for (size_t i = 0;
-		constant == NULL && values != NULL && i < json_object_array_length(values); i++) {
+	for (size_t i = 0; i < json_object_array_length(values) && !c->failed; i++) {
 		struct json_object *value = json_object_array_get_idx(values, i);
 		if (!afford_value(c, value))
 			break;
-		if (json_is_string(value) && json_object_get_string_len(value) > 0)
-			add_once(kept, seen, value);
+		if (is_word(value))
+			add_once(c, kept, seen, value);
 	}
 	json_object_put(seen);
-	if (json_object_array_length(kept) > 0)
-		put(out, "enum", kept);
-	else
-		json_object_put(kept);
+	put_filled(c, out, "enum", kept);
+}
+
+/* What const gives is a list of one. */
+static void
+put_choice(struct cleaning *c, struct json_object *out, struct json_object *flat)
+{
+	struct json_object *constant = json_tree_member(flat, "const");
+	struct json_object *values = json_tree_member_array(flat, "enum");
+
+	if (constant == NULL && values != NULL) {
+		put_enum(c, out, values);
+	} else if (is_word(constant) && afford_value(c, constant)) {
+		struct json_object *kept = new_array(c);
+		add(c, kept, json_object_get(constant));
+		put(c, out, "enum", kept);
+	}
 }
 
 static void
-put_format(struct json_object *out, struct json_object *flat, const char *type)
+put_format(struct cleaning *c, struct json_object *out, struct json_object *flat, const char *type)
 {
 	static const struct {
 		const char *type, *format;
 	} known[] = {{"string", "enum"}, {"string", "date-time"}, {"integer", "int32"},
 		{"integer", "int64"}, {"number", "float"}, {"number", "double"},
 		{"number", "int32"}, {"number", "int64"}};
-	struct json_object *format = json_member(flat, "format");
+	struct json_object *format = json_tree_member(flat, "format");
 
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
-		if (strcmp(type, known[i].type) == 0 && json_is_text(format, known[i].format))
-			put(out, "format", json_object_get(format));
+		if (strcmp(type, known[i].type) == 0 && json_tree_is_text(format, known[i].format))
+			put(c, out, "format", json_object_get(format));
 }
 
 static void
 put_items(struct cleaning *c, struct json_object *out, struct json_object *flat, int level)
 {
-	struct json_object *items = json_member(flat, "items");
+	struct json_object *items = json_tree_member(flat, "items");
 
 	/* Of a tuple, the first stands for all. */
 	if (!json_object_is_type(items, json_type_object) &&
 		!json_object_is_type(items, json_type_array))
-		items = json_member(flat, "prefixItems");
+		items = json_tree_member(flat, "prefixItems");
 	if (json_object_is_type(items, json_type_array))
 		items = json_object_array_get_idx(items, 0);
-	put(out, "items", clean(c, items, level + 1));
+	put(c, out, "items", clean(c, items, level + 1));
 }
 
 /* Those of the names that are properties, each once. */
@@ -437,39 +519,38 @@ static void
 put_names(struct cleaning *c, struct json_object *out, struct json_object *flat, const char *name,
 	struct json_object *properties)
 {
-	struct json_object *names = json_member_array(flat, name);
-	struct json_object *kept = json_object_new_array();
-	struct json_object *seen = json_object_new_object();
+	struct json_object *names = json_tree_member_array(flat, name);
 
-	for (size_t i = 0; names != NULL && i < json_object_array_length(names); i++) {
+	if (names == NULL)
+		return;
+	struct json_object *kept = new_array(c);
+	struct json_object *seen = new_object(c);
+	for (size_t i = 0; i < json_object_array_length(names) && !c->failed; i++) {
 		struct json_object *each = json_object_array_get_idx(names, i);
 		if (!afford_value(c, each))
 			break;
-		if (json_is_string(each) &&
-			json_member(properties, json_object_get_string(each)) != NULL)
-			add_once(kept, seen, each);
+		if (is_word(each) &&
+			json_tree_member(properties, json_object_get_string(each)) != NULL)
+			add_once(c, kept, seen, each);
 	}
 	json_object_put(seen);
-	if (json_object_array_length(kept) > 0)
-		put(out, name, kept);
-	else
-		json_object_put(kept);
+	put_filled(c, out, name, kept);
 }
 
 static void
 put_properties(struct cleaning *c, struct json_object *out, struct json_object *flat, int level)
 {
-	struct json_object *properties = json_member_object(flat, "properties");
+	struct json_object *properties = json_tree_member_object(flat, "properties");
 	struct json_object *cleaned = NULL;
 
 	if (properties == NULL || json_object_object_length(properties) == 0)
 		return;
-	cleaned = json_object_new_object();
+	cleaned = new_object(c);
 	json_object_object_foreach(properties, name, schema)
 	{
-		put(cleaned, name, clean(c, schema, level + 1));
+		put(c, cleaned, name, clean(c, schema, level + 1));
 	}
-	put(out, "properties", cleaned);
+	put(c, out, "properties", cleaned);
 	put_names(c, out, flat, "required", cleaned);
 	put_names(c, out, flat, "propertyOrdering", cleaned);
 }
@@ -479,15 +560,15 @@ static void
 put_typed(struct cleaning *c, struct json_object *out, struct json_object *flat, const char *type,
 	int level)
 {
-	put_text(out, "type", type);
+	put_text(c, out, "type", type);
 	put_plain(c, out, flat, type);
 	switch (fits_of(type)) {
 	case STRING:
-		put_enum(c, out, flat);
-		put_format(out, flat, type);
+		put_choice(c, out, flat);
+		put_format(c, out, flat, type);
 		break;
 	case NUMBER:
-		put_format(out, flat, type);
+		put_format(c, out, flat, type);
 		break;
 	case ARRAY:
 		put_items(c, out, flat, level);
@@ -507,7 +588,7 @@ is_null_schema(struct json_object *schema)
 {
 	struct json_object *constant = NULL;
 
-	return is_null_type(json_member(schema, "type")) ||
+	return is_null_type(json_tree_member(schema, "type")) ||
 	       (json_object_object_get_ex(schema, "const", &constant) && constant == NULL);
 }
 
@@ -516,18 +597,17 @@ static struct json_object *
 alternatives(struct cleaning *c, struct json_object *flat, int level, bool *nullable)
 {
 	static const char *const words[] = {"anyOf", "oneOf"};
-	struct json_object *kept = json_object_new_array();
+	struct json_object *kept = new_array(c);
 
 	for (size_t w = 0; w < sizeof(words) / sizeof(words[0]); w++) {
-		struct json_object *list = json_member_array(flat, words[w]);
-		for (size_t i = 0; list != NULL && i < json_object_array_length(list) &&
-				   afford(c, COST_OF_ONE);
-			i++) {
+		struct json_object *list = json_tree_member_array(flat, words[w]);
+		size_t count = list != NULL ? json_object_array_length(list) : 0;
+		for (size_t i = 0; i < count && !c->failed && afford(c, 1); i++) {
 			struct json_object *each = json_object_array_get_idx(list, i);
 			if (json_object_is_type(each, json_type_object) && is_null_schema(each))
 				*nullable = true;
 			else if (says_type(each))
-				json_object_array_add(kept, clean(c, each, level + 1));
+				add(c, kept, clean(c, each, level + 1));
 		}
 	}
 	return kept;
@@ -539,21 +619,22 @@ typed_alternatives(struct cleaning *c, struct json_object *flat, struct json_obj
 	int level, bool *nullable)
 {
 	static const char *const common[] = {"title", "description", "default", "nullable"};
-	struct json_object *kept = json_object_new_array();
-	struct json_object *seen = json_object_new_object();
+	struct json_object *kept = new_array(c);
+	struct json_object *seen = new_object(c);
+	size_t count = json_object_array_length(types);
 
-	for (size_t i = 0; i < json_object_array_length(types) && afford(c, 1); i++) {
+	for (size_t i = 0; i < count && !c->failed && afford(c, 1); i++) {
 		struct json_object *each = json_object_array_get_idx(types, i);
 		const char *type = type_name(each);
 		*nullable = *nullable || is_null_type(each);
 		if (type == NULL || json_object_object_get_ex(seen, type, NULL))
 			continue;
-		json_object_object_add(seen, type, NULL);
-		struct json_object *out = json_object_new_object();
+		put_true(c, seen, type);
+		struct json_object *out = new_object(c);
 		put_typed(c, out, flat, type, level);
-		for (size_t w = 0; w < sizeof(common) / sizeof(common[0]); w++)
+		for (size_t w = 0; out != NULL && w < sizeof(common) / sizeof(common[0]); w++)
 			json_object_object_del(out, common[w]);
-		json_object_array_add(kept, out);
+		add(c, kept, out);
 	}
 	json_object_put(seen);
 	return kept;
@@ -564,19 +645,19 @@ static void
 put_alternatives(struct cleaning *c, struct json_object *out, struct json_object *flat,
 	struct json_object *kept)
 {
-	struct json_object *description = json_member(flat, "description");
-	size_t count = json_object_array_length(kept);
+	struct json_object *description = json_tree_member(flat, "description");
+	size_t count = kept != NULL ? json_object_array_length(kept) : 0;
 
-	if (json_is_string(description) && afford_value(c, description))
-		put(out, "description", json_object_get(description));
+	if (json_tree_is_string(description) && afford_value(c, description))
+		put(c, out, "description", json_object_get(description));
 	if (count > 1) {
-		put(out, "anyOf", kept);
+		put(c, out, "anyOf", kept);
 		return;
 	}
 	if (count == 1) {
 		json_object_object_foreach(json_object_array_get_idx(kept, 0), name, value)
 		{
-			put_missing(out, name, value);
+			put_missing(c, out, name, value);
 		}
 	}
 	json_object_put(kept);
@@ -589,17 +670,17 @@ static bool
 is_split_object(struct json_object *flat, const char *type)
 {
 	return type != NULL && strcmp(type, "object") == 0 &&
-	       json_member_object(flat, "properties") == NULL &&
-	       (json_member_array(flat, "anyOf") != NULL ||
-		       json_member_array(flat, "oneOf") != NULL);
+	       json_tree_member_object(flat, "properties") == NULL &&
+	       (json_tree_member_array(flat, "anyOf") != NULL ||
+		       json_tree_member_array(flat, "oneOf") != NULL);
 }
 
 static void
 put_schema(struct cleaning *c, struct json_object *out, struct json_object *flat, int level)
 {
-	struct json_object *types = json_member_array(flat, "type");
-	const char *type = type_name(json_member(flat, "type"));
-	bool nullable = is_null_type(json_member(flat, "type"));
+	struct json_object *types = json_tree_member_array(flat, "type");
+	const char *type = type_name(json_tree_member(flat, "type"));
+	bool nullable = is_null_type(json_tree_member(flat, "type"));
 	struct json_object *kept = NULL;
 	/* Where nothing tells, a string can hold anything. */
 	const char *otherwise = "string";
@@ -615,15 +696,15 @@ put_schema(struct cleaning *c, struct json_object *out, struct json_object *flat
 	} else {
 		kept = types != NULL ? typed_alternatives(c, flat, types, level, &nullable)
 				     : alternatives(c, flat, level, &nullable);
-		bool any = json_object_array_length(kept) > 0;
+		bool any = kept != NULL && json_object_array_length(kept) > 0;
 		put_alternatives(c, out, flat, kept);
 		if (!any)
 			put_typed(c, out, flat, otherwise, level);
-		else if (types != NULL && json_member(out, "anyOf") == NULL)
-			put_plain(c, out, flat, json_member_string(out, "type"));
+		else if (types != NULL && json_tree_member(out, "anyOf") == NULL)
+			put_plain(c, out, flat, json_tree_member_string(out, "type"));
 	}
 	if (nullable)
-		put(out, "nullable", json_object_new_boolean(true));
+		put_true(c, out, "nullable");
 }
 
 static struct json_object *
@@ -631,13 +712,14 @@ clean(struct cleaning *c, struct json_object *schema, int level)
 {
 	size_t open = c->open_count;
 
-	if (level > MOST_LEVELS || c->nodes > MOST_NODES || c->cost > MOST_COST)
-		return of_type("object");
-	struct json_object *flat = json_object_new_object();
-	struct json_object *out = json_object_new_object();
-	flatten(c, schema, flat, level);
-	c->nodes++;
-	put_schema(c, out, flat, level);
+	if (level > MOST_LEVELS || c->failed || c->left == 0)
+		return of_type(c, "object");
+	struct json_object *flat = new_object(c);
+	struct json_object *out = new_object(c);
+	if (!c->failed) {
+		flatten(c, schema, flat, level);
+		put_schema(c, out, flat, level);
+	}
 	c->open_count = open;
 	json_object_put(flat);
 	return out;
@@ -647,13 +729,14 @@ clean(struct cleaning *c, struct json_object *schema, int level)
 static struct json_object *
 as_object(struct cleaning *c, struct json_object *cleaned)
 {
-	struct json_object *list = json_member_array(cleaned, "anyOf");
-	struct json_object *object = of_type("object");
-	struct json_object *description = json_member(cleaned, "description");
+	struct json_object *list = json_tree_member_array(cleaned, "anyOf");
+	struct json_object *object = of_type(c, "object");
+	struct json_object *description = json_tree_member(cleaned, "description");
+	size_t count = list != NULL ? json_object_array_length(list) : 0;
 
-	put(object, "description", json_object_get(description));
-	for (size_t i = 0; list != NULL && i < json_object_array_length(list); i++) {
-		struct json_object *properties = json_member_object(
+	put(c, object, "description", json_object_get(description));
+	for (size_t i = 0; i < count; i++) {
+		struct json_object *properties = json_tree_member_object(
 			json_object_array_get_idx(list, i), "properties");
 		if (properties != NULL)
 			merge_properties(c, object, properties);
@@ -663,11 +746,20 @@ as_object(struct cleaning *c, struct json_object *cleaned)
 }
 
 struct json_object *
-gemini_schema_clean(struct json_object *schema)
+gemini_schema_clean(const struct json *schema, size_t *budget)
 {
-	struct cleaning c = {.root = schema};
-	struct json_object *cleaned = clean(&c, schema, 0);
+	const size_t share = *budget / SHARE;
+	struct cleaning c = {.left = share};
 
-	return json_is_text(json_member(cleaned, "type"), "object") ? cleaned
-								    : as_object(&c, cleaned);
+	if (schema != NULL && schema->span <= share && afford(&c, schema->span))
+		c.root = json_tree(schema, &c.failed);
+	struct json_object *cleaned = clean(&c, c.root, 0);
+	if (!json_tree_is_text(json_tree_member(cleaned, "type"), "object"))
+		cleaned = as_object(&c, cleaned);
+	json_object_put(c.root);
+	*budget -= share - c.left;
+	if (!c.failed)
+		return cleaned;
+	json_object_put(cleaned);
+	return NULL;
 }

@@ -8,13 +8,11 @@
 #include "translate/openai_chat_messages.h"
 
 #include <stdbool.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "base/api_error.h"
 #include "base/buffer.h"
 #include "base/json.h"
+#include "base/json_writer.h"
 #include "translate/carry.h"
 #include "translate/claude.h"
 #include "translate/claude_calls.h"
@@ -24,14 +22,14 @@
 #include "translate/translator.h"
 #include "translate/tool_names.h"
 
-static const char paragraph[] = "\n\n";
-
 struct chat {
 	const struct claude_request *request;
 	struct tool_names *names;
-	struct buffer *out;
+	struct json_writer *writer;
 	struct api_error *error;
-	bool any;                  /* a message was written */
+	bool any;                  /* a message of the conversation was written */
+	struct json_list said;     /* by the assistant, in the turn that is being written */
+	struct json_list thought;  /* likewise */
 	struct claude_calls calls; /* of the assistant turn just written */
 	struct openai_parts parts; /* of the user message that is being written */
 };
@@ -45,265 +43,282 @@ no_memory(struct chat *c)
 static void
 begin_message(struct chat *c, const char *role)
 {
-	if (c->any)
-		buffer_putc(c->out, ',');
 	c->any = true;
-	buffer_puts(c->out, "{\"role\":\"");
-	buffer_puts(c->out, role);
-	buffer_puts(c->out, "\",");
+	json_open_object(c->writer);
+	json_put_text_member(c->writer, "role", role);
 }
 
 /* ---- tool calls and their results ---- */
 
-static int
+static void
 write_tool_message(struct chat *c, const struct claude_call *call)
 {
-	struct buffer text = BUFFER_INIT(0);
+	struct json_writer *w = c->writer;
 
-	if (call->result != NULL)
-		claude_write_tool_result(&text, call->result);
-	else
-		buffer_puts(&text, claude_no_result);
 	begin_message(c, "tool");
-	buffer_puts(c->out, "\"tool_call_id\":");
-	json_write_text(c->out, call->id);
-	buffer_puts(c->out, ",\"content\":");
-	json_write_string(c->out, buffer_text(&text), text.length);
-	buffer_putc(c->out, '}');
-	int status = text.failed ? no_memory(c) : 0;
-	buffer_free(&text);
-	return status;
+	json_put_text_member(w, "tool_call_id", call->id);
+	json_put_name(w, "content");
+	json_open_string(w);
+	if (call->result != NULL)
+		claude_string_tool_result(w, call->result);
+	else
+		json_string_text(w, claude_no_result);
+	json_close_string(w);
+	json_close_object(w);
+}
+
+/* The tool messages for the results in one message. */
+static void
+write_results_in(struct chat *c, const struct json *content)
+{
+	CLAUDE_EACH_BLOCK(block, content)
+	{
+		if (claude_block_type(block) != CLAUDE_TOOL_RESULT)
+			continue;
+		const struct claude_call *call = claude_calls_answer(&c->calls, block);
+		if (call != NULL)
+			write_tool_message(c, call);
+	}
 }
 
 /* The tool messages for the calls just written: results in their order in messages ${first} to
  * ${end}, then stand-ins. */
-static int
+static void
 write_results(struct chat *c, size_t first, size_t end)
 {
-	struct claude_calls *calls = &c->calls;
-
-	for (size_t m = first; m < end; m++) {
-		struct json_object *content = claude_content_at(c->request, m);
-		for (size_t i = 0; i < claude_content_length(content); i++) {
-			struct json_object *block = claude_content_block(content, i);
-			if (claude_block_type(block) != CLAUDE_TOOL_RESULT)
-				continue;
-			const struct claude_call *call = claude_calls_answer(calls, block);
-			if (call != NULL && write_tool_message(c, call) != 0)
-				return -1;
-		}
-	}
-	for (size_t i = 0; i < calls->count; i++)
-		if (calls->list[i].result == NULL && write_tool_message(c, &calls->list[i]) != 0)
-			return -1;
-	return 0;
+	for (size_t m = first; m < end; m++)
+		write_results_in(c, claude_content_at(c->request, m));
+	for (size_t i = 0; i < c->calls.count; i++)
+		if (c->calls.list[i].result == NULL)
+			write_tool_message(c, &c->calls.list[i]);
 }
 
 /* ---- assistant turns ---- */
 
-static int
+static void
 write_call(struct chat *c, const struct claude_call *call)
 {
-	const char *name = tool_names_to_upstream(
-		c->names, json_member_string(call->block, "name"));
-	size_t length;
-	const char *input = json_text(json_member(call->block, "input"), &length);
+	struct json_writer *w = c->writer;
 
-	if (name == NULL || input == NULL)
-		return no_memory(c);
-	buffer_puts(c->out, "{\"id\":");
-	json_write_text(c->out, call->id);
-	buffer_puts(c->out, ",\"type\":\"function\",\"function\":{\"name\":");
-	json_write_text(c->out, name);
-	buffer_puts(c->out, ",\"arguments\":");
-	json_write_string(c->out, input, length);
-	buffer_putc(c->out, '}');
-	if (call->extra != NULL) {
-		buffer_puts(c->out, ",\"extra_content\":");
-		json_write(c->out, call->extra);
-	}
-	return buffer_putc(c->out, '}');
+	json_open_object(w);
+	json_put_text_member(w, "id", call->id);
+	json_put_text_member(w, "type", "function");
+	json_open_object_member(w, "function");
+	json_put_name(w, "name");
+	tool_names_put(c->names, w, json_member(call->block, "name"));
+	json_put_name(w, "arguments");
+	openai_put_arguments(w, json_member(call->block, "input"));
+	json_close_object(w);
+	if (call->extra != NULL)
+		json_put_value_member(w, "extra_content", call->extra);
+	json_close_object(w);
 }
 
 /* Thinking goes back only to the kind of service that it came from. */
-static void
-append_own_thinking(struct buffer *out, struct json_object *block)
+static bool
+is_own_thinking(const struct json *block)
 {
-	const char *signature = json_member_string(block, "signature");
-	struct json_object *text = json_member(block, "thinking");
-	struct json_object *own = signature != NULL
-					  ? carry_read_signature(signature, openai_chat.kind)
-					  : NULL;
+	struct carried carried = {0};
+	bool own = carry_read_signature(
+		json_member_string(block, "signature"), openai_chat.kind, &carried);
 
-	if (own != NULL)
-		buffer_append(out, json_object_get_string(text),
-			(size_t)json_object_get_string_len(text));
-	json_object_put(own);
+	carried_free(&carried);
+	return own;
+}
+
+/* Add a string to a list of those that are written together, unless it is empty. */
+static int
+gather_string(struct chat *c, struct json_list *list, const struct json *string)
+{
+	if (json_content_length(string) == 0 || json_list_add(list, string) == 0)
+		return 0;
+	return no_memory(c);
 }
 
 /* Gather the text, the thinking and the calls of one assistant message. */
 static int
-gather_assistant(
-	struct chat *c, struct json_object *content, struct buffer *text, struct buffer *thinking)
+gather_assistant(struct chat *c, const struct json *content)
 {
-	for (size_t i = 0; i < claude_content_length(content); i++) {
-		struct json_object *block = claude_content_block(content, i);
-		struct json_object *said = claude_block_text(block);
+	CLAUDE_EACH_BLOCK(block, content)
+	{
+		const struct json *text = claude_block_text(block);
 		enum claude_block type = claude_block_type(block);
-		if (said != NULL)
-			buffer_append(text, json_object_get_string(said),
-				(size_t)json_object_get_string_len(said));
-		else if (type == CLAUDE_THINKING)
-			append_own_thinking(thinking, block);
+		int status = 0;
+		if (text != NULL)
+			status = gather_string(c, &c->said, text);
+		else if (type == CLAUDE_THINKING && is_own_thinking(block))
+			status = gather_string(c, &c->thought, json_member(block, "thinking"));
 		else if (type == CLAUDE_TOOL_USE && claude_calls_add(&c->calls, block) != 0)
-			return no_memory(c);
+			status = no_memory(c);
+		if (status != 0)
+			return -1;
 	}
 	return 0;
 }
 
-static int
-write_assistant_message(struct chat *c, const struct buffer *text, const struct buffer *thinking)
+/* The strings of a list as one. */
+static void
+put_together(struct json_writer *w, const struct json_list *list)
 {
-	if (text->length == 0 && c->calls.count == 0)
-		return 0;
+	json_open_string(w);
+	for (size_t i = 0; i < list->count; i++)
+		json_string_value(w, list->values[i]);
+	json_close_string(w);
+}
+
+static void
+write_assistant_message(struct chat *c)
+{
+	struct json_writer *w = c->writer;
+
+	if (c->said.count == 0 && c->calls.count == 0)
+		return;
 	begin_message(c, "assistant");
-	buffer_puts(c->out, "\"content\":");
-	if (text->length > 0)
-		json_write_string(c->out, text->data, text->length);
+	json_put_name(w, "content");
+	if (c->said.count > 0)
+		put_together(w, &c->said);
 	else
-		buffer_puts(c->out, "null");
-	if (thinking->length > 0) {
-		buffer_puts(c->out, ",\"reasoning_content\":");
-		json_write_string(c->out, thinking->data, thinking->length);
+		json_put_null(w);
+	if (c->thought.count > 0) {
+		json_put_name(w, "reasoning_content");
+		put_together(w, &c->thought);
 	}
-	for (size_t i = 0; i < c->calls.count; i++) {
-		buffer_puts(c->out, i == 0 ? ",\"tool_calls\":[" : ",");
-		if (write_call(c, &c->calls.list[i]) != 0)
-			return -1;
+	if (c->calls.count > 0) {
+		json_open_array_member(w, "tool_calls");
+		for (size_t i = 0; i < c->calls.count; i++)
+			write_call(c, &c->calls.list[i]);
+		json_close_array(w);
 	}
-	return buffer_puts(c->out, c->calls.count > 0 ? "]}" : "}");
+	json_close_object(w);
 }
 
 /* ---- user turns ---- */
 
 static void
-write_file_part(struct buffer *out, struct json_object *block)
+write_file_part(struct json_writer *w, const struct json *block)
 {
-	struct json_object *source = json_member(block, "source");
-	const char *title = json_member_string(block, "title");
+	bool image = claude_block_type(block) == CLAUDE_IMAGE;
 
-	if (claude_block_type(block) == CLAUDE_IMAGE) {
-		buffer_puts(out, "{\"type\":\"image_url\",\"image_url\":{\"url\":");
-		openai_write_data_url(out, source);
+	json_put_text_member(w, "type", image ? "image_url" : "file");
+	json_open_object_member(w, image ? "image_url" : "file");
+	if (image) {
+		json_put_name(w, "url");
+		openai_put_data_url(w, json_member(block, "source"));
 	} else {
-		buffer_puts(out, "{\"type\":\"file\",\"file\":{\"filename\":");
-		json_write_text(out, title != NULL && title[0] != '\0' ? title : "document.pdf");
-		buffer_puts(out, ",\"file_data\":");
-		openai_write_data_url(out, source);
+		openai_put_file_members(w, block);
 	}
-	buffer_puts(out, "}}");
+	json_close_object(w);
+}
+
+static void
+write_part(struct json_writer *w, const struct openai_part *part)
+{
+	json_open_object(w);
+	if (part->kind == OPENAI_PART_FILE) {
+		write_file_part(w, part->block);
+	} else {
+		json_put_text_member(w, "type", "text");
+		json_put_name(w, "text");
+		json_open_string(w);
+		openai_string_part(w, part);
+		json_close_string(w);
+	}
+	json_close_object(w);
 }
 
 /* Text alone goes as a string: every compatible service takes that. */
-static int
-write_plain_user_message(struct chat *c)
+static void
+put_plain_parts(struct json_writer *w, const struct openai_parts *parts)
 {
-	struct buffer text = BUFFER_INIT(0);
-
-	for (size_t i = 0; i < c->parts.count; i++) {
+	json_open_string(w);
+	for (size_t i = 0; i < parts->count; i++) {
 		if (i > 0)
-			buffer_puts(&text, paragraph);
-		buffer_append(&text, c->parts.list[i].text, c->parts.list[i].length);
+			json_string_text(w, "\n\n");
+		openai_string_part(w, &parts->list[i]);
 	}
-	begin_message(c, "user");
-	buffer_puts(c->out, "\"content\":");
-	json_write_string(c->out, buffer_text(&text), text.length);
-	buffer_putc(c->out, '}');
-	int status = text.failed ? no_memory(c) : 0;
-	buffer_free(&text);
-	return status;
+	json_close_string(w);
 }
 
-static int
+static void
 write_user_message(struct chat *c)
 {
-	bool has_file = false;
+	struct json_writer *w = c->writer;
 
-	for (size_t i = 0; i < c->parts.count; i++)
-		has_file = has_file || c->parts.list[i].text == NULL;
 	if (c->parts.count == 0)
-		return 0;
-	if (!has_file)
-		return write_plain_user_message(c);
+		return;
 	begin_message(c, "user");
-	for (size_t i = 0; i < c->parts.count; i++) {
-		buffer_puts(c->out, i == 0 ? "\"content\":[" : ",");
-		if (c->parts.list[i].text == NULL) {
-			write_file_part(c->out, c->parts.list[i].block);
-			continue;
-		}
-		buffer_puts(c->out, "{\"type\":\"text\",\"text\":");
-		json_write_string(c->out, c->parts.list[i].text, c->parts.list[i].length);
-		buffer_putc(c->out, '}');
+	json_put_name(w, "content");
+	if (c->parts.has_file) {
+		json_open_array(w);
+		for (size_t i = 0; i < c->parts.count; i++)
+			write_part(w, &c->parts.list[i]);
+		json_close_array(w);
+	} else {
+		put_plain_parts(w, &c->parts);
 	}
-	return buffer_puts(c->out, "]}");
+	json_close_object(w);
 }
 
 /* ---- the conversation ---- */
 
-static int
-write_system(struct chat *c, struct json_object *content)
+static void
+open_system_message(struct chat *c)
 {
-	struct buffer text = BUFFER_INIT(0);
-
-	claude_write_texts(&text, content, paragraph);
-	if (text.length > 0) {
-		begin_message(c, "system");
-		buffer_puts(c->out, "\"content\":");
-		json_write_string(c->out, text.data, text.length);
-		buffer_putc(c->out, '}');
-	}
-	int status = text.failed ? no_memory(c) : 0;
-	buffer_free(&text);
-	return status;
+	begin_message(c, "system");
+	json_put_name(c->writer, "content");
+	json_open_string(c->writer);
 }
 
-/* System turns in messages ${first} to ${end}, which may not stand between calls and results. */
-static int
-write_system_turns(struct chat *c, size_t first, size_t end)
+static void
+close_system_message(struct chat *c)
 {
-	for (size_t m = first; m < end; m++)
-		if (claude_role_at(c->request, m) == CLAUDE_SYSTEM &&
-			write_system(c, claude_content_at(c->request, m)) != 0)
-			return -1;
-	return 0;
+	json_close_string(c->writer);
+	json_close_object(c->writer);
 }
 
-/* The assistant turn from ${first} to ${end}, and the results in the user turn after it. */
+static void
+write_system_prompt(struct chat *c)
+{
+	if (!claude_has_system(c->request))
+		return;
+	open_system_message(c);
+	claude_string_system(c->writer, c->request);
+	close_system_message(c);
+	/* A prompt alone is no conversation. */
+	c->any = false;
+}
+
+static void
+write_system_turn(struct chat *c, const struct json *content)
+{
+	if (!claude_has_text(content))
+		return;
+	open_system_message(c);
+	claude_string_texts(c->writer, content, "\n\n");
+	close_system_message(c);
+}
+
+/*
+ * The assistant turn from ${first} to ${end}, and the results in the user turn after it; then the
+ * system turns in it, which may not stand between calls and results.
+ */
 static int
 write_assistant_turn(struct chat *c, size_t first, size_t end)
 {
-	struct buffer text = BUFFER_INIT(0);
-	struct buffer thinking = BUFFER_INIT(0);
-	int status = 0;
-
+	c->said.count = 0;
+	c->thought.count = 0;
 	claude_calls_clear(&c->calls);
-	for (size_t m = first; m < end && status == 0; m++)
-		if (claude_role_at(c->request, m) == CLAUDE_ASSISTANT)
-			status = gather_assistant(
-				c, claude_content_at(c->request, m), &text, &thinking);
-	if (status == 0)
-		status = write_assistant_message(c, &text, &thinking);
-	if (status == 0 && (text.failed || thinking.failed))
-		status = no_memory(c);
-	buffer_free(&text);
-	buffer_free(&thinking);
-	if (status != 0)
-		return -1;
-	if (c->calls.count > 0 &&
-		write_results(c, end, claude_turn_end(c->request, end, CLAUDE_USER)) != 0)
-		return -1;
-	return write_system_turns(c, first, end);
+	for (size_t m = first; m < end; m++)
+		if (claude_role_at(c->request, m) == CLAUDE_ASSISTANT &&
+			gather_assistant(c, claude_content_at(c->request, m)) != 0)
+			return -1;
+	write_assistant_message(c);
+	if (c->calls.count > 0)
+		write_results(c, end, claude_turn_end(c->request, end, CLAUDE_USER));
+	for (size_t m = first; m < end; m++)
+		if (claude_role_at(c->request, m) == CLAUDE_SYSTEM)
+			write_system_turn(c, claude_content_at(c->request, m));
+	return 0;
 }
 
 /* The user turn from ${first} to ${end}: one message for each message, system turns at their
@@ -312,15 +327,14 @@ static int
 write_user_turn(struct chat *c, size_t first, size_t end)
 {
 	for (size_t m = first; m < end; m++) {
+		const struct json *content = claude_content_at(c->request, m);
 		if (claude_role_at(c->request, m) == CLAUDE_SYSTEM) {
-			if (write_system(c, claude_content_at(c->request, m)) != 0)
-				return -1;
+			write_system_turn(c, content);
 			continue;
 		}
-		if (openai_parts_gather(&c->parts, claude_content_at(c->request, m), &c->calls,
-			    false, c->error) != 0 ||
-			write_user_message(c) != 0)
+		if (openai_parts_gather(&c->parts, content, &c->calls, false, c->error) != 0)
 			return -1;
+		write_user_message(c);
 	}
 	claude_calls_clear(&c->calls);
 	return 0;
@@ -329,40 +343,34 @@ write_user_turn(struct chat *c, size_t first, size_t end)
 static int
 write_conversation(struct chat *c)
 {
-	size_t count = json_object_array_length(c->request->messages);
+	size_t end;
 
-	if (c->request->system != NULL && write_system(c, c->request->system) != 0)
-		return -1;
-	bool had_system = c->any;
-	c->any = false;
-	if (had_system)
-		buffer_putc(c->out, ',');
-	for (size_t m = 0; m < count;) {
-		enum claude_role role = claude_role_at(c->request, m) == CLAUDE_ASSISTANT
-						? CLAUDE_ASSISTANT
-						: CLAUDE_USER;
-		size_t end = claude_turn_end(c->request, m, role);
-		if (role == CLAUDE_ASSISTANT ? write_assistant_turn(c, m, end) != 0
-					     : write_user_turn(c, m, end) != 0)
+	for (size_t first = 0; first < c->request->messages.count; first = end) {
+		bool assistant = claude_role_at(c->request, first) == CLAUDE_ASSISTANT;
+		end = claude_turn_end(
+			c->request, first, assistant ? CLAUDE_ASSISTANT : CLAUDE_USER);
+		if (assistant ? write_assistant_turn(c, first, end) != 0
+			      : write_user_turn(c, first, end) != 0)
 			return -1;
-		m = end;
 	}
 	if (!c->any)
 		return api_error_set(c->error, 400, "messages: there is no content in any of them");
-	return c->out->failed ? no_memory(c) : 0;
+	return c->writer->out->failed ? no_memory(c) : 0;
 }
 
 int
 openai_chat_write_messages(const struct claude_request *request, struct tool_names *names,
-	struct buffer *out, struct api_error *error)
+	struct json_writer *writer, struct api_error *error)
 {
-	struct chat c = {.request = request, .names = names, .out = out, .error = error};
+	struct chat c = {.request = request, .names = names, .writer = writer, .error = error};
 
-	buffer_putc(out, '[');
-	int status = claude_calls_init(&c.calls, openai_chat.kind, false) == 0
-			     ? write_conversation(&c)
-			     : no_memory(&c);
-	buffer_putc(out, ']');
+	claude_calls_init(&c.calls, openai_chat.kind, false);
+	json_open_array(writer);
+	write_system_prompt(&c);
+	int status = write_conversation(&c);
+	json_close_array(writer);
+	json_list_free(&c.said);
+	json_list_free(&c.thought);
 	claude_calls_free(&c.calls);
 	openai_parts_free(&c.parts);
 	return status;

@@ -9,6 +9,8 @@
 
 #include "base/buffer.h"
 #include "base/json.h"
+#include "base/json_writer.h"
+#include "base/log.h"
 #include "translate/claude.h"
 #include "translate/tool_names.h"
 #include "translate/translator.h"
@@ -56,8 +58,8 @@ openai_effort(const struct claude_request *r, const struct translate_target *tar
 
 	if (r->thinking == CLAUDE_THINKING_DISABLED || target->reasoning_off)
 		return is_o_model(target->model) ? NULL : "minimal";
-	for (size_t i = 0; r->effort != NULL && i < sizeof(efforts) / sizeof(efforts[0]); i++)
-		if (strcmp(efforts[i][0], r->effort) == 0)
+	for (size_t i = 0; i < sizeof(efforts) / sizeof(efforts[0]); i++)
+		if (json_is_text(r->effort, efforts[i][0]))
 			return efforts[i][1];
 	if (r->thinking != CLAUDE_THINKING_ENABLED || r->thinking_budget == 0)
 		return NULL;
@@ -67,21 +69,6 @@ openai_effort(const struct claude_request *r, const struct translate_target *tar
 }
 
 /* ---- members ---- */
-
-void
-openai_write_name(struct buffer *out, const char *name)
-{
-	buffer_puts(out, ",\"");
-	buffer_puts(out, name);
-	buffer_puts(out, "\":");
-}
-
-void
-openai_write_text(struct buffer *out, const char *name, const char *text)
-{
-	openai_write_name(out, name);
-	json_write_text(out, text);
-}
 
 int64_t
 openai_max_tokens(const struct claude_request *r, const struct translate_target *target)
@@ -93,48 +80,150 @@ openai_max_tokens(const struct claude_request *r, const struct translate_target 
 
 /* As it was spelled, unless it is beyond what the service takes. */
 static void
-write_clamped(struct buffer *out, const char *name, struct json_object *number, const char *most,
-	double limit)
+put_clamped(struct json_writer *w, const char *name, const struct json *number, int most)
 {
+	double value = json_double(number, 0);
+
 	if (number == NULL)
 		return;
-	double value = json_object_get_double(number);
-	openai_write_name(out, name);
 	if (value < 0)
-		buffer_putc(out, '0');
-	else if (value > limit)
-		buffer_puts(out, most);
+		json_put_int_member(w, name, 0);
+	else if (value > most)
+		json_put_int_member(w, name, most);
 	else
-		json_write(out, number);
+		json_put_value_member(w, name, number);
 }
 
 void
-openai_write_sampling(struct buffer *out, const struct claude_request *r)
+openai_put_sampling(struct json_writer *w, const struct claude_request *r)
 {
-	write_clamped(out, "temperature", r->temperature, "2", 2);
-	write_clamped(out, "top_p", r->top_p, "1", 1);
+	put_clamped(w, "temperature", r->temperature, 2);
+	put_clamped(w, "top_p", r->top_p, 1);
 }
 
-/* At most 64 bytes, and no half character. */
-void
-openai_write_user(struct buffer *out, struct json_object *user_id)
+/* The longest beginning of a decoded string that the service takes, without half a character. */
+static size_t
+user_length(const struct buffer *decoded)
 {
-	if (user_id == NULL || json_object_get_string_len(user_id) == 0)
+	size_t length = decoded->length;
+
+	if (length <= MOST_USER_BYTES)
+		return length;
+	for (length = MOST_USER_BYTES;
+		length > 0 && ((unsigned char)decoded->data[length] & 0xc0) == 0x80;)
+		length--;
+	return length;
+}
+
+void
+openai_put_user(struct json_writer *w, const struct json *user_id)
+{
+	struct buffer decoded = BUFFER_INIT(0);
+
+	if (json_content_length(user_id) == 0)
 		return;
-	const char *text = json_object_get_string(user_id);
-	size_t length = (size_t)json_object_get_string_len(user_id);
-	if (length > MOST_USER_BYTES)
-		for (length = MOST_USER_BYTES;
-			length > 0 && ((unsigned char)text[length] & 0xc0) == 0x80;)
-			length--;
-	openai_write_name(out, "user");
-	json_write_string(out, text, length);
+	if (json_content_length(user_id) <= MOST_USER_BYTES) {
+		json_put_value_member(w, "user", user_id);
+		return;
+	}
+	if (json_append(&decoded, user_id) != 0)
+		w->out->failed = true;
+	json_put_name(w, "user");
+	json_put_string(w, buffer_text(&decoded), user_length(&decoded));
+	buffer_free(&decoded);
 }
 
-/* ---- functions and files ---- */
+/* ---- functions ---- */
 
-const char *
-openai_tool_choice(const struct claude_request *r)
+/* Begin the object that declares or names a function.  Chat puts its members one level deeper. */
+static void
+open_function(struct json_writer *w, enum openai_interface interface)
+{
+	json_open_object(w);
+	json_put_text_member(w, "type", "function");
+	if (interface == OPENAI_CHAT)
+		json_open_object_member(w, "function");
+}
+
+static void
+close_function(struct json_writer *w, enum openai_interface interface)
+{
+	if (interface == OPENAI_CHAT)
+		json_close_object(w);
+	json_close_object(w);
+}
+
+/* The schema as it is, but without $schema, and with the type and properties that the service
+ * insists on. */
+static void
+put_schema(struct json_writer *w, const struct json *schema)
+{
+	const struct json *type = json_member(schema, "type");
+
+	json_open_object(w);
+	JSON_EACH(member, schema)
+	if (!json_is_named(member, "$schema"))
+		json_put_member(w, member);
+	if (type == NULL)
+		json_put_text_member(w, "type", "object");
+	if ((type == NULL || json_is_text(type, "object")) &&
+		json_member(schema, "properties") == NULL) {
+		json_open_object_member(w, "properties");
+		json_close_object(w);
+	}
+	json_close_object(w);
+}
+
+/* Without `strict`, Responses would take every schema for a strict one. */
+static void
+put_function(struct json_writer *w, const struct claude_tool *tool, struct tool_names *names,
+	enum openai_interface interface)
+{
+	open_function(w, interface);
+	json_put_name(w, "name");
+	tool_names_put(names, w, tool->name);
+	if (tool->description != NULL)
+		json_put_value_member(w, "description", tool->description);
+	else if (tool->description_text != NULL)
+		json_put_text_member(w, "description", tool->description_text);
+	json_put_name(w, "parameters");
+	if (tool->schema_text != NULL)
+		json_put_raw(w, tool->schema_text, strlen(tool->schema_text));
+	else
+		put_schema(w, tool->schema);
+	if (tool->has_strict || interface == OPENAI_RESPONSES)
+		json_put_bool_member(w, "strict", tool->has_strict && tool->strict);
+	close_function(w, interface);
+}
+
+/* One tool, in the list that the first of them opens (${any}: it is open). */
+static void
+put_tool(struct json_writer *w, const struct json *declared, struct tool_names *names,
+	enum openai_interface interface, bool *any)
+{
+	bool search = interface == OPENAI_RESPONSES && claude_tool_is_web_search(declared);
+	struct claude_tool tool = {0};
+
+	if (!search && !claude_tool_read(declared, &tool)) {
+		log_warn("tool '%.*s' runs only on Claude's own service: dropped",
+			JSON_SHOWN(json_member(declared, "type")));
+		return;
+	}
+	if (!*any)
+		json_open_array_member(w, "tools");
+	*any = true;
+	if (!search) {
+		put_function(w, &tool, names, interface);
+		return;
+	}
+	json_open_object(w);
+	json_put_text_member(w, "type", "web_search");
+	json_close_object(w);
+}
+
+static void
+put_tool_choice(struct json_writer *w, const struct claude_request *r, struct tool_names *names,
+	enum openai_interface interface)
 {
 	static const char *const words[] = {
 		[CLAUDE_CHOICE_ABSENT] = NULL,
@@ -144,77 +233,46 @@ openai_tool_choice(const struct claude_request *r)
 		[CLAUDE_CHOICE_TOOL] = NULL,
 	};
 
-	return words[r->tool_choice];
-}
-
-/* The schema as it is, but without $schema, and with the type and properties that the service
- * insists on. */
-static void
-write_schema(struct buffer *out, struct json_object *schema)
-{
-	struct json_object *type = json_member(schema, "type");
-	bool object = type == NULL || json_is_text(type, "object");
-	bool first = true;
-
-	buffer_putc(out, '{');
-	if (schema != NULL) {
-		json_object_object_foreach(schema, name, value)
-		{
-			if (strcmp(name, "$schema") == 0)
-				continue;
-			if (!first)
-				buffer_putc(out, ',');
-			first = false;
-			json_write_text(out, name);
-			buffer_putc(out, ':');
-			json_write(out, value);
-		}
+	if (r->tool_choice == CLAUDE_CHOICE_TOOL) {
+		json_put_name(w, "tool_choice");
+		open_function(w, interface);
+		json_put_name(w, "name");
+		tool_names_put(names, w, r->tool_choice_name);
+		close_function(w, interface);
+	} else if (words[r->tool_choice] != NULL) {
+		json_put_text_member(w, "tool_choice", words[r->tool_choice]);
 	}
-	if (type == NULL)
-		buffer_puts(out, first ? "\"type\":\"object\"" : ",\"type\":\"object\"");
-	if (object && json_member(schema, "properties") == NULL)
-		buffer_puts(out, ",\"properties\":{}");
-	buffer_putc(out, '}');
-}
-
-int
-openai_write_function(struct buffer *out, const struct claude_tool *tool, struct tool_names *names)
-{
-	const char *name = tool_names_to_upstream(names, tool->name);
-
-	if (name == NULL)
-		return -1;
-	buffer_puts(out, "\"name\":");
-	json_write_text(out, name);
-	if (tool->description != NULL) {
-		openai_write_name(out, "description");
-		json_write(out, tool->description);
-	} else if (tool->description_text != NULL) {
-		openai_write_text(out, "description", tool->description_text);
-	}
-	openai_write_name(out, "parameters");
-	if (tool->schema_text != NULL)
-		buffer_puts(out, tool->schema_text);
-	else
-		write_schema(out, tool->schema);
-	return out->failed ? -1 : 0;
+	if (r->disable_parallel_tool_use)
+		json_put_bool_member(w, "parallel_tool_calls", false);
 }
 
 void
-openai_write_data_url(struct buffer *out, struct json_object *source)
+openai_put_tools(struct json_writer *w, const struct claude_request *r, struct tool_names *names,
+	enum openai_interface interface)
 {
-	struct buffer url = BUFFER_INIT(0);
+	bool any = false;
 
-	if (json_is_text(json_member(source, "type"), "url")) {
-		json_write(out, json_member(source, "url"));
+	for (size_t i = 0; i < r->tools.count; i++)
+		put_tool(w, r->tools.values[i], names, interface, &any);
+	if (!any)
 		return;
+	json_close_array(w);
+	put_tool_choice(w, r, names, interface);
+}
+
+void
+openai_put_arguments(struct json_writer *w, const struct json *input)
+{
+	struct buffer unspaced = BUFFER_INIT(0);
+
+	json_open_string(w);
+	if (input != NULL && (input->flags & JSON_SPACED) == 0) {
+		json_string_bytes(w, input->text, input->length);
+	} else {
+		if (json_write(&unspaced, input) != 0)
+			w->out->failed = true;
+		json_string_bytes(w, buffer_text(&unspaced), unspaced.length);
 	}
-	buffer_puts(&url, "data:");
-	buffer_puts(&url, json_member_string(source, "media_type"));
-	buffer_puts(&url, ";base64,");
-	buffer_puts(&url, json_member_string(source, "data"));
-	if (url.failed)
-		out->failed = true;
-	json_write_string(out, buffer_text(&url), url.length);
-	buffer_free(&url);
+	json_close_string(w);
+	buffer_free(&unspaced);
 }

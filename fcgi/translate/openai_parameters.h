@@ -2,7 +2,8 @@
  * What the requests of both OpenAI interfaces, Chat Completions and Responses, have in common:
  * which models think, how hard, and the members that are written alike (PROTOCOL.md §B.1).
  *
- * Every write_… function appends `,"name":value`, or nothing where there is nothing to say.
+ * Every put_… function writes members of the object that is open, or nothing where there is nothing
+ * to say.  Out of memory sticks in the writer's buffer.
  */
 #ifndef OPENAI_PARAMETERS_H
 #define OPENAI_PARAMETERS_H
@@ -10,12 +11,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct buffer;
 struct claude_request;
-struct claude_tool;
-struct json_object;
+struct json;
+struct json_writer;
 struct tool_names;
 struct translate_target;
+
+enum openai_interface { OPENAI_CHAT, OPENAI_RESPONSES };
 
 /** Does the model think before it answers (o1, o3, …, gpt-5 and later, also behind a vendor/)? */
 bool openai_is_reasoning_model(const char *model);
@@ -26,26 +28,17 @@ const char *openai_effort(const struct claude_request *, const struct translate_
 /** max_tokens, clamped by the upstream's max-output-tokens. */
 int64_t openai_max_tokens(const struct claude_request *, const struct translate_target *);
 
-/** `,"name":` */
-void openai_write_name(struct buffer *, const char *name);
-void openai_write_text(struct buffer *, const char *name, const char *text);
-
 /** temperature and top_p: as they were spelled, unless beyond what the service takes. */
-void openai_write_sampling(struct buffer *, const struct claude_request *);
+void openai_put_sampling(struct json_writer *, const struct claude_request *);
 
 /** The user, at most 64 bytes and no half character. */
-void openai_write_user(struct buffer *, struct json_object *user_id);
+void openai_put_user(struct json_writer *, const struct json *user_id);
 
-/** The word for a tool choice, NULL: none is sent, or a function is named. */
-const char *openai_tool_choice(const struct claude_request *);
+/** The tools, and what is only allowed beside tools: which of them to call, and whether at once. */
+void openai_put_tools(struct json_writer *, const struct claude_request *, struct tool_names *,
+	enum openai_interface);
 
-/**
- * Name, description and schema of a function, without the brace before and after.  Return 0, or -1
- * if memory ran out.
- */
-int openai_write_function(struct buffer *, const struct claude_tool *, struct tool_names *);
-
-/** "data:<media type>;base64,…" or the URL of an image's or document's source, as a JSON string. */
-void openai_write_data_url(struct buffer *, struct json_object *source);
+/** The arguments of a call: a string that contains the JSON text of ${input}. */
+void openai_put_arguments(struct json_writer *, const struct json *input);
 
 #endif

@@ -8,9 +8,12 @@
 #include "base/api_error.h"
 #include "base/buffer.h"
 #include "base/json.h"
+#include "base/json_writer.h"
 #include "translate/claude.h"
 #include "translate/claude_calls.h"
 #include "translate/claude_text.h"
+
+enum { FIRST_CAPACITY = 16 };
 
 struct gathering {
 	struct openai_parts *parts;
@@ -20,76 +23,81 @@ struct gathering {
 };
 
 static int
-no_memory(struct gathering *g)
-{
-	return api_error_set(g->error, 500, "out of memory");
-}
-
-static int
 add_part(struct gathering *g, struct openai_part part)
 {
-	struct openai_part *grown = reallocarray(
-		g->parts->list, g->parts->count + 1, sizeof(*grown));
+	struct openai_parts *parts = g->parts;
 
-	if (grown == NULL) {
-		free(part.text);
-		return no_memory(g);
+	if (parts->count == parts->capacity) {
+		size_t capacity = parts->capacity > 0 ? 2 * parts->capacity : FIRST_CAPACITY;
+		struct openai_part *grown = reallocarray(parts->list, capacity, sizeof(*grown));
+		if (grown == NULL)
+			return api_error_set(g->error, 500, "out of memory");
+		parts->list = grown;
+		parts->capacity = capacity;
 	}
-	g->parts->list = grown;
-	grown[g->parts->count++] = part;
+	parts->list[parts->count++] = part;
+	parts->has_file = parts->has_file || part.kind == OPENAI_PART_FILE;
 	return 0;
 }
 
-/* Takes the buffer's content; nothing for an empty one. */
-static int
-add_text(struct gathering *g, struct buffer *text)
+/* Is there anything to say in it?  One byte of it is enough to know. */
+static bool
+is_empty(const struct openai_part *part)
 {
-	size_t length = text->length;
+	struct buffer start = BUFFER_INIT(1);
+	struct json_writer w = JSON_WRITER(&start);
 
-	if (length == 0 && !text->failed) {
-		buffer_free(text);
-		return 0;
-	}
-	char *taken = buffer_take(text);
-	return taken != NULL ? add_part(g, (struct openai_part){.text = taken, .length = length})
-			     : no_memory(g);
+	openai_string_part(&w, part);
+	bool empty = start.length == 0 && !start.failed;
+	buffer_free(&start);
+	return empty;
 }
 
 static int
-add_document(struct gathering *g, struct json_object *block)
+add_text(struct gathering *g, enum openai_part_kind kind, const struct json *block)
 {
-	struct json_object *source = json_member(block, "source");
-	struct buffer text = BUFFER_INIT(0);
+	const struct openai_part part = {.kind = kind, .block = block};
 
-	if (claude_document_is_text(block)) {
-		claude_write_document(&text, block);
-		return add_text(g, &text);
-	}
+	return is_empty(&part) ? 0 : add_part(g, part);
+}
+
+static int
+add_file(struct gathering *g, const struct json *block)
+{
+	return add_part(g, (struct openai_part){.kind = OPENAI_PART_FILE, .block = block});
+}
+
+static int
+add_document(struct gathering *g, const struct json *block)
+{
+	const struct json *source = json_member(block, "source");
+
+	if (claude_document_is_text(block))
+		return add_text(g, OPENAI_PART_DOCUMENT_TEXT, block);
 	if (!g->document_urls && json_is_text(json_member(source, "type"), "url"))
 		return api_error_set(g->error, 400,
 			"messages: a document with a url source is not supported by this upstream: "
 			"send it as base64");
-	return add_part(g, (struct openai_part){.block = block});
+	return add_file(g, block);
 }
 
-/* The images and files of a tool result, which a tool message cannot hold. */
+/* The images and files of a tool result, which a tool message cannot contain. */
 static int
-add_result_files(struct gathering *g, struct json_object *result, const char *id)
+add_result_files(struct gathering *g, const struct json *result, const char *call_id)
 {
-	struct json_object *content = json_member(result, "content");
-
-	for (size_t i = 0; i < claude_content_length(content); i++) {
-		struct json_object *block = claude_content_block(content, i);
-		struct buffer text = BUFFER_INIT(0);
+	CLAUDE_EACH_BLOCK(block, json_member(result, "content"))
+	{
+		struct openai_part label = {.block = result, .call_id = call_id};
 		enum claude_block type = claude_block_type(block);
-		bool is_file = type == CLAUDE_DOCUMENT && !claude_document_is_text(block);
-		if (type != CLAUDE_IMAGE && !is_file)
+		if (type == CLAUDE_IMAGE)
+			label.kind = OPENAI_PART_IMAGE_LABEL;
+		else if (type == CLAUDE_DOCUMENT && !claude_document_is_text(block))
+			label.kind = OPENAI_PART_DOCUMENT_LABEL;
+		else
 			continue;
-		buffer_printf(&text, "%s from tool result %s:", is_file ? "Document" : "Image", id);
-		if (add_text(g, &text) != 0)
+		if (add_part(g, label) != 0)
 			return -1;
-		if (is_file ? add_document(g, block) != 0
-			    : add_part(g, (struct openai_part){.block = block}) != 0)
+		if (type == CLAUDE_IMAGE ? add_file(g, block) != 0 : add_document(g, block) != 0)
 			return -1;
 	}
 	return 0;
@@ -97,84 +105,121 @@ add_result_files(struct gathering *g, struct json_object *result, const char *id
 
 /* A result that answers no call of the turn before is only text. */
 static int
-add_tool_result(struct gathering *g, struct json_object *block)
+add_tool_result(struct gathering *g, const struct json *block)
 {
 	const struct claude_call *call = claude_calls_find(g->calls, block);
-	struct buffer text = BUFFER_INIT(0);
 
-	if (call != NULL)
-		return add_result_files(g, block, call->id);
-	claude_write_tool_result(&text, block);
-	if (add_text(g, &text) != 0)
+	if (call == NULL && add_text(g, OPENAI_PART_TOOL_RESULT, block) != 0)
 		return -1;
-	return add_result_files(g, block, json_member_string(block, "tool_use_id"));
+	return add_result_files(g, block, call != NULL ? call->id : NULL);
 }
 
 static int
-add_user_block(struct gathering *g, struct json_object *block)
+add_user_block(struct gathering *g, const struct json *block)
 {
-	struct json_object *said = claude_block_text(block);
-	struct buffer text = BUFFER_INIT(0);
-
-	if (said != NULL) {
-		buffer_append(&text, json_object_get_string(said),
-			(size_t)json_object_get_string_len(said));
-		return add_text(g, &text);
-	}
+	if (claude_block_text(block) != NULL)
+		return add_text(g, OPENAI_PART_TEXT, block);
 	switch (claude_block_type(block)) {
 	case CLAUDE_IMAGE:
-		return add_part(g, (struct openai_part){.block = block});
+		return add_file(g, block);
 	case CLAUDE_DOCUMENT:
 		return add_document(g, block);
 	case CLAUDE_SEARCH_RESULT:
-		claude_write_search_result(&text, block);
-		return add_text(g, &text);
+		return add_text(g, OPENAI_PART_SEARCH_RESULT, block);
 	default:
 		return 0;
 	}
 }
 
-/* First what belongs to tool results, then the rest, each in its order. */
-static int
-gather(struct gathering *g, struct json_object *content)
-{
-	for (int pass = 0; pass < 2; pass++) {
-		for (size_t i = 0; i < claude_content_length(content); i++) {
-			struct json_object *block = claude_content_block(content, i);
-			bool is_result = claude_block_type(block) == CLAUDE_TOOL_RESULT;
-			if (is_result != (pass == 0))
-				continue;
-			if (is_result ? add_tool_result(g, block) != 0
-				      : add_user_block(g, block) != 0)
-				return -1;
-		}
-	}
-	return 0;
-}
-
 int
-openai_parts_gather(struct openai_parts *parts, struct json_object *content,
+openai_parts_gather(struct openai_parts *parts, const struct json *content,
 	const struct claude_calls *calls, bool document_urls, struct api_error *error)
 {
 	struct gathering g = {
 		.parts = parts, .calls = calls, .document_urls = document_urls, .error = error};
 
-	openai_parts_clear(parts);
-	return gather(&g, content);
-}
-
-void
-openai_parts_clear(struct openai_parts *parts)
-{
-	for (size_t i = 0; i < parts->count; i++)
-		free(parts->list[i].text);
 	parts->count = 0;
+	parts->has_file = false;
+	CLAUDE_EACH_BLOCK(block, content)
+	if (claude_block_type(block) == CLAUDE_TOOL_RESULT && add_tool_result(&g, block) != 0)
+		return -1;
+	CLAUDE_EACH_BLOCK(block, content)
+	if (claude_block_type(block) != CLAUDE_TOOL_RESULT && add_user_block(&g, block) != 0)
+		return -1;
+	return 0;
 }
 
 void
 openai_parts_free(struct openai_parts *parts)
 {
-	openai_parts_clear(parts);
 	free(parts->list);
-	parts->list = NULL;
+	*parts = (struct openai_parts){0};
+}
+
+/* ---- what is written of them ---- */
+
+static void
+string_label(struct json_writer *w, const char *before, const struct openai_part *part)
+{
+	json_string_text(w, before);
+	if (part->call_id != NULL)
+		json_string_text(w, part->call_id);
+	else
+		json_string_value(w, json_member(part->block, "tool_use_id"));
+	json_string_text(w, ":");
+}
+
+void
+openai_string_part(struct json_writer *w, const struct openai_part *part)
+{
+	switch (part->kind) {
+	case OPENAI_PART_TEXT:
+		json_string_value(w, claude_block_text(part->block));
+		break;
+	case OPENAI_PART_DOCUMENT_TEXT:
+		claude_string_document(w, part->block);
+		break;
+	case OPENAI_PART_SEARCH_RESULT:
+		claude_string_search_result(w, part->block);
+		break;
+	case OPENAI_PART_TOOL_RESULT:
+		claude_string_tool_result(w, part->block);
+		break;
+	case OPENAI_PART_IMAGE_LABEL:
+		string_label(w, "Image from tool result ", part);
+		break;
+	case OPENAI_PART_DOCUMENT_LABEL:
+		string_label(w, "Document from tool result ", part);
+		break;
+	case OPENAI_PART_FILE:
+		break;
+	}
+}
+
+void
+openai_put_data_url(struct json_writer *w, const struct json *source)
+{
+	if (json_is_text(json_member(source, "type"), "url")) {
+		json_put_value(w, json_member(source, "url"));
+		return;
+	}
+	json_open_string(w);
+	json_string_text(w, "data:");
+	json_string_value(w, json_member(source, "media_type"));
+	json_string_text(w, ";base64,");
+	json_string_value(w, json_member(source, "data"));
+	json_close_string(w);
+}
+
+void
+openai_put_file_members(struct json_writer *w, const struct json *document)
+{
+	const struct json *title = json_member_string(document, "title");
+
+	if (json_content_length(title) > 0)
+		json_put_value_member(w, "filename", title);
+	else
+		json_put_text_member(w, "filename", "document.pdf");
+	json_put_name(w, "file_data");
+	openai_put_data_url(w, json_member(document, "source"));
 }

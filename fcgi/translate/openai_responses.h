@@ -9,6 +9,7 @@
 struct api_error;
 struct buffer;
 struct claude_request;
+struct json_writer;
 struct tool_names;
 struct translate_target;
 
@@ -19,8 +20,8 @@ int
 openai_responses_write_count_request(const struct claude_request *, const struct translate_target *,
 	struct tool_names *, struct buffer *body, struct api_error *);
 
-/** Append the array of input items.  Return 0, or -1 and what the client must be told. */
-int openai_responses_write_input(
-	const struct claude_request *, struct tool_names *, struct buffer *out, struct api_error *);
+/** Write the array of input items.  Return 0, or -1 and what the client must be told. */
+int openai_responses_write_input(const struct claude_request *, struct tool_names *,
+	struct json_writer *, struct api_error *);
 
 #endif

@@ -6,122 +6,58 @@
 #include "base/api_error.h"
 #include "base/buffer.h"
 #include "base/json.h"
-#include "base/log.h"
+#include "base/json_writer.h"
 #include "translate/claude.h"
 #include "translate/claude_text.h"
 #include "translate/openai_parameters.h"
 #include "translate/openai_responses.h"
-#include "translate/tool_names.h"
 #include "translate/translator.h"
 
 enum { LEAST_OUTPUT_TOKENS = 16 }; /* the service refuses fewer */
 
 static void
-write_instructions(struct buffer *out, struct json_object *system)
+put_instructions(struct json_writer *w, const struct claude_request *r)
 {
-	struct buffer text = BUFFER_INIT(0);
-
-	claude_write_texts(&text, system, "\n\n");
-	if (text.length > 0) {
-		openai_write_name(out, "instructions");
-		json_write_string(out, text.data, text.length);
-	}
-	if (text.failed)
-		out->failed = true;
-	buffer_free(&text);
-}
-
-/* ---- tools ---- */
-
-static int
-write_tool(
-	struct buffer *out, struct json_object *declared, struct tool_names *names, size_t *written)
-{
-	struct claude_tool tool = {0};
-
-	if (!claude_tool_is_web_search(declared) && !claude_tool_read(declared, &tool)) {
-		log_warn("tool '%s' runs only on Claude's own service: dropped",
-			json_member_string(declared, "type"));
-		return 0;
-	}
-	buffer_puts(out, (*written)++ == 0 ? ",\"tools\":[" : ",");
-	if (claude_tool_is_web_search(declared))
-		return buffer_puts(out, "{\"type\":\"web_search\"}");
-	buffer_puts(out, "{\"type\":\"function\",");
-	if (openai_write_function(out, &tool, names) != 0)
-		return -1;
-	/* Without it the service would take every schema for a strict one. */
-	return buffer_puts(
-		out, tool.has_strict && tool.strict ? ",\"strict\":true}" : ",\"strict\":false}");
-}
-
-static int
-write_tool_choice(struct buffer *out, const struct claude_request *r, struct tool_names *names)
-{
-	const char *word = openai_tool_choice(r);
-
-	if (r->tool_choice == CLAUDE_CHOICE_TOOL) {
-		const char *name = tool_names_to_upstream(names, r->tool_choice_name);
-		if (name == NULL)
-			return -1;
-		openai_write_name(out, "tool_choice");
-		buffer_puts(out, "{\"type\":\"function\"");
-		openai_write_text(out, "name", name);
-		buffer_putc(out, '}');
-	} else if (word != NULL) {
-		openai_write_text(out, "tool_choice", word);
-	}
-	if (r->disable_parallel_tool_use)
-		buffer_puts(out, ",\"parallel_tool_calls\":false");
-	return 0;
-}
-
-static int
-write_tools(struct buffer *out, const struct claude_request *r, struct tool_names *names)
-{
-	size_t count = r->tools != NULL ? json_object_array_length(r->tools) : 0;
-	size_t written = 0;
-
-	for (size_t i = 0; i < count; i++)
-		if (write_tool(out, json_object_array_get_idx(r->tools, i), names, &written) != 0)
-			return -1;
-	if (written == 0)
-		return 0;
-	buffer_putc(out, ']');
-	return write_tool_choice(out, r, names);
+	if (!claude_has_system(r))
+		return;
+	json_put_name(w, "instructions");
+	json_open_string(w);
+	claude_string_system(w, r);
+	json_close_string(w);
 }
 
 /* ---- how to answer ---- */
 
 static void
-write_reasoning(
-	struct buffer *out, const struct claude_request *r, const struct translate_target *target)
+put_reasoning(struct json_writer *w, const struct claude_request *r,
+	const struct translate_target *target)
 {
 	const char *effort = openai_effort(r, target);
 	bool off = r->thinking == CLAUDE_THINKING_DISABLED || target->reasoning_off;
 
 	if (off && effort == NULL)
 		return;
-	openai_write_name(out, "reasoning");
-	buffer_putc(out, '{');
-	if (effort != NULL) {
-		buffer_puts(out, "\"effort\":");
-		json_write_text(out, effort);
-	}
+	json_open_object_member(w, "reasoning");
+	if (effort != NULL)
+		json_put_text_member(w, "effort", effort);
 	if (!off)
-		buffer_puts(out, effort != NULL ? ",\"summary\":\"auto\"" : "\"summary\":\"auto\"");
-	buffer_putc(out, '}');
+		json_put_text_member(w, "summary", "auto");
+	json_close_object(w);
 }
 
 static void
-write_format(struct buffer *out, struct json_object *schema)
+put_format(struct json_writer *w, const struct json *schema)
 {
 	if (schema == NULL)
 		return;
-	openai_write_name(out, "text");
-	buffer_puts(out, "{\"format\":{\"type\":\"json_schema\",\"name\":\"output\",\"schema\":");
-	json_write(out, schema);
-	buffer_puts(out, ",\"strict\":true}}");
+	json_open_object_member(w, "text");
+	json_open_object_member(w, "format");
+	json_put_text_member(w, "type", "json_schema");
+	json_put_text_member(w, "name", "output");
+	json_put_value_member(w, "schema", schema);
+	json_put_bool_member(w, "strict", true);
+	json_close_object(w);
+	json_close_object(w);
 }
 
 /* gpt-4o and its like never think, and refuse to be asked for what they thought. */
@@ -135,33 +71,39 @@ may_think(const char *model)
 	       strncmp(name, "chatgpt-4", 9) != 0;
 }
 
+/* What must be in the answer besides itself: the thinking, for the next turn. */
 static void
-write_limits(
-	struct buffer *out, const struct claude_request *r, const struct translate_target *target)
+put_include(struct json_writer *w)
+{
+	json_open_array_member(w, "include");
+	json_put_text(w, "reasoning.encrypted_content");
+	json_close_array(w);
+}
+
+static void
+put_limits(struct json_writer *w, const struct claude_request *r,
+	const struct translate_target *target)
 {
 	int64_t tokens = openai_max_tokens(r, target);
 
-	openai_write_name(out, "max_output_tokens");
-	buffer_put_uint(out, tokens < LEAST_OUTPUT_TOKENS ? LEAST_OUTPUT_TOKENS : (uint64_t)tokens);
+	json_put_int_member(w, "max_output_tokens",
+		tokens < LEAST_OUTPUT_TOKENS ? LEAST_OUTPUT_TOKENS : tokens);
 }
 
 /* What is sent to answer and to count alike. */
 static int
-write_prompt(const struct claude_request *r, const struct translate_target *target,
-	struct tool_names *names, struct buffer *out, struct api_error *error)
+put_prompt(struct json_writer *w, const struct claude_request *r,
+	const struct translate_target *target, struct tool_names *names, struct api_error *error)
 {
-	buffer_puts(out, "{\"model\":");
-	json_write_text(out, target->model);
-	if (r->system != NULL)
-		write_instructions(out, r->system);
-	openai_write_name(out, "input");
-	if (openai_responses_write_input(r, names, out, error) != 0)
+	json_put_text_member(w, "model", target->model);
+	put_instructions(w, r);
+	json_put_name(w, "input");
+	if (openai_responses_write_input(r, names, w, error) != 0)
 		return -1;
-	if (write_tools(out, r, names) != 0)
-		return api_error_set(error, 500, "out of memory");
+	openai_put_tools(w, r, names, OPENAI_RESPONSES);
 	if (openai_is_reasoning_model(target->model))
-		write_reasoning(out, r, target);
-	write_format(out, r->output_schema);
+		put_reasoning(w, r, target);
+	put_format(w, r->output_schema);
 	return 0;
 }
 
@@ -170,16 +112,21 @@ openai_responses_write_request(const struct claude_request *r,
 	const struct translate_target *target, struct tool_names *names, struct buffer *out,
 	struct api_error *error)
 {
-	if (write_prompt(r, target, names, out, error) != 0)
+	struct json_writer w = JSON_WRITER(out);
+
+	json_open_object(&w);
+	if (put_prompt(&w, r, target, names, error) != 0)
 		return -1;
-	write_limits(out, r, target);
+	put_limits(&w, r, target);
 	if (!openai_is_reasoning_model(target->model))
-		openai_write_sampling(out, r);
-	openai_write_user(out, r->user_id);
-	buffer_puts(out, ",\"store\":false");
+		openai_put_sampling(&w, r);
+	openai_put_user(&w, r->user_id);
+	json_put_bool_member(&w, "store", false);
 	if (may_think(target->model))
-		buffer_puts(out, ",\"include\":[\"reasoning.encrypted_content\"]");
-	buffer_puts(out, r->stream ? ",\"stream\":true}" : "}");
+		put_include(&w);
+	if (r->stream)
+		json_put_bool_member(&w, "stream", true);
+	json_close_object(&w);
 	return out->failed ? api_error_set(error, 500, "out of memory") : 0;
 }
 
@@ -188,8 +135,11 @@ openai_responses_write_count_request(const struct claude_request *r,
 	const struct translate_target *target, struct tool_names *names, struct buffer *out,
 	struct api_error *error)
 {
-	if (write_prompt(r, target, names, out, error) != 0)
+	struct json_writer w = JSON_WRITER(out);
+
+	json_open_object(&w);
+	if (put_prompt(&w, r, target, names, error) != 0)
 		return -1;
-	buffer_putc(out, '}');
+	json_close_object(&w);
 	return out->failed ? api_error_set(error, 500, "out of memory") : 0;
 }

@@ -10,39 +10,40 @@
 #include "base/buffer.h"
 #include "base/json.h"
 #include "translate/event_stream.h"
+#include "translate/upstream_json.h"
 
 enum { MOST_BODY = 16 << 20 /* bytes of a whole answer that are looked at */, MOST_REASON = 32 };
 
 struct passed_usage {
 	struct event_stream *events; /* NULL: the answer is one JSON body */
 	struct buffer body;
+	struct json_document index; /* of an event, or the body */
 	struct claude_usage usage;
 	char stop_reason[MOST_REASON];
 };
 
 static void
-take_count(struct json_object *usage, const char *name, uint64_t *count)
+take_count(const struct json *usage, const char *name, uint64_t *count)
 {
-	int64_t told = json_member_int(usage, name, -1);
-
-	if (told >= 0)
-		*count = (uint64_t)told;
+	if (json_is_number(json_member(usage, name)))
+		*count = upstream_json_count(usage, name);
 }
 
 /* The message itself, or the event message_delta: both have `usage`, and a stop reason. */
 static void
-take(struct passed_usage *p, struct json_object *value)
+take(struct passed_usage *p, const struct json *value)
 {
-	struct json_object *usage = json_member_object(value, "usage");
-	struct json_object *delta = json_member_object(value, "delta");
-	const char *reason = json_member_string(delta != NULL ? delta : value, "stop_reason");
+	const struct json *usage = json_member_object(value, "usage");
+	const struct json *delta = json_member_object(value, "delta");
+	const struct json *reason = json_member_string(
+		delta != NULL ? delta : value, "stop_reason");
 
 	take_count(usage, "input_tokens", &p->usage.input_tokens);
 	take_count(usage, "output_tokens", &p->usage.output_tokens);
 	take_count(usage, "cache_read_input_tokens", &p->usage.cache_read_input_tokens);
 	take_count(usage, "cache_creation_input_tokens", &p->usage.cache_creation_input_tokens);
 	if (reason != NULL)
-		snprintf(p->stop_reason, sizeof(p->stop_reason), "%s", reason);
+		snprintf(p->stop_reason, sizeof(p->stop_reason), "%.*s", JSON_SHOWN(reason));
 }
 
 /* Few events are worth parsing: message_start and message_delta. */
@@ -50,15 +51,13 @@ static int
 on_event(void *context, const char *data, size_t length)
 {
 	struct passed_usage *p = context;
-	struct json_object *value = NULL;
-	const char *problem;
 
-	if (memmem(data, length, "\"usage\"", 7) == NULL ||
-		json_parse(data, length, &value, &problem) != 0)
+	if (memmem(data, length, "\"usage\"", 7) == NULL)
 		return 0;
-	struct json_object *message = json_member_object(value, "message");
+	const struct json *value = json_read(&p->index, data, length, JSON_MAX_ANSWER_VALUES, NULL);
+	const struct json *message = json_member_object(value, "message");
 	take(p, message != NULL ? message : value);
-	json_object_put(value);
+	json_document_trim(&p->index);
 	return 0;
 }
 
@@ -84,6 +83,7 @@ passed_usage_free(struct passed_usage *p)
 		return;
 	event_stream_free(p->events);
 	buffer_free(&p->body);
+	json_document_free(&p->index);
 	free(p);
 }
 

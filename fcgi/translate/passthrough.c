@@ -6,170 +6,129 @@
  */
 #include <stdbool.h>
 #include <stdint.h>
-#include <string.h>
 
 #include "base/api_error.h"
 #include "base/buffer.h"
 #include "base/json.h"
+#include "base/json_writer.h"
 #include "translate/carry.h"
 #include "translate/claude.h"
 #include "translate/translator.h"
 
-/* A member of the request whose value is replaced. */
-struct change {
-	const char *name;
-	struct buffer value; /* JSON text; empty: it stays */
+/* A copy of the request's text, with changes in the order of the text. */
+struct copy {
+	struct buffer *out;
+	const char *from; /* what comes before it was copied, or left out */
 };
 
-/* The change whose member comes next from ${from} on, and where its value stands; NULL: none. */
-static const struct change *
-next_change(const struct claude_request *r, const struct change *changes, size_t count, size_t from,
-	size_t *start, size_t *end)
+static const char *
+end_of(const struct json *value)
 {
-	const struct change *next = NULL;
-
-	for (size_t i = 0; i < count; i++) {
-		size_t s;
-		size_t e;
-		if (changes[i].value.length == 0 ||
-			!json_find_member(r->text, r->length, changes[i].name, from, &s, &e) ||
-			(next != NULL && s > *start))
-			continue;
-		next = &changes[i];
-		*start = s;
-		*end = e;
-	}
-	return next;
+	return value->text + value->length;
 }
 
+/* Copy what comes before ${start}, and go on at ${end}. */
 static void
-write_changed(struct buffer *out, const struct claude_request *r, const struct change *changes,
-	size_t count)
+leave_out(struct copy *copy, const char *start, const char *end)
 {
-	const struct change *change;
-	size_t at = 0;
-	size_t start = 0;
-	size_t end = 0;
+	buffer_append(copy->out, copy->from, (size_t)(start - copy->from));
+	copy->from = end;
+}
 
-	while ((change = next_change(r, changes, count, at, &start, &end)) != NULL) {
-		buffer_append(out, r->text + at, start - at);
-		buffer_append(out, change->value.data, change->value.length);
-		at = end;
+/* Leave out the elements that ${left_out} finds, each with a comma: the one before it, or behind it
+ * where no element is kept before.  Of the others, ${change} (may be NULL) changes what is inside.
+ */
+static void
+copy_elements(struct copy *copy, const struct json *array, bool (*left_out)(const struct json *),
+	void (*change)(struct copy *, const struct json *))
+{
+	const struct json *before = NULL;
+	bool kept = false;
+
+	JSON_EACH(element, array)
+	{
+		const struct json *after = json_next(element);
+		if (!left_out(element)) {
+			kept = true;
+			if (change != NULL)
+				change(copy, element);
+		} else if (kept) {
+			leave_out(copy, end_of(before), end_of(element));
+		} else {
+			leave_out(
+				copy, element->text, after != NULL ? after->text : end_of(element));
+		}
+		before = element;
 	}
-	buffer_append(out, r->text + at, r->length - at);
 }
 
 /* ---- thinking of other services, earlier in the conversation ---- */
 
 static bool
-is_foreign(struct json_object *block)
+is_foreign(const struct json *block)
 {
-	const char *signature = json_is_text(json_member(block, "type"), "thinking")
-					? json_member_string(block, "signature")
-					: NULL;
-
-	return signature != NULL && carry_is_signature(signature);
+	return json_is_text(json_member(block, "type"), "thinking") &&
+	       carry_is_signature(json_member(block, "signature"));
 }
 
-/* How many blocks of the message are foreign. */
-static size_t
-count_foreign(struct json_object *message)
+/* Is there nothing in the message but foreign thinking?  Claude refuses an empty message, too. */
+static bool
+is_all_foreign(const struct json *message)
 {
-	struct json_object *content = json_member_array(message, "content");
-	size_t count = 0;
+	const struct json *content = json_member_array(message, "content");
 
-	for (size_t i = 0; content != NULL && i < json_object_array_length(content); i++)
-		count += is_foreign(json_object_array_get_idx(content, i));
-	return count;
-}
-
-/* The blocks that are not foreign, as a new array; NULL if memory ran out. */
-static struct json_object *
-own_blocks(struct json_object *content)
-{
-	struct json_object *own = json_object_new_array();
-
-	for (size_t i = 0; own != NULL && i < json_object_array_length(content); i++) {
-		struct json_object *block = json_object_array_get_idx(content, i);
-		if (!is_foreign(block))
-			json_object_array_add(own, json_object_get(block));
-	}
-	return own;
-}
-
-static void
-write_message(struct buffer *out, struct json_object *message)
-{
-	struct json_object *content = own_blocks(json_member(message, "content"));
-	struct json_object *copy = json_object_new_object();
-
-	if (content == NULL || copy == NULL) {
-		out->failed = true;
-		goto err0;
-	}
-	json_object_object_foreach(message, name, value)
+	JSON_EACH(block, content)
 	{
-		bool own = strcmp(name, "content") == 0;
-		json_object_object_add(copy, name, json_object_get(own ? content : value));
+		if (!is_foreign(block))
+			return false;
 	}
-	json_write(out, copy);
-
-err0:
-	json_object_put(copy);
-	json_object_put(content);
+	return json_first(content) != NULL;
 }
 
-/* The messages without foreign thinking; nothing where there is none.  A message that would be
- * empty is left out: Claude refuses that, too. */
 static void
-write_own_messages(struct buffer *out, struct json_object *messages)
+copy_message(struct copy *copy, const struct json *message)
 {
-	size_t count = messages != NULL ? json_object_array_length(messages) : 0;
-	size_t foreign = 0;
-	const char *between = "[";
-
-	for (size_t i = 0; i < count; i++)
-		foreign += count_foreign(json_object_array_get_idx(messages, i));
-	if (foreign == 0)
-		return;
-	for (size_t i = 0; i < count; i++) {
-		struct json_object *message = json_object_array_get_idx(messages, i);
-		foreign = count_foreign(message);
-		if (foreign > 0 &&
-			foreign == json_object_array_length(json_member(message, "content")))
-			continue;
-		buffer_puts(out, between);
-		if (foreign > 0)
-			write_message(out, message);
-		else
-			json_write(out, message);
-		between = ",";
+	JSON_EACH(member, message)
+	{
+		if (json_is_named(member, "content") && json_is_array(member))
+			copy_elements(copy, member, is_foreign, NULL);
 	}
-	buffer_puts(out, between[0] == '[' ? "[]" : "]");
+}
+
+/* ---- the request ---- */
+
+/* Every member of a name is looked at, since the service may read another of duplicates than we
+ * do. */
+static void
+copy_member(struct copy *copy, const struct json *member, const struct translate_target *target)
+{
+	int64_t most = target->max_output_tokens;
+
+	if (json_is_named(member, "model") && !json_is_text(member, target->model)) {
+		leave_out(copy, member->text, end_of(member));
+		json_write_text(copy->out, target->model);
+	} else if (json_is_named(member, "max_tokens") && most > 0 && json_int(member, 0) > most) {
+		leave_out(copy, member->text, end_of(member));
+		buffer_put_uint(copy->out, (uint64_t)most);
+	} else if (json_is_named(member, "messages") && json_is_array(member)) {
+		copy_elements(copy, member, is_all_foreign, copy_message);
+	}
 }
 
 static int
 write_request(const struct claude_request *r, const struct translate_target *target,
 	struct tool_names *names, struct buffer *out, struct api_error *error)
 {
-	struct change changes[] = {{"model", BUFFER_INIT(0)}, {"max_tokens", BUFFER_INIT(0)},
-		{"messages", BUFFER_INIT(0)}};
-	size_t count = sizeof(changes) / sizeof(changes[0]);
-	int64_t most = target->max_output_tokens;
+	struct copy copy = {out, r->text};
+	const char *end = r->text + r->length;
 
 	(void)names;
-	if (strcmp(target->model, r->model) != 0)
-		json_write_text(&changes[0].value, target->model);
-	if (most > 0 && json_member_int(r->body, "max_tokens", 0) > most)
-		buffer_put_uint(&changes[1].value, (uint64_t)most);
-	write_own_messages(&changes[2].value, json_member_array(r->body, "messages"));
-	write_changed(out, r, changes, count);
-	bool failed = out->failed;
-	for (size_t i = 0; i < count; i++) {
-		failed = failed || changes[i].value.failed;
-		buffer_free(&changes[i].value);
+	JSON_EACH(member, r->body)
+	{
+		copy_member(&copy, member, target);
 	}
-	return failed ? api_error_set(error, 500, "out of memory") : 0;
+	leave_out(&copy, end, end);
+	return out->failed ? api_error_set(error, 500, "out of memory") : 0;
 }
 
 const struct translator passthrough = {

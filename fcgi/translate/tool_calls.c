@@ -21,8 +21,8 @@ struct call {
 	int64_t index; /* the service's; -1: it gave none */
 	char *id;
 	char *name;
-	struct json_object *extra; /* must come back with the call */
-	struct buffer kept;        /* arguments that wait */
+	struct buffer extra; /* JSON text that must come back with the call; empty: none */
+	struct buffer kept;  /* arguments that wait */
 
 	/* How far the arguments are, as a JSON text. */
 	int depth;
@@ -59,7 +59,7 @@ tool_calls_free(struct tool_calls *t)
 	for (size_t i = 0; i < t->count; i++) {
 		free(t->calls[i].id);
 		free(t->calls[i].name);
-		json_object_put(t->calls[i].extra);
+		buffer_free(&t->calls[i].extra);
 		buffer_free(&t->calls[i].kept);
 	}
 	free(t->calls);
@@ -78,10 +78,10 @@ find_by_index(struct tool_calls *t, int64_t index)
 }
 
 static struct call *
-find_by_id(struct tool_calls *t, const char *id)
+find_by_id(struct tool_calls *t, const struct json *id)
 {
 	for (size_t i = t->count; i-- > 0;)
-		if (t->calls[i].id != NULL && strcmp(t->calls[i].id, id) == 0)
+		if (t->calls[i].id != NULL && json_is_text(id, t->calls[i].id))
 			return &t->calls[i];
 	return NULL;
 }
@@ -104,10 +104,10 @@ add_call(struct tool_calls *t, int64_t index)
  * their ids: a complete call does not go on under another id.
  */
 static bool
-is_another(const struct call *call, const char *id, const char *name)
+is_another(const struct call *call, const struct json *id, const struct json *name)
 {
 	return call->complete && id != NULL && name != NULL && call->id != NULL &&
-	       strcmp(call->id, id) != 0;
+	       !json_is_text(id, call->id);
 }
 
 static struct call *
@@ -154,8 +154,8 @@ static void
 begin_live(struct tool_calls *t, struct call *call)
 {
 	call->state = LIVE;
-	claude_writer_tool_start(
-		t->writer, call->id, tool_names_to_client(t->names, call->name), call->extra);
+	claude_writer_tool_start(t->writer, call->id, tool_names_to_client(t->names, call->name),
+		call->extra.data, call->extra.length);
 	claude_writer_tool_input(t->writer, buffer_text(&call->kept), call->kept.length);
 	t->kept -= call->kept.length;
 	buffer_free(&call->kept);
@@ -230,12 +230,13 @@ take_arguments(struct tool_calls *t, struct call *call, const char *json, size_t
 static int
 take_head(struct call *call, const struct tool_call_piece *piece)
 {
-	if (call->id == NULL && piece->id != NULL && (call->id = strdup(piece->id)) == NULL)
+	if (call->id == NULL && piece->id != NULL && (call->id = json_copy(piece->id)) == NULL)
 		return -1;
-	if (call->name == NULL && piece->name != NULL && (call->name = strdup(piece->name)) == NULL)
+	if (call->name == NULL && piece->name != NULL &&
+		(call->name = json_copy(piece->name)) == NULL)
 		return -1;
-	if (call->extra == NULL)
-		call->extra = json_object_get(piece->extra);
+	if (call->extra.length == 0 && piece->extra != NULL)
+		return json_write(&call->extra, piece->extra);
 	return 0;
 }
 

@@ -11,19 +11,19 @@
 #include <stdint.h>
 
 struct claude_writer;
-struct json_object;
+struct json;
 struct tool_calls;
 struct tool_names;
 
 /* A piece of a call; everything is lent. */
 struct tool_call_piece {
-	int64_t index;             /* the service's number for the call; -1: it gave none */
-	const char *id;            /* NULL: not in this piece; as the next two */
-	const char *name;          /* the service's */
-	struct json_object *extra; /* what must come back with the call */
-	const char *arguments;     /* JSON text, as far as it came */
-	size_t length;             /* of it, in bytes */
-	bool whole;                /* a call of its own, whatever its index and id */
+	int64_t index;            /* the service's number for the call; -1: it gave none */
+	const struct json *id;    /* a string; NULL: not in this piece; as the next two */
+	const struct json *name;  /* the service's */
+	const struct json *extra; /* what must come back with the call */
+	const char *arguments;    /* JSON text, as far as it came */
+	size_t length;            /* of it, in bytes */
+	bool whole;               /* a call of its own, whatever its index and id */
 };
 
 /** NULL if memory ran out.  The arguments outlive it. */

@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 struct api_error;
-struct json_object;
+struct json;
 
 /* Whose error it is, for messages that say how to mend it. */
 struct upstream_identity {
@@ -30,7 +30,7 @@ void upstream_error_from_status(int status, int64_t retry_after, const char *bod
 /** Translate an error object that came inside a stream or a body with status 200: `{"error":{…}}`
  * or its value. */
 void upstream_error_from_object(
-	struct json_object *, const struct upstream_identity *, struct api_error *error);
+	const struct json *, const struct upstream_identity *, struct api_error *error);
 
 /** 502: the upstream answered something that is no answer; quotes its first 200 bytes, secrets
  * masked.  Always -1. */

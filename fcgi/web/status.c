@@ -7,7 +7,7 @@
 
 #include "base/buffer.h"
 #include "base/clock.h"
-#include "base/json.h"
+#include "base/json_writer.h"
 #include "base/settings.h"
 #include "store/config.h"
 #include "store/describe.h"
@@ -30,7 +30,7 @@ write_config(struct buffer *out, const struct config *config, const struct setti
 	buffer_puts(out, "{\"upstreamCount\":");
 	buffer_put_uint(out, config != NULL ? config->upstream_count : 0);
 	buffer_puts(out, ",\"currentUpstream\":");
-	json_write_text_or_null(
+	json_write_text(
 		out, config != NULL && config->current != NULL ? config->current->name : NULL);
 	buffer_puts(out, ",\"loadBalance\":");
 	json_write_text(out, config_strategy_name(config, settings->strategy));
@@ -76,7 +76,7 @@ status_write_dev_info(struct buffer *out, const struct dev_info *info)
 	buffer_puts(out, ",\"inFlight\":");
 	buffer_put_uint(out, (uint64_t)info->in_flight);
 	buffer_puts(out, ",\"envFile\":");
-	json_write_text_or_null(out, settings->env_file);
+	json_write_text(out, settings->env_file);
 	buffer_puts(out, "},\"settings\":");
 	settings_write(settings, out);
 	buffer_puts(out, ",\"config\":");

@@ -2,11 +2,11 @@
  * (PROTOCOL.md §C, §D, §E). */
 #include "answering.h"
 
-#include "translate/carry.h"
 #include "translate/event_stream.h"
 
 #define CHUNK(delta)  "data: {\"choices\":[{\"index\":0,\"delta\":" delta "}]}\n\n"
 #define FINISH(value) "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"" value "\"}]}\n\n"
+#define USAGE(value)  "data: {\"choices\":[],\"usage\":" value "}\n\n"
 #define DONE          "data: [DONE]\n\n"
 #define CALL(text)    CHUNK("{\"tool_calls\":[" text "]}")
 
@@ -18,7 +18,7 @@ test_streams(void **state)
 	} rows[] = {
 		{CHUNK("{\"role\":\"assistant\",\"content\":\"\"}")
 				CHUNK("{\"content\":\"a\\u0000b\"}") FINISH("stop") DONE,
-			OPEN_TEXT(0) TEXT(0, "a\\u0000b") STOP(0) END("end_turn", "null", 0, 0, 1)},
+			OPEN_TEXT(0) TEXT(0, "a\\u0000b") STOP(0) END("end_turn", "null", 0, 0, 2)},
 		/* Usage with the end, after it, and in each chunk; cached tokens counted apart;
 		   never negative. */
 		{CHUNK("{\"content\":\"a\"}") FINISH(
@@ -63,6 +63,19 @@ test_streams(void **state)
 				END("end_turn", "null", 0, 0, 1)},
 		{CHUNK("{\"refusal\":\"no\"}") FINISH("stop") DONE,
 			OPEN_TEXT(0) TEXT(0, "no") STOP(0) END("refusal", "null", 0, 0, 1)},
+		{CHUNK("{\"content\":[{\"type\":\"thinking\",\"thinking\":[{\"type\":\"text\","
+		       "\"text\":\"t\"}]},{\"type\":\"text\",\"text\":\"a\"}]}") DONE,
+			START(0, "{\"type\":\"thinking\",\"thinking\":\"\",\"signature\":\"\"}")
+				DELTA(0, "{\"type\":\"thinking_delta\",\"thinking\":\"t\"}")
+			/* base64url of {"k":"openai"} */
+			DELTA(0, "{\"type\":\"signature_delta\",\"signature\":"
+				 "\"cp1.eyJrIjoib3BlbmFpIn0\"}") STOP(0) OPEN_TEXT(1) TEXT(1, "a")
+				STOP(1) END("end_turn", "null", 0, 0, 1)},
+		/* Texts go through as they came; of duplicates the last counts. */
+		{CHUNK("{\"content\":\"x\",\"content\":\"\\ud800\\u0000\\/\\u0041\"}") USAGE(
+			 "{\"prompt_tokens\":2,\"completion_tokens\":7,\"prompt_tokens\":1}") DONE,
+			OPEN_TEXT(0) TEXT(0, "\\ud800\\u0000\\/\\u0041") STOP(0)
+				END("end_turn", "null", 1, 0, 7)},
 		/* Other choices, unknown members and wrong types are ignored. */
 		{"data: {\"choices\":[{\"index\":1,\"delta\":{\"content\":\"z\"}}]}\n\ndata: "
 		 "5\n\ndata: {\"choices\":5}\n\n"
@@ -151,42 +164,6 @@ test_duplicate_and_odd_ids_are_made_anew(void **state)
 	buffer_free(&out);
 }
 
-static void
-test_what_is_carried_comes_back(void **state)
-{
-	struct json_object *extra = json_object_new_object();
-	struct json_object *read = NULL;
-	struct buffer text = BUFFER_INIT(0);
-	char *id = NULL;
-
-	(void)state;
-	json_object_object_add(extra, "s", json_object_new_string("\xc3\xa9~?>"));
-	assert_int_equal(carry_write_call_id(&text, "openai", "id:1", extra), 0);
-	assert_int_equal(
-		strspn(text.data,
-			"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"),
-		text.length);
-	assert_false(carry_read_call_id(text.data, "gemini", &id, &read));
-	assert_true(carry_read_call_id(text.data, "openai", &id, &read));
-	assert_string_equal(id, "id:1");
-	assert_string_equal(json_member_string(read, "s"), "\xc3\xa9~?>");
-	free(id);
-	json_object_put(read);
-	text.data[text.length - 3] = '!';
-	assert_false(carry_read_call_id(text.data, "openai", &id, &read));
-	assert_false(carry_read_call_id("toolu_cp1_", "openai", &id, &read));
-	assert_false(carry_read_call_id("toolu_x", "openai", &id, &read));
-
-	buffer_clear(&text);
-	assert_int_equal(carry_write_signature(&text, "openai", extra), 0);
-	read = carry_read_signature(text.data, "openai");
-	assert_string_equal(json_member_string(read, "s"), "\xc3\xa9~?>");
-	assert_null(carry_read_signature("EqQBCgIYAhIM", "openai"));
-	json_object_put(read);
-	json_object_put(extra);
-	buffer_free(&text);
-}
-
 static int
 collect_event(void *context, const char *data, size_t length)
 {
@@ -235,7 +212,6 @@ main(void)
 		cmocka_unit_test(test_what_is_no_answer_fails),
 		cmocka_unit_test(test_content_types_that_lie),
 		cmocka_unit_test(test_duplicate_and_odd_ids_are_made_anew),
-		cmocka_unit_test(test_what_is_carried_comes_back),
 		cmocka_unit_test(test_event_streams_however_they_are_written_and_cut),
 	};
 
