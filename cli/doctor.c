@@ -23,10 +23,10 @@
 #include "print.h"
 #include "probe.h"
 #include "store/config.h"
-#include "store/inspect.h"
+#include "store/check.h"
 #include "store/store.h"
 #include "upstream/service.h"
-#include "upstream/trust.h"
+#include "upstream/ca_bundle.h"
 
 enum { SHORT_ACCESS_KEY = 16, THIS_CENTURY = 1577836800 /* s: 2020 */ };
 

@@ -11,7 +11,7 @@
 #include "command.h"
 #include "print.h"
 #include "store/config.h"
-#include "store/describe.h"
+#include "store/config_json.h"
 #include "store/options.h"
 
 static void

@@ -16,7 +16,7 @@
 #include "base/settings.h"
 #include "command.h"
 #include "store/config.h"
-#include "store/describe.h"
+#include "store/config_json.h"
 #include "store/store.h"
 
 /* An escape sequence on a terminal whose user did not say NO_COLOR, else nothing. */

@@ -20,7 +20,7 @@
 #include "base/settings.h"
 #include "server.h"
 #include "store/store.h"
-#include "web/response.h"
+#include "http/response.h"
 
 enum { WIDE_TABLE = 4095 }; /* descriptors: two thousand streams */
 

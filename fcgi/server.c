@@ -24,14 +24,14 @@
 #include "base/log.h"
 #include "base/settings.h"
 #include "base/watch.h"
-#include "exchange.h"
-#include "front.h"
-#include "live_settings.h"
-#include "recorder.h"
+#include "proxy/exchange.h"
+#include "proxy/front.h"
+#include "proxy/live_settings.h"
+#include "proxy/usage_writer.h"
 #include "store/config.h"
 #include "store/store.h"
 #include "upstream/transfer.h"
-#include "web/gateway.h"
+#include "http/web_request.h"
 
 enum {
 	FIRST_ACCEPTORS = 4,

@@ -12,7 +12,7 @@
 #include "base/json.h"
 #include "base/secret.h"
 #include "translate/event_stream.h"
-#include "translate/passed_usage.h"
+#include "translate/claude/passed_usage.h"
 #include "translate/translator.h"
 
 enum {

@@ -14,7 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "translate/claude_writer.h"
+#include "translate/claude/writer.h"
 #include "translate/upstream_error.h"
 
 struct api_error;

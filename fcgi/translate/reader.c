@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "base/api_error.h"
-#include "translate/claude_writer.h"
-#include "translate/tool_calls.h"
+#include "translate/claude/writer.h"
+#include "translate/stream_calls.h"
 #include "translate/translator.h"
 #include "translate/upstream_error.h"
 #include "translate/upstream_json.h"

@@ -15,7 +15,7 @@
 #include "base/buffer.h"
 #include "base/json.h"
 #include "base/utf8.h"
-#include "translate/claude.h"
+#include "translate/claude/request.h"
 
 enum {
 	ONE = 100,          /* costs are counted in hundredths of a token */

@@ -6,7 +6,7 @@
 #include "base/buffer.h"
 #include "base/json.h"
 #include "base/log.h"
-#include "translate/claude.h"
+#include "translate/claude/request.h"
 #include "translate/tokens.h"
 #include "translate/tool_names.h"
 #include "translate/translator.h"

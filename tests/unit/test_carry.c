@@ -6,7 +6,7 @@
 #include "base/buffer.h"
 #include "base/json.h"
 #include "base/json_writer.h"
-#include "translate/carry.h"
+#include "translate/round_trip.h"
 #include "translate/tool_names.h"
 
 /* A JSON string of the text, as a client sends it back. */

@@ -1,7 +1,7 @@
 /* Answers of Gemini (PROTOCOL.md §C, §D.2 "Gemini chunks"). */
 #include "answering.h"
 
-#include "translate/carry.h"
+#include "translate/round_trip.h"
 
 #define CHUNK(inside) "data: {" inside "}\r\n\r\n"
 #define PARTS(parts)  "\"candidates\":[{\"content\":{\"role\":\"model\",\"parts\":[" parts "]}}]"

@@ -4,7 +4,7 @@
 #include "base/buffer.h"
 #include "base/json.h"
 #include "base/json_tree.h"
-#include "translate/gemini_schema.h"
+#include "translate/gemini/schema.h"
 
 enum { MOST_BYTES = 2 << 20 }; /* that one schema may become, whatever it is */
 

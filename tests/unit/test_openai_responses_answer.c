@@ -1,7 +1,7 @@
 /* Answers of Responses (PROTOCOL.md §C, §D.2 "Responses events"). */
 #include "answering.h"
 
-#include "translate/carry.h"
+#include "translate/round_trip.h"
 
 #define EVENT(type, rest) "event: " type "\ndata: {\"type\":\"" type "\"" rest "}\n\n"
 #define ADDED(i, item)                                                                             \

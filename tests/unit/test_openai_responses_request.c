@@ -1,7 +1,7 @@
 /* Claude requests as Responses requests (PROTOCOL.md §B.3). */
 #include "translation.h"
 
-#include "translate/carry.h"
+#include "translate/round_trip.h"
 
 #define U     "{\"role\":\"user\",\"content\":[{\"type\":\"input_text\",\"text\":\"u\"}]}"
 #define INPUT "\"model\":\"up\",\"input\":[" U "]"

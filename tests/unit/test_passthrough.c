@@ -4,7 +4,7 @@
 
 #include "base/api_error.h"
 #include "base/buffer.h"
-#include "translate/claude.h"
+#include "translate/claude/request.h"
 #include "translate/translator.h"
 
 struct row {
