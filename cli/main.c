@@ -10,6 +10,7 @@
 
 #include "base/buffer.h"
 #include "base/log.h"
+#include "base/secret.h"
 #include "base/settings.h"
 #include "command.h"
 #include "store/config.h"
@@ -277,6 +278,7 @@ main(int argc, char **argv)
 {
 	struct admin admin = {0};
 
+	secret_forbid_dumps();
 	signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error like a full disk */
 	if (argc < 2)
 		return print_help(stderr);

@@ -5,6 +5,10 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
+#ifdef __linux__
+#include <sys/prctl.h>
+#endif
 
 #include "base/buffer.h"
 
@@ -150,6 +154,18 @@ secret_equal(const char *given, const char *expected)
 		difference = (unsigned char)(difference | ((unsigned char)given[i] ^ e));
 	}
 	return difference == 0;
+}
+
+void
+secret_forbid_dumps(void)
+{
+	const struct rlimit none = {0, 0};
+
+	setrlimit(RLIMIT_CORE, &none);
+#ifdef __linux__
+	/* The limit does not count where the kernel hands core dumps to a program. */
+	prctl(PR_SET_DUMPABLE, 0);
+#endif
 }
 
 void

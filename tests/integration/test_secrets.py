@@ -1,8 +1,10 @@
 """No key is seen where it does not belong: logs with bodies, errors, lists, the process list (SPEC §8)."""
 import json
 import os
+import re
 import sqlite3
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -145,3 +147,20 @@ def test_a_key_with_a_nul_is_refused_and_not_cut(site):
     done = site.admin("key", "a", "add", "-", input="sk-good-0123456789abcdef\nsk-abcdefgh\0ijklmnopqrstu\n", check=False)
     assert done.returncode == 2 and "key 1" in done.stderr and "NUL" in done.stderr
     assert json.loads(site.admin("key", "a", "list", "--json").stdout) == []
+
+
+def core_limits(process):
+    found = re.search(r"^Max core file size +(\S+) +(\S+)", Path(f"/proc/{process}/limits").read_text(), re.M)
+    return found.groups()
+
+
+def test_programs_that_hold_keys_leave_no_core_dump(site, upstream):
+    """Nor may one be allowed again: the hard limit is 0, too."""
+    site.use(upstream)
+    admin = subprocess.Popen([BUILD / "claude-proxy-admin", "key", "main", "add", "-"], env=site.environment(LOG_FILE=None),
+                             stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+    with site.fastcgi() as responder:
+        for process in (admin.pid, responder.pid):
+            wait_for(lambda: core_limits(process) == ("0", "0"), "the limit of 0")
+    admin.communicate(b"sk-of-a-process-0123456789\n", timeout=20)
+    assert admin.returncode == 0
