@@ -8,6 +8,7 @@
 #include "base/secret.h"
 #include "check.h"
 #include "command.h"
+#include "input.h"
 #include "print.h"
 #include "store/config.h"
 #include "store/store.h"
@@ -54,11 +55,15 @@ add_to_list(struct key_list *list, const char *key)
 static int
 read_list(struct key_list *list)
 {
+	struct hidden_input hidden;
 	char *line = NULL;
 	size_t size = 0;
 	ssize_t read;
 	int status = EXIT_DONE;
 
+	input_hide(&hidden);
+	if (hidden.terminal)
+		fputs("API keys, one a line (not shown); then press Ctrl-D: ", stderr);
 	while (status == EXIT_DONE && (read = getline(&line, &size, stdin)) >= 0) {
 		char *start = line + strspn(line, " \t\r\n");
 		if (strlen(line) != (size_t)read) {
@@ -72,6 +77,7 @@ read_list(struct key_list *list)
 		if (length > 0)
 			status = add_to_list(list, start);
 	}
+	input_show(&hidden);
 	if (line != NULL)
 		secret_erase(line, size);
 	free(line);

@@ -39,7 +39,10 @@ static const char set_details[] =
 	"  proxy               http://…, https://…, socks4://…, socks5://…\n"
 	"  timeout             ms to connect, and of silence\n"
 	"  reasoning           auto, or off\n"
-	"An empty value removes the option.\n";
+	"An empty value removes the option; - reads it from standard input, one line, so that a "
+	"secret "
+	"does not show\n"
+	"in the process list or the shell's history.\n";
 
 static const char translate_details[] =
 	"  --to <serviceType>  the service whose language it is translated to, or from\n"

@@ -10,6 +10,7 @@
 #include "base/settings.h"
 #include "check.h"
 #include "command.h"
+#include "input.h"
 #include "print.h"
 #include "store/config.h"
 #include "store/options.h"
@@ -140,26 +141,39 @@ unknown_option(const char *name)
 	return misuse("'%s' is not an option: it must be one of %s", name, known);
 }
 
-int
-run_set(struct admin *a, int count, char **arguments)
+static int
+remove_option(struct admin *a, const struct upstream *u, const char *option)
 {
-	const struct upstream *u = find_upstream(a, arguments[0]);
-	const char *option = arguments[1];
-	const char *value = count > 2 ? arguments[2] : "";
+	enum store_result result = store_set_option(a->store, u->id, option, NULL);
 
-	if (u == NULL)
-		return EXIT_FAILED;
-	if (!option_is_known(option))
-		return unknown_option(option);
-	if (value[0] == '\0') {
-		enum store_result result = store_set_option(a->store, u->id, option, NULL);
-		if (result == STORE_FAILED)
-			return fail("%s was not removed", option);
-		printf(result == STORE_OK ? "removed %s of %s\n" : "%s of %s was not set\n", option,
-			u->name);
-		return EXIT_DONE;
-	}
+	if (result == STORE_FAILED)
+		return fail("%s was not removed", option);
+	printf(result == STORE_OK ? "removed %s of %s\n" : "%s of %s was not set\n", option,
+		u->name);
+	return EXIT_DONE;
+}
+
+/* The value that the argument stands for, owned; "-" is a line of standard input.  NULL: there is
+ * none, which was said. */
+static char *
+take_value(const char *option, char *argument)
+{
+	if (strcmp(argument, "-") == 0)
+		return input_read_secret(option);
+	char *value = strdup(argument);
+	/* Out of the process list, as soon as possible. */
+	if (option_is_secret(option))
+		secret_erase(argument, strlen(argument));
+	if (value == NULL)
+		fail("out of memory");
+	return value;
+}
+
+static int
+set_option(struct admin *a, const struct upstream *u, const char *option, const char *value)
+{
 	const char *problem = option_check(option, value);
+
 	if (problem != NULL && option_is_secret(option))
 		return misuse("%s: %s", option, problem);
 	if (problem != NULL)
@@ -169,17 +183,31 @@ run_set(struct admin *a, int count, char **arguments)
 			return EXIT_FAILED;
 		value = config_find_upstream(a->config, value)->name;
 	}
-	/* Out of the process list, as soon as possible. */
-	char *kept = strdup(value);
-	if (option_is_secret(option))
-		secret_erase(arguments[2], strlen(arguments[2]));
-	enum store_result result = kept != NULL ? store_set_option(a->store, u->id, option, kept)
-						: STORE_FAILED;
-	free(kept);
-	if (result != STORE_OK)
+	if (store_set_option(a->store, u->id, option, value) != STORE_OK)
 		return fail("%s was not set", option);
 	printf("set %s of %s\n", option, u->name);
 	return EXIT_DONE;
+}
+
+int
+run_set(struct admin *a, int count, char **arguments)
+{
+	const struct upstream *u = find_upstream(a, arguments[0]);
+	const char *option = arguments[1];
+
+	if (u == NULL)
+		return EXIT_FAILED;
+	if (!option_is_known(option))
+		return unknown_option(option);
+	if (count < 3 || arguments[2][0] == '\0')
+		return remove_option(a, u, option);
+	char *value = take_value(option, arguments[2]);
+	if (value == NULL)
+		return EXIT_FAILED;
+	int status = set_option(a, u, option, value);
+	secret_erase(value, strlen(value));
+	free(value);
+	return status;
 }
 
 int

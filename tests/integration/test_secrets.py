@@ -1,9 +1,12 @@
 """No key is seen where it does not belong: logs with bodies, errors, lists, the process list (SPEC §8)."""
 import json
 import os
+import pty
 import re
+import select
 import sqlite3
 import subprocess
+import termios
 from pathlib import Path
 
 import pytest
@@ -164,3 +167,49 @@ def test_programs_that_hold_keys_leave_no_core_dump(site, upstream):
             wait_for(lambda: core_limits(process) == ("0", "0"), "the limit of 0")
     admin.communicate(b"sk-of-a-process-0123456789\n", timeout=20)
     assert admin.returncode == 0
+
+
+def option_of(site, name):
+    with sqlite3.connect(site.database) as db:
+        found = db.execute("SELECT value FROM upstream_options WHERE name = ?", (name,)).fetchone()
+    return found and found[0]
+
+
+@pytest.mark.parametrize("typed", ["a value: 0123456789\n", "a value: 0123456789", "a value: 0123456789\r\n\n"])
+def test_a_secret_option_comes_from_standard_input(site, upstream, typed):
+    site.use(upstream, SEEN_KEY)
+    assert "set header.X-Token" in site.admin("set", "main", "header.X-Token", "-", input=typed).stdout
+    assert option_of(site, "header.X-Token") == "a value: 0123456789"
+
+
+@pytest.mark.parametrize("typed, words", [("", "empty"), ("\n", "empty"), ("first-0123\nsecond-0123\n", "more than one line"),
+                                          ("first-0123\0second-0123\n", "NUL"), ("first-0123\x01\n", "control characters")])
+def test_what_is_no_value_is_refused_and_not_repeated(site, upstream, typed, words):
+    site.use(upstream, SEEN_KEY)
+    done = site.admin("set", "main", "header.X-Token", "-", input=typed, check=False)
+    assert done.returncode != 0 and words in done.stderr and "-0123" not in done.stderr
+    assert option_of(site, "header.X-Token") is None
+
+
+@pytest.mark.parametrize("command, end", [(["set", "main", "header.X-Token", "-"], b"\n"), (["key", "main", "add", "-"], b"\n\x04")],
+                         ids=["set", "key"])
+def test_a_secret_that_is_typed_does_not_show(site, upstream, command, end):
+    site.use(upstream, SEEN_KEY)
+    terminal, theirs = pty.openpty()
+    process = subprocess.Popen([BUILD / "claude-proxy-admin", *command], env=site.environment(LOG_FILE=None),
+                               stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True)
+    seen = b""
+
+    def read_until(words):
+        nonlocal seen
+        while words not in seen:
+            assert select.select([terminal], [], [], 20)[0], seen
+            seen += os.read(terminal, 4096)
+
+    read_until(b"(not shown)")
+    os.write(terminal, SEEN_HEADER.encode() + end)
+    read_until(b"\r\nset header" if command[0] == "set" else b"\r\nadded 1 key")
+    assert process.wait(20) == 0 and SEEN_HEADER.encode() not in seen
+    assert termios.tcgetattr(theirs)[3] & termios.ECHO
+    os.close(terminal)
+    os.close(theirs)
