@@ -12,6 +12,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/safe_text.h"
 #include "store/config.h"
 
 /* Return NULL or the problem; with ${options} NULL only check. */
@@ -147,10 +148,8 @@ check_header(const char *name, const char *value)
 	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
 		if (strcasecmp(ours[i], name) == 0)
 			return "is a header that only the transfer itself may set";
-	for (const char *c = value; *c != '\0'; c++)
-		if (((unsigned char)*c < ' ' && *c != '\t') || *c == 127)
-			return "must not hold line breaks or control characters";
-	return NULL;
+	return safe_text_is_header(value) ? NULL
+					  : "must not hold line breaks or control characters";
 }
 
 static const char *

@@ -167,6 +167,16 @@ bad_answer(struct answer *a, const char *what)
 	return failed(a);
 }
 
+/* May a client get an answer of this status as it is?  A message comes with 200; 1xx and 3xx, and
+ * what is no status of HTTP, are none that a client of this service could use. */
+static bool
+is_final(const struct answer *a, int status)
+{
+	if (a->options.counts_usage && status < 400)
+		return status == 200;
+	return (status >= 200 && status < 300) || (status >= 400 && status < 600);
+}
+
 /* Not every service has every endpoint. */
 static bool
 is_missing_endpoint(int status)
@@ -183,7 +193,7 @@ answer_head(struct answer *a, int status, const char *content_type, int64_t retr
 	a->status = status;
 	a->retry_after = retry_after;
 	a->passed_events = events;
-	if (a->options.pass)
+	if (a->options.pass && is_final(a, status))
 		a->form = FORM_PASSED;
 	else if (a->options.convert != NULL && (status == 200 || is_missing_endpoint(status)))
 		a->form = FORM_CONVERTED;
