@@ -7,6 +7,10 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "base/buffer.h"
+#include "base/url.h"
+#include "upstream/service.h"
+
 enum { LONGEST_NAME = 64, LONGEST_KEY = 4096 };
 
 const char *
@@ -27,6 +31,18 @@ check_upstream_name(const char *name)
 		digits = digits && isdigit((unsigned char)*c);
 	}
 	return digits ? "a name of digits alone would look like an index" : NULL;
+}
+
+const char *
+check_base_url(const char *url, struct buffer *shown)
+{
+	/* What is no URL is not cut into its parts with certainty. */
+	if (strchr(url, '@') == NULL) {
+		buffer_putc(shown, '\'');
+		url_write_masked(shown, url);
+		buffer_puts(shown, "' ");
+	}
+	return service_check_base_url(url);
 }
 
 const char *

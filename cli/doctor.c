@@ -18,6 +18,7 @@
 #include "base/json.h"
 #include "base/secret.h"
 #include "base/settings.h"
+#include "base/url.h"
 #include "command.h"
 #include "print.h"
 #include "probe.h"
@@ -283,7 +284,9 @@ check_reach(struct findings *f, const struct upstream *u)
 {
 	const struct probe probe = {f->admin->settings, u, first_enabled_key(u)};
 	struct probe_answer answer;
+	struct buffer origin = BUFFER_INIT(0);
 
+	url_write_origin(&origin, u->base_url);
 	probe_models(&probe, &answer);
 	if (answer.status == 0)
 		find(f, PROBLEM, u->name,
@@ -292,14 +295,16 @@ check_reach(struct findings *f, const struct upstream *u)
 			answer.error.message, u->name);
 	else if (answer.status == 401 || answer.status == 403)
 		find(f, probe.key != NULL ? PROBLEM : WARNING, u->name,
-			"%s answers, but refuses the key: %s", u->base_url, answer.error.message);
-	else if (answer.status >= 500)
-		find(f, WARNING, u->name, "%s answers with %d: %s", u->base_url, answer.status,
+			"%s answers, but refuses the key: %s", buffer_text(&origin),
 			answer.error.message);
+	else if (answer.status >= 500)
+		find(f, WARNING, u->name, "%s answers with %d: %s", buffer_text(&origin),
+			answer.status, answer.error.message);
 	else
-		find(f, GOOD, u->name, "%s answers (%d, %lld ms)", u->base_url, answer.status,
-			(long long)answer.ms);
+		find(f, GOOD, u->name, "%s answers (%d, %lld ms)", buffer_text(&origin),
+			answer.status, (long long)answer.ms);
 	probe_answer_free(&answer);
+	buffer_free(&origin);
 }
 
 static void

@@ -213,11 +213,13 @@ read_service(
 	if (read_needed_text(s, place, value, "baseUrl", &u->base_url) != EXIT_DONE ||
 		read_needed_text(s, place, value, "serviceType", &u->service_type) != EXIT_DONE)
 		return EXIT_FAILED;
-	const char *problem = service_check_base_url(u->base_url);
-	if (problem != NULL && strchr(u->base_url, '@') != NULL)
-		return bad(s, place, "baseUrl %s", problem);
-	if (problem != NULL)
-		return bad(s, place, "baseUrl '%s' %s", u->base_url, problem);
+	struct buffer shown = BUFFER_INIT(0);
+	const char *problem = check_base_url(u->base_url, &shown);
+	int status = problem == NULL ? EXIT_DONE
+				     : bad(s, place, "baseUrl %s%s", buffer_text(&shown), problem);
+	buffer_free(&shown);
+	if (status != EXIT_DONE)
+		return status;
 	/* So the original calls Chat Completions. */
 	if (strcmp(u->service_type, "openaiold") == 0)
 		u->service_type = "openai";

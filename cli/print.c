@@ -162,9 +162,12 @@ print_upstream(const struct config *config, size_t index)
 {
 	const struct upstream *u = &config->upstreams[index];
 	bool current = u == config->current;
+	struct buffer url = BUFFER_INIT(0);
 
+	url_write_masked(&url, u->base_url);
 	printf("%s%c %zu  %s%s  %s  %s\n", current ? print_bold() : "", current ? '*' : ' ', index,
-		u->name, current ? print_plain() : "", u->service_type, u->base_url);
+		u->name, current ? print_plain() : "", u->service_type, buffer_text(&url));
+	buffer_free(&url);
 	print_options(&u->options);
 	print_keys(u, "     key ");
 }
@@ -194,7 +197,7 @@ print_config_json(const struct admin *a)
 	buffer_puts(&out, "{\"database\":");
 	json_write_text(&out, store_path(a->store));
 	buffer_putc(&out, ',');
-	describe_config(&out, a->config, print_strategy(a), clock_now_ms());
+	describe_config(&out, a->config, print_strategy(a), clock_now_ms(), url_write_masked);
 	buffer_putc(&out, '}');
 	put_line(&out);
 }

@@ -8,6 +8,7 @@
 
 #include "base/json.h"
 #include "base/secret.h"
+#include "base/url.h"
 #include "command.h"
 #include "print.h"
 #include "probe.h"
@@ -131,12 +132,22 @@ test_key(struct run *run, const struct upstream *u, size_t index, const char *mo
 	probe_answer_free(&answer);
 }
 
+static void
+show_heading(const struct upstream *u)
+{
+	struct buffer origin = BUFFER_INIT(0);
+
+	url_write_origin(&origin, u->base_url);
+	printf("%s%s%s  %s  %s\n", print_bold(), u->name, print_plain(), u->service_type,
+		buffer_text(&origin));
+	buffer_free(&origin);
+}
+
 static int
 test_upstream(struct run *run, const struct upstream *u)
 {
 	if (!run->admin->json)
-		printf("%s%s%s  %s  %s\n", print_bold(), u->name, print_plain(), u->service_type,
-			u->base_url);
+		show_heading(u);
 	if (u->key_count == 0)
 		return fail("%s has no API key: claude-proxy-admin key %s add -", u->name, u->name);
 	char *model = find_model(run->admin, u);

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/buffer.h"
 #include "base/secret.h"
 #include "base/settings.h"
 #include "check.h"
@@ -41,24 +42,22 @@ unknown_service(const char *name)
 	return misuse("'%s' is not a service type: it must be one of %s", name, known);
 }
 
-int
-run_add(struct admin *a, int count, char **arguments)
+static int
+check_url(const char *url)
 {
-	const char *name = arguments[0];
-	const char *url = arguments[1];
-	const char *problem = check_upstream_name(name);
+	struct buffer shown = BUFFER_INIT(0);
+	const char *problem = check_base_url(url, &shown);
+	int status = problem == NULL ? EXIT_DONE
+				     : misuse("base URL %s%s", buffer_text(&shown), problem);
 
-	(void)count;
-	if (problem != NULL)
-		return misuse("'%s': %s", name, problem);
-	if (service_find(arguments[2]) == NULL)
-		return unknown_service(arguments[2]);
-	problem = service_check_base_url(url);
-	if (problem != NULL && strchr(url, '@') != NULL)
-		return misuse("the base URL %s", problem);
-	if (problem != NULL)
-		return misuse("base URL '%s' %s", url, problem);
-	switch (store_add_upstream(a->store, name, url, arguments[2])) {
+	buffer_free(&shown);
+	return status;
+}
+
+static int
+add_upstream(struct admin *a, const char *name, const char *url, const char *service_type)
+{
+	switch (store_add_upstream(a->store, name, url, service_type)) {
 	case STORE_OK:
 		break;
 	case STORE_EXISTS:
@@ -70,6 +69,30 @@ run_add(struct admin *a, int count, char **arguments)
 		a->config->current == NULL ? "; it is current now" : "");
 	printf("next: claude-proxy-admin key %s add -\n", name);
 	return EXIT_DONE;
+}
+
+int
+run_add(struct admin *a, int count, char **arguments)
+{
+	const char *name = arguments[0];
+	const char *problem = check_upstream_name(name);
+
+	(void)count;
+	if (problem != NULL)
+		return misuse("'%s': %s", name, problem);
+	if (service_find(arguments[2]) == NULL)
+		return unknown_service(arguments[2]);
+	char *url = strdup(arguments[1]);
+	if (url == NULL)
+		return fail("out of memory");
+	/* A query may hold a key: out of the process list, as soon as possible. */
+	if (strchr(url, '?') != NULL)
+		secret_erase(arguments[1], strlen(arguments[1]));
+	int status = check_url(url);
+	if (status == EXIT_DONE)
+		status = add_upstream(a, name, url, arguments[2]);
+	free(url);
+	return status;
 }
 
 int

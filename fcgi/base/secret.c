@@ -27,6 +27,26 @@ secret_mask(const char *secret, char mask[SECRET_MASK_SIZE])
 	snprintf(mask, SECRET_MASK_SIZE, "%.*s…%s", shown, secret, secret + length - shown);
 }
 
+int
+secret_write_mask(struct buffer *b, const char *text, size_t length)
+{
+	char copy[512];
+	char mask[SECRET_MASK_SIZE];
+
+	/* Of a very long one only the ends show: they are all that the mask takes. */
+	if (length >= sizeof(copy)) {
+		memcpy(copy, text, 256);
+		memcpy(copy + 256, text + length - 255, 255);
+		length = 511;
+	} else {
+		memcpy(copy, text, length);
+	}
+	copy[length] = '\0';
+	secret_mask(copy, mask);
+	secret_erase(copy, sizeof(copy));
+	return buffer_puts(b, mask);
+}
+
 static bool
 is_key_character(char c)
 {
@@ -61,26 +81,6 @@ looks_like_key(const char *text, size_t length)
 			return n;
 	}
 	return 0;
-}
-
-static int
-append_masked(struct buffer *b, const char *text, size_t length)
-{
-	char copy[512];
-	char mask[SECRET_MASK_SIZE];
-
-	/* Of a very long one only the ends show: they are all that the mask takes. */
-	if (length >= sizeof(copy)) {
-		memcpy(copy, text, 256);
-		memcpy(copy + 256, text + length - 255, 255);
-		length = 511;
-	} else {
-		memcpy(copy, text, length);
-	}
-	copy[length] = '\0';
-	secret_mask(copy, mask);
-	secret_erase(copy, sizeof(copy));
-	return buffer_puts(b, mask);
 }
 
 /* The length of the secret if the text begins with it, else 0. */
@@ -120,7 +120,7 @@ secret_redact(struct buffer *b, const char *text, size_t length, const char *sec
 			continue;
 		}
 		buffer_append(b, text + plain, i - plain);
-		append_masked(b, text + i, found);
+		secret_write_mask(b, text + i, found);
 		i += found;
 		plain = i;
 		in_word = true;

@@ -18,6 +18,9 @@ enum { SECRET_MASK_SIZE = 16 };
  */
 void secret_mask(const char *secret, char mask[SECRET_MASK_SIZE]);
 
+/** Append the masked form of the ${length} bytes of ${secret}.  Return 0 or -1 as buffer_append. */
+int secret_write_mask(struct buffer *, const char *secret, size_t length);
+
 /* Shorter ones are too common to be looked for. */
 enum { SECRET_LEAST = 8 };
 
