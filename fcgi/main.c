@@ -89,19 +89,24 @@ serve(struct settings *settings, bool is_cgi)
 	const struct log_options options = {
 		settings->log_level, settings->log_json, settings->log_file};
 
-	if (log_open(&options) != 0)
-		return refuse_start(is_cgi, "the log file cannot be opened");
-	struct store *store = store_open(settings->database);
-	if (store == NULL)
-		return refuse_start(
-			is_cgi, "the database cannot be opened: the proxy's log says why");
+	int status = EXIT_FAILURE;
+
 	raise_descriptor_limit();
 	if (!is_cgi)
 		widen_descriptor_table();
+	if (log_open(&options) != 0)
+		return refuse_start(is_cgi, "the log file cannot be opened");
+	log_run_apart();
+	struct store *store = store_open(settings->database);
+	if (store == NULL) {
+		refuse_start(is_cgi, "the database cannot be opened: the proxy's log says why");
+		goto out;
+	}
 	curl_global_init(CURL_GLOBAL_DEFAULT);
-	int status = is_cgi ? server_run_cgi(store, settings) : server_run(store, settings);
+	status = is_cgi ? server_run_cgi(store, settings) : server_run(store, settings);
 	store_close(store);
 	curl_global_cleanup();
+out:
 	log_close();
 	return status;
 }

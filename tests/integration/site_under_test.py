@@ -209,7 +209,8 @@ class Site:
     @contextlib.contextmanager
     def running(self, command, env, wait_path="/health", **options):
         process = subprocess.Popen(command, env=env, stdin=options.pop("stdin", subprocess.DEVNULL), start_new_session=True,
-                                   stdout=subprocess.DEVNULL, stderr=open(self.folder / "server.err", "ab"), **options)
+                                   stdout=subprocess.DEVNULL, stderr=options.pop("stderr", None) or open(self.folder / "server.err", "ab"),
+                                   **options)
         try:
             if wait_path:
                 wait_for(lambda: process.poll() is not None or self.is_up(wait_path), f"{command[0]} to answer")
@@ -293,10 +294,10 @@ class Site:
         return listener
 
     @contextlib.contextmanager
-    def fastcgi(self, **settings):
+    def fastcgi(self, stderr=None, **settings):
         """The responder alone, on a listening Unix socket."""
         with self.listener() as listener, self.running([BUILD / "claude-proxy.fcgi"], self.environment(**settings),
-                                                       wait_path=None, stdin=listener) as responder:
+                                                       wait_path=None, stdin=listener, stderr=stderr) as responder:
             listener.close()
             yield responder
 
