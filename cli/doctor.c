@@ -20,6 +20,7 @@
 #include "base/settings.h"
 #include "base/url.h"
 #include "command.h"
+#include "output.h"
 #include "print.h"
 #include "probe.h"
 #include "store/config.h"
@@ -43,17 +44,21 @@ static void __attribute__((format(printf, 4, 5)))
 find(struct findings *f, enum level level, const char *what, const char *format, ...)
 {
 	static const char *const names[] = {"ok", "warning", "problem"};
-	char text[1024];
+	char *text = NULL;
 	va_list arguments;
 
 	va_start(arguments, format);
-	vsnprintf(text, sizeof(text), format, arguments);
+	if (vasprintf(&text, format, arguments) < 0)
+		text = NULL;
 	va_end(arguments);
 	f->problems += level == PROBLEM;
 	if (!f->admin->json) {
-		printf("%s%-8s%s %-12s %s\n", level == GOOD ? "" : print_bold(), names[level],
-			level == GOOD ? "" : print_plain(), what, text);
+		fputs(level == GOOD ? "" : print_bold(), stdout);
+		print("%-8s", names[level]);
+		fputs(level == GOOD ? "" : print_plain(), stdout);
+		print(" %-12s %s\n", what, text);
 		fflush(stdout);
+		free(text);
 		return;
 	}
 	buffer_puts(&f->rows, f->rows.length > 0 ? ",{\"level\":" : "{\"level\":");
@@ -61,8 +66,9 @@ find(struct findings *f, enum level level, const char *what, const char *format,
 	buffer_puts(&f->rows, ",\"subject\":");
 	json_write_text(&f->rows, what);
 	buffer_puts(&f->rows, ",\"message\":");
-	json_write_text(&f->rows, text);
+	json_write_text(&f->rows, text != NULL ? text : "");
 	buffer_putc(&f->rows, '}');
+	free(text);
 }
 
 /* ---- program and settings ---- */
@@ -350,7 +356,7 @@ run_doctor(struct admin *a, int count, char **arguments)
 			check_store(&f);
 	}
 	if (a->json)
-		printf("[%s]\n", buffer_text(&f.rows));
+		print_json_array(&f.rows);
 	config_release(a->config);
 	store_close(a->store);
 	settings_release(a->settings);

@@ -11,6 +11,7 @@
 #include "base/settings.h"
 #include "base/url.h"
 #include "command.h"
+#include "output.h"
 #include "print.h"
 #include "store/config.h"
 #include "store/describe.h"
@@ -132,13 +133,16 @@ int
 run_export(struct admin *a, int count, char **arguments)
 {
 	struct json_object *object = config_object(a);
+	struct buffer out = BUFFER_INIT(0);
 	const char *text = json_object_to_json_string_ext(object,
 		JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE);
 
 	(void)count;
 	(void)arguments;
-	if (text != NULL)
-		puts(text);
+	bool written = text != NULL && buffer_puts(&out, text) == 0;
 	json_object_put(object);
-	return text != NULL ? EXIT_DONE : fail("out of memory");
+	if (written)
+		print_json(&out);
+	buffer_free(&out);
+	return written ? EXIT_DONE : fail("out of memory");
 }

@@ -15,6 +15,7 @@
 #include "check.h"
 #include "command.h"
 #include "input.h"
+#include "output.h"
 #include "store/config.h"
 #include "store/options.h"
 #include "upstream/service.h"
@@ -34,20 +35,24 @@ struct source {
 static int __attribute__((format(printf, 3, 4)))
 bad(const struct source *s, const char *place, const char *format, ...)
 {
-	char problem[512];
+	char *problem = NULL;
 	va_list arguments;
 
 	va_start(arguments, format);
-	vsnprintf(problem, sizeof(problem), format, arguments);
+	if (vasprintf(&problem, format, arguments) < 0)
+		problem = NULL;
 	va_end(arguments);
-	return fail("%s: %s: %s; nothing was changed", s->name, place, problem);
+	int status = fail("%s: %s: %s; nothing was changed", s->name, place,
+		problem != NULL ? problem : "out of memory");
+	free(problem);
+	return status;
 }
 
 static void
 ignore(const struct source *s, const char *place, const char *member)
 {
-	fprintf(stderr, "claude-proxy-admin: %s: %s%s%s is not known here: ignored\n", s->name,
-		place, place[0] != '\0' ? "." : "", member);
+	note("%s: %s%s%s is not known here: ignored", s->name, place, place[0] != '\0' ? "." : "",
+		member);
 }
 
 /* Make room for one more element of ${size} bytes, zeroed.  NULL: no memory. */
@@ -294,14 +299,20 @@ read_options(
 }
 
 static int
-add_route(struct source *s, const char *pattern, const char *model, const char *upstream)
+add_route(struct source *s, const char *place, struct import_route route)
 {
-	struct import_route *route = add_element(
-		&s->import.routes, &s->import.route_count, sizeof(*route));
+	const char *problem = check_model_name(route.pattern);
 
-	if (route == NULL)
+	if (problem != NULL)
+		return bad(s, place, "pattern %s", problem);
+	problem = check_model_name(route.model);
+	if (problem != NULL)
+		return bad(s, place, "model %s", problem);
+	struct import_route *added = add_element(
+		&s->import.routes, &s->import.route_count, sizeof(*added));
+	if (added == NULL)
 		return no_memory();
-	*route = (struct import_route){pattern, model, upstream};
+	*added = route;
 	return EXIT_DONE;
 }
 
@@ -382,7 +393,7 @@ read_route(struct source *s, struct json_object *value, size_t index)
 		return EXIT_FAILED;
 	if (upstream != NULL && !is_known(s, upstream))
 		return bad(s, place, "there is no upstream '%s'", upstream);
-	return add_route(s, pattern, model, upstream);
+	return add_route(s, place, (struct import_route){pattern, model, upstream});
 }
 
 typedef int element_reader(struct source *, struct json_object *, size_t index);
@@ -442,7 +453,8 @@ read_mapping(struct source *s, const char *place, struct json_object *mapping)
 		if (read_text(s, place, mapping, families[i][0], &model) != EXIT_DONE)
 			return EXIT_FAILED;
 		if (model != NULL && model[0] != '\0' &&
-			add_route(s, families[i][1], model, NULL) != EXIT_DONE)
+			add_route(s, place, (struct import_route){families[i][1], model, NULL}) !=
+				EXIT_DONE)
 			return EXIT_FAILED;
 	}
 	return EXIT_DONE;
@@ -460,10 +472,7 @@ read_mappings(struct source *s)
 		bool current = s->import.current == s->import.upstreams[i].name;
 		snprintf(place, sizeof(place), "upstream[%zu].modelMapping", i);
 		if (mapping != NULL && !current)
-			fprintf(stderr,
-				"claude-proxy-admin: %s: %s: the upstream is not current: "
-				"ignored\n",
-				s->name, place);
+			note("%s: %s: the upstream is not current: ignored", s->name, place);
 		if (mapping != NULL && current && read_mapping(s, place, mapping) != EXIT_DONE)
 			return EXIT_FAILED;
 	}
@@ -521,7 +530,7 @@ apply(struct admin *a, const struct source *s)
 		keys += s->import.upstreams[i].key_count;
 	if (store_import(a->store, &s->import) != STORE_OK)
 		return fail("%s was not imported; nothing was changed", s->name);
-	printf("imported %zu upstream%s, %zu key%s and %zu route%s\n", s->import.upstream_count,
+	print("imported %zu upstream%s, %zu key%s and %zu route%s\n", s->import.upstream_count,
 		s->import.upstream_count == 1 ? "" : "s", keys, keys == 1 ? "" : "s",
 		s->import.route_count, s->import.route_count == 1 ? "" : "s");
 	return EXIT_DONE;

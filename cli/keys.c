@@ -9,6 +9,7 @@
 #include "check.h"
 #include "command.h"
 #include "input.h"
+#include "output.h"
 #include "print.h"
 #include "store/config.h"
 #include "store/store.h"
@@ -114,9 +115,9 @@ add_keys(struct admin *a, const struct upstream *u, int count, char **arguments)
 					   list.count, &added) != STORE_OK)
 		status = fail("no key was added");
 	if (status == EXIT_DONE)
-		printf("added %zu key%s to %s", added, added == 1 ? "" : "s", u->name);
+		print("added %zu key%s to %s", added, added == 1 ? "" : "s", u->name);
 	if (status == EXIT_DONE && added < list.count)
-		printf("; %zu %s there already", list.count - added,
+		print("; %zu %s there already", list.count - added,
 			list.count - added == 1 ? "was" : "were");
 	if (status == EXIT_DONE)
 		putchar('\n');
@@ -164,7 +165,7 @@ remove_key(struct admin *a, const struct upstream *u, int count, char **argument
 	secret_erase(arguments[0], strlen(arguments[0]));
 	if (store_remove_key(a->store, key->id) != STORE_OK)
 		return fail("key %s was not removed", mask);
-	printf("removed key %s of %s\n", mask, u->name);
+	print("removed key %s of %s\n", mask, u->name);
 	return EXIT_DONE;
 }
 
@@ -179,7 +180,7 @@ switch_key(struct admin *a, const struct upstream *u, char *key_or_index, bool o
 	secret_mask(key->secret, mask);
 	if (store_enable_key(a->store, key->id, on) != STORE_OK)
 		return fail("key %s was not changed", mask);
-	printf("key %s of %s is %s now\n", mask, u->name, on ? "enabled" : "disabled");
+	print("key %s of %s is %s now\n", mask, u->name, on ? "enabled" : "disabled");
 	return EXIT_DONE;
 }
 

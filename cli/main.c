@@ -3,7 +3,6 @@
  * row of the table.
  */
 #include <signal.h>
-#include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -103,35 +102,6 @@ static const struct command commands[] = {
 };
 
 static const size_t command_count = sizeof(commands) / sizeof(commands[0]);
-
-static void __attribute__((format(printf, 1, 0))) say(const char *format, va_list arguments)
-{
-	fputs("claude-proxy-admin: ", stderr);
-	vfprintf(stderr, format, arguments);
-	fputc('\n', stderr);
-}
-
-int
-fail(const char *format, ...)
-{
-	va_list arguments;
-
-	va_start(arguments, format);
-	say(format, arguments);
-	va_end(arguments);
-	return EXIT_FAILED;
-}
-
-int
-misuse(const char *format, ...)
-{
-	va_list arguments;
-
-	va_start(arguments, format);
-	say(format, arguments);
-	va_end(arguments);
-	return EXIT_USAGE;
-}
 
 static int
 print_help(FILE *out)

@@ -12,6 +12,7 @@
 #include "check.h"
 #include "command.h"
 #include "input.h"
+#include "output.h"
 #include "print.h"
 #include "store/config.h"
 #include "store/options.h"
@@ -65,9 +66,9 @@ add_upstream(struct admin *a, const char *name, const char *url, const char *ser
 	default:
 		return fail("'%s' was not added", name);
 	}
-	printf("added upstream %s%s\n", name,
+	print("added upstream %s%s\n", name,
 		a->config->current == NULL ? "; it is current now" : "");
-	printf("next: claude-proxy-admin key %s add -\n", name);
+	print("next: claude-proxy-admin key %s add -\n", name);
 	return EXIT_DONE;
 }
 
@@ -105,7 +106,7 @@ run_remove(struct admin *a, int count, char **arguments)
 		return EXIT_FAILED;
 	if (store_remove_upstream(a->store, u->id) != STORE_OK)
 		return fail("'%s' was not removed", u->name);
-	printf("removed upstream %s and its %zu keys\n", u->name, u->key_count);
+	print("removed upstream %s and its %zu keys\n", u->name, u->key_count);
 	return EXIT_DONE;
 }
 
@@ -119,9 +120,9 @@ run_use(struct admin *a, int count, char **arguments)
 		return EXIT_FAILED;
 	if (store_use_upstream(a->store, u->id) != STORE_OK)
 		return fail("'%s' was not made current", u->name);
-	printf("%s is current now\n", u->name);
+	print("%s is current now\n", u->name);
 	if (u->key_count == 0)
-		printf("it has no keys yet: claude-proxy-admin key %s add -\n", u->name);
+		print("it has no keys yet: claude-proxy-admin key %s add -\n", u->name);
 	return EXIT_DONE;
 }
 
@@ -136,7 +137,7 @@ run_balance(struct admin *a, int count, char **arguments)
 			arguments[0]);
 	if (store_set_strategy(a->store, strategy) != STORE_OK)
 		return fail("the strategy was not set");
-	printf("strategy is %s now\n", strategy_name(strategy));
+	print("strategy is %s now\n", strategy_name(strategy));
 	return EXIT_DONE;
 }
 
@@ -171,7 +172,7 @@ remove_option(struct admin *a, const struct upstream *u, const char *option)
 
 	if (result == STORE_FAILED)
 		return fail("%s was not removed", option);
-	printf(result == STORE_OK ? "removed %s of %s\n" : "%s of %s was not set\n", option,
+	print(result == STORE_OK ? "removed %s of %s\n" : "%s of %s was not set\n", option,
 		u->name);
 	return EXIT_DONE;
 }
@@ -208,7 +209,7 @@ set_option(struct admin *a, const struct upstream *u, const char *option, const 
 	}
 	if (store_set_option(a->store, u->id, option, value) != STORE_OK)
 		return fail("%s was not set", option);
-	printf("set %s of %s\n", option, u->name);
+	print("set %s of %s\n", option, u->name);
 	return EXIT_DONE;
 }
 
@@ -250,7 +251,7 @@ is_confirmed(void)
 {
 	char answer[16];
 
-	printf("remove all upstreams, keys and routes? [y/N] ");
+	print("remove all upstreams, keys and routes? [y/N] ");
 	fflush(stdout);
 	return fgets(answer, sizeof(answer), stdin) != NULL &&
 	       (answer[0] == 'y' || answer[0] == 'Y');

@@ -4,6 +4,7 @@
 #include "base/safe_text.h"
 
 #include <stdint.h>
+#include <string.h>
 
 #include "base/buffer.h"
 #include "base/utf8.h"
@@ -55,6 +56,21 @@ put_escape(struct buffer *out, uint32_t code)
 		digits[code >> 4 & 15], digits[code & 15]};
 
 	buffer_append(out, escape, sizeof(escape));
+}
+
+bool
+safe_text_is_plain(const char *text)
+{
+	size_t length = strlen(text);
+	uint32_t code;
+	size_t n;
+
+	for (size_t i = 0; i < length; i += n) {
+		n = utf8_character_length(text + i, length - i);
+		if (n == 0 || acts(text + i, n, false, &code))
+			return false;
+	}
+	return true;
 }
 
 /* ${json}: what is below the blank is white space between values. */

@@ -21,7 +21,11 @@ option_reader(struct upstream_options *options, const char *name, const char *va
 
 static const char out_of_memory[] = "out of memory";
 
-enum { LONGEST_HEADER = 256 /* bytes of its name */, LONGEST_TIMEOUT = 86400000 /* ms: a day */ };
+enum {
+	LONGEST_VALUE = 8192,       /* bytes */
+	LONGEST_HEADER = 256,       /* bytes of its name */
+	LONGEST_TIMEOUT = 86400000, /* ms: a day */
+};
 
 static const char *
 read_number(const char *value, int64_t *number)
@@ -200,7 +204,11 @@ option_check(const char *name, const char *value)
 {
 	option_reader *read = find_reader(name);
 
-	return read != NULL ? read(NULL, name, value) : "is not an option";
+	if (read == NULL)
+		return "is not an option";
+	if (strlen(value) > LONGEST_VALUE)
+		return "must not be longer than 8192 bytes";
+	return read(NULL, name, value);
 }
 
 int

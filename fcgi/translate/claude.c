@@ -91,6 +91,9 @@ read_model(struct claude_request *r, struct api_error *error)
 	if (claude_check_name(&place, json_member(r->body, "model"), error) != 0)
 		return -1;
 	r->model = json_member_string(r->body, "model");
+	if (strlen(r->model) > CLAUDE_LONGEST_MODEL)
+		return claude_refuse(
+			&place, error, "must not be longer than %d bytes", CLAUDE_LONGEST_MODEL);
 	return 0;
 }
 
