@@ -5,6 +5,7 @@ import itertools
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import socket
@@ -86,6 +87,14 @@ def wait_for(condition, what, seconds=20):
             return value
         time.sleep(0.01)
     raise AssertionError(f"waited {seconds} s for {what}")
+
+
+def runs(process):
+    """Does it run?  One that has ended, and whose parent has not looked, does not."""
+    try:
+        return not re.search(r"^State:\s+Z", Path(f"/proc/{process}/status").read_text(), re.MULTILINE)
+    except OSError:
+        return False
 
 
 class Answer:
@@ -273,8 +282,11 @@ class Site:
         with self.running([program("lighttpd"), "-D", "-f", str(config)], self.environment(**settings)) as server:
             # One of them may answer while the others still have lighttpd's name.
             wait_for(lambda: len(self.responders(server)) == processes, "every responder to start")
-            self.responder = self.responders(server)[0]
+            responders = self.responders(server)
+            self.responder = responders[0]
             yield server
+        # lighttpd does not wait for them, and they have still something to log.
+        wait_for(lambda: not any(runs(responder) for responder in responders), "every responder to end", 40)
 
     @contextlib.contextmanager
     def cgi(self, stream=2, **settings):
