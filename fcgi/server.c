@@ -434,8 +434,10 @@ server_run(struct store *store, struct settings *settings)
 		pthread_join(s->acceptors[i], NULL);
 	log_info("stopped");
 	/* They work with the store, which the caller would close under their hands. */
-	if (!quiet)
+	if (!quiet) {
+		log_close();
 		_exit(status);
+	}
 	server_free(s);
 	return status;
 }

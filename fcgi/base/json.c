@@ -515,8 +515,8 @@ json_count(const struct json *container)
 {
 	size_t count = 0;
 
-	JSON_EACH(value, container)
-	count++;
+	JSON_EACH (value, container)
+		count++;
 	return count;
 }
 
@@ -570,9 +570,9 @@ json_member(const struct json *object, const char *name)
 
 	if (!json_is_object(object))
 		return NULL;
-	JSON_EACH(value, object)
-	if (is_name(value, name, length))
-		found = value;
+	JSON_EACH (value, object)
+		if (is_name(value, name, length))
+			found = value;
 	return json_is(found, JSON_NULL) ? NULL : found;
 }
 
@@ -927,9 +927,9 @@ json_list_add(struct json_list *list, const struct json *value)
 int
 json_list_add_all(struct json_list *list, const struct json *array)
 {
-	JSON_EACH(value, array)
-	if (json_list_add(list, value) != 0)
-		return -1;
+	JSON_EACH (value, array)
+		if (json_list_add(list, value) != 0)
+			return -1;
 	return 0;
 }
 

@@ -107,9 +107,9 @@ reader_arguments(struct reader *r, const struct json *value, struct tool_call_pi
 const struct json *
 reader_first(const struct json *choices)
 {
-	JSON_EACH(choice, choices)
-	if (json_is_object(choice) && json_member_int(choice, "index", 0) == 0)
-		return choice;
+	JSON_EACH (choice, choices)
+		if (json_is_object(choice) && json_member_int(choice, "index", 0) == 0)
+			return choice;
 	return NULL;
 }
 

@@ -14,6 +14,7 @@
 #include "base/buffer.h"
 #include "base/json.h"
 #include "base/secret.h"
+#include "base/url.h"
 #include "base/utf8.h"
 
 enum {
@@ -248,8 +249,7 @@ take_retry_delay(struct refusal *r, const struct json *delay)
 static void
 take_details(struct refusal *r, const struct json *error)
 {
-	JSON_EACH(detail, json_member_array(error, "details"))
-	{
+	JSON_EACH (detail, json_member_array(error, "details")) {
 		take_word(r, json_member(detail, "reason"));
 		take_retry_delay(r, json_member(detail, "retryDelay"));
 	}
@@ -467,14 +467,17 @@ upstream_error_no_answer(const char *base_url, const char *problem, int64_t pati
 	const struct upstream_identity *who, struct api_error *error)
 {
 	struct buffer said = BUFFER_INIT(0);
+	struct buffer origin = BUFFER_INIT(0);
 
 	secret_redact(&said, problem, strlen(problem), who->key, who->secrets);
+	url_write_origin(&origin, base_url);
 	if (patience > 0)
 		api_error_set(error, 504, "upstream '%s' could not be reached within %lld ms: %s",
 			who->name, (long long)patience, buffer_text(&said));
 	else
 		api_error_set(error, 502, "upstream '%s' at %s could not be asked: %s", who->name,
-			base_url, buffer_text(&said));
+			buffer_text(&origin), buffer_text(&said));
+	buffer_free(&origin);
 	buffer_free(&said);
 	return -1;
 }

@@ -39,7 +39,8 @@ int upstream_error_bad_answer(const char *what, const char *body, size_t length,
 
 /**
  * No answer came at all, for the ${problem} that curl names: 502; or 504 where no connection was
- * made within ${patience} ms (0: that was not it).  Secrets are masked.  Always -1.
+ * made within ${patience} ms (0: that was not it).  Of ${base_url} scheme, host and port are told;
+ * secrets are masked.  Always -1.
  */
 int upstream_error_no_answer(const char *base_url, const char *problem, int64_t patience,
 	const struct upstream_identity *, struct api_error *error);

@@ -262,8 +262,7 @@ claude_calls_answer_all(
 	struct claude_calls *calls, const struct claude_request *r, size_t first, size_t end)
 {
 	for (size_t m = first; m < end; m++) {
-		CLAUDE_EACH_BLOCK(block, claude_content_at(r, m))
-		{
+		CLAUDE_EACH_BLOCK (block, claude_content_at(r, m)) {
 			if (claude_block_type(block) == CLAUDE_TOOL_RESULT)
 				claude_calls_answer(calls, block);
 		}

@@ -40,9 +40,9 @@ can_answer(const struct json *element)
 {
 	const struct json *methods = json_member_array(element, "supportedGenerationMethods");
 
-	JSON_EACH(method, methods)
-	if (json_is_text(method, "generateContent"))
-		return true;
+	JSON_EACH (method, methods)
+		if (json_is_text(method, "generateContent"))
+			return true;
 	return methods == NULL;
 }
 
@@ -171,8 +171,7 @@ claude_models_read(struct claude_models *models, const struct json *answer)
 		elements = answer;
 	if (elements == NULL)
 		return -1;
-	JSON_EACH(element, elements)
-	{
+	JSON_EACH (element, elements) {
 		struct claude_model model;
 		if (read_model(element, &model) &&
 			position_among(models, before, model.id) == before)

@@ -14,6 +14,8 @@
 
 struct api_error;
 
+enum { CLAUDE_LONGEST_MODEL = 256 }; /* bytes of a model's name */
+
 enum claude_thinking {
 	CLAUDE_THINKING_ABSENT,
 	CLAUDE_THINKING_ENABLED,

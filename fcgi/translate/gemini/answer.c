@@ -284,8 +284,8 @@ static void
 take_candidate(struct reader *r, const struct json *candidate)
 {
 	r->answered = true;
-	JSON_EACH(part, json_member_array(json_member(candidate, "content"), "parts"))
-	take_part(r, part);
+	JSON_EACH (part, json_member_array(json_member(candidate, "content"), "parts"))
+		take_part(r, part);
 	take_finish_reason(r, json_member_string(candidate, "finishReason"));
 }
 
@@ -313,9 +313,9 @@ take_usage(struct reader *r, const struct json *usage)
 static const struct json *
 first_candidate(const struct json *chunk)
 {
-	JSON_EACH(candidate, json_member_array(chunk, "candidates"))
-	if (json_is_object(candidate) && json_member_int(candidate, "index", 0) == 0)
-		return candidate;
+	JSON_EACH (candidate, json_member_array(chunk, "candidates"))
+		if (json_is_object(candidate) && json_member_int(candidate, "index", 0) == 0)
+			return candidate;
 	return NULL;
 }
 
@@ -390,9 +390,9 @@ take_all(struct reader *r, const struct json *message, struct api_error *error)
 {
 	if (!json_is_array(message))
 		return take_chunk(r, message, error);
-	JSON_EACH(chunk, message)
-	if (take_chunk(r, chunk, error) != 0)
-		return -1;
+	JSON_EACH (chunk, message)
+		if (take_chunk(r, chunk, error) != 0)
+			return -1;
 	return 0;
 }
 

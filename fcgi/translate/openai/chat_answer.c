@@ -35,14 +35,13 @@ static const struct {
 static void
 take_parts(struct reader *r, const struct json *parts)
 {
-	JSON_EACH(part, parts)
-	{
+	JSON_EACH (part, parts) {
 		const struct json *thinking = json_member(part, "thinking");
 		if (!json_is_text(json_member(part, "type"), "thinking")) {
 			reader_text(r, json_member(part, "text"));
 		} else if (json_is_array(thinking)) {
-			JSON_EACH(thought, thinking)
-			reader_thinking(r, json_member(thought, "text"));
+			JSON_EACH (thought, thinking)
+				reader_thinking(r, json_member(thought, "text"));
 		} else {
 			reader_thinking(r, thinking);
 		}
@@ -105,8 +104,7 @@ take_tool_calls(struct reader *r, const struct json *delta, bool whole)
 {
 	const struct json *only = json_member_object(delta, "function_call");
 
-	JSON_EACH(call, json_member_array(delta, "tool_calls"))
-	{
+	JSON_EACH (call, json_member_array(delta, "tool_calls")) {
 		const struct tool_call_piece piece = {
 			.index = json_member_int(call, "index", -1),
 			.id = text_or_null(call, "id"),

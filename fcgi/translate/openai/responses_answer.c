@@ -110,8 +110,7 @@ take_thinking(
 static void
 take_message_item(struct responses_reader *r, struct item *item, const struct json *object)
 {
-	JSON_EACH(part, json_member_array(object, "content"))
-	{
+	JSON_EACH (part, json_member_array(object, "content")) {
 		const struct json *refusal = json_member_string(part, "refusal");
 		r->base.refused = r->base.refused || refusal != NULL;
 		if (item->has_text)
@@ -126,8 +125,8 @@ take_summary(struct responses_reader *r, struct item *item, const struct json *p
 {
 	int64_t number = 0;
 
-	JSON_EACH(part, parts)
-	take_thinking(r, item, number++, json_member(part, "text"));
+	JSON_EACH (part, parts)
+		take_thinking(r, item, number++, json_member(part, "text"));
 }
 
 /* Write what of a reasoning item must come back with the next request.  Nothing: it is no whole
@@ -269,9 +268,9 @@ take_response(struct responses_reader *r, const struct json *response, struct ap
 		return -1;
 	}
 	claude_writer_start(base->writer);
-	JSON_EACH(item, json_member_array(response, "output"))
-	if (take_item(r, index++, item, false) != 0)
-		return reader_too_much(base, error);
+	JSON_EACH (item, json_member_array(response, "output"))
+		if (take_item(r, index++, item, false) != 0)
+			return reader_too_much(base, error);
 	take_usage(base, json_member_object(response, "usage"));
 	base->stop_reason = stop_reason_of(response);
 	return reader_finish(base, error);
