@@ -16,6 +16,7 @@
 #include "base/api_error.h"
 #include "base/buffer.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "base/random.h"
 #include "base/secret.h"
 #include "base/settings.h"
@@ -92,8 +93,10 @@ serve(struct settings *settings, bool is_cgi)
 	int status = EXIT_FAILURE;
 
 	raise_descriptor_limit();
-	if (!is_cgi)
+	if (!is_cgi) {
+		memory_configure();
 		widen_descriptor_table();
+	}
 	if (log_open(&options) != 0)
 		return refuse_start(is_cgi, "the log file cannot be opened");
 	log_run_apart();

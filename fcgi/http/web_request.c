@@ -3,6 +3,7 @@
  */
 #include "http/web_request.h"
 
+#include <stdlib.h>
 #include <time.h>
 
 #include "base/buffer.h"
@@ -45,6 +46,15 @@ now(void)
 	return t.tv_sec;
 }
 
+/* How long the body will be, by what the web server says; 0: it does not.  At most ${limit}. */
+static size_t
+expected_length(const struct gateway *g, size_t limit)
+{
+	unsigned long long length = strtoull(gateway_text(g, "CONTENT_LENGTH"), NULL, 10);
+
+	return length <= limit ? (size_t)length : 0;
+}
+
 enum gateway_read
 gateway_read_body(struct gateway *g, size_t limit, struct buffer *body)
 {
@@ -53,6 +63,8 @@ gateway_read_body(struct gateway *g, size_t limit, struct buffer *body)
 	size_t total = 0;
 	ssize_t n;
 
+	if (buffer_allocate(body, expected_length(g, limit)) != 0)
+		return GATEWAY_NO_MEMORY;
 	/* An oversized body is read to its end all the same: some web servers lose an answer that
 	 * comes before. */
 	while ((n = g->kind->read(g, data, sizeof(data))) > 0) {

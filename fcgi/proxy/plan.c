@@ -21,7 +21,10 @@
 #include "upstream/service.h"
 #include "http/web_request.h"
 
-enum { MOST_FORWARDED = 32 }; /* headers */
+enum {
+	MOST_FORWARDED = 32, /* headers */
+	BODY_GROWTH = 1024,  /* bytes by which a translation is usually longer, at most */
+};
 
 static int
 no_memory(struct api_error *error)
@@ -175,7 +178,12 @@ translate(struct plan *plan, const struct claude_request *request, request_write
 	plan->tool_names = tool_names_new(plan->service->translator->name_rule);
 	if (plan->tool_names == NULL)
 		return no_memory(error);
-	return write(request, &target, plan->tool_names, &plan->body, error);
+	/* It will be about as long as what it is made of; buffers that double would be half empty. */
+	if (buffer_allocate(&plan->body, request->length + BODY_GROWTH) != 0)
+		return no_memory(error);
+	int status = write(request, &target, plan->tool_names, &plan->body, error);
+	buffer_fit(&plan->body);
+	return status;
 }
 
 /* ---- messages ---- */
