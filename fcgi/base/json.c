@@ -25,6 +25,7 @@ enum {
 	WORD = 8,
 	SHORT = 24,          /* bytes of a string that is read by words */
 	LONGEST_DOUBLE = 64, /* bytes of a number that is read without allocating */
+	LONGEST_ESCAPE = 6,  /* bytes that stand for one */
 };
 
 /* An array or object whose end has not come. */
@@ -671,7 +672,9 @@ is_content(const char *content, size_t length, bool escaped, const char *text, s
 
 	if (!escaped)
 		return length == text_length && memcmp(content, text, length) == 0;
-	bool same = length >= text_length && json_append_content(&decoded, content, length) == 0 &&
+	if (length < text_length || length / LONGEST_ESCAPE > text_length)
+		return false;
+	bool same = json_append_content(&decoded, content, length) == 0 &&
 		    decoded.length == text_length &&
 		    memcmp(buffer_text(&decoded), text, text_length) == 0;
 	buffer_free(&decoded);

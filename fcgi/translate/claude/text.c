@@ -150,8 +150,8 @@ claude_string_result(struct json_writer *w, const struct json *tool_result)
 		size_t after = out->length;
 		put_result_block(w, block);
 		/* An image says nothing: then nothing is to be kept apart. */
-		if (out->length == after && end > start && !out->failed)
-			out->data[out->length = end] = '\0';
+		if (out->length == after)
+			buffer_cut(out, end);
 	}
 }
 
