@@ -1050,7 +1050,7 @@ json_list_add(struct json_list *list, const struct json *value)
 	if (list->count == list->capacity) {
 		size_t capacity = list->capacity > 0 ? 2 * list->capacity : FIRST_CAPACITY;
 		const struct json **grown = reallocarray(
-			(void *)list->values, capacity, sizeof(*grown));
+			(void *)list->values, capacity, sizeof(void *));
 		if (grown == NULL)
 			return -1;
 		list->values = grown;
