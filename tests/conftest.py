@@ -1,5 +1,6 @@
 """Fixtures of the integration tests: a site, the stand-in upstream, and the watch over the sanitizers' reports."""
 import os
+import random
 import subprocess
 import sys
 from pathlib import Path
@@ -40,6 +41,15 @@ def secure_upstream(certificate):
     upstream = Upstream(certificate)
     yield upstream
     upstream.stop()
+
+
+@pytest.fixture
+def seed():
+    """Of what a test draws at random: a failure shows it, and TEST_SEED sets it."""
+    value = int(os.environ.get("TEST_SEED") or random.randrange(1 << 32))
+    random.seed(value)
+    print(f"TEST_SEED={value}")
+    return value
 
 
 @pytest.fixture(autouse=True)
