@@ -55,8 +55,10 @@ class Connection:
 
     def __init__(self, site, sent=b"", timeout=60):
         self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.settimeout(timeout)
+        # A socket that does not block would not wait for room in the queue.
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", timeout, 0))
         self.socket.connect(str(site.folder / "fcgi.sock"))
+        self.socket.settimeout(timeout)
         self.input = self.socket.makefile("rb")
         self.socket.sendall(sent)
 
