@@ -66,14 +66,20 @@ struct table {
 };
 
 static void
+add(int64_t *sum, int64_t n)
+{
+	*sum = (int64_t)usage_sum((uint64_t)*sum, (uint64_t)n);
+}
+
+static void
 add_to_sum(struct usage_total *sum, const struct usage_total *t)
 {
 	sum->requests += t->requests;
 	sum->errors += t->errors;
-	sum->input_tokens += t->input_tokens;
-	sum->output_tokens += t->output_tokens;
-	sum->cache_read_input_tokens += t->cache_read_input_tokens;
-	sum->cache_creation_input_tokens += t->cache_creation_input_tokens;
+	add(&sum->input_tokens, t->input_tokens);
+	add(&sum->output_tokens, t->output_tokens);
+	add(&sum->cache_read_input_tokens, t->cache_read_input_tokens);
+	add(&sum->cache_creation_input_tokens, t->cache_creation_input_tokens);
 }
 
 static void

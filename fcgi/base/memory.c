@@ -9,8 +9,8 @@
 #include <malloc.h>
 
 enum {
-	ARENAS = 2,               /* by default eight for each processor, each with its own waste */
-	LARGE = 1 << 20,          /* bytes from which on a block is mapped on its own */
+	ARENAS = 4,               /* by default eight for each processor, each with its own waste */
+	LARGE = 4 << 20,          /* bytes from which on a block is mapped on its own */
 	KEPT_AT_THE_TOP = 8 << 20 /* bytes; else every free of a request's body is a system call */
 };
 

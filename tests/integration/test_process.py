@@ -3,14 +3,13 @@ import json
 import os
 import select
 import signal
-import socket
 import stat
-import struct
 import subprocess
 import threading
 
 import pytest
 
+import fastcgi_client
 from live_streams import check_chunks_come_one_by_one
 from site_under_test import ACCESS_KEY, BUILD, collect, next_event, parse_events, request, wait_for
 from upstream import parts, status, tool_call
@@ -166,14 +165,6 @@ def test_the_database_is_nobody_elses(site, upstream):
             assert stat.S_IMODE(os.stat(site.database.parent / name).st_mode) == 0o600, name
 
 
-def fcgi_record(kind, content=b""):
-    return struct.pack("!BBHHBB", 1, kind, 1, len(content), 0, 0) + content
-
-
-def fcgi_pair(name, value):
-    return bytes([len(name), len(value)]) + name + value
-
-
 @pytest.mark.parametrize("method, path, code", [
     ("GET", "/health", 503), ("HEAD", "/health", 503), ("OPTIONS", "/v1/messages", 204), ("GET", "/nowhere", 404),
     ("GET", "/v1/messages", 405), ("GET", "/v1/models", 401), ("POST", "/v1/messages", 401), ("POST", "/admin/config/reload", 401),
@@ -181,15 +172,11 @@ def fcgi_pair(name, value):
 def test_no_answer_comes_before_the_whole_request(site, method, path, code):
     """Apache's mod_proxy_fcgi sends the end of a body apart, also of an empty one; who is gone by then has not answered."""
     with site.fastcgi():
-        with socket.socket(socket.AF_UNIX) as early, socket.socket(socket.AF_UNIX) as whole:
-            for client in (early, whole):
-                client.settimeout(30)
-                client.connect(str(site.folder / "fcgi.sock"))
-                client.sendall(fcgi_record(1, struct.pack("!HB5x", 1, 0)) + fcgi_record(4, b"".join([
-                    fcgi_pair(b"REQUEST_METHOD", method.encode()), fcgi_pair(b"SCRIPT_NAME", path.encode())])) + fcgi_record(4))
-            whole.sendall(fcgi_record(5))
+        head = fastcgi_client.head(method, path, key=None)
+        with fastcgi_client.Connection(site, head) as early, fastcgi_client.Connection(site, head) as whole:
+            whole.socket.sendall(fastcgi_client.record(fastcgi_client.STDIN))
             # The later one has its answer: the earlier would have, too.
-            assert b"Status: %d" % code in whole.recv(4096)
-            assert select.select([early], [], [], 0)[0] == []
-            early.sendall(fcgi_record(5))
-            assert b"Status: %d" % code in early.recv(4096)
+            assert whole.answer()[0] == code
+            assert select.select([early.socket], [], [], 0)[0] == []
+            early.socket.sendall(fastcgi_client.record(fastcgi_client.STDIN))
+            assert early.answer()[0] == code

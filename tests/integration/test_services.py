@@ -424,6 +424,9 @@ def test_claude_is_passed_through_byte_for_byte(serve, upstream):
         site.admin("set", "main", "max-output-tokens", "4")
         site.post(odd)
         assert upstream.calls[-1].text == odd.replace(b": 10 ,", b": 4 ,")
+        for modest in (b": 4 ,", b": 3 ,"):
+            site.post(odd.replace(b": 10 ,", modest))
+            assert upstream.calls[-1].text == odd.replace(b": 10 ,", modest)
 
 
 def test_claude_streams_are_passed_byte_for_byte(serve, upstream):
