@@ -178,7 +178,8 @@ translate(struct plan *plan, const struct claude_request *request, request_write
 	plan->tool_names = tool_names_new(plan->service->translator->name_rule);
 	if (plan->tool_names == NULL)
 		return no_memory(error);
-	/* It will be about as long as what it is made of; buffers that double would be half empty. */
+	/* It will be about as long as what it is made of; buffers that double would be half empty.
+	 */
 	if (buffer_allocate(&plan->body, request->length + BODY_GROWTH) != 0)
 		return no_memory(error);
 	int status = write(request, &target, plan->tool_names, &plan->body, error);

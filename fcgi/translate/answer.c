@@ -403,6 +403,12 @@ answer_feed(struct answer *a, const char *bytes, size_t length)
 	return feed_unknown(a, bytes, length);
 }
 
+bool
+answer_wants_more(const struct answer *a)
+{
+	return a->form != FORM_ERROR || a->body.length < MOST_ERROR_BODY;
+}
+
 /* ---- the end ---- */
 
 static enum answer_state

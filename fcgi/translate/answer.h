@@ -77,6 +77,9 @@ void answer_head(struct answer *, int status, const char *content_type, int64_t 
 /** Bytes of the body. */
 enum answer_state answer_feed(struct answer *, const char *bytes, size_t length);
 
+/** Is more of the body of any use?  Of an error only the beginning is kept. */
+bool answer_wants_more(const struct answer *);
+
 /** The body ended.  ${complete}: properly; false: the connection broke. */
 enum answer_state answer_end(struct answer *, bool complete);
 
