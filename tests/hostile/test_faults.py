@@ -185,6 +185,27 @@ def test_a_stop_under_100_streams_loses_none(site, ledger, bad, number):
         assert process.wait(40) == 0
 
 
+def has_signal(process, name, number):
+    """Is the signal in that set of the process?"""
+    status = Path(f"/proc/{process.pid}/status").read_text()
+    return int(re.search(rf"{name}:\s+([0-9a-f]+)", status)[1], 16) >> (number - 1) & 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
+def test_a_stop_while_it_starts_is_not_forgotten(site, ledger, number):
+    site.admin("add", "main", "http://127.0.0.1:1", "openai")
+    with contextlib.closing(sqlite3.connect(site.database, isolation_level=None)) as other:
+        # Opening it waits for whoever has it locked.
+        other.execute("PRAGMA journal_mode = DELETE")
+        other.execute("BEGIN EXCLUSIVE")
+        with hostile.responder(site) as process:
+            wait_for(lambda: has_signal(process, "SigCgt", number) or has_signal(process, "SigBlk", number), "it to begin")
+            process.send_signal(number)
+            ledger.note(inputs=1)
+            other.execute("ROLLBACK")
+            assert process.wait(20) == 0
+
+
 # ---- the database ----
 
 def checkpoint(site):
