@@ -20,15 +20,14 @@ static void
 check_output(const struct buffer *out, bool stream)
 {
 	static const char end[] = "event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n";
-	struct json_object *message = NULL;
-	const char *problem;
+	struct json_document message = {0};
 
 	if (stream && (out->length < strlen(end) ||
 			      strcmp(out->data + out->length - strlen(end), end) != 0))
 		abort();
-	if (!stream && json_parse(buffer_text(out), out->length, &message, &problem) != 0)
+	if (!stream && json_read(&message, buffer_text(out), out->length, SIZE_MAX, NULL) == NULL)
 		abort();
-	json_object_put(message);
+	json_document_free(&message);
 }
 
 int

@@ -6,7 +6,7 @@
 #include "base/buffer.h"
 #include "base/json.h"
 #include "base/log.h"
-#include "translate/claude.h"
+#include "translate/claude/request.h"
 #include "translate/tokens.h"
 #include "translate/tool_names.h"
 #include "translate/translator.h"
@@ -22,13 +22,12 @@ translate(const struct claude_request *request, const struct translator *transla
 	struct tool_names *names = tool_names_new(translator->name_rule);
 	struct api_error error = API_ERROR_NONE;
 	struct buffer body = BUFFER_INIT(0);
-	struct json_object *sent = NULL;
-	const char *problem;
+	struct json_document sent = {0};
 
 	if (write(request, &target, names, &body, &error) == 0 &&
-		json_parse(buffer_text(&body), body.length, &sent, &problem) != 0)
+		json_read(&sent, buffer_text(&body), body.length, SIZE_MAX, NULL) == NULL)
 		abort();
-	json_object_put(sent);
+	json_document_free(&sent);
 	buffer_free(&body);
 	api_error_clear(&error);
 	tool_names_free(names);

@@ -30,6 +30,7 @@ BAD_REQUESTS = {
 
 BAD_MEMBERS = [
     ({}, "model"), ({"model": ""}, "model"), ({"model": 5}, "model"), ({"model": "m"}, "max_tokens"),
+    ({"model": "m" * 257, "max_tokens": 5, "messages": USER}, "model: must not be longer than 256 bytes"),
     ({"model": "m", "max_tokens": 0, "messages": USER}, "max_tokens"),
     ({"model": "m", "max_tokens": "5", "messages": USER}, "max_tokens"),
     ({"model": "m", "max_tokens": 1.5, "messages": USER}, "max_tokens"),

@@ -113,6 +113,17 @@ def test_cgi_that_cannot_start_tells_its_client(site):
     assert done.stdout.startswith("Status: 500") and '"api_error"' in done.stdout and "PORT" in done.stdout
 
 
+@pytest.mark.parametrize("words", [["beta"], ["--version"], ["--help"], ["a", "b"]], ids=lambda words: "+".join(words))
+def test_cgi_arguments_are_the_query_and_no_options(site, upstream, words):
+    """A query without `=` comes as arguments, too (RFC 3875 4.4): `POST /v1/messages?beta`."""
+    site.use(upstream)
+    env = site.environment(GATEWAY_INTERFACE="CGI/1.1", REQUEST_METHOD="POST", SCRIPT_NAME="/x.fcgi", PATH_INFO="/v1/messages",
+                           QUERY_STRING="+".join(words), HTTP_X_API_KEY=ACCESS_KEY, CONTENT_LENGTH=len(json.dumps(request())))
+    done = subprocess.run([BUILD / "claude-proxy.fcgi", *words], env=env, input=json.dumps(request()), capture_output=True,
+                          text=True, timeout=30)
+    assert (done.returncode, done.stdout[:11]) == (0, "Status: 200"), done
+
+
 def test_started_by_hand_it_says_what_it_is(site):
     done = subprocess.run([BUILD / "claude-proxy.fcgi"], env=site.environment(), capture_output=True, text=True, timeout=30)
     assert done.returncode == 2 and "web server" in done.stderr

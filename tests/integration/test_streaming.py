@@ -250,4 +250,13 @@ def test_an_event_beyond_the_bound_is_refused(served, upstream):
 
     upstream.answer = answer
     answer = served.post(request(stream=True))
-    assert answer.status == 502 and "16 MiB" in answer.error["message"]
+    assert answer.status == 502 and "8 MiB" in answer.error["message"]
+
+
+@pytest.mark.parametrize("filler, stream", [(b" ", False), (b" ", True), (b'{"choices":[{"message":{"content":"', False), (b"\r", True)],
+                         ids=["blanks", "blanks for a stream", "a whole answer", "carriage returns"])
+def test_an_answer_beyond_the_bound_is_refused(served, upstream, filler, stream):
+    body = filler + b"y" * (17 << 20) if len(filler) > 1 else filler * (17 << 20)
+    upstream.answer = lambda call: call.reply(200, body)
+    answer = served.post(request(stream=stream))
+    assert answer.status == 502 and "more than 16 MiB" in answer.error["message"]

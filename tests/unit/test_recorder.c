@@ -8,7 +8,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "recorder.h"
+#include "proxy/usage_writer.h"
 #include "store/database.h"
 #include "store/usage.h"
 
