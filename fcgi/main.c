@@ -168,6 +168,8 @@ main(int argc, char **argv)
 		settings_release(settings);
 		return 2;
 	}
+	if (!FCGX_IsCGI())
+		server_hold_signals();
 	FCGX_Init();
 	int status = serve(settings, FCGX_IsCGI());
 	settings_release(settings);

@@ -370,19 +370,40 @@ wake_up(int number)
 	(void)number;
 }
 
+static const int heard_signals[] = {SIGHUP, SIGTERM, SIGINT, SIGUSR1};
+
+enum { HEARD_SIGNALS = sizeof(heard_signals) / sizeof(heard_signals[0]) };
+
+static void
+mask_signals(int how)
+{
+	sigset_t heard;
+
+	sigemptyset(&heard);
+	for (size_t i = 0; i < HEARD_SIGNALS; i++)
+		sigaddset(&heard, heard_signals[i]);
+	pthread_sigmask(how, &heard, NULL);
+}
+
+void
+server_hold_signals(void)
+{
+	mask_signals(SIG_BLOCK);
+}
+
 static void
 catch_signals(struct server *s)
 {
-	static const int numbers[] = {SIGHUP, SIGTERM, SIGINT, SIGUSR1};
 	/* Without SA_RESTART: accept must return. */
 	const struct sigaction wake = {.sa_handler = wake_up};
 
 	sigaction(WAKE_SIGNAL, &wake, NULL);
-	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+	for (size_t i = 0; i < HEARD_SIGNALS; i++) {
 		uv_signal_init(&s->loop, &s->signals[i]);
 		s->signals[i].data = s;
-		uv_signal_start(&s->signals[i], on_signal, numbers[i]);
+		uv_signal_start(&s->signals[i], on_signal, heard_signals[i]);
 	}
+	mask_signals(SIG_UNBLOCK);
 }
 
 /* ---- the whole ---- */

@@ -8,6 +8,12 @@ struct settings;
 struct store;
 
 /**
+ * Let the signals that server_run hears wait until it hears them.  Before FCGX_Init: its handlers
+ * would take them, and the process would neither serve nor end.
+ */
+void server_hold_signals(void);
+
+/**
  * Serve FastCGI requests from the listening socket that is standard input, until SIGTERM, SIGINT or
  * SIGUSR1; then finish what is in flight, within bounds.  SIGHUP reads the settings again and
  * reopens the log.  Return the exit status.

@@ -45,7 +45,7 @@ def secure_upstream(certificate):
 
 @pytest.fixture
 def seed():
-    """Of what a test draws at random: a failure shows it, and TEST_SEED sets it."""
+    """Seed what a test draws at random.  A failure shows the seed; TEST_SEED sets it."""
     value = int(os.environ.get("TEST_SEED") or random.randrange(1 << 32))
     random.seed(value)
     print(f"TEST_SEED={value}")
@@ -76,7 +76,7 @@ def served(site, upstream):
 
 
 def pytest_terminal_summary(terminalreporter):
-    """One line on all hostile tests (tests/hostile): what they tried, and the worst that they saw."""
+    """Sum up the hostile tests (tests/hostile) in one line: what they tried, and the worst that they saw."""
     reports = [report for group in terminalreporter.stats.values() for report in group if getattr(report, "when", "") == "call"]
     seen = [figures for report in reports for name, figures in report.user_properties if name == "hostile"]
     if not seen:

@@ -27,7 +27,7 @@ usage_sum(uint64_t a, uint64_t b)
 
 /* ---- writing ---- */
 
-/* Is the fault in the row?  Any other passes, as a lock or a full disk does. */
+/* Is the row at fault?  Other failures pass, like a lock or a full disk. */
 static bool
 is_refusal(int step)
 {

@@ -1,7 +1,7 @@
-"""One who behaves: asks a responder under attack for a stream, again and again, and notes how long each took.
+"""A well-behaved client: it asks a responder under attack for a stream, again and again, and measures how long each answer took.
 
-A process of its own with an upstream of its own, so that nothing but the responder delays it: bystander.py <the site's folder>.
-It prints the upstream's port.  A line on standard input lets it begin, the next one ends it and gets what it saw, as JSON.
+It is a process of its own with an upstream of its own, so that nothing but the responder delays it.  `bystander.py <site's folder>`
+prints the port of its upstream.  A line on standard input starts it; the next line ends it, and it prints what it saw as JSON.
 """
 import json
 import socket

@@ -80,7 +80,8 @@ class Clock:
 
 USER = () if os.geteuid() == 0 else ("--map-root-user",)
 ENTER = """ip link set lo up && mount --bind "$0" /etc/resolv.conf && exec "$@" """
-LISTEN = "import socket, sys; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(('127.0.0.77', 53)); print(flush=True); sys.stdin.read()"
+LISTEN = ("import socket, sys; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(('127.0.0.77', 53)); "
+          "print(flush=True); sys.stdin.read()")
 
 
 def may_make_networks():

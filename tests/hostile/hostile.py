@@ -1,7 +1,8 @@
 """What every hostile test needs: an upstream that plays bytes, and a responder that is watched while it is attacked.
 
-During an attack a bystander asks again and again (bystander.py).  Afterwards the responder must be alive, with nothing in flight
-and no descriptor lost; nobody may have waited for long; its memory must have stayed within a bound; and it ends when it is told to.
+During an attack a bystander sends one request after the other (bystander.py).  Afterwards the responder must be alive, with nothing
+in flight and no descriptor lost; the bystander must not have waited for long; the memory must have stayed within a bound; and the
+responder must stop when it is told to.
 """
 import contextlib
 import json
@@ -67,7 +68,7 @@ def message(content="hello", usage=None):
 # ---- the upstream ----
 
 class Played:
-    """A connection to the upstream.  What a script writes to one that is gone already is lost, and ends the script."""
+    """A connection to the upstream.  Writing to one that is gone ends the script."""
 
     def __init__(self, upstream, connection):
         self.upstream, self.socket = upstream, connection
@@ -123,7 +124,7 @@ class Played:
         self.close()
 
     def close(self):
-        """Both of its files: the socket is closed with the last."""
+        """Close both files: the socket is closed with the last."""
         self.input.close()
         self.socket.close()
 
@@ -200,7 +201,7 @@ class Reply(Answer):
         return parse_events(self.body.decode())
 
     def check(self):
-        """It is what a client may get: a Claude error, a whole message, or a stream with an end.  Its error's message, or ""."""
+        """Assert that it is what a client may get: a Claude error, a whole message, or a stream with an end.  Return the error's message, or ""."""
         if self.status != 200:
             assert self.error["type"] and self.error["message"], self.body
             return self.error["message"]
@@ -221,25 +222,25 @@ def body(stream=False, **members):
 
 
 class Attack:
-    """A responder under attack, and what is noted of it."""
+    """A responder under attack, and what can be seen of it."""
 
     def __init__(self, site, responder):
         self.site, self.responder, self.inputs = site, responder, 0
 
     def ask(self, stream=False, timeout=TIMEOUT, **members):
-        """A request that the hostile upstream gets; its answer, which is one that a client may get."""
+        """Send a request to the hostile upstream; return the answer, after a check that a client may get it."""
         self.inputs += 1
         reply = Reply(*fastcgi_client.ask(self.site, body(stream, **members), timeout))
         reply.check()
         return reply
 
     def open(self, stream=True, **members):
-        """The same, on a connection from which nothing is read yet."""
+        """Send one and read nothing yet; return the connection."""
         self.inputs += 1
         return fastcgi_client.Connection(self.site, fastcgi_client.message(body(stream, **members)), TIMEOUT)
 
     def send(self, data, timeout=TIMEOUT, **parameters):
-        """A request of any kind, straight to the responder."""
+        """Send any request straight to the responder."""
         self.inputs += 1
         return Reply(*fastcgi_client.ask(self.site, data, timeout, **parameters))
 
@@ -259,7 +260,7 @@ class Attack:
         return len(os.listdir(f"/proc/{self.responder.pid}/fd"))
 
     def peak(self):
-        """The most memory that it had, in MB; 0 if it is gone."""
+        """The most memory that it has had, in MB; 0 if it is gone."""
         with contextlib.suppress(OSError, TypeError):
             return int(re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{self.responder.pid}/status").read_text())[1]) >> 10
         return 0
@@ -272,7 +273,7 @@ class Attack:
 
 @contextlib.contextmanager
 def responder(site, within=(), stderr=None, **settings):
-    """The responder alone, on a listening socket; it must end well."""
+    """The responder alone, on a listening socket."""
     with site.listener() as listener, open(site.folder / "server.err", "ab") as errors:
         process = subprocess.Popen([*within, BUILD / "claude-proxy.fcgi"], env=site.environment(**settings), stdin=listener,
                                    stdout=subprocess.DEVNULL, stderr=stderr or errors, start_new_session=True)
@@ -288,9 +289,14 @@ def responder(site, within=(), stderr=None, **settings):
             process.wait()
 
 
+def last_words(site):
+    """What was written to standard error: the report of a sanitizer, or what a library had to say."""
+    return (site.folder / "server.err").read_text()[:5000]
+
+
 @contextlib.contextmanager
 def front_of(site, server):
-    """nginx or lighttpd before the responder that listens already; None: nothing."""
+    """nginx or lighttpd in front of the responder that is listening already; no web server if None."""
     if server is None:
         yield
         return
@@ -307,14 +313,14 @@ def front_of(site, server):
 
 
 def use(site, url, service_type, keys):
-    """Every request goes to the upstream that attacks, but those of the bystander."""
+    """Send every request to the hostile upstream, except those of the bystander."""
     site.admin("add", "hostile", url, service_type)
     site.admin("key", "hostile", "add", *keys)
     site.admin("use", "hostile")
 
 
 class Ledger:
-    """What all attacks of a test amount to; the run's last lines tell of all tests (tests/conftest.py)."""
+    """The figures of one test; the run's summary adds them up (tests/conftest.py)."""
 
     def __init__(self, node):
         self.figures = {"test": node.name, "inputs": 0, "crashes": 0, "waited_ms": 0, "peak_mb": 0}
@@ -332,9 +338,9 @@ class Ledger:
 def attacked(site, ledger, url=None, service_type="openai", keys=(KEY,), front=None, memory=MEMORY, patience=PATIENCE, lost=0,
              within=(), bystander_within=None, stderr=None, **settings):
     """
-    A responder that is attacked while the block runs, behind the web server ${front}.  ${memory}: MB that it may take;
-    ${patience}: ms that others may wait; ${lost}: requests of the bystander that may fail; ${within}: words before its command,
-    and a function that gives those before the bystander's.
+    A responder that is attacked while the block runs, with the web server ${front} before it.  ${memory}: MB that it may take;
+    ${patience}: ms that others may wait; ${lost}: how many requests of the bystander may fail; ${within}: words before its command;
+    ${bystander_within}: a function of its process that returns the words before the bystander's.
     """
     with responder(site, within, stderr, **settings) as process, front_of(site, front):
         bystander = Bystander(site, bystander_within(process) if bystander_within else ())
@@ -353,7 +359,7 @@ def attacked(site, ledger, url=None, service_type="openai", keys=(KEY,), front=N
                 saw = bystander.result()
                 crashed = not attack.alive()
                 ledger.note(attack.inputs, crashed, saw["waited_ms"], attack.peak())
-            assert not crashed, f"the responder ended with {process.returncode}"
+            assert not crashed, f"the responder ended with {process.returncode}: {last_words(site)}"
             assert saw["asked"] > 0 and saw["failed"] <= lost, saw
             assert saw["waited_ms"] < patience, f"another request waited {saw['waited_ms']} ms"
             assert attack.peak() < memory, f"{attack.peak()} MB"
@@ -362,4 +368,4 @@ def attacked(site, ledger, url=None, service_type="openai", keys=(KEY,), front=N
             wait_for(lambda: attack.descriptors() < before + 24, "the descriptors to be closed")
         finally:
             bystander.end()
-    assert process.returncode == 0, f"the responder ended with {process.returncode}"
+    assert process.returncode == 0, f"the responder ended with {process.returncode}: {last_words(site)}"

@@ -1,4 +1,4 @@
-"""What an administrator may be given, and what may be read over his shoulder."""
+"""Bad input to the admin command, and what its output may give away."""
 import json
 import os
 import sqlite3
@@ -31,9 +31,9 @@ def unchanged(site, ledger, *arguments, input=None):
 
 
 # Each by its name on the command line, and where that can be, one a line on standard input.
-BAD_KEYS = {"empty": "", "a line feed": "sk-a\nsk-b", "a carriage return": "sk-a\rX-Evil: 1", "both": "sk-a\r\nX-Evil: 1", "a blank": "sk a",
+BAD_KEYS = {"empty": "", "a line feed": "sk-a\nsk-b", "a carriage return": "sk-a\rX-Evil: 1", "both": "sk-a\r\nX-Evil: 1", "a space": "sk a",
             "a tab": "sk\ta", "an escape": "sk-\x1b[2J", "delete": "sk-\x7f", "C1": "sk-\x9b", "not ASCII": "schl\u00fcssel",
-            "another direction": "sk-\u202eabc", "only blanks": "   ", "100 KB": "k" * 100_000}
+            "another direction": "sk-\u202eabc", "only spaces": "   ", "100 KB": "k" * 100_000}
 
 
 @pytest.mark.parametrize("row", BAD_KEYS)
@@ -41,7 +41,7 @@ def test_a_key_that_is_none(main, ledger, row):
     key = BAD_KEYS[row]
     unchanged(main, ledger, "key", "main", "add", key)
     unchanged(main, ledger, "key", "main", "add", "sk-good-0123456789", key)
-    if "\n" not in key and row != "only blanks":
+    if "\n" not in key and row != "only spaces":
         unchanged(main, ledger, "key", "main", "add", "-", input=key)
 
 
@@ -139,7 +139,7 @@ def test_models_that_an_upstream_names_reach_no_terminal_raw(site, upstream, led
         assert not hostile.controls(done.stdout + done.stderr), command
 
 
-def test_files_that_others_may_read_are_found_and_mended(site, upstream, ledger):
+def test_files_that_others_may_read_are_found_and_fixed(site, upstream, ledger):
     site.use(upstream)
     env_file = site.database.parent / ".env"
     env_file.write_text(f"PROXY_ACCESS_KEY={ACCESS_KEY}\n")

@@ -46,7 +46,7 @@ def exchange_bytes(site, data, seconds=5):
 # ---- who is let in ----
 
 KEYS = {
-    "none": [], "empty": [b"x-api-key: "], "a blank": [b"x-api-key:   "], "a tab": [b"x-api-key: \t"], "60 KB": [b"x-api-key: " + b"k" * 60_000],
+    "none": [], "empty": [b"x-api-key: "], "spaces": [b"x-api-key:   "], "a tab": [b"x-api-key: \t"], "60 KB": [b"x-api-key: " + b"k" * 60_000],
     "not ASCII": ["x-api-key: schl\u00fcssel".encode()], "its beginning": [b"x-api-key: " + ACCESS_KEY[:-1].encode()],
     "more than it": [b"x-api-key: " + ACCESS_KEY.encode() + b"x"], "upper case": [b"x-api-key: " + ACCESS_KEY.upper().encode()],
     "thrice": [b"x-api-key: " + b", ".join([ACCESS_KEY.encode()] * 3)], "Basic": [b"Authorization: Basic " + ACCESS_KEY.encode()],
@@ -94,7 +94,8 @@ QUERIES = [
     b"?beta=true", b"?beta=true&key=evil", b"?key=evil", b"?%0d%0aX-Evil:%201", b"?a=b#c", b"?../../v9", b"?a=%00", b"?", b"?" * 100,
     b"?a=" + b"b" * 3000, b"?a=\xff\xfe", b"?beta=true\tX-Evil:1",
 ]
-METHODS = [b"GET", b"PUT", b"DELETE", b"PATCH", b"HEAD", b"OPTIONS", b"TRACE", b"CONNECT", b"PROPFIND", b"get", b"POST\0", b"P OST", b"\x16\x03\x01"]
+METHODS = [b"GET", b"PUT", b"DELETE", b"PATCH", b"HEAD", b"OPTIONS", b"TRACE", b"CONNECT", b"PROPFIND", b"get", b"POST\0", b"P OST",
+           b"\x16\x03\x01"]
 NEXT = b"GET /v1/x-evil HTTP/1.1\r\nHost: x\r\nx-api-key: " + ACCESS_KEY.encode() + b"\r\n\r\n"
 CHUNKED = b"%x\r\n%s\r\n0\r\n\r\n" % (len(BODY), BODY)
 SMUGGLING = [
@@ -193,10 +194,10 @@ BODIES = {
     "129 levels": (lambda: in_message("[" * 129 + "]" * 129), {400}),
     "10 million levels": (lambda: in_message("[" * 10_000_000), {400}),
     "a number of 10 MB": (lambda: in_message("1" * 10_000_000), {200, 400}),
-    "a number of 10 MB behind a point": (lambda: in_message("0." + "1" * 10_000_000), {200, 400}),
+    "a number of 10 MB after a point": (lambda: in_message("0." + "1" * 10_000_000), {200, 400}),
     "a string of 10 MB that does not end": (lambda: in_message('"' + "a" * 10_000_000), {400}),
     "30 MB of escapes": (lambda: in_message('"' + "\\ud800" * 5_000_000 + '"'), {200, 400}),
-    "30 MB of blanks": (lambda: in_message(" " * 30_000_000 + "1"), {200}),
+    "30 MB of spaces": (lambda: in_message(" " * 30_000_000 + "1"), {200}),
     "beyond the limit": (lambda: in_message('"' + "a" * 33_554_432 + '"'), {413}),
     "not UTF-8": (lambda: in_message('"') + b"\xff\xfe\xc0\x80" * 1000 + b'"}', {400}),
     "UTF-16": (lambda: json.dumps(body()).encode("utf-16"), {400}),

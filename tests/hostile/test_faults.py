@@ -29,7 +29,7 @@ REST = chunk(event(delta(content=" and finished"))) + chunk(event(b"[DONE]")) + 
 
 @pytest.fixture
 def nowhere(site, ledger, tmp_path):
-    """A responder whose upstream's name no server tells, under attack."""
+    """A responder under attack whose upstream has a name that no server resolves."""
     if not faults.may_make_networks():
         pytest.skip("networks of our own are not allowed here")
     (tmp_path / "resolv.conf").write_text("nameserver 127.0.0.77\noptions timeout:2 attempts:2\n")
@@ -63,7 +63,7 @@ def test_clients_that_leave_while_a_name_is_looked_up_delay_nobody(nowhere):
 
 
 def test_a_kept_connection_that_the_upstream_resets_costs_no_answer(attacked, bad):
-    """Nobody knows it before the next request is sent on it."""
+    """Nobody knows of the reset before the next request is sent on that connection."""
     def script(played):
         played.request()
         played.send(WHOLE.replace(b"connection: close\r\n", b""))
@@ -185,6 +185,27 @@ def test_a_stop_under_100_streams_loses_none(site, ledger, bad, number):
         assert process.wait(40) == 0
 
 
+def has_signal(process, name, number):
+    """Is the signal in that set of the process?"""
+    status = Path(f"/proc/{process.pid}/status").read_text()
+    return int(re.search(rf"{name}:\s+([0-9a-f]+)", status)[1], 16) >> (number - 1) & 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
+def test_a_stop_while_it_starts_is_not_forgotten(site, ledger, number):
+    site.admin("add", "main", "http://127.0.0.1:1", "openai")
+    with contextlib.closing(sqlite3.connect(site.database, isolation_level=None)) as other:
+        # Opening it waits for whoever has it locked.
+        other.execute("PRAGMA journal_mode = DELETE")
+        other.execute("BEGIN EXCLUSIVE")
+        with hostile.responder(site) as process:
+            wait_for(lambda: has_signal(process, "SigCgt", number) or has_signal(process, "SigBlk", number), "it to begin")
+            process.send_signal(number)
+            ledger.note(inputs=1)
+            other.execute("ROLLBACK")
+            assert process.wait(20) == 0
+
+
 # ---- the database ----
 
 def checkpoint(site):
@@ -212,7 +233,7 @@ def remove_folder(site):
 
 
 def truncate(site):
-    """All but the memory that SQLite shares: who shortens that ends every process that has the database open."""
+    """Not the memory that SQLite shares (-shm): to truncate that ends every process that has the database open."""
     for name in names(site)[:2]:
         os.truncate(name, 0)
 

@@ -82,8 +82,10 @@ def test_an_upstream_that_ends_or_stalls(attacked, bad, row):
         reply = attack.ask(stream=True)
         if stream:
             assert reply.status == stream
-        else:
+        elif reply.status == 200 or "reset" not in row:
             assert reply.status == 200 and reply.events[-1]["type"] == "error"
+        else:
+            assert reply.status == 502  # a reset may take with it what was sent before
         words = reply.body.decode()
         assert "select/poll" not in words and '"message":""' not in words
 
@@ -118,7 +120,7 @@ HEADS = {
 
 @pytest.mark.parametrize("row", HEADS)
 def test_a_head_that_is_none(attacked, bad, row):
-    """The connection's fault is told as such: never a half answer, and never for longer than the limit of silence."""
+    """It is an error, never half an answer, and never takes longer than the timeout."""
     bad.script = HEADS[row]
     with attacked(REQUEST_TIMEOUT=SILENCE) as attack:
         for stream in (False, True):
@@ -215,7 +217,7 @@ FLOODS = {
     "a line without end": (answer(STREAM, b"data: ", pump(LONG, 1 << 30)), 502),
     "an event without end": (answer(STREAM, pump(b"data: " + LONG + b"\n", 1 << 30)), 502),
     "an error of 1 GB": (answer(b"HTTP/1.1 500 No\r\n" + JSON + b"\r\n", pump(LONG, 1 << 30)), 500),
-    "blanks, not declared as a stream": (answer(OK + JSON + b"\r\n", pump(b" " * 1000, 12 << 20)), 502),
+    "spaces, not declared as a stream": (answer(OK + JSON + b"\r\n", pump(b" " * 1000, 12 << 20)), 502),
     "carriage returns, not declared as a stream": (answer(OK + JSON + b"\r\n", b"\r" * (3 << 20) + b":"), 502),
     "a million empty events": (in_chunks(HELLO, pump_chunks(b"data:\n\n", 7_000_000), DONE), 200),
     "500,000 events without anything in them": (in_chunks(HELLO, pump_chunks(b"data: {}\n\n", 5_000_000), DONE), 200),
@@ -293,11 +295,11 @@ DENSE = event(delta(content="a" * 1000))
 
 # status line, content type, encoding, how the body is made
 BOMBS = {
-    "gzip of blanks": (OK, JSON, b"gzip", lambda: gzip_of(b" " * MB, 512)),
+    "gzip of spaces": (OK, JSON, b"gzip", lambda: gzip_of(b" " * MB, 512)),
     "gzip of empty events": (OK, EVENTS, b"gzip", lambda: gzip_of(EMPTY * (MB // 3), 512)),
     "gzip of text in an error": (b"HTTP/1.1 400 No\r\n", JSON, b"gzip", lambda: gzip_of(b"a" * MB, 512)),
-    "brotli of blanks": (OK, JSON, b"br", lambda: brotli_of(b" ", 1024 * MB)),
-    "brotli of blanks in an error": (b"HTTP/1.1 400 No\r\n", JSON, b"br", lambda: brotli_of(b" ", 1024 * MB)),
+    "brotli of spaces": (OK, JSON, b"br", lambda: brotli_of(b" ", 1024 * MB)),
+    "brotli of spaces in an error": (b"HTTP/1.1 400 No\r\n", JSON, b"br", lambda: brotli_of(b" ", 1024 * MB)),
     "brotli of empty events": (OK, EVENTS, b"br", lambda: brotli_of(EMPTY, 1536 * MB)),
     "zstd of line feeds": (OK, EVENTS, b"zstd", lambda: zstd_of(b"\n", 512 * MB)),
     "zstd of letters": (OK, JSON, b"zstd", lambda: zstd_of(b"a", 512 * MB)),
