@@ -335,6 +335,14 @@ make_tokeners_key(void)
 	pthread_key_create(&tokeners, free_tokener);
 }
 
+/* After an error json_tokener_reset would leave half a surrogate pair to the next text. */
+static void
+drop_tokener(struct json_tokener *tokener)
+{
+	pthread_setspecific(tokeners, NULL);
+	json_tokener_free(tokener);
+}
+
 /* This thread's tokener, ready for a new text; NULL if memory ran out. */
 static struct json_tokener *
 thread_tokener(void)
@@ -373,11 +381,12 @@ parse_scanned(const char *text, size_t length, struct json_object **value, const
 			if (strchr(" \t\r\n", text[end]) == NULL || text[end] == '\0')
 				error = json_tokener_error_parse_unexpected;
 	}
-	/* A long text leaves a large buffer behind. */
-	json_tokener_reset(tokener);
-
-	if (error == json_tokener_success)
+	if (error == json_tokener_success) {
+		/* A long text leaves a large buffer behind. */
+		json_tokener_reset(tokener);
 		return 0;
+	}
+	drop_tokener(tokener);
 	*problem = error == json_tokener_continue ? "it ends too early"
 						  : json_tokener_error_desc(error);
 	json_object_put(*value);

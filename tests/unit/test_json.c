@@ -68,6 +68,25 @@ test_escaped_characters_of_every_plane(void **state)
 	}
 }
 
+/* json-c keeps half a surrogate pair of a text that it refused. */
+static void
+test_a_refused_text_leaves_nothing_to_the_next(void **state)
+{
+	static const char *const refused[] = {"\"\\ud83d", "\"\\ud83d\\u", "\"\\ud83d\\u0",
+		"\"\\ud83d\\ux\"", "\"\\ud83d\\u00g\""};
+	static const char next[] = "\"\\u0016\"";
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(refused); i++) {
+		struct json_object *value = NULL;
+		const char *problem = NULL;
+		assert_int_equal(json_parse(refused[i], strlen(refused[i]), &value, &problem), -1);
+		assert_int_equal(json_parse(next, strlen(next), &value, &problem), 0);
+		assert_string_equal(json_text(value, NULL), next);
+		json_object_put(value);
+	}
+}
+
 static void
 test_depth_is_bounded(void **state)
 {
@@ -143,6 +162,7 @@ main(void)
 		cmocka_unit_test(test_what_is_not_json_is_refused),
 		cmocka_unit_test(test_texts_leave_as_they_came),
 		cmocka_unit_test(test_escaped_characters_of_every_plane),
+		cmocka_unit_test(test_a_refused_text_leaves_nothing_to_the_next),
 		cmocka_unit_test(test_depth_is_bounded),
 		cmocka_unit_test(test_lone_surrogates_become_replacement_characters),
 		cmocka_unit_test(test_strings_are_escaped),
