@@ -76,11 +76,17 @@ demo: all                       ## prove the main job on a stand-in upstream
 dev: all                        ## serve, rebuild and restart when a source changes
 	@fcgi/deploy/run.sh --watch $(BUILD)
 
+ifdef SUITE
+test test-clients:
+	@tests/suite.sh $(SUITE) $@ $(foreach name,SANITIZE QUICK,$(if $($(name)),$(name)=$($(name))))
+else
+# SUITE=trixie: in a bare root of that Debian suite.  QUICK=1: without the slow tests.
 test: all unit_programs         ## every test: units, integration through web servers, clients
 	@tests/run.sh $(BUILD)
 
 test-clients: all               ## real clients alone: Claude Code, the official SDK, the AI SDK
 	@tests/run.sh $(BUILD) clients
+endif
 
 unit_programs: $(unit_programs)
 
