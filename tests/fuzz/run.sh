@@ -17,16 +17,17 @@ grep -ohE '"[a-z][A-Za-z_.]{2,}"' fcgi/translate/*.c fcgi/web/*.c cli/import.c |
 
 # fuzz <target>: run it; one line of figures, and what was found.
 fuzz() {
-	local name=$1 found=$build/found/$1 seeds=() findings
+	local name=$1 found=$build/found/$1 folder seeds=() findings status
 	mkdir -p "$found/corpus"
 	for folder in "tests/fuzz/corpus/$name" $([ "$name" != fuzz_json ] || echo tests/unit/json-test-suite/test_parsing); do
 		[ ! -d "$folder" ] || seeds+=("$folder")
 	done
-	find "$found" -maxdepth 1 -type f -delete
+	# What was found before is tried first.
+	find "$found" -maxdepth 1 -type f ! -name log -exec mv -t "$found/corpus" {} +
 	"$build/fuzz/$name" -max_total_time="$FUZZ_SECONDS" -max_len=16384 -timeout=20 -rss_limit_mb=512 -malloc_limit_mb=64 \
 		-dict=$build/words.dict -close_fd_mask=1 -print_final_stats=1 -artifact_prefix="$found/" \
 		"$found/corpus" "${seeds[@]}" >"$found/log" 2>&1 </dev/null
-	local status=$?
+	status=$?
 	findings=$(find "$found" -maxdepth 1 -type f ! -name log | wc -l)
 	[ "$status" = 0 ] || [ "$findings" -gt 0 ] || findings=1
 	printf '%-20s %9s executions  %6s edges  %4s MB  %s findings\n' "$name" \
@@ -41,11 +42,12 @@ fuzz() {
 }
 export -f fuzz
 
-[ $# -gt 0 ] || set -- $(basename -s .c tests/fuzz/fuzz_*.c)
+targets=("$@")
+[ $# -gt 0 ] || mapfile -t targets < <(basename -s .c tests/fuzz/fuzz_*.c)
 export results
 results=$(mktemp -d)
 trap 'rm -rf "$results"' EXIT
-printf '%s\n' "$@" | xargs -P "$(nproc)" -I{} bash -c 'fuzz {} >"$results/out.{}" && touch "$results/passed.{}"; cat "$results/out.{}"'
+printf '%s\n' "${targets[@]}" | xargs -P "$(nproc)" -I{} bash -c 'fuzz {} >"$results/out.{}" && touch "$results/passed.{}"; cat "$results/out.{}"'
 passed=$(find "$results" -name 'passed.*' | wc -l)
-echo "$passed passed, $(($# - passed)) failed"
-[ "$passed" = $# ]
+echo "$passed passed, $((${#targets[@]} - passed)) failed"
+[ "$passed" = ${#targets[@]} ]
