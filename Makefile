@@ -16,8 +16,8 @@ ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -DVERSION='"$(VERSION)"' $(HARDENING) -fPIE 
 ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now -pthread $(if $(SANITIZE),-fsanitize=$(SANITIZE)) $(rpath) $(LDFLAGS)
 LDLIBS    = $(shell pkg-config --libs $(LIBRARIES))
 
-shared   := $(wildcard fcgi/base/*.c fcgi/store/*.c fcgi/translate/*.c fcgi/upstream/*.c)
-responder := $(wildcard fcgi/*.c fcgi/web/*.c)
+shared   := $(wildcard $(addprefix fcgi/,base/*.c store/*.c upstream/*.c translate/*.c translate/*/*.c))
+responder := $(wildcard fcgi/*.c fcgi/http/*.c fcgi/proxy/*.c)
 admin    := $(wildcard cli/*.c)
 units    := $(wildcard tests/unit/test_*.c)
 objects   = $(patsubst %.c,$(BUILD)/%.o,$(1))
@@ -53,7 +53,7 @@ $(BUILD)/responder.a: $(call objects,$(filter-out fcgi/main.c,$(responder)))
 $(BUILD)/admin.a: $(call objects,$(filter-out cli/main.c,$(admin)))
 $(BUILD)/%.a:
 	$(call step,AR $@)
-	$(hide)rm -f $@ && $(AR) rcs $@ $^
+	$(hide)rm -f $@ && $(AR) qcs $@ $^
 
 $(BUILD)/%.o: %.c | $(BUILD)/schema.h $(packages_first)
 	@mkdir -p $(@D)

@@ -15,18 +15,22 @@
 #include "check.h"
 #include "command.h"
 #include "input.h"
+#include "output.h"
 #include "store/config.h"
 #include "store/options.h"
 #include "upstream/service.h"
 
 enum { MOST_BYTES = 16 << 20, LONGEST_PLACE = 256 };
 
-/* The file being read.  Texts of ${import} are lent by ${root} and ${names}. */
+/* The file being read.  Texts of ${import} are lent by ${kept}. */
 struct source {
 	const char *name; /* of the file */
 	const struct config *config;
-	struct json_object *root;
-	struct json_object *names; /* array: those that had to be made */
+	struct buffer text;
+	struct json_document index;
+	const struct json *root;
+	char **kept; /* texts, owned */
+	size_t kept_count;
 	struct import import;
 };
 
@@ -34,20 +38,24 @@ struct source {
 static int __attribute__((format(printf, 3, 4)))
 bad(const struct source *s, const char *place, const char *format, ...)
 {
-	char problem[512];
+	char *problem = NULL;
 	va_list arguments;
 
 	va_start(arguments, format);
-	vsnprintf(problem, sizeof(problem), format, arguments);
+	if (vasprintf(&problem, format, arguments) < 0)
+		problem = NULL;
 	va_end(arguments);
-	return fail("%s: %s: %s; nothing was changed", s->name, place, problem);
+	int status = fail("%s: %s: %s; nothing was changed", s->name, place,
+		problem != NULL ? problem : "out of memory");
+	free(problem);
+	return status;
 }
 
 static void
 ignore(const struct source *s, const char *place, const char *member)
 {
-	fprintf(stderr, "claude-proxy-admin: %s: %s%s%s is not known here: ignored\n", s->name,
-		place, place[0] != '\0' ? "." : "", member);
+	note("%s: %s%s%s is not known here: ignored", s->name, place, place[0] != '\0' ? "." : "",
+		member);
 }
 
 /* Make room for one more element of ${size} bytes, zeroed.  NULL: no memory. */
@@ -70,88 +78,83 @@ no_memory(void)
 
 /* ---- the file ---- */
 
-/* json-c tells where it stopped. */
 static int
-refuse_syntax(const char *name, const struct buffer *text, const char *problem)
+refuse_syntax(const struct source *s, const struct json_problem *problem)
 {
-	struct json_tokener *tokener = json_tokener_new_ex(JSON_MAX_DEPTH);
 	size_t line = 1;
 	size_t column = 1;
-	size_t end = 0;
 
-	if (tokener != NULL) {
-		json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
-		json_object_put(
-			json_tokener_parse_ex(tokener, buffer_text(text), (int)text->length + 1));
-		end = json_tokener_get_parse_end(tokener);
-		json_tokener_free(tokener);
+	for (size_t i = 0; i < problem->offset; i++) {
+		column = s->text.data[i] == '\n' ? 1 : column + 1;
+		line += s->text.data[i] == '\n';
 	}
-	for (size_t i = 0; i < end && i < text->length; i++) {
-		column = text->data[i] == '\n' ? 1 : column + 1;
-		line += text->data[i] == '\n';
-	}
-	return fail("%s: line %zu, column %zu: it is not valid JSON: %s; nothing was changed", name,
-		line, column, problem);
+	return fail("%s: line %zu, column %zu: it is not valid JSON: %s; nothing was changed",
+		s->name, line, column, problem->what);
 }
 
 static int
 parse_file(struct source *s, const char *file)
 {
-	struct buffer text = BUFFER_INIT(MOST_BYTES);
-	const char *problem;
-	int status = input_read(file, &text) == 0 ? EXIT_DONE : EXIT_FAILED;
+	struct json_problem problem;
 
-	if (status == EXIT_DONE &&
-		json_parse(buffer_text(&text), text.length, &s->root, &problem) != 0)
-		status = refuse_syntax(s->name, &text, problem);
-	buffer_free(&text);
-	return status;
+	s->text = BUFFER_INIT(MOST_BYTES);
+	if (input_read(file, &s->text) != 0)
+		return EXIT_FAILED;
+	s->root = json_read(&s->index, buffer_text(&s->text), s->text.length,
+		JSON_MAX_REQUEST_VALUES, &problem);
+	return s->root != NULL ? EXIT_DONE : refuse_syntax(s, &problem);
 }
 
 /* ---- texts ---- */
 
+/* Take a text, and lend it until the source is freed.  NULL if memory ran out, or for NULL. */
+static const char *
+keep(struct source *s, char *text)
+{
+	char **kept = text != NULL ? add_element(&s->kept, &s->kept_count, sizeof(*kept)) : NULL;
+
+	if (kept == NULL) {
+		free(text);
+		return NULL;
+	}
+	*kept = text;
+	return text;
+}
+
+/* The text of a string. */
+static int
+read_string(struct source *s, const char *place, const struct json *value, const char **text)
+{
+	if (!json_is_string(value))
+		return bad(s, place, "must be a string");
+	if (json_has_unusual(value))
+		return bad(s, place, "must contain no NUL character and no half of one");
+	*text = keep(s, json_copy(value));
+	return *text != NULL ? EXIT_DONE : no_memory();
+}
+
 /* The text of a member; NULL with EXIT_DONE: it is absent. */
 static int
-read_text(const struct source *s, const char *place, struct json_object *object, const char *member,
+read_text(struct source *s, const char *place, const struct json *object, const char *member,
 	const char **text)
 {
-	struct json_object *value = json_member(object, member);
+	const struct json *value = json_member(object, member);
 	char where[LONGEST_PLACE];
 
 	snprintf(where, sizeof(where), "%s%s%s", place, place[0] != '\0' ? "." : "", member);
 	*text = NULL;
-	if (value == NULL)
-		return EXIT_DONE;
-	if (!json_is_string(value))
-		return bad(s, where, "must be a string");
-	*text = json_object_get_string(value);
-	if (strlen(*text) != (size_t)json_object_get_string_len(value))
-		return bad(s, where, "must not hold a NUL character");
-	return EXIT_DONE;
+	return value == NULL ? EXIT_DONE : read_string(s, where, value, text);
 }
 
 static int
-read_needed_text(const struct source *s, const char *place, struct json_object *object,
-	const char *member, const char **text)
+read_needed_text(struct source *s, const char *place, const struct json *object, const char *member,
+	const char **text)
 {
 	int status = read_text(s, place, object, member, text);
 
 	if (status == EXIT_DONE && (*text == NULL || (*text)[0] == '\0'))
 		return bad(s, place, "has no %s", member);
 	return status;
-}
-
-/* Keep a text that is not in the file. */
-static const char *
-keep(struct source *s, const char *text)
-{
-	struct json_object *kept = json_object_new_string(text);
-
-	if (kept == NULL || json_object_array_add(s->names, kept) != 0) {
-		json_object_put(kept);
-		return NULL;
-	}
-	return json_object_get_string(kept);
 }
 
 /* ---- upstreams ---- */
@@ -184,12 +187,12 @@ make_name(struct source *s, struct import_upstream *u)
 	snprintf(name, sizeof(name), "%s", u->service_type);
 	for (int i = 2; find_read(s, name) != NULL; i++)
 		snprintf(name, sizeof(name), "%s-%d", u->service_type, i);
-	u->name = keep(s, name);
+	u->name = keep(s, strdup(name));
 	return u->name != NULL ? EXIT_DONE : no_memory();
 }
 
 static int
-read_name(struct source *s, const char *place, struct json_object *value, struct import_upstream *u)
+read_name(struct source *s, const char *place, const struct json *value, struct import_upstream *u)
 {
 	const char *name;
 
@@ -208,16 +211,18 @@ read_name(struct source *s, const char *place, struct json_object *value, struct
 
 static int
 read_service(
-	struct source *s, const char *place, struct json_object *value, struct import_upstream *u)
+	struct source *s, const char *place, const struct json *value, struct import_upstream *u)
 {
 	if (read_needed_text(s, place, value, "baseUrl", &u->base_url) != EXIT_DONE ||
 		read_needed_text(s, place, value, "serviceType", &u->service_type) != EXIT_DONE)
 		return EXIT_FAILED;
-	const char *problem = service_check_base_url(u->base_url);
-	if (problem != NULL && strchr(u->base_url, '@') != NULL)
-		return bad(s, place, "baseUrl %s", problem);
-	if (problem != NULL)
-		return bad(s, place, "baseUrl '%s' %s", u->base_url, problem);
+	struct buffer shown = BUFFER_INIT(0);
+	const char *problem = check_base_url(u->base_url, &shown);
+	int status = problem == NULL ? EXIT_DONE
+				     : bad(s, place, "baseUrl %s%s", buffer_text(&shown), problem);
+	buffer_free(&shown);
+	if (status != EXIT_DONE)
+		return status;
 	/* So the original calls Chat Completions. */
 	if (strcmp(u->service_type, "openaiold") == 0)
 		u->service_type = "openai";
@@ -227,107 +232,133 @@ read_service(
 }
 
 static int
-read_keys(struct source *s, const char *place, struct json_object *value, const char *member,
+read_keys(struct source *s, const char *place, const struct json *value, const char *member,
 	bool disabled, struct import_upstream *u)
 {
-	struct json_object *keys = json_member(value, member);
+	const struct json *keys = json_member(value, member);
 	char where[LONGEST_PLACE];
 
 	snprintf(where, sizeof(where), "%s.%s", place, member);
 	if (keys == NULL)
 		return EXIT_DONE;
-	if (!json_object_is_type(keys, json_type_array))
+	if (!json_is_array(keys))
 		return bad(s, where, "must be an array of strings");
-	for (size_t i = 0; i < json_object_array_length(keys); i++) {
-		struct json_object *key = json_object_array_get_idx(keys, i);
-		snprintf(where, sizeof(where), "%s.%s[%zu]", place, member, i);
-		if (!json_is_string(key))
-			return bad(s, where, "must be a string");
-		const char *problem = check_api_key(json_object_get_string(key));
-		if (problem == NULL && strlen(json_object_get_string(key)) !=
-					       (size_t)json_object_get_string_len(key))
-			problem = "it holds a NUL character";
+	size_t index = 0;
+	JSON_EACH (key, keys) {
+		const char *secret;
+		snprintf(where, sizeof(where), "%s.%s[%zu]", place, member, index++);
+		if (read_string(s, where, key, &secret) != EXIT_DONE)
+			return EXIT_FAILED;
+		const char *problem = check_api_key(secret);
 		if (problem != NULL)
 			return bad(s, where, "it cannot be an API key: %s", problem);
 		struct import_key *added = add_element(&u->keys, &u->key_count, sizeof(*added));
 		if (added == NULL)
 			return no_memory();
-		*added = (struct import_key){json_object_get_string(key), disabled};
+		*added = (struct import_key){secret, disabled};
 	}
+	return EXIT_DONE;
+}
+
+/* The name of a member, lent like a text. */
+static const char *
+keep_name(struct source *s, const struct json *member)
+{
+	struct buffer name = BUFFER_INIT(0);
+
+	json_append_name(&name, member);
+	return keep(s, buffer_take(&name));
+}
+
+static int
+read_option(
+	struct source *s, const char *place, const struct json *option, struct import_upstream *u)
+{
+	const char *name = keep_name(s, option);
+	char where[2 * LONGEST_PLACE];
+	const char *value;
+
+	if (name == NULL)
+		return no_memory();
+	snprintf(where, sizeof(where), "%.*s.%.*s", LONGEST_PLACE, place, 100, name);
+	if (read_string(s, where, option, &value) != EXIT_DONE)
+		return EXIT_FAILED;
+	if (value[0] == '\0')
+		return bad(s, place, "has no %s", name);
+	const char *problem = option_check(name, value);
+	if (problem == NULL && strstr(value, "…") != NULL)
+		problem = "is masked; claude-proxy-admin export --secrets writes it whole";
+	if (problem != NULL && option_is_secret(name))
+		return bad(s, place, "%s: %s", name, problem);
+	if (problem != NULL)
+		return bad(s, place, "%s: '%s' %s", name, value, problem);
+	struct import_option *added = add_element(&u->options, &u->option_count, sizeof(*added));
+	if (added == NULL)
+		return no_memory();
+	*added = (struct import_option){name, value};
 	return EXIT_DONE;
 }
 
 static int
 read_options(
-	struct source *s, const char *place, struct json_object *value, struct import_upstream *u)
+	struct source *s, const char *place, const struct json *value, struct import_upstream *u)
 {
-	struct json_object *options = json_member(value, "options");
+	const struct json *options = json_member(value, "options");
 	char where[LONGEST_PLACE];
 
 	snprintf(where, sizeof(where), "%s.options", place);
 	if (options == NULL)
 		return EXIT_DONE;
-	if (!json_object_is_type(options, json_type_object))
+	if (!json_is_object(options))
 		return bad(s, where, "must be an object");
-	json_object_object_foreach(options, name, text)
-	{
-		const char *value_text;
-		if (read_needed_text(s, where, options, name, &value_text) != EXIT_DONE)
+	JSON_EACH (option, options)
+		if (read_option(s, where, option, u) != EXIT_DONE)
 			return EXIT_FAILED;
-		const char *problem = option_check(name, value_text);
-		if (problem == NULL && strstr(value_text, "…") != NULL)
-			problem = "is masked; claude-proxy-admin export --secrets writes it whole";
-		if (problem != NULL && option_is_secret(name))
-			return bad(s, where, "%s: %s", name, problem);
-		if (problem != NULL)
-			return bad(s, where, "%s: '%s' %s", name, value_text, problem);
-		struct import_option *added = add_element(
-			&u->options, &u->option_count, sizeof(*added));
-		if (added == NULL)
-			return no_memory();
-		*added = (struct import_option){name, value_text};
-		(void)text;
-	}
 	return EXIT_DONE;
 }
 
 static int
-add_route(struct source *s, const char *pattern, const char *model, const char *upstream)
+add_route(struct source *s, const char *place, struct import_route route)
 {
-	struct import_route *route = add_element(
-		&s->import.routes, &s->import.route_count, sizeof(*route));
+	const char *problem = check_model_name(route.pattern);
 
-	if (route == NULL)
+	if (problem != NULL)
+		return bad(s, place, "pattern %s", problem);
+	problem = check_model_name(route.model);
+	if (problem != NULL)
+		return bad(s, place, "model %s", problem);
+	struct import_route *added = add_element(
+		&s->import.routes, &s->import.route_count, sizeof(*added));
+	if (added == NULL)
 		return no_memory();
-	*route = (struct import_route){pattern, model, upstream};
+	*added = route;
 	return EXIT_DONE;
 }
 
 /* One line for each member that means nothing here. */
 static void
-note_unknown(const struct source *s, const char *place, struct json_object *object,
-	const char *const *known)
+note_unknown(
+	struct source *s, const char *place, const struct json *object, const char *const *known)
 {
-	json_object_object_foreach(object, name, value)
-	{
+	JSON_EACH (member, object) {
 		size_t i = 0;
-		while (known[i] != NULL && strcmp(known[i], name) != 0)
+		while (known[i] != NULL && !json_is_named(member, known[i]))
 			i++;
-		if (known[i] == NULL)
+		const char *name = known[i] == NULL ? keep_name(s, member) : NULL;
+		if (name != NULL)
 			ignore(s, place, name);
-		(void)value;
 	}
 }
 
 static int
-read_upstream(struct source *s, struct json_object *value, size_t index)
+read_upstream(struct source *s, const struct json *value, size_t index)
 {
 	static const char *const known[] = {"name", "baseUrl", "serviceType", "apiKeys",
 		"disabledKeys", "options", "modelMapping", NULL};
 	char place[64];
 
 	snprintf(place, sizeof(place), "upstream[%zu]", index);
-	if (!json_object_is_type(value, json_type_object))
+	if (!json_is_object(value))
 		return bad(s, place, "must be an object");
 	struct import_upstream *u = add_element(
 		&s->import.upstreams, &s->import.upstream_count, sizeof(*u));
@@ -364,7 +395,7 @@ check_fallbacks(const struct source *s)
 /* ---- the rest ---- */
 
 static int
-read_route(struct source *s, struct json_object *value, size_t index)
+read_route(struct source *s, const struct json *value, size_t index)
 {
 	const char *pattern;
 	const char *model;
@@ -372,7 +403,7 @@ read_route(struct source *s, struct json_object *value, size_t index)
 	char place[64];
 
 	snprintf(place, sizeof(place), "routes[%zu]", index);
-	if (!json_object_is_type(value, json_type_object))
+	if (!json_is_object(value))
 		return bad(s, place, "must be an object");
 	if (read_needed_text(s, place, value, "pattern", &pattern) != EXIT_DONE ||
 		read_needed_text(s, place, value, "model", &model) != EXIT_DONE ||
@@ -380,22 +411,23 @@ read_route(struct source *s, struct json_object *value, size_t index)
 		return EXIT_FAILED;
 	if (upstream != NULL && !is_known(s, upstream))
 		return bad(s, place, "there is no upstream '%s'", upstream);
-	return add_route(s, pattern, model, upstream);
+	return add_route(s, place, (struct import_route){pattern, model, upstream});
 }
 
-typedef int element_reader(struct source *, struct json_object *, size_t index);
+typedef int element_reader(struct source *, const struct json *, size_t index);
 
 static int
 read_array(struct source *s, const char *member, bool needed, element_reader *read)
 {
-	struct json_object *array = json_member(s->root, member);
+	const struct json *array = json_member(s->root, member);
 
 	if (array == NULL && !needed)
 		return EXIT_DONE;
-	if (!json_object_is_type(array, json_type_array))
+	if (!json_is_array(array))
 		return bad(s, member, "must be an array");
-	for (size_t i = 0; i < json_object_array_length(array); i++)
-		if (read(s, json_object_array_get_idx(array, i), i) != EXIT_DONE)
+	size_t index = 0;
+	JSON_EACH (value, array)
+		if (read(s, value, index++) != EXIT_DONE)
 			return EXIT_FAILED;
 	return EXIT_DONE;
 }
@@ -404,43 +436,43 @@ read_array(struct source *s, const char *member, bool needed, element_reader *re
 static int
 read_current(struct source *s)
 {
-	struct json_object *current = json_member(s->root, "currentUpstream");
-	int64_t index = json_member_int(s->root, "currentUpstream", -1);
+	const struct json *current = json_member(s->root, "currentUpstream");
+	int64_t index = json_is_integer(current) ? json_int(current, -1) : -1;
+	const char *name = NULL;
 
 	if (current == NULL || (index == 0 && s->import.upstream_count == 0))
 		return EXIT_DONE;
-	const struct import_upstream *named = json_is_string(current)
-						      ? find_read(
-								s, json_object_get_string(current))
-						      : NULL;
+	if (json_is_string(current) &&
+		read_string(s, "currentUpstream", current, &name) != EXIT_DONE)
+		return EXIT_FAILED;
+	const struct import_upstream *named = name != NULL ? find_read(s, name) : NULL;
 	if (named != NULL)
-		s->import.current = named->name;
-	else if (json_is_string(current))
-		s->import.current = json_object_get_string(current);
-	else if (json_object_is_type(current, json_type_int) && index >= 0 &&
-		 (size_t)index < s->import.upstream_count)
-		s->import.current = s->import.upstreams[index].name;
-	if (s->import.current == NULL || !is_known(s, s->import.current))
+		name = named->name;
+	else if (index >= 0 && (size_t)index < s->import.upstream_count)
+		name = s->import.upstreams[index].name;
+	if (name == NULL || !is_known(s, name))
 		return bad(s, "currentUpstream", "must be the index or the name of an upstream");
+	s->import.current = name;
 	return EXIT_DONE;
 }
 
 /* The original's other names for models hold while their upstream is current: so do routes that
  * name none. */
 static int
-read_mapping(struct source *s, const char *place, struct json_object *mapping)
+read_mapping(struct source *s, const char *place, const struct json *mapping)
 {
 	static const char *const families[][2] = {
 		{"opus", "*opus*"}, {"sonnet", "*sonnet*"}, {"haiku", "*haiku*"}};
 
-	if (!json_object_is_type(mapping, json_type_object))
+	if (!json_is_object(mapping))
 		return bad(s, place, "must be an object");
 	for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++) {
 		const char *model;
 		if (read_text(s, place, mapping, families[i][0], &model) != EXIT_DONE)
 			return EXIT_FAILED;
 		if (model != NULL && model[0] != '\0' &&
-			add_route(s, families[i][1], model, NULL) != EXIT_DONE)
+			add_route(s, place, (struct import_route){families[i][1], model, NULL}) !=
+				EXIT_DONE)
 			return EXIT_FAILED;
 	}
 	return EXIT_DONE;
@@ -449,19 +481,15 @@ read_mapping(struct source *s, const char *place, struct json_object *mapping)
 static int
 read_mappings(struct source *s)
 {
-	struct json_object *upstreams = json_member(s->root, "upstream");
+	const struct json *upstream = json_first(json_member(s->root, "upstream"));
 	char place[64];
 
-	for (size_t i = 0; i < s->import.upstream_count; i++) {
-		struct json_object *mapping = json_member(
-			json_object_array_get_idx(upstreams, i), "modelMapping");
+	for (size_t i = 0; i < s->import.upstream_count; i++, upstream = json_next(upstream)) {
+		const struct json *mapping = json_member(upstream, "modelMapping");
 		bool current = s->import.current == s->import.upstreams[i].name;
 		snprintf(place, sizeof(place), "upstream[%zu].modelMapping", i);
 		if (mapping != NULL && !current)
-			fprintf(stderr,
-				"claude-proxy-admin: %s: %s: the upstream is not current: "
-				"ignored\n",
-				s->name, place);
+			note("%s: %s: the upstream is not current: ignored", s->name, place);
 		if (mapping != NULL && current && read_mapping(s, place, mapping) != EXIT_DONE)
 			return EXIT_FAILED;
 	}
@@ -486,7 +514,7 @@ read_source(struct source *s)
 	static const char *const known[] = {
 		"upstream", "routes", "currentUpstream", "loadBalance", NULL};
 
-	if (!json_object_is_type(s->root, json_type_object))
+	if (!json_is_object(s->root))
 		return fail("%s: it must be a JSON object; nothing was changed", s->name);
 	note_unknown(s, "", s->root, known);
 	if (read_array(s, "upstream", true, read_upstream) != EXIT_DONE ||
@@ -506,8 +534,11 @@ free_source(struct source *s)
 	}
 	free(s->import.upstreams);
 	free(s->import.routes);
-	json_object_put(s->root);
-	json_object_put(s->names);
+	for (size_t i = 0; i < s->kept_count; i++)
+		free(s->kept[i]);
+	free((void *)s->kept);
+	json_document_free(&s->index);
+	buffer_free(&s->text);
 }
 
 static int
@@ -519,7 +550,7 @@ apply(struct admin *a, const struct source *s)
 		keys += s->import.upstreams[i].key_count;
 	if (store_import(a->store, &s->import) != STORE_OK)
 		return fail("%s was not imported; nothing was changed", s->name);
-	printf("imported %zu upstream%s, %zu key%s and %zu route%s\n", s->import.upstream_count,
+	print("imported %zu upstream%s, %zu key%s and %zu route%s\n", s->import.upstream_count,
 		s->import.upstream_count == 1 ? "" : "s", keys, keys == 1 ? "" : "s",
 		s->import.route_count, s->import.route_count == 1 ? "" : "s");
 	return EXIT_DONE;
@@ -531,7 +562,6 @@ run_import(struct admin *a, int count, char **arguments)
 	struct source s = {
 		.name = input_name(arguments[0]),
 		.config = a->config,
-		.names = json_object_new_array(),
 	};
 	int status = parse_file(&s, arguments[0]);
 

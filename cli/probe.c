@@ -10,12 +10,13 @@
 #include <uv.h>
 
 #include "base/json.h"
+#include "base/json_writer.h"
 #include "base/settings.h"
 #include "base/watch.h"
 #include "store/config.h"
 #include "translate/answer.h"
-#include "translate/claude.h"
-#include "translate/claude_models.h"
+#include "translate/claude/request.h"
+#include "translate/claude/models.h"
 #include "translate/tool_names.h"
 #include "translate/translator.h"
 #include "translate/upstream_error.h"
@@ -232,7 +233,7 @@ holds_any(const char *name, const char *const *words)
 
 /* The first small model that may talk, else the first that may. */
 static const char *
-choose(struct json_object *models)
+choose(const struct claude_models *models)
 {
 	static const char *const small[] = {"mini", "flash", "lite", "haiku", "nano", NULL};
 	static const char *const mute[] = {"embed", "tts", "whisper", "dall-e", "image", "audio",
@@ -240,9 +241,9 @@ choose(struct json_object *models)
 		"davinci", NULL};
 	const char *first = NULL;
 
-	for (size_t i = 0; i < json_object_array_length(models); i++) {
-		const char *id = json_member_string(json_object_array_get_idx(models, i), "id");
-		if (id == NULL || holds_any(id, mute))
+	for (size_t i = 0; i < models->count; i++) {
+		const char *id = claude_models_id(models, i);
+		if (holds_any(id, mute))
 			continue;
 		if (holds_any(id, small))
 			return id;
@@ -254,21 +255,21 @@ choose(struct json_object *models)
 char *
 probe_choose_model(const struct probe *p)
 {
-	struct json_object *models = json_object_new_array();
-	struct json_object *list = NULL;
+	struct claude_models models = {0};
+	struct json_document index = {0};
 	struct probe_answer answer;
-	const char *problem;
 	char *chosen = NULL;
 
 	probe_models(p, &answer);
-	if (answer.error.status == 0 && models != NULL &&
-		json_parse(buffer_text(&answer.body), answer.body.length, &list, &problem) == 0 &&
-		claude_models_read(models, list) == 0) {
-		const char *id = choose(models);
+	if (answer.error.status == 0 &&
+		claude_models_read(
+			&models, json_read(&index, buffer_text(&answer.body), answer.body.length,
+					 JSON_MAX_ANSWER_VALUES, NULL)) == 0) {
+		const char *id = choose(&models);
 		chosen = id != NULL ? strdup(id) : NULL;
 	}
-	json_object_put(list);
-	json_object_put(models);
+	json_document_free(&index);
+	claude_models_free(&models);
 	probe_answer_free(&answer);
 	return chosen;
 }
@@ -308,12 +309,12 @@ write_message(struct asking *a, const char *model)
 static bool
 is_message(const struct buffer *text)
 {
-	struct json_object *value = NULL;
-	const char *problem;
-	bool message = json_parse(buffer_text(text), text->length, &value, &problem) == 0 &&
-		       json_is_text(json_member(value, "type"), "message");
+	struct json_document index = {0};
+	const struct json *value = json_read(
+		&index, buffer_text(text), text->length, JSON_MAX_ANSWER_VALUES, NULL);
+	bool message = json_is_text(json_member(value, "type"), "message");
 
-	json_object_put(value);
+	json_document_free(&index);
 	return message;
 }
 

@@ -13,7 +13,6 @@
 #include "base/buffer.h"
 
 struct api_key;
-struct json_object;
 struct settings;
 struct upstream;
 

@@ -10,7 +10,7 @@
 #include "command.h"
 #include "input.h"
 #include "translate/answer.h"
-#include "translate/claude.h"
+#include "translate/claude/request.h"
 #include "translate/tool_names.h"
 #include "translate/translator.h"
 #include "upstream/service.h"

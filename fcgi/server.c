@@ -22,20 +22,22 @@
 
 #include "base/buffer.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "base/settings.h"
 #include "base/watch.h"
-#include "exchange.h"
-#include "front.h"
-#include "live_settings.h"
-#include "recorder.h"
+#include "proxy/exchange.h"
+#include "proxy/front.h"
+#include "proxy/live_settings.h"
+#include "proxy/usage_writer.h"
 #include "store/config.h"
 #include "store/store.h"
 #include "upstream/transfer.h"
-#include "web/gateway.h"
+#include "http/web_request.h"
 
 enum {
 	FIRST_ACCEPTORS = 4,
 	MOST_ACCEPTORS = 64,   /* so many slow uploads at once hold up the next */
+	QUIET_INTERVAL = 2000, /* ms without a new request after which memory is given back */
 	GROW_INTERVAL = 100,   /* ms between looks at whether all acceptors are busy */
 	STOP_INTERVAL = 20,    /* ms between looks at whether everything has stopped */
 	STOP_PATIENCE = 30000, /* ms for what is in flight when the process is told to stop */
@@ -53,6 +55,12 @@ struct queue {
 	size_t capacity;
 };
 
+/* How busy the process is: what moves while it is. */
+struct activity {
+	unsigned accepted; /* requests since the start */
+	int in_flight;
+};
+
 struct server {
 	uv_loop_t loop;
 	struct exchanges exchanges;
@@ -62,6 +70,10 @@ struct server {
 	uv_signal_t signals[4];
 	uv_timer_t grow;
 	uv_timer_t stop;
+	uv_timer_t quiet; /* runs from the first request of a busy time on */
+	uv_work_t give_back;
+	struct activity seen; /* when it looked last */
+	struct activity given_back;
 	uint64_t stop_deadline; /* ms of the loop's clock */
 
 	uint64_t began; /* ns of uv_hrtime */
@@ -74,6 +86,40 @@ struct server {
 	atomic_int live_acceptors;
 	atomic_bool stopping;
 };
+
+/* ---- memory ---- */
+
+static bool
+is_same(struct activity a, struct activity b)
+{
+	return a.accepted == b.accepted && a.in_flight == b.in_flight;
+}
+
+static void
+give_back(uv_work_t *work)
+{
+	(void)work;
+	memory_give_back();
+}
+
+/* When no request came for a while, and something changed since the last time. */
+static void
+on_quiet(uv_timer_t *timer)
+{
+	struct server *s = timer->data;
+	const struct activity now = {
+		atomic_load(&s->accepted), atomic_load(&s->exchanges.in_flight)};
+	bool quiet = now.accepted == s->seen.accepted;
+
+	s->seen = now;
+	if (!quiet)
+		return;
+	if (!is_same(now, s->given_back) &&
+		uv_queue_work(&s->loop, &s->give_back, give_back, NULL) == 0)
+		s->given_back = now;
+	else if (now.in_flight == 0)
+		uv_timer_stop(timer);
+}
 
 /* ---- from the acceptors to the loop ---- */
 
@@ -130,6 +176,8 @@ on_wake(uv_async_t *wake)
 
 	if (more)
 		uv_async_send(wake);
+	if (!uv_is_active((uv_handle_t *)&s->quiet))
+		uv_timer_start(&s->quiet, on_quiet, QUIET_INTERVAL, QUIET_INTERVAL);
 	for (size_t i = 0; i < count; i++)
 		exchange_run(taken[i]);
 }
@@ -409,7 +457,8 @@ open_handles(struct server *s)
 	uv_async_init(&s->loop, &s->busy, on_busy);
 	uv_timer_init(&s->loop, &s->grow);
 	uv_timer_init(&s->loop, &s->stop);
-	s->wake.data = s->busy.data = s->grow.data = s->stop.data = s;
+	uv_timer_init(&s->loop, &s->quiet);
+	s->wake.data = s->busy.data = s->grow.data = s->stop.data = s->quiet.data = s;
 	catch_signals(s);
 }
 
@@ -434,8 +483,10 @@ server_run(struct store *store, struct settings *settings)
 		pthread_join(s->acceptors[i], NULL);
 	log_info("stopped");
 	/* They work with the store, which the caller would close under their hands. */
-	if (!quiet)
+	if (!quiet) {
+		log_close();
 		_exit(status);
+	}
 	server_free(s);
 	return status;
 }

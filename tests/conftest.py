@@ -1,5 +1,6 @@
 """Fixtures of the integration tests: a site, the stand-in upstream, and the watch over the sanitizers' reports."""
 import os
+import random
 import subprocess
 import sys
 from pathlib import Path
@@ -46,6 +47,15 @@ def secure_upstream(certificate):
     upstream.stop()
 
 
+@pytest.fixture
+def seed():
+    """Of what a test draws at random: a failure shows it, and TEST_SEED sets it."""
+    value = int(os.environ.get("TEST_SEED") or random.randrange(1 << 32))
+    random.seed(value)
+    print(f"TEST_SEED={value}")
+    return value
+
+
 @pytest.fixture(autouse=True)
 def no_sanitizer_report():
     """A report of a sanitizer fails the test that caused it."""
@@ -67,3 +77,15 @@ def served(site, upstream):
     site.use(upstream)
     with site.lighttpd():
         yield site
+
+
+def pytest_terminal_summary(terminalreporter):
+    """One line on all hostile tests (tests/hostile): what they tried, and the worst that they saw."""
+    reports = [report for group in terminalreporter.stats.values() for report in group if getattr(report, "when", "") == "call"]
+    seen = [figures for report in reports for name, figures in report.user_properties if name == "hostile"]
+    if not seen:
+        return
+    slowest, largest = (max(seen, key=lambda figures: figures[name]) for name in ("waited_ms", "peak_mb"))
+    terminalreporter.write_line(
+        f"hostile: {sum(f['inputs'] for f in seen)} inputs tried, {sum(f['crashes'] for f in seen)} crashes; another request waited "
+        f"{slowest['waited_ms']} ms at most ({slowest['test']}), peak memory {largest['peak_mb']} MB ({largest['test']})")

@@ -23,7 +23,7 @@ if [[ $CLAUDE_PROXY_BUILD == *-address* || $CLAUDE_PROXY_BUILD == *-thread* ]]; 
 	export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1:log_path=$SANITIZER_REPORTS/ubsan
 	export TSAN_OPTIONS=second_deadlock_stack=1:log_path=$SANITIZER_REPORTS/tsan
 	# Real clients once are enough: what they send, the other tests send, too.
-	files=(tests/integration)
+	files=(tests/integration tests/hostile)
 fi
 [ "$only" != clients ] || files=(tests/clients)
 

@@ -17,6 +17,18 @@ fail(struct buffer *b)
 	return -1;
 }
 
+static int
+resize(struct buffer *b, size_t capacity)
+{
+	char *data = realloc(b->data, capacity);
+
+	if (data == NULL)
+		return fail(b);
+	b->data = data;
+	b->capacity = capacity;
+	return 0;
+}
+
 /* Make room for ${length} more bytes and the NUL. */
 static int
 grow(struct buffer *b, size_t length)
@@ -31,16 +43,33 @@ grow(struct buffer *b, size_t length)
 	size_t capacity = b->capacity < SMALLEST_CAPACITY ? SMALLEST_CAPACITY : b->capacity;
 	while (capacity < needed)
 		capacity *= 2;
-	char *data = realloc(b->data, capacity);
-	if (data == NULL)
-		return fail(b);
-	b->data = data;
-	b->capacity = capacity;
-	return 0;
+	/* Never beyond the limit: so what fits into the memory is allowed. */
+	if (capacity > most + 1)
+		capacity = most + 1;
+	return resize(b, capacity);
 }
 
 int
-buffer_append(struct buffer *b, const void *data, size_t length)
+buffer_allocate(struct buffer *b, size_t length)
+{
+	size_t most = b->limit != 0 ? b->limit : SIZE_MAX / 2;
+
+	if (b->failed || length > most || b->length > most - length)
+		return fail(b);
+	return resize(b, b->length + length + 1);
+}
+
+void
+buffer_fit(struct buffer *b)
+{
+	if (b->length == 0)
+		buffer_free(b);
+	else if (b->capacity > b->length + 1)
+		resize(b, b->length + 1);
+}
+
+int
+buffer_append_slowly(struct buffer *b, const void *data, size_t length)
 {
 	if (grow(b, length) != 0)
 		return -1;
@@ -49,18 +78,6 @@ buffer_append(struct buffer *b, const void *data, size_t length)
 	b->length += length;
 	b->data[b->length] = '\0';
 	return 0;
-}
-
-int
-buffer_puts(struct buffer *b, const char *text)
-{
-	return buffer_append(b, text, strlen(text));
-}
-
-int
-buffer_putc(struct buffer *b, char c)
-{
-	return buffer_append(b, &c, 1);
 }
 
 int
@@ -104,6 +121,24 @@ buffer_reserve(struct buffer *b, size_t length)
 	return start;
 }
 
+int
+buffer_move(struct buffer *to, struct buffer *from)
+{
+	bool failed = to->failed || from->failed;
+
+	if (to->length == 0 && to->limit == 0) {
+		free(to->data);
+		*to = *from;
+		*from = (struct buffer){.limit = from->limit};
+		to->limit = 0;
+	} else if (!failed) {
+		failed = buffer_append(to, buffer_text(from), from->length) != 0;
+	}
+	buffer_free(from);
+	to->failed = failed;
+	return failed ? -1 : 0;
+}
+
 void
 buffer_consume(struct buffer *b, size_t length)
 {
@@ -113,6 +148,15 @@ buffer_consume(struct buffer *b, size_t length)
 		return;
 	b->length -= length;
 	memmove(b->data, b->data + length, b->length + 1);
+}
+
+void
+buffer_cut(struct buffer *b, size_t length)
+{
+	if (length >= b->length)
+		return;
+	b->length = length;
+	b->data[length] = '\0';
 }
 
 void

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 struct buffer {
 	char *data;      /* ${length} bytes and a NUL; NULL until the first append */
@@ -26,13 +27,13 @@ struct buffer {
  * Append ${length} bytes.  Return 0, or -1 if the limit or the memory is exhausted; the buffer then
  * keeps what it had.
  */
-int buffer_append(struct buffer *, const void *data, size_t length);
+static inline int buffer_append(struct buffer *b, const void *data, size_t length);
 
 /** Append the NUL-terminated ${text}.  As buffer_append. */
-int buffer_puts(struct buffer *, const char *text);
+static inline int buffer_puts(struct buffer *b, const char *text);
 
 /** Append one byte.  As buffer_append. */
-int buffer_putc(struct buffer *, char c);
+static inline int buffer_putc(struct buffer *b, char c);
 
 /** Append ${number} in decimal; no printf on the path of a streamed event.  As buffer_append. */
 int buffer_put_uint(struct buffer *, uint64_t number);
@@ -45,8 +46,21 @@ int buffer_printf(struct buffer *, const char *format, ...) __attribute__((forma
  */
 char *buffer_reserve(struct buffer *, size_t length);
 
+/** Allocate just so much that ${length} more bytes fit.  As buffer_append. */
+int buffer_allocate(struct buffer *, size_t length);
+
+/** Give memory back that the content does not need. */
+void buffer_fit(struct buffer *);
+
+/** Append the content of ${from}, which is empty afterwards: moved, not copied, if ${to} is empty
+ * and has no limit. */
+int buffer_move(struct buffer *to, struct buffer *from);
+
 /** Drop the first ${length} bytes (at most all of them). */
 void buffer_consume(struct buffer *, size_t length);
+
+/** Drop what follows the first ${length} bytes. */
+void buffer_cut(struct buffer *, size_t length);
 
 /** Empty it and forget a failure; the memory is kept for the next use. */
 void buffer_clear(struct buffer *);
@@ -62,5 +76,34 @@ char *buffer_take(struct buffer *);
 
 /** Free the memory; the buffer is empty and may be used again. */
 void buffer_free(struct buffer *);
+
+/* ---- inline, since the path of every streamed event is made of these ---- */
+
+/** As buffer_append, where the bytes may not fit yet. */
+int buffer_append_slowly(struct buffer *, const void *data, size_t length);
+
+static inline int
+buffer_append(struct buffer *b, const void *data, size_t length)
+{
+	/* There is room for the NUL, too; a buffer without memory has none. */
+	if (length == 0 || b->failed || length >= b->capacity - b->length)
+		return buffer_append_slowly(b, data, length);
+	memcpy(b->data + b->length, data, length);
+	b->length += length;
+	b->data[b->length] = '\0';
+	return 0;
+}
+
+static inline int
+buffer_puts(struct buffer *b, const char *text)
+{
+	return buffer_append(b, text, strlen(text));
+}
+
+static inline int
+buffer_putc(struct buffer *b, char c)
+{
+	return buffer_append(b, &c, 1);
+}
 
 #endif

@@ -1,681 +1,1077 @@
 /*
- * JSON in and out, on json-c; see json.h.
+ * The reader of JSON; see json.h.
  *
- * One pass over the text before json-c sees it finds what json-c would accept or change without a
- * word: NaN and Infinity, a depth beyond the bound, and integers that it cannot hold.  json-c keeps
- * the spelling of a double, so such an integer goes in with an exponent appended that nobody
- * writes, and the exponent is taken off the spelling again in the parsed value.  It ends a name at
- * its first NUL, so that goes in as characters that nobody writes, and comes out as \u0000 again.
- * And some pairs of surrogates it takes for single ones: they go in as the characters they are.
+ * The text is walked once, without recursion: what is open is a small stack of entries.  An entry
+ * is filled in when its value begins, and what is known only at its end (length, span) when it
+ * closes.
  */
 #include "base/json.h"
 
 #include <ctype.h>
-#include <errno.h>
-#include <limits.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
 
 #include "base/buffer.h"
+#include "base/json_writer.h"
 #include "base/utf8.h"
 
-static const char spelling_mark[] = "e-0000000000000000";
-enum { MARK_LENGTH = sizeof(spelling_mark) - 1 };
-
-static const char hex_digits[] = "0123456789abcdef";
-
-static const char nul[] = "\\u0000";
-enum { NUL_LENGTH = sizeof(nul) - 1 };
-
-/* U+10FFFE U+10FFFD U+10FFFE: no characters, and not in this order by chance. */
-static const char nul_mark[] = "\xf4\x8f\xbf\xbe\xf4\x8f\xbf\xbd\xf4\x8f\xbf\xbe";
-enum { NUL_MARK_LENGTH = sizeof(nul_mark) - 1 };
-
-static const int text_flags = JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE;
-
-/* The pass before json-c. */
-struct scan {
-	const char *text;
-	const char *end;
-	const char *at;
-	const char *copied; /* up to here the text is in ${marked} */
-	struct buffer marked;
-	int depth;
-	bool has_escapes; /* like \u0000, somewhere in the text */
+enum {
+	FIRST_CAPACITY = 32, /* entries */
+	KEPT_CAPACITY = 128, /* entries that a document may keep for the next event */
+	MOST_SHOWN = 100,    /* bytes of a value that a message quotes */
+	WORD = 8,
+	SHORT = 24,          /* bytes of a string that is read by words */
+	LONGEST_DOUBLE = 64, /* bytes of a number that is read without allocating */
+	LONGEST_ESCAPE = 6,  /* bytes that stand for one */
 };
 
-/* Step over a string: to the quote that an even number of backslashes stands before. */
-static void
-skip_string(struct scan *s)
-{
-	const char *start = ++s->at;
+/* An array or object whose end has not come. */
+struct open {
+	uint32_t entry;
+	uint32_t last;   /* entry inside it; 0: none yet */
+	uint32_t blanks; /* bytes of white space before it */
+};
 
-	for (;;) {
-		const char *quote = memchr(s->at, '"', (size_t)(s->end - s->at));
-		if (quote == NULL) {
-			s->at = s->end;
-			return;
-		}
-		const char *first = quote;
-		while (first > start && first[-1] == '\\')
-			first--;
-		s->at = quote + 1;
-		if ((quote - first) % 2 == 0)
-			return;
-	}
+struct parser {
+	const char *text;
+	const char *at;
+	const char *end;
+	struct json_document *document;
+	size_t most_values;
+	const char *problem;
+	const char *name; /* of the member whose value comes; NULL: an element */
+	bool name_escaped;
+	uint32_t blanks; /* bytes of white space so far */
+	int depth;
+	struct open open[JSON_MAX_DEPTH];
+};
+
+/* ---- the text ---- */
+
+static int
+fail(struct parser *p, const char *problem)
+{
+	p->problem = problem;
+	return -1;
 }
 
-/* The code unit of an escape like \u00e9 at ${at}; -1: there is none before ${end}. */
+static int
+fail_here(struct parser *p)
+{
+	return fail(p, p->at < p->end ? "unexpected character" : "it ends too early");
+}
+
+static bool
+is_blank(char c)
+{
+	return c == ' ' || c == '\n' || c == '\r' || c == '\t';
+}
+
+static inline void
+skip_blanks(struct parser *p)
+{
+	const char *start = p->at;
+
+	while (p->at < p->end && is_blank(*p->at))
+		p->at++;
+	p->blanks += (uint32_t)(p->at - start);
+}
+
+/*
+ * In which of eight bytes stands the first that is no plain character: a quote, a backslash, a
+ * control character, or beyond ASCII?  8: in none.
+ */
+static inline size_t
+first_special(const char *at)
+{
+	const uint64_t ones = 0x0101010101010101U;
+	const uint64_t tops = 0x8080808080808080U;
+	uint64_t eight;
+
+	memcpy(&eight, at, sizeof(eight));
+	uint64_t quote = eight ^ (ones * '"');
+	uint64_t backslash = eight ^ (ones * '\\');
+	/* A byte below the other borrows into its top bit, and perhaps into bytes after the first.
+	 */
+	uint64_t special = (eight | (eight - ones * ' ') | (quote - ones) | (backslash - ones)) &
+			   tops;
+	if (special == 0)
+		return 8;
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	return (size_t)__builtin_ctzll(special) / 8;
+#else
+	return 0; /* the caller looks at one byte */
+#endif
+}
+
+/* Step over characters of two and three bytes, but for the few that need a closer look. */
+static inline const char *
+skip_common_characters(const char *at, const char *end)
+{
+	const unsigned char *s = (const unsigned char *)at;
+
+	while (end - (const char *)s >= 4) {
+		if (s[0] >= 0xe1 && s[0] <= 0xef && s[0] != 0xed && (s[1] & 0xc0) == 0x80 &&
+			(s[2] & 0xc0) == 0x80)
+			s += 3;
+		else if (s[0] >= 0xc2 && s[0] <= 0xdf && (s[1] & 0xc0) == 0x80)
+			s += 2;
+		else
+			break;
+	}
+	return (const char *)s;
+}
+
+/* The code unit of the four hex digits at ${at}; -1: they are none. */
 static int
 code_unit(const char *at, const char *end)
 {
 	int unit = 0;
 
-	if (end - at < NUL_LENGTH || at[0] != '\\' || at[1] != 'u')
+	if (end - at < 4)
 		return -1;
-	for (int i = 2; i < NUL_LENGTH; i++) {
-		const char *digit = strchr(hex_digits, at[i] | ('a' ^ 'A'));
-		if (!isxdigit((unsigned char)at[i]) || digit == NULL)
+	for (int i = 0; i < 4; i++) {
+		char c = at[i];
+		int digit = c >= '0' && c <= '9'   ? c - '0'
+			    : c >= 'a' && c <= 'f' ? c - 'a' + 10
+			    : c >= 'A' && c <= 'F' ? c - 'A' + 10
+						   : -1;
+		if (digit < 0)
 			return -1;
-		unit = unit * 16 + (int)(digit - hex_digits);
+		unit = unit * 16 + digit;
 	}
 	return unit;
 }
 
-/* Put ${text} in the place of ${length} bytes at ${at}. */
-static void
-replace(struct scan *s, const char *at, size_t length, const char *text, size_t text_length)
-{
-	buffer_append(&s->marked, s->copied, (size_t)(at - s->copied));
-	buffer_append(&s->marked, text, text_length);
-	s->copied = at + length;
-}
+/* May the character stand after a backslash?  'u' has more to it. */
+static const bool is_simple_escape[256] = {['"'] = true,
+	['\\'] = true,
+	['/'] = true,
+	['b'] = true,
+	['f'] = true,
+	['n'] = true,
+	['r'] = true,
+	['t'] = true};
 
-static void
-replace_pair(struct scan *s, const char *at, int high, int low)
-{
-	unsigned c = 0x10000U + (((unsigned)high & 0x3ff) << 10 | ((unsigned)low & 0x3ff));
-	const char character[] = {(char)(0xf0 | c >> 18), (char)(0x80 | (c >> 12 & 0x3f)),
-		(char)(0x80 | (c >> 6 & 0x3f)), (char)(0x80 | (c & 0x3f))};
-
-	replace(s, at, (size_t)2 * NUL_LENGTH, character, sizeof(character));
-}
-
-/*
- * Replace the escapes that json-c gets wrong in the string from ${start} to ${end}, without its
- * quotes: pairs of surrogates (those of U+1D800 and others become U+FFFD), and in names NUL.
- */
-static void
-replace_escapes(struct scan *s, const char *start, const char *end, bool is_name)
-{
-	const char *at = start;
-
-	while ((at = memchr(at, '\\', (size_t)(end - at))) != NULL) {
-		int unit = code_unit(at, end);
-		int low = unit >= 0xd800 && unit < 0xdc00 ? code_unit(at + NUL_LENGTH, end) : -1;
-		if (low >= 0xdc00 && low < 0xe000)
-			replace_pair(s, at, unit, low);
-		else if (is_name && unit == 0)
-			replace(s, at, NUL_LENGTH, nul_mark, NUL_MARK_LENGTH);
-		at += s->copied > at ? s->copied - at : 2;
-		if (at >= end)
-			break;
-	}
-}
-
-/* Step over a string, which is a name if a colon follows. */
-static void
-scan_string(struct scan *s)
-{
-	const char *start = s->at + 1;
-
-	skip_string(s);
-	if (!s->has_escapes || s->at <= start)
-		return;
-	const char *next = s->at;
-	while (next < s->end && *next != '\0' && strchr(" \t\r\n", *next) != NULL)
-		next++;
-	replace_escapes(s, start, s->at - 1, next < s->end && *next == ':');
-}
-
-/* Would json-c change this integer?  ${digits} is its spelling, of ${length} bytes. */
-static bool
-is_beyond_json_c(const char *digits, size_t length)
-{
-	char copy[32];
-
-	if (length == 2 && digits[0] == '-' && digits[1] == '0')
-		return true;
-	if (length < 19)
-		return false;
-	if (length >= sizeof(copy))
-		return true;
-	memcpy(copy, digits, length);
-	copy[length] = '\0';
-	errno = 0;
-	if (copy[0] == '-')
-		strtoll(copy, NULL, 10);
-	else
-		strtoull(copy, NULL, 10);
-	return errno == ERANGE;
-}
-
-/* Step over digits; how many there were. */
-static size_t
-skip_digits(struct scan *s)
-{
-	const char *start = s->at;
-
-	while (s->at < s->end && *s->at >= '0' && *s->at <= '9')
-		s->at++;
-	return (size_t)(s->at - start);
-}
-
-static bool
-skip_one_of(struct scan *s, const char *characters)
-{
-	if (s->at == s->end || *s->at == '\0' || strchr(characters, *s->at) == NULL)
-		return false;
-	s->at++;
-	return true;
-}
-
-/* RFC 8259 §6: json-c would take 007 and 1. as well.  Return NULL or the problem. */
-static const char *
-scan_number(struct scan *s)
-{
-	static const char problem[] = "there is a number that is not one of JSON";
-	const char *start = s->at;
-	bool integer = true;
-
-	skip_one_of(s, "-");
-	bool zero = s->at < s->end && *s->at == '0';
-	size_t digits = skip_digits(s);
-	if (digits == 0 || (zero && digits > 1))
-		return problem;
-	if (skip_one_of(s, ".")) {
-		integer = false;
-		if (skip_digits(s) == 0)
-			return problem;
-	}
-	if (skip_one_of(s, "eE")) {
-		integer = false;
-		skip_one_of(s, "+-");
-		if (skip_digits(s) == 0)
-			return problem;
-	}
-	if (integer && is_beyond_json_c(start, (size_t)(s->at - start))) {
-		buffer_append(&s->marked, s->copied, (size_t)(s->at - s->copied));
-		buffer_append(&s->marked, spelling_mark, MARK_LENGTH);
-		s->copied = s->at;
-	}
-	return NULL;
-}
-
-/* Step over true, false or null, spelled exactly so.  Return 0, or -1 if it is none of them. */
+/* Step over an escape, from its backslash on. */
 static int
-skip_literal(struct scan *s)
+skip_escape(struct parser *p)
 {
-	static const char *const literals[] = {"true", "false", "null"};
-
-	for (size_t i = 0; i < sizeof(literals) / sizeof(literals[0]); i++) {
-		size_t length = strlen(literals[i]);
-		if ((size_t)(s->end - s->at) >= length && memcmp(s->at, literals[i], length) == 0) {
-			s->at += length;
-			return 0;
-		}
+	if (p->end - p->at < 2) {
+		p->at = p->end;
+		return fail_here(p);
 	}
-	return -1;
-}
-
-/* What stands between the values.  Return NULL or the problem. */
-static const char *
-scan_punctuation(struct scan *s)
-{
-	switch (*s->at) {
-	case '{':
-	case '[':
-		if (++s->depth > JSON_MAX_DEPTH)
-			return "it is nested more than 128 levels deep";
-		break;
-	case '}':
-	case ']':
-		s->depth--;
-		break;
-	case ' ':
-	case '\t':
-	case '\r':
-	case '\n':
-	case ',':
-	case ':':
-		break;
-	case 'N':
-	case 'I':
-		return "NaN and Infinity are not JSON";
-	default:
-		/* json-c would take 'single' quotes, comments and literals in any case. */
-		return "there is a character that does not belong there";
-	}
-	s->at++;
-	return NULL;
-}
-
-/* Return NULL or the problem. */
-static const char *
-scan_text(struct scan *s)
-{
-	const char *problem = NULL;
-
-	while (s->at < s->end && problem == NULL) {
-		char c = *s->at;
-		if (c == '"')
-			scan_string(s);
-		else if ((c >= '0' && c <= '9') || c == '-')
-			problem = scan_number(s);
-		else if ((c != 't' && c != 'f' && c != 'n') || skip_literal(s) != 0)
-			problem = scan_punctuation(s);
-	}
-	if (problem == NULL && s->copied > s->text)
-		buffer_append(&s->marked, s->copied, (size_t)(s->end - s->copied));
-	return problem == NULL && s->marked.failed ? "out of memory" : problem;
-}
-
-/* Take the mark off the spelling of every number in the value. */
-static int
-unmark_numbers(struct json_object *value)
-{
-	switch (json_object_get_type(value)) {
-	case json_type_array:
-		for (size_t i = 0; i < json_object_array_length(value); i++)
-			if (unmark_numbers(json_object_array_get_idx(value, i)) != 0)
-				return -1;
-		return 0;
-	case json_type_object: {
-		json_object_object_foreach(value, name, member)
-		{
-			(void)name;
-			if (unmark_numbers(member) != 0)
-				return -1;
-		}
-		return 0;
-	}
-	case json_type_double:
-		break;
-	default:
-		return 0;
-	}
-
-	const char *spelling = json_object_get_userdata(value);
-	size_t length = spelling != NULL ? strlen(spelling) : 0;
-	if (length <= MARK_LENGTH || strcmp(spelling + length - MARK_LENGTH, spelling_mark) != 0)
-		return 0;
-	char *original = strndup(spelling, length - MARK_LENGTH);
-	if (original == NULL)
-		return -1;
-	json_object_set_serializer(
-		value, json_object_userdata_to_json_string, original, json_object_free_userdata);
+	bool unicode = p->at[1] == 'u';
+	if (unicode ? code_unit(p->at + 2, p->end) < 0
+		    : !is_simple_escape[(unsigned char)p->at[1]])
+		return fail(p, "invalid escape");
+	p->at += unicode ? 6 : 2;
 	return 0;
 }
 
-/* Each thread keeps its tokener: making one is a large allocation, and every streamed event needs
- * one. */
-static pthread_once_t tokeners_once = PTHREAD_ONCE_INIT;
-static pthread_key_t tokeners;
-
-static void
-free_tokener(void *tokener)
+/* Step over what is no plain character.  Return 0, 1 at the closing quote, or -1. */
+static inline int
+skip_special(struct parser *p, bool *escaped)
 {
-	json_tokener_free(tokener);
-}
+	unsigned char c = (unsigned char)*p->at;
 
-static void
-make_tokeners_key(void)
-{
-	pthread_key_create(&tokeners, free_tokener);
-}
-
-/* After an error json_tokener_reset would leave half a surrogate pair to the next text. */
-static void
-drop_tokener(struct json_tokener *tokener)
-{
-	pthread_setspecific(tokeners, NULL);
-	json_tokener_free(tokener);
-}
-
-/* This thread's tokener, ready for a new text; NULL if memory ran out. */
-static struct json_tokener *
-thread_tokener(void)
-{
-	pthread_once(&tokeners_once, make_tokeners_key);
-	struct json_tokener *tokener = pthread_getspecific(tokeners);
-	if (tokener != NULL) {
-		json_tokener_reset(tokener);
-		return tokener;
+	if (c == '"') {
+		p->at++;
+		return 1;
 	}
-	tokener = json_tokener_new_ex(JSON_MAX_DEPTH + 2);
-	if (tokener == NULL || pthread_setspecific(tokeners, tokener) != 0) {
-		json_tokener_free(tokener);
-		return NULL;
+	if (c == '\\') {
+		*escaped = true;
+		return skip_escape(p);
 	}
-	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
-	return tokener;
+	if (c < ' ')
+		return fail(p, "control character in a string");
+	if (c < 0x80) {
+		p->at++;
+		return 0;
+	}
+	const char *common_end = skip_common_characters(p->at, p->end);
+	size_t length = common_end > p->at ? (size_t)(common_end - p->at)
+					   : utf8_character_length(p->at, (size_t)(p->end - p->at));
+	if (length == 0)
+		return fail(p, "it is not valid UTF-8");
+	p->at += length;
+	return 0;
+}
+
+/* Step over plain characters and simple escapes, eight bytes at a time: for short strings. */
+static inline const char *
+skip_words(const char *at, const char *end, bool *escaped)
+{
+	while (end - at >= WORD) {
+		size_t plain = first_special(at);
+		at += plain;
+		if (plain == WORD)
+			continue;
+		if (end - at < 2 || at[0] != '\\' || !is_simple_escape[(unsigned char)at[1]])
+			break;
+		*escaped = true;
+		at += 2;
+	}
+	return at;
+}
+
+#if defined(__SSE2__)
+
+enum { VECTOR = 16, BLOCK = 64 /* bytes */ };
+
+/* What the bytes of a block are, a bit for each. */
+struct block {
+	uint64_t quotes;
+	uint64_t backslashes;
+	uint64_t other; /* control characters, and beyond ASCII */
+};
+
+static inline __m128i
+load(const char *at)
+{
+	return _mm_loadu_si128((const __m128i *)(const void *)at);
+}
+
+static inline uint64_t
+bits(__m128i bytes)
+{
+	return (uint64_t)(unsigned)_mm_movemask_epi8(bytes);
+}
+
+static inline uint64_t
+equal(__m128i bytes, char c)
+{
+	return bits(_mm_cmpeq_epi8(bytes, _mm_set1_epi8(c)));
+}
+
+static inline void
+classify(const char *at, struct block *b)
+{
+	*b = (struct block){0};
+	for (int i = 0; i < BLOCK; i += VECTOR) {
+		const __m128i v = load(at + i);
+		b->quotes |= equal(v, '"') << i;
+		b->backslashes |= equal(v, '\\') << i;
+		/* Bytes beyond ASCII are negative here. */
+		b->other |= bits(_mm_cmplt_epi8(v, _mm_set1_epi8(' '))) << i;
+	}
+}
+
+/* Which bytes of a block are letters of simple escapes, or a slash? */
+static inline uint64_t
+escape_letters(const char *at)
+{
+	uint64_t found = 0;
+
+	for (int i = 0; i < BLOCK; i += VECTOR) {
+		const __m128i v = load(at + i);
+		found |= (equal(v, 'n') | equal(v, 't') | equal(v, 'r') | equal(v, '/') |
+				 equal(v, 'b') | equal(v, 'f'))
+			 << i;
+	}
+	return found;
+}
+
+/*
+ * Which bytes stand after a backslash that is none itself: of a run of backslashes every second
+ * one, and what follows a run of odd length.  A run ends where a sum carries out of it, so runs that
+ * begin at odd places tell by how the carry falls.  ${carried}: the block before ended in a
+ * backslash that counts; and whether this one does.
+ */
+static inline uint64_t
+after_backslashes(uint64_t backslashes, uint64_t *carried)
+{
+	const uint64_t even = 0x5555555555555555U;
+	uint64_t sum;
+
+	backslashes &= ~*carried;
+	uint64_t follows = backslashes << 1 | *carried;
+	uint64_t odd_starts = backslashes & ~even & ~follows;
+	*carried = __builtin_add_overflow(odd_starts, backslashes, &sum);
+	return (even ^ sum << 1) & follows;
+}
+
+/* Step over plain characters and simple escapes, a block at a time. */
+static inline const char *
+skip_usual(const char *at, const char *end, bool *escaped)
+{
+	uint64_t carried = 0;
+
+	for (; end - at >= BLOCK; at += BLOCK) {
+		struct block b;
+		uint64_t after = 0;
+		classify(at, &b);
+		uint64_t stop = b.quotes | b.other;
+		if ((b.backslashes | carried) != 0) {
+			*escaped = true;
+			after = after_backslashes(b.backslashes, &carried);
+			stop &= ~after;
+			stop |= after & ~(b.quotes | b.backslashes | escape_letters(at));
+		}
+		if (stop == 0)
+			continue;
+		at += __builtin_ctzll(stop);
+		/* The escape as a whole needs a closer look. */
+		return (after & stop & (~stop + 1)) != 0 ? at - 1 : at;
+	}
+	return skip_words(at - carried, end, escaped);
+}
+
+#else
+
+static inline const char *
+skip_usual(const char *at, const char *end, bool *escaped)
+{
+	return skip_words(at, end, escaped);
+}
+
+#endif
+
+/* Step over a string, from its quote on. */
+static int
+skip_string(struct parser *p, bool *escaped)
+{
+	const char *start = p->at + 1;
+	const char *near = p->end - start > SHORT ? start + SHORT : p->end;
+	int status = 0;
+
+	/* Most strings are short. */
+	*escaped = false;
+	p->at = skip_words(start, near, escaped);
+	if (near - p->at < WORD)
+		p->at = skip_usual(p->at, p->end, escaped);
+	while (status == 0) {
+		if (p->at == p->end)
+			return fail_here(p);
+		status = skip_special(p, escaped);
+		if (status == 0)
+			p->at = skip_usual(p->at, p->end, escaped);
+	}
+	return status > 0 ? 0 : -1;
+}
+
+static size_t
+skip_digits(struct parser *p)
+{
+	const char *start = p->at;
+
+	while (p->at < p->end && *p->at >= '0' && *p->at <= '9')
+		p->at++;
+	return (size_t)(p->at - start);
+}
+
+static bool
+skip_either(struct parser *p, char one, char other)
+{
+	if (p->at == p->end || (*p->at != one && *p->at != other))
+		return false;
+	p->at++;
+	return true;
 }
 
 static int
-parse_scanned(const char *text, size_t length, struct json_object **value, const char **problem)
+skip_number(struct parser *p)
 {
-	struct json_tokener *tokener = thread_tokener();
-	if (tokener == NULL) {
-		*problem = "out of memory";
-		return -1;
+	static const char problem[] = "invalid number";
+
+	skip_either(p, '-', '-');
+	bool zero = p->at < p->end && *p->at == '0';
+	size_t digits = skip_digits(p);
+	if (digits == 0 || (zero && digits > 1))
+		return fail(p, problem);
+	if (skip_either(p, '.', '.') && skip_digits(p) == 0)
+		return fail(p, problem);
+	if (skip_either(p, 'e', 'E')) {
+		skip_either(p, '+', '-');
+		if (skip_digits(p) == 0)
+			return fail(p, problem);
 	}
-	*value = json_tokener_parse_ex(tokener, text, (int)length);
-	enum json_tokener_error error = json_tokener_get_error(tokener);
-	/* A bare number ends only at the end of the text: a NUL tells json-c so. */
-	if (error == json_tokener_continue) {
-		*value = json_tokener_parse_ex(tokener, "", 1);
-		error = json_tokener_get_error(tokener);
-	} else if (error == json_tokener_success) {
-		for (size_t end = json_tokener_get_parse_end(tokener); end < length; end++)
-			if (strchr(" \t\r\n", text[end]) == NULL || text[end] == '\0')
-				error = json_tokener_error_parse_unexpected;
-	}
-	if (error == json_tokener_success) {
-		/* A long text leaves a large buffer behind. */
-		json_tokener_reset(tokener);
-		return 0;
-	}
-	drop_tokener(tokener);
-	*problem = error == json_tokener_continue ? "it ends too early"
-						  : json_tokener_error_desc(error);
-	json_object_put(*value);
-	*value = NULL;
-	return -1;
+	return 0;
 }
+
+static int
+skip_literal(struct parser *p, const char *literal, size_t length)
+{
+	if ((size_t)(p->end - p->at) < length || memcmp(p->at, literal, length) != 0)
+		return fail_here(p);
+	p->at += length;
+	return 0;
+}
+
+/* ---- the index ---- */
+
+static int
+grow(struct parser *p)
+{
+	struct json_document *d = p->document;
+	size_t capacity = d->capacity > 0 ? 2 * d->capacity : FIRST_CAPACITY;
+	struct json *grown = reallocarray(d->values, capacity, sizeof(*grown));
+
+	if (grown == NULL)
+		return fail(p, "out of memory");
+	d->values = grown;
+	d->capacity = capacity;
+	return 0;
+}
+
+/* Enter the value that begins here. */
+static int
+add(struct parser *p, enum json_kind kind)
+{
+	struct json_document *d = p->document;
+
+	if (d->count == p->most_values)
+		return fail(p, "it contains too many values");
+	if (d->count == d->capacity && grow(p) != 0)
+		return -1;
+	d->values[d->count] = (struct json){
+		.text = p->at,
+		.name = p->name != NULL ? (uint32_t)(p->at - p->name) : 0,
+		.span = 1,
+		.kind = (uint8_t)kind,
+		.flags = p->name_escaped ? JSON_NAME_ESCAPED : 0,
+	};
+	if (p->depth > 0)
+		p->open[p->depth - 1].last = (uint32_t)d->count;
+	d->count++;
+	p->name = NULL;
+	p->name_escaped = false;
+	return 0;
+}
+
+static int
+open_container(struct parser *p, enum json_kind kind)
+{
+	if (p->depth == JSON_MAX_DEPTH)
+		return fail(p, "it is nested more than 128 levels deep");
+	if (add(p, kind) != 0)
+		return -1;
+	p->open[p->depth++] = (struct open){
+		.entry = (uint32_t)(p->document->count - 1), .blanks = p->blanks};
+	p->at++;
+	return 0;
+}
+
+static void
+close_container(struct parser *p)
+{
+	const struct open *open = &p->open[--p->depth];
+	struct json *value = &p->document->values[open->entry];
+
+	p->at++;
+	value->length = (uint32_t)(p->at - value->text);
+	value->span = (uint32_t)(p->document->count - open->entry);
+	if (open->last != 0)
+		p->document->values[open->last].flags |= JSON_LAST;
+	if (p->blanks != open->blanks)
+		value->flags |= JSON_SPACED;
+}
+
+static int
+read_string(struct parser *p)
+{
+	bool escaped;
+
+	if (add(p, JSON_STRING) != 0)
+		return -1;
+	size_t entry = p->document->count - 1;
+	if (skip_string(p, &escaped) != 0)
+		return -1;
+	struct json *value = &p->document->values[entry];
+	value->length = (uint32_t)(p->at - value->text);
+	value->flags |= escaped ? JSON_ESCAPED : 0;
+	return 0;
+}
+
+static int
+read_number(struct parser *p)
+{
+	if (add(p, JSON_NUMBER) != 0 || skip_number(p) != 0)
+		return -1;
+	struct json *value = &p->document->values[p->document->count - 1];
+	value->length = (uint32_t)(p->at - value->text);
+	return 0;
+}
+
+static int
+read_literal(struct parser *p, enum json_kind kind, const char *literal, size_t length)
+{
+	if (add(p, kind) != 0)
+		return -1;
+	p->document->values[p->document->count - 1].length = (uint32_t)length;
+	return skip_literal(p, literal, length);
+}
+
+/* Read a value, or of an array or object the beginning.  Return 0, 1 if something is open, or -1.
+ */
+static int
+read_value(struct parser *p)
+{
+	switch (*p->at) {
+	case '"':
+		return read_string(p);
+	case '{':
+		return open_container(p, JSON_OBJECT) == 0 ? 1 : -1;
+	case '[':
+		return open_container(p, JSON_ARRAY) == 0 ? 1 : -1;
+	case 't':
+		return read_literal(p, JSON_TRUE, "true", 4);
+	case 'f':
+		return read_literal(p, JSON_FALSE, "false", 5);
+	case 'n':
+		return read_literal(p, JSON_NULL, "null", 4);
+	case 'N':
+	case 'I':
+		return fail(p, "NaN and Infinity are not JSON");
+	default:
+		if (*p->at != '-' && (*p->at < '0' || *p->at > '9'))
+			return fail_here(p);
+		return read_number(p);
+	}
+}
+
+/* The name of a member, and its colon. */
+static int
+read_name(struct parser *p)
+{
+	if (p->at == p->end || *p->at != '"')
+		return fail_here(p);
+	p->name = p->at;
+	if (skip_string(p, &p->name_escaped) != 0)
+		return -1;
+	skip_blanks(p);
+	if (p->at == p->end || *p->at != ':')
+		return fail_here(p);
+	p->at++;
+	skip_blanks(p);
+	return 0;
+}
+
+static bool
+is_object(const struct parser *p)
+{
+	return p->document->values[p->open[p->depth - 1].entry].kind == JSON_OBJECT;
+}
+
+/*
+ * After a value, or after the beginning of an array or object (${opened}): close what ends here,
+ * and step to where the next value begins.  Return 0 there, 1 at the end of the outermost, or -1.
+ */
+static int
+step(struct parser *p, bool opened)
+{
+	while (p->depth > 0) {
+		bool object = is_object(p);
+		skip_blanks(p);
+		if (p->at == p->end)
+			return fail_here(p);
+		if (*p->at == (object ? '}' : ']')) {
+			close_container(p);
+			opened = false;
+			continue;
+		}
+		if (!opened) {
+			if (*p->at != ',')
+				return fail_here(p);
+			p->at++;
+			skip_blanks(p);
+		}
+		if (object && read_name(p) != 0)
+			return -1;
+		return p->at < p->end ? 0 : fail_here(p);
+	}
+	return 1;
+}
+
+static int
+parse(struct parser *p)
+{
+	int status;
+
+	skip_blanks(p);
+	if (p->at == p->end)
+		return fail(p, "it is empty");
+	do {
+		status = read_value(p);
+		if (status >= 0)
+			status = step(p, status > 0);
+	} while (status == 0);
+	if (status < 0)
+		return -1;
+	skip_blanks(p);
+	return p->at == p->end ? 0 : fail_here(p);
+}
+
+const struct json *
+json_read(struct json_document *document, const char *text, size_t length, size_t most_values,
+	struct json_problem *problem)
+{
+	struct parser p = {.text = text,
+		.at = text,
+		.end = text + length,
+		.document = document,
+		.most_values = most_values};
+	int status;
+
+	document->count = 0;
+	status = length < UINT32_MAX ? parse(&p) : fail(&p, "it is too long");
+	if (status == 0) {
+		document->values[0].flags |= JSON_LAST;
+		return document->values;
+	}
+	if (problem != NULL)
+		*problem = (struct json_problem){p.problem, (size_t)(p.at - text)};
+	document->count = 0;
+	return NULL;
+}
+
+void
+json_document_free(struct json_document *document)
+{
+	free(document->values);
+	*document = (struct json_document){0};
+}
+
+void
+json_document_trim(struct json_document *document)
+{
+	if (document->capacity > KEPT_CAPACITY)
+		json_document_free(document);
+}
+
+/* ---- what is inside ---- */
+
+size_t
+json_count(const struct json *container)
+{
+	size_t count = 0;
+
+	JSON_EACH (value, container)
+		count++;
+	return count;
+}
+
+/* Where a string ends whose first quote is at ${quote}, in a text that was read. */
+static const char *
+string_end(const char *quote)
+{
+	const char *at = quote + 1;
+
+	while (*at != '"')
+		at += *at == '\\' ? 2 : 1;
+	return at + 1;
+}
+
+static bool
+is_content(const char *content, size_t length, bool escaped, const char *text, size_t text_length)
+{
+	struct buffer decoded = BUFFER_INIT(0);
+
+	if (!escaped)
+		return length == text_length && memcmp(content, text, length) == 0;
+	if (length < text_length || length / LONGEST_ESCAPE > text_length)
+		return false;
+	bool same = json_append_content(&decoded, content, length) == 0 &&
+		    decoded.length == text_length &&
+		    memcmp(buffer_text(&decoded), text, text_length) == 0;
+	buffer_free(&decoded);
+	return same;
+}
+
+static bool
+is_name(const struct json *value, const char *name, size_t length)
+{
+	const char *quote = value->text - value->name;
+
+	if ((value->flags & JSON_NAME_ESCAPED) == 0)
+		return value->name >= length + 3 && quote[length + 1] == '"' &&
+		       memcmp(quote + 1, name, length) == 0;
+	return is_content(quote + 1, (size_t)(string_end(quote) - quote) - 2, true, name, length);
+}
+
+bool
+json_is_named(const struct json *value, const char *name)
+{
+	return value != NULL && value->name > 0 && is_name(value, name, strlen(name));
+}
+
+const struct json *
+json_member(const struct json *object, const char *name)
+{
+	size_t length = strlen(name);
+	const struct json *found = NULL;
+
+	if (!json_is_object(object))
+		return NULL;
+	JSON_EACH (value, object)
+		if (is_name(value, name, length))
+			found = value;
+	return json_is(found, JSON_NULL) ? NULL : found;
+}
+
+static const struct json *
+member_of_kind(const struct json *object, const char *name, enum json_kind kind)
+{
+	const struct json *member = json_member(object, name);
+
+	return json_is(member, kind) ? member : NULL;
+}
+
+const struct json *
+json_member_object(const struct json *object, const char *name)
+{
+	return member_of_kind(object, name, JSON_OBJECT);
+}
+
+const struct json *
+json_member_array(const struct json *object, const char *name)
+{
+	return member_of_kind(object, name, JSON_ARRAY);
+}
+
+const struct json *
+json_member_string(const struct json *object, const char *name)
+{
+	return member_of_kind(object, name, JSON_STRING);
+}
+
+int64_t
+json_member_int(const struct json *object, const char *name, int64_t otherwise)
+{
+	return json_int(json_member(object, name), otherwise);
+}
+
+bool
+json_member_bool(const struct json *object, const char *name, bool otherwise)
+{
+	const struct json *member = json_member(object, name);
+
+	return json_is_bool(member) ? member->kind == JSON_TRUE : otherwise;
+}
+
+/* ---- numbers ---- */
+
+bool
+json_is_integer(const struct json *value)
+{
+	if (!json_is_number(value))
+		return false;
+	for (uint32_t i = 0; i < value->length; i++)
+		if (value->text[i] != '-' && !isdigit((unsigned char)value->text[i]))
+			return false;
+	return true;
+}
+
+double
+json_double(const struct json *value, double otherwise)
+{
+	char digits[LONGEST_DOUBLE];
+
+	if (!json_is_number(value))
+		return otherwise;
+	if (value->length < sizeof(digits)) {
+		memcpy(digits, value->text, value->length);
+		digits[value->length] = '\0';
+		return strtod(digits, NULL);
+	}
+	char *copy = strndup(value->text, value->length);
+	double number = copy != NULL ? strtod(copy, NULL) : otherwise;
+	free(copy);
+	return number;
+}
+
+static int64_t
+saturated(double number)
+{
+	return number >= 0x1p63 ? INT64_MAX : number < -0x1p63 ? INT64_MIN : (int64_t)number;
+}
+
+int64_t
+json_int(const struct json *value, int64_t otherwise)
+{
+	if (!json_is_number(value))
+		return otherwise;
+	bool negative = value->text[0] == '-';
+	int64_t number = 0;
+	for (uint32_t i = negative; i < value->length; i++) {
+		int digit = value->text[i] - '0';
+		/* Beyond the largest integer an exponent may still make it smaller. */
+		if (digit < 0 || digit > 9 || number > (INT64_MAX - digit) / 10)
+			return saturated(json_double(value, 0));
+		number = number * 10 + digit;
+	}
+	return negative ? -number : number;
+}
+
+/* ---- strings ---- */
 
 int
-json_parse(const char *text, size_t length, struct json_object **value, const char **problem)
+json_shown_length(const struct json *value)
 {
-	struct scan s = {.text = text, .end = text + length, .at = text, .copied = text};
-	int status = -1;
+	size_t length = json_is_string(value) ? json_content_length(value)
+			: value != NULL       ? value->length
+					      : 0;
+	const char *text = json_shown(value);
 
-	s.has_escapes = memmem(text, length, "\\u", 2) != NULL;
-
-	*value = NULL;
-	if (length == 0 || length > INT_MAX) {
-		*problem = length == 0 ? "it is empty" : "it is too long";
-		return -1;
-	}
-	/* json-c's own check lets overlong forms and surrogates pass. */
-	*problem = utf8_is_valid(text, length) ? scan_text(&s) : "it is not valid UTF-8";
-	if (*problem == NULL && s.marked.length == 0)
-		status = parse_scanned(text, length, value, problem);
-	else if (*problem == NULL && s.marked.length > INT_MAX)
-		*problem = "it is too long";
-	else if (*problem == NULL)
-		status = parse_scanned(s.marked.data, s.marked.length, value, problem);
-	if (status == 0 && s.marked.length > 0 && unmark_numbers(*value) != 0) {
-		json_object_put(*value);
-		*value = NULL;
-		*problem = "out of memory";
-		status = -1;
-	}
-	buffer_free(&s.marked);
-	return status;
+	if (length <= MOST_SHOWN)
+		return (int)length;
+	/* Not in the middle of a character. */
+	for (length = MOST_SHOWN; length > 0 && ((unsigned char)text[length] & 0xc0) == 0x80;)
+		length--;
+	return (int)length;
 }
 
-static void
-skip_blanks(struct scan *s)
+const char *
+json_shown(const struct json *value)
 {
-	while (skip_one_of(s, " \t\r\n"))
-		;
+	return json_is_string(value) ? json_content(value) : value != NULL ? value->text : "";
 }
 
-/* Step over one value of any kind. */
-static void
-skip_value(struct scan *s)
-{
-	int depth = 0;
-
-	do {
-		if (skip_one_of(s, "[{"))
-			depth++;
-		else if (skip_one_of(s, "]}"))
-			depth--;
-		else if (s->at < s->end && *s->at == '"')
-			skip_string(s);
-		else if (depth > 0)
-			s->at++;
-		else
-			while (s->at < s->end && strchr(",}] \t\r\n", *s->at) == NULL)
-				s->at++;
-	} while (depth > 0 && s->at < s->end);
-}
-
-/* Is the JSON string from ${start} to ${end}, quotes included, this name, however it is escaped? */
 static bool
-is_name(const char *start, const char *end, const char *name)
+is_escaped(const struct json *string)
 {
-	struct json_object *key = NULL;
-	const char *problem;
+	return (string->flags & JSON_ESCAPED) != 0;
+}
 
-	if (memchr(start, '\\', (size_t)(end - start)) == NULL)
-		return (size_t)(end - start) == strlen(name) + 2 &&
-		       memcmp(start + 1, name, strlen(name)) == 0;
-	bool same = json_parse(start, (size_t)(end - start), &key, &problem) == 0 &&
-		    json_is_text(key, name);
-	json_object_put(key);
+bool
+json_is_text(const struct json *value, const char *text)
+{
+	return json_is_string(value) && is_content(json_content(value), json_content_length(value),
+						is_escaped(value), text, strlen(text));
+}
+
+/* Is ${text} at the beginning, or else at the end of what is decoded? */
+static bool
+touches(const struct json *value, const char *text, bool at_start)
+{
+	struct buffer decoded = BUFFER_INIT(0);
+	const char *content = json_content(value);
+	size_t length = json_content_length(value);
+	size_t n = strlen(text);
+
+	if (!json_is_string(value))
+		return false;
+	if (is_escaped(value)) {
+		json_append(&decoded, value);
+		content = buffer_text(&decoded);
+		length = decoded.length;
+	}
+	bool same = length >= n && memcmp(at_start ? content : content + length - n, text, n) == 0;
+	buffer_free(&decoded);
 	return same;
 }
 
 bool
-json_find_member(
-	const char *text, size_t length, const char *name, size_t from, size_t *start, size_t *end)
+json_starts_with(const struct json *value, const char *text)
 {
-	struct scan s = {.text = text, .end = text + length, .at = text};
+	return touches(value, text, true);
+}
 
-	skip_blanks(&s);
-	skip_one_of(&s, "{");
-	while (s.at < s.end) {
-		skip_blanks(&s);
-		const char *key = s.at;
-		if (s.at == s.end || *key != '"')
-			return false;
-		skip_string(&s);
-		const char *key_end = s.at;
-		skip_blanks(&s);
-		skip_one_of(&s, ":");
-		skip_blanks(&s);
-		*start = (size_t)(s.at - text);
-		skip_value(&s);
-		*end = (size_t)(s.at - text);
-		if (*start >= from && is_name(key, key_end, name))
+bool
+json_ends_with(const struct json *value, const char *text)
+{
+	return touches(value, text, false);
+}
+
+static bool
+is_high(int unit)
+{
+	return unit >= 0xd800 && unit < 0xdc00;
+}
+
+static bool
+is_low(int unit)
+{
+	return unit >= 0xdc00 && unit < 0xe000;
+}
+
+/* The character of the \u at ${at}, of one code unit or a pair; where it ends. */
+static const char *
+read_unicode(const char *at, const char *end, uint32_t *character)
+{
+	int unit = code_unit(at + 2, end);
+	int low = is_high(unit) && end - at >= 12 && at[6] == '\\' && at[7] == 'u'
+			  ? code_unit(at + 8, end)
+			  : -1;
+
+	*character = (uint32_t)unit;
+	if (!is_low(low))
+		return at + 6;
+	*character = 0x10000U + (((uint32_t)unit & 0x3ff) << 10 | ((uint32_t)low & 0x3ff));
+	return at + 12;
+}
+
+/* Append a character in UTF-8; a surrogate likewise. */
+static void
+append_character(struct buffer *out, uint32_t c)
+{
+	char bytes[4];
+	size_t length = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
+	static const unsigned char first[] = {0, 0, 0xc0, 0xe0, 0xf0};
+
+	for (size_t i = length; i-- > 1; c >>= 6)
+		bytes[i] = (char)(0x80 | (c & 0x3f));
+	bytes[0] = (char)(first[length] | c);
+	buffer_append(out, bytes, length);
+}
+
+/* Append the escape at ${at}, decoded; where it ends. */
+static const char *
+append_escape(struct buffer *out, const char *at, const char *end)
+{
+	static const char letters[] = "bfnrt";
+	static const char characters[] = "\b\f\n\r\t";
+	uint32_t character;
+
+	if (at[1] == 'u') {
+		at = read_unicode(at, end, &character);
+		append_character(out, character);
+		return at;
+	}
+	const char *letter = strchr(letters, at[1]);
+	buffer_putc(out, letter != NULL ? characters[letter - letters] : at[1]);
+	return at + 2;
+}
+
+int
+json_append_content(struct buffer *out, const char *content, size_t length)
+{
+	const char *end = content + length;
+	const char *at = content;
+
+	while (at < end) {
+		const char *escape = memchr(at, '\\', (size_t)(end - at));
+		const char *plain_end = escape != NULL ? escape : end;
+		buffer_append(out, at, (size_t)(plain_end - at));
+		at = escape != NULL ? append_escape(out, escape, end) : end;
+	}
+	return out->failed ? -1 : 0;
+}
+
+int
+json_append(struct buffer *out, const struct json *string)
+{
+	if (json_is_string(string) && !is_escaped(string))
+		return buffer_append(out, json_content(string), json_content_length(string));
+	return json_append_content(out, json_content(string), json_content_length(string));
+}
+
+int
+json_append_name(struct buffer *out, const struct json *member)
+{
+	const char *quote = member->text - member->name;
+
+	return json_append_content(out, quote + 1, (size_t)(string_end(quote) - quote) - 2);
+}
+
+char *
+json_copy(const struct json *string)
+{
+	struct buffer decoded = BUFFER_INIT(0);
+
+	if (!json_is_string(string))
+		return NULL;
+	json_append(&decoded, string);
+	return buffer_take(&decoded);
+}
+
+bool
+json_has_unusual(const struct json *string)
+{
+	const char *at = json_content(string);
+	const char *end = at + json_content_length(string);
+	uint32_t c;
+
+	if (!json_is_string(string) || !is_escaped(string))
+		return false;
+	while ((at = memchr(at, '\\', (size_t)(end - at))) != NULL) {
+		if (at[1] != 'u') {
+			at += 2;
+			continue;
+		}
+		at = read_unicode(at, end, &c);
+		if (c == 0 || (c >= 0xd800 && c < 0xe000))
 			return true;
-		skip_blanks(&s);
-		skip_one_of(&s, ",");
 	}
 	return false;
 }
 
-/* Write the NULs in names as they were, in place: they take less room than what stands for them.
- * Return the new length. */
-static size_t
-restore_nul(char *text, size_t length)
-{
-	char *in = memmem(text, length, nul_mark, NUL_MARK_LENGTH);
-	char *end = text + length;
+/* ---- as it came ---- */
 
-	if (in == NULL)
-		return length;
-	char *out = in;
-	while (in < end) {
-		if ((size_t)(end - in) >= NUL_MARK_LENGTH &&
-			memcmp(in, nul_mark, NUL_MARK_LENGTH) == 0) {
-			memcpy(out, nul, NUL_LENGTH);
-			out += NUL_LENGTH;
-			in += NUL_MARK_LENGTH;
+/* Append ${length} bytes of JSON without the white space between its parts. */
+static void
+append_unspaced(struct buffer *out, const char *text, size_t length)
+{
+	const char *end = text + length;
+	const char *copied = text;
+
+	for (const char *at = text; at < end;) {
+		if (*at == '"') {
+			at = string_end(at);
+		} else if (is_blank(*at)) {
+			buffer_append(out, copied, (size_t)(at - copied));
+			while (at < end && is_blank(*at))
+				at++;
+			copied = at;
 		} else {
-			*out++ = *in++;
+			at++;
 		}
 	}
-	*out = '\0';
-	return (size_t)(out - text);
-}
-
-const char *
-json_text(struct json_object *value, size_t *length)
-{
-	size_t own;
-
-	if (length == NULL)
-		length = &own;
-	if (value == NULL) {
-		*length = 4;
-		return "null";
-	}
-	const char *text = json_object_to_json_string_length(value, text_flags, length);
-	/* The text is the value's own, in memory that json-c may write; a string's is made anew,
-	 * too. */
-	if (text != NULL && memchr(text, (unsigned char)nul_mark[0], *length) != NULL)
-		*length = restore_nul((char *)(uintptr_t)text, *length);
-	return text;
+	buffer_append(out, copied, (size_t)(end - copied));
 }
 
 int
-json_write(struct buffer *b, struct json_object *value)
+json_write(struct buffer *out, const struct json *value)
 {
-	size_t length;
-	const char *text = json_text(value, &length);
-
-	if (text == NULL) {
-		b->failed = true;
-		return -1;
-	}
-	return buffer_append(b, text, length);
-}
-
-/* What a byte becomes inside a JSON string: 0: itself, 'u': \u00XX, else a backslash and this
- * letter. */
-static char
-escape_of(unsigned char c)
-{
-	switch (c) {
-	case '"':
-		return '"';
-	case '\\':
-		return '\\';
-	case '\n':
-		return 'n';
-	case '\r':
-		return 'r';
-	case '\t':
-		return 't';
-	default:
-		return c < 0x20 ? 'u' : 0;
-	}
+	if (value == NULL)
+		return buffer_append(out, "null", 4);
+	if ((value->flags & JSON_SPACED) == 0)
+		return buffer_append(out, value->text, value->length);
+	append_unspaced(out, value->text, value->length);
+	return out->failed ? -1 : 0;
 }
 
 int
-json_write_string(struct buffer *b, const char *text, size_t length)
+json_write_name(struct buffer *out, const struct json *member)
 {
-	size_t plain = 0;
+	const char *quote = member->text - member->name;
 
-	buffer_putc(b, '"');
-	for (size_t i = 0; i < length; i++) {
-		unsigned char c = (unsigned char)text[i];
-		if (c >= 0x20 && c != '"' && c != '\\')
-			continue;
-		char escape = escape_of(c);
-		char code[] = {'\\', escape, '0', '0', hex_digits[c >> 4], hex_digits[c & 15]};
-		buffer_append(b, text + plain, i - plain);
-		buffer_append(b, code, escape == 'u' ? sizeof(code) : 2);
-		plain = i + 1;
+	return buffer_append(out, quote, (size_t)(string_end(quote) - quote));
+}
+
+/* ---- lists ---- */
+
+int
+json_list_add(struct json_list *list, const struct json *value)
+{
+	if (list->count == list->capacity) {
+		size_t capacity = list->capacity > 0 ? 2 * list->capacity : FIRST_CAPACITY;
+		const struct json **grown = reallocarray(
+			(void *)list->values, capacity, sizeof(void *));
+		if (grown == NULL)
+			return -1;
+		list->values = grown;
+		list->capacity = capacity;
 	}
-	buffer_append(b, text + plain, length - plain);
-	return buffer_putc(b, '"');
+	list->values[list->count++] = value;
+	return 0;
 }
 
 int
-json_write_text(struct buffer *b, const char *text)
+json_list_add_all(struct json_list *list, const struct json *array)
 {
-	return json_write_string(b, text, strlen(text));
+	JSON_EACH (value, array)
+		if (json_list_add(list, value) != 0)
+			return -1;
+	return 0;
 }
 
-int
-json_write_text_or_null(struct buffer *b, const char *text)
+void
+json_list_free(struct json_list *list)
 {
-	return text != NULL ? json_write_text(b, text) : buffer_puts(b, "null");
-}
-
-struct json_object *
-json_member(struct json_object *object, const char *name)
-{
-	struct json_object *member = NULL;
-
-	if (json_object_is_type(object, json_type_object))
-		json_object_object_get_ex(object, name, &member);
-	return member;
-}
-
-static struct json_object *
-member_of_type(struct json_object *object, const char *name, enum json_type type)
-{
-	struct json_object *member = json_member(object, name);
-
-	return json_object_is_type(member, type) && member != NULL ? member : NULL;
-}
-
-struct json_object *
-json_member_object(struct json_object *object, const char *name)
-{
-	return member_of_type(object, name, json_type_object);
-}
-
-struct json_object *
-json_member_array(struct json_object *object, const char *name)
-{
-	return member_of_type(object, name, json_type_array);
-}
-
-const char *
-json_member_string(struct json_object *object, const char *name)
-{
-	struct json_object *member = member_of_type(object, name, json_type_string);
-
-	return member != NULL ? json_object_get_string(member) : NULL;
-}
-
-int64_t
-json_member_int(struct json_object *object, const char *name, int64_t otherwise)
-{
-	struct json_object *member = json_member(object, name);
-
-	if (!json_object_is_type(member, json_type_int) &&
-		!json_object_is_type(member, json_type_double))
-		return otherwise;
-	return json_object_get_int64(member);
-}
-
-bool
-json_member_bool(struct json_object *object, const char *name, bool otherwise)
-{
-	struct json_object *member = member_of_type(object, name, json_type_boolean);
-
-	return member != NULL ? json_object_get_boolean(member) : otherwise;
-}
-
-bool
-json_is_string(struct json_object *value)
-{
-	return value != NULL && json_object_is_type(value, json_type_string);
-}
-
-bool
-json_is_text(struct json_object *value, const char *text)
-{
-	size_t length = strlen(text);
-
-	return json_is_string(value) && (size_t)json_object_get_string_len(value) == length &&
-	       memcmp(json_object_get_string(value), text, length) == 0;
+	free((void *)list->values);
+	*list = (struct json_list){0};
 }

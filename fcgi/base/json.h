@@ -1,69 +1,228 @@
 /*
- * JSON in and out, on json-c: strict, bounded in depth, and faithful.  A number leaves as it was
- * spelled, whatever its size (json-c alone clamps integers beyond 64 bits and loses the sign of
- * -0); keys keep their order.
+ * JSON where it lies.  One pass over a text checks it strictly (RFC 8259: grammar, UTF-8, depth)
+ * and leaves an index over it: a flat array with one small entry for each value, in the order of
+ * the text.  Values are read in place, and what is only handed on is copied as the bytes that came:
+ * numbers, escapes, lone surrogates, the order of members and duplicates are exact by construction.
+ *
+ * Every function takes NULL for a value that is absent, and answers as for a value of another kind.
+ * json_writer.h writes JSON; json_tree.h has trees, for what is built or changed.
  */
 #ifndef JSON_H
 #define JSON_H
 
-#include <json-c/json.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 struct buffer;
 
-enum { JSON_MAX_DEPTH = 128 };
+enum {
+	JSON_MAX_DEPTH = 128,              /* arrays and objects inside each other */
+	JSON_MAX_REQUEST_VALUES = 1000000, /* values in a client's request, in an import */
+	JSON_MAX_ANSWER_VALUES = 200000,   /* values in one message or event of an upstream */
+};
+
+enum json_kind {
+	JSON_NULL,
+	JSON_FALSE,
+	JSON_TRUE,
+	JSON_NUMBER,
+	JSON_STRING,
+	JSON_ARRAY,
+	JSON_OBJECT,
+};
+
+/* A value.  Its members are for json.c and the inline functions below. */
+struct json {
+	const char *text; /* where it begins; lent by whoever had it read */
+	uint32_t length;  /* in bytes; of a string with its quotes */
+	uint32_t name;    /* bytes from its member's name, a string, to it; 0: no member */
+	uint32_t
+		span; /* entries of the value and all inside it: the next value stands after them */
+	uint8_t kind;
+	uint8_t flags;
+};
+
+/* The index over one text.  Zero-initialised it is empty, and keeps its memory between texts. */
+struct json_document {
+	struct json *values;
+	size_t count;
+	size_t capacity;
+};
+
+struct json_problem {
+	const char *what; /* static, reads after "the body is not valid JSON: " */
+	size_t offset;    /* in the text, in bytes */
+};
 
 /**
- * Parse one JSON text of ${length} bytes: RFC 8259, valid UTF-8 (control characters inside strings
- * are taken: some services send them), at most JSON_MAX_DEPTH arrays and objects deep.  Return 0
- * and the value (NULL for `null`; free with json_object_put), or -1 and in ${problem} what is
- * wrong: a static text that reads after "the body is not valid JSON: ".
+ * Read one text of ${length} bytes into ${document}, in the place of what it had.  At most
+ * ${most_values} values are taken.  The text must outlive the use of the values.  Return the value,
+ * lent until the document is read into or freed, or NULL and the problem (which may be NULL).
  */
-int json_parse(const char *text, size_t length, struct json_object **value, const char **problem);
+const struct json *json_read(struct json_document *document, const char *text, size_t length,
+	size_t most_values, struct json_problem *problem);
+
+/** Free the memory; the document is empty and may be used again. */
+void json_document_free(struct json_document *);
+
+/** Free the memory if it is more than the events of a stream usually need. */
+void json_document_trim(struct json_document *);
+
+/* ---- kinds ---- */
+
+static inline bool
+json_is(const struct json *value, enum json_kind kind)
+{
+	return value != NULL && value->kind == kind;
+}
+
+static inline bool
+json_is_string(const struct json *value)
+{
+	return json_is(value, JSON_STRING);
+}
+
+static inline bool
+json_is_array(const struct json *value)
+{
+	return json_is(value, JSON_ARRAY);
+}
+
+static inline bool
+json_is_object(const struct json *value)
+{
+	return json_is(value, JSON_OBJECT);
+}
+
+static inline bool
+json_is_number(const struct json *value)
+{
+	return json_is(value, JSON_NUMBER);
+}
+
+static inline bool
+json_is_bool(const struct json *value)
+{
+	return json_is(value, JSON_TRUE) || json_is(value, JSON_FALSE);
+}
+
+/** A number without fraction and exponent? */
+bool json_is_integer(const struct json *value);
+
+/* ---- what is inside an array or an object ---- */
+
+enum { JSON_LAST = 1, JSON_ESCAPED = 2, JSON_NAME_ESCAPED = 4, JSON_SPACED = 8 };
+
+/** The first element or member's value, and the one after ${value}; NULL: there is none. */
+static inline const struct json *
+json_first(const struct json *container)
+{
+	return container != NULL && container->span > 1 ? container + 1 : NULL;
+}
+
+static inline const struct json *
+json_next(const struct json *value)
+{
+	return (value->flags & JSON_LAST) != 0 ? NULL : value + value->span;
+}
+
+/* NOLINTBEGIN(bugprone-macro-parentheses): what is declared cannot stand in parentheses. */
+#define JSON_EACH(value, container)                                                                \
+	for (const struct json *value = json_first(container); value != NULL;                      \
+		value = json_next(value))
+/* NOLINTEND(bugprone-macro-parentheses) */
+
+/** How many elements or members there are; counts them. */
+size_t json_count(const struct json *container);
 
 /**
- * The value as one line of JSON text, valid until the value is freed or changed; ${length} may be
- * NULL. NULL if memory ran out.
+ * The value of ${object}'s member ${name}, of duplicates the last.  NULL if ${object} is none or
+ * has none; the second to fourth also if the value is of another kind.
  */
-const char *json_text(struct json_object *value, size_t *length);
+const struct json *json_member(const struct json *object, const char *name);
+const struct json *json_member_object(const struct json *object, const char *name);
+const struct json *json_member_array(const struct json *object, const char *name);
+const struct json *json_member_string(const struct json *object, const char *name);
+int64_t json_member_int(const struct json *object, const char *name, int64_t otherwise);
+bool json_member_bool(const struct json *object, const char *name, bool otherwise);
 
-/**
- * Where the value of the outermost object's member ${name} stands in ${text}, which json_parse has
- * taken: the text from ${start} to ${end} (offsets in bytes).  Searched from offset ${from} on, so
- * that of a name that stands twice both can be found.  False: there is none.
- */
-bool json_find_member(
-	const char *text, size_t length, const char *name, size_t from, size_t *start, size_t *end);
+/** Is it a member called ${name}? */
+bool json_is_named(const struct json *value, const char *name);
 
-/** Append the value as one line of JSON text.  Return 0 or -1. */
-int json_write(struct buffer *, struct json_object *value);
+/* ---- numbers ---- */
 
-/** Append ${length} bytes of UTF-8 as a JSON string, with its quotes.  Return 0 or -1. */
-int json_write_string(struct buffer *, const char *text, size_t length);
+/** A number as an integer: cut towards 0, and saturated.  ${otherwise} if it is no number. */
+int64_t json_int(const struct json *value, int64_t otherwise);
+double json_double(const struct json *value, double otherwise);
 
-/** Append the NUL-terminated ${text} as a JSON string, with its quotes.  Return 0 or -1. */
-int json_write_text(struct buffer *, const char *text);
-
-/** The same, or null where ${text} is NULL. */
-int json_write_text_or_null(struct buffer *, const char *text);
+/* ---- strings ---- */
 
 /*
- * Members by name.  ${object} may be NULL or any kind of value: then, and where the member is
- * absent or of another type, the answer is NULL or ${otherwise}.  Everything is lent, never given.
+ * A string's content is what stands between its quotes, as it came.  Decoded, escapes are resolved:
+ * UTF-8, in which a surrogate without its other half is kept in three bytes as UTF-8 would have
+ * them; json_write_string turns these into the escape again.
  */
-struct json_object *json_member(struct json_object *object, const char *name);
-struct json_object *json_member_object(struct json_object *object, const char *name);
-struct json_object *json_member_array(struct json_object *object, const char *name);
-const char *json_member_string(struct json_object *object, const char *name);
-int64_t json_member_int(struct json_object *object, const char *name, int64_t otherwise);
-bool json_member_bool(struct json_object *object, const char *name, bool otherwise);
 
-/** Is the value a string?  NULL is none. */
-bool json_is_string(struct json_object *value);
+/** The content of a string, and how long it is; "" and 0 if it is none.  Not NUL-terminated. */
+static inline const char *
+json_content(const struct json *string)
+{
+	return json_is_string(string) ? string->text + 1 : "";
+}
 
-/** Is the value the string ${text}? */
-bool json_is_text(struct json_object *value, const char *text);
+static inline size_t
+json_content_length(const struct json *string)
+{
+	return json_is_string(string) ? string->length - 2 : 0;
+}
+
+/** For "%.*s": the content of a string, or the text of another value; bounded. */
+#define JSON_SHOWN(value) json_shown_length(value), json_shown(value)
+int json_shown_length(const struct json *value);
+const char *json_shown(const struct json *value);
+
+/** Is it a string that is, begins with, or ends with ${text} when it is decoded? */
+bool json_is_text(const struct json *value, const char *text);
+bool json_starts_with(const struct json *value, const char *text);
+bool json_ends_with(const struct json *value, const char *text);
+
+/** Does the string contain U+0000, or a surrogate without its other half? */
+bool json_has_unusual(const struct json *string);
+
+/** The string decoded and NUL-terminated; the caller frees it.  NULL if it is none, or memory ran
+ * out. */
+char *json_copy(const struct json *string);
+
+/** Append the string decoded; nothing if it is none.  Return 0 or -1. */
+int json_append(struct buffer *, const struct json *string);
+
+/** Append ${length} bytes of a string's content decoded.  Return 0 or -1. */
+int json_append_content(struct buffer *, const char *content, size_t length);
+
+/** Append a member's name decoded.  Return 0 or -1. */
+int json_append_name(struct buffer *, const struct json *member);
+
+/* ---- as it came ---- */
+
+/** Append the value as it came, but for white space between its parts; null if it is absent.
+ * Return 0 or -1. */
+int json_write(struct buffer *, const struct json *value);
+
+/** Append a member's name as it came, with its quotes.  Return 0 or -1. */
+int json_write_name(struct buffer *, const struct json *member);
+
+/* ---- a list of values, which an array cannot be that nobody sent ---- */
+
+struct json_list {
+	const struct json **values;
+	size_t count;
+	size_t capacity;
+};
+
+/** Append a value, or all elements of an array.  Return 0, or -1 if memory ran out. */
+int json_list_add(struct json_list *, const struct json *value);
+int json_list_add_all(struct json_list *, const struct json *array);
+void json_list_free(struct json_list *);
 
 #endif

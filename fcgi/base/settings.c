@@ -15,7 +15,7 @@
 
 #include "base/buffer.h"
 #include "base/env_file.h"
-#include "base/json.h"
+#include "base/json_writer.h"
 #include "base/secret.h"
 
 static const char system_database[] = "/var/lib/claude-proxy/claude-proxy.db";

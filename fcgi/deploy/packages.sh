@@ -71,6 +71,9 @@ check_test() {
 	has strace || missing strace strace strace "" ""
 	has systemd-analyze || missing systemd systemd "" "" ""
 	has openssl || missing openssl openssl openssl openssl openssl
+	# What tests make of the clock and the network; those that need it are left out elsewhere.
+	has faketime || missing faketime libfaketime libfaketime "" ""
+	has ip || missing iproute2 iproute iproute2 "" ""
 	node_is_new || missing "nodejs npm" "nodejs npm" "nodejs npm" "node npm" node
 }
 

@@ -12,7 +12,7 @@
 #include "base/json.h"
 #include "base/secret.h"
 #include "translate/event_stream.h"
-#include "translate/passed_usage.h"
+#include "translate/claude/passed_usage.h"
 #include "translate/translator.h"
 
 enum {
@@ -20,6 +20,8 @@ enum {
 	MOST_HEAD = 512, /* bytes that are kept of a stream, to be quoted if nothing in it makes
 			    sense */
 };
+
+static const char too_large[] = "sent more than 16 MiB"; /* ANSWER_MAX_BODY */
 
 /* What the body is. */
 enum form { FORM_UNKNOWN, FORM_ERROR, FORM_MESSAGE, FORM_EVENTS, FORM_PASSED, FORM_CONVERTED };
@@ -165,6 +167,16 @@ bad_answer(struct answer *a, const char *what)
 	return failed(a);
 }
 
+/* May a client get an answer of this status as it is?  A message comes with 200; 1xx and 3xx, and
+ * what is no status of HTTP, are none that a client of this service could use. */
+static bool
+is_final(const struct answer *a, int status)
+{
+	if (a->options.counts_usage && status < 400)
+		return status == 200;
+	return (status >= 200 && status < 300) || (status >= 400 && status < 600);
+}
+
 /* Not every service has every endpoint. */
 static bool
 is_missing_endpoint(int status)
@@ -181,7 +193,7 @@ answer_head(struct answer *a, int status, const char *content_type, int64_t retr
 	a->status = status;
 	a->retry_after = retry_after;
 	a->passed_events = events;
-	if (a->options.pass)
+	if (a->options.pass && is_final(a, status))
 		a->form = FORM_PASSED;
 	else if (a->options.convert != NULL && (status == 200 || is_missing_endpoint(status)))
 		a->form = FORM_CONVERTED;
@@ -218,10 +230,10 @@ feed_events(struct answer *a, const char *bytes, size_t length)
 		buffer_append(&a->body, bytes, length < MOST_HEAD ? length : MOST_HEAD);
 	a->received += length;
 	if (!a->options.stream && a->received > ANSWER_MAX_BODY)
-		return bad_answer(a, "sent more than 64 MiB");
+		return bad_answer(a, too_large);
 	event_stream_feed(a->events, bytes, length);
 	if (event_stream_overflowed(a->events))
-		return bad_answer(a, "sent an event of more than 16 MiB");
+		return bad_answer(a, "sent an event of more than 8 MiB");
 	return a->state;
 }
 
@@ -255,16 +267,12 @@ begins_with(const char *text, size_t length, const char *start)
 	return strncmp(text, start, length < n ? length : n) == 0;
 }
 
-/* What the first bytes look like; FORM_UNKNOWN while they do not tell. */
+/* What the first bytes, which are no blanks, look like; FORM_UNKNOWN while they do not tell. */
 static enum form
 form_of(const char *text, size_t length)
 {
 	static const char *const fields[] = {"data:", "event:", "id:", "retry:", ":"};
 
-	while (length > 0 && strchr(" \t\r\n", *text) != NULL && *text != '\0') {
-		text++;
-		length--;
-	}
 	if (length == 0)
 		return FORM_UNKNOWN;
 	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
@@ -273,12 +281,29 @@ form_of(const char *text, size_t length)
 	return FORM_MESSAGE;
 }
 
+static size_t
+blanks_at_start(const char *text, size_t length)
+{
+	size_t n = 0;
+
+	while (n < length &&
+		(text[n] == ' ' || text[n] == '\t' || text[n] == '\r' || text[n] == '\n'))
+		n++;
+	return n;
+}
+
+/* Blanks before the answer mean nothing in either form, and are not kept: no piece of it is looked
+ * at twice, however many come. */
 static enum answer_state
 feed_unknown(struct answer *a, const char *bytes, size_t length)
 {
-	if (buffer_append(&a->body, bytes, length) != 0)
-		return bad_answer(a, "sent more than 64 MiB");
-	a->form = form_of(a->body.data, a->body.length);
+	size_t blanks = a->body.length == 0 ? blanks_at_start(bytes, length) : 0;
+
+	a->received += blanks;
+	if (a->received > ANSWER_MAX_BODY ||
+		buffer_append(&a->body, bytes + blanks, length - blanks) != 0)
+		return bad_answer(a, too_large);
+	a->form = form_of(buffer_text(&a->body), a->body.length);
 	if (a->form != FORM_EVENTS)
 		return a->state;
 	struct buffer first = a->body;
@@ -297,12 +322,12 @@ is_refusal(const struct answer *a)
 	return a->status >= 400;
 }
 
-/* The length of an event with the empty line behind it; 0: it is not whole yet. */
+/* Where the event ends that has its empty line behind ${from}; 0: it is not whole yet. */
 static size_t
-event_length(const char *text, size_t length)
+event_length(const char *text, size_t length, size_t from)
 {
-	const char *end = memmem(text, length, "\n\n", 2);
-	const char *end_crlf = memmem(text, length, "\r\n\r\n", 4);
+	const char *end = memmem(text + from, length - from, "\n\n", 2);
+	const char *end_crlf = memmem(text + from, length - from, "\r\n\r\n", 4);
 
 	if (end != NULL && (end_crlf == NULL || end < end_crlf))
 		return (size_t)(end - text) + 2;
@@ -313,17 +338,20 @@ event_length(const char *text, size_t length)
 static enum answer_state
 skip_start(struct answer *a, const char *bytes, size_t length)
 {
+	/* Only an empty line that the new piece completes has not been looked for. */
+	size_t from = a->body.length > 3 ? a->body.length - 3 : 0;
+
 	if (!a->passed_events)
 		return bad_answer(a, "answered a request for a stream without one");
 	if (a->body.length > MOST_ERROR_BODY || buffer_append(&a->body, bytes, length) != 0)
 		return bad_answer(a, "began its stream with an event that is too long");
-	size_t first = event_length(a->body.data, a->body.length);
+	size_t first = event_length(a->body.data, a->body.length, from);
 	if (first == 0)
 		return a->state;
 	a->skips_start = false;
-	size_t from = memmem(a->body.data, first, "message_start", 13) != NULL ? first : 0;
-	a->passed_any = a->passed_any || from < a->body.length;
-	buffer_append(a->out, a->body.data + from, a->body.length - from);
+	size_t skipped = memmem(a->body.data, first, "message_start", 13) != NULL ? first : 0;
+	a->passed_any = a->passed_any || skipped < a->body.length;
+	buffer_append(a->out, a->body.data + skipped, a->body.length - skipped);
 	return a->state;
 }
 
@@ -333,7 +361,7 @@ feed_passed(struct answer *a, const char *bytes, size_t length)
 	if (is_refusal(a)) {
 		/* It may quote the key: it is looked through when it is whole. */
 		if (buffer_append(&a->body, bytes, length) != 0)
-			return bad_answer(a, "sent more than 64 MiB");
+			return bad_answer(a, too_large);
 		return a->state;
 	}
 	if (a->passed_usage != NULL)
@@ -364,7 +392,7 @@ answer_feed(struct answer *a, const char *bytes, size_t length)
 	case FORM_MESSAGE:
 		if (buffer_append(&a->body, bytes, length) != 0) {
 			a->body.length = 0;
-			return bad_answer(a, "sent more than 64 MiB");
+			return bad_answer(a, too_large);
 		}
 		return a->state;
 	case FORM_EVENTS:
@@ -384,7 +412,7 @@ end_events(struct answer *a, bool complete)
 	if (a->state != ANSWER_OPEN)
 		return a->state;
 	if (event_stream_overflowed(a->events))
-		return bad_answer(a, "sent an event of more than 16 MiB");
+		return bad_answer(a, "sent an event of more than 8 MiB");
 	if (a->options.translator->read_end(a->reader, complete, &a->error) != 0) {
 		/* Where nothing of it could be read, the client should see what came. */
 		if (complete && !claude_writer_has_content(a->writer) && a->error.status == 502 &&

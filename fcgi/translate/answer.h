@@ -14,7 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "translate/claude_writer.h"
+#include "translate/claude/writer.h"
 #include "translate/upstream_error.h"
 
 struct api_error;
@@ -22,7 +22,7 @@ struct buffer;
 struct tool_names;
 struct translator;
 
-enum { ANSWER_MAX_BODY = 64 << 20 }; /* bytes of an answer that is not a stream */
+enum { ANSWER_MAX_BODY = 16 << 20 }; /* bytes of an answer that is not a stream */
 
 /**
  * Make the client's answer of a whole body.  ${status}: 200, or that the service has no such

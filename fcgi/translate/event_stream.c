@@ -99,43 +99,44 @@ end_line(struct event_stream *s, const char *bytes, size_t length)
 	return status;
 }
 
-/* The first LF or CR, or NULL. */
-static const char *
-find_line_end(const char *bytes, size_t length)
+/* An LF that follows a CR of the last feed belongs to it. */
+static void
+skip_split_lf(struct event_stream *s, const char **bytes, size_t *length)
 {
-	const char *lf = memchr(bytes, '\n', length);
-	const char *cr = memchr(bytes, '\r', lf != NULL ? (size_t)(lf - bytes) : length);
-
-	return cr != NULL ? cr : lf;
+	if (!s->after_cr || *length == 0)
+		return;
+	s->after_cr = false;
+	if (**bytes == '\n') {
+		(*bytes)++;
+		(*length)--;
+	}
 }
 
 int
 event_stream_feed(struct event_stream *s, const char *bytes, size_t length)
 {
-	const char *end;
-
 	if (s->overflowed)
 		return -1;
-	if (s->after_cr && length > 0) {
-		s->after_cr = false;
-		if (bytes[0] == '\n') {
-			bytes++;
-			length--;
-		}
-	}
-	while (length > 0 && (end = find_line_end(bytes, length)) != NULL) {
-		size_t line = (size_t)(end - bytes);
-		if (end_line(s, bytes, line) != 0)
+	skip_split_lf(s, &bytes, &length);
+	const char *end = bytes + length;
+	const char *lf = NULL; /* the next one, or the end: searched for once, not at every CR */
+	while (bytes < end) {
+		if (lf == NULL || lf < bytes)
+			lf = memchr(bytes, '\n', (size_t)(end - bytes));
+		if (lf == NULL)
+			lf = end;
+		const char *cr = memchr(bytes, '\r', (size_t)(lf - bytes));
+		const char *line_end = cr != NULL ? cr : lf;
+		if (line_end == end)
+			break;
+		if (end_line(s, bytes, (size_t)(line_end - bytes)) != 0)
 			return -1;
-		size_t used = line + 1;
-		if (*end == '\r' && used < length && end[1] == '\n')
-			used++;
-		else if (*end == '\r' && used == length)
-			s->after_cr = true;
-		bytes += used;
-		length -= used;
+		bytes = line_end + 1;
+		s->after_cr = cr != NULL && bytes == end;
+		if (cr != NULL && bytes < end && *bytes == '\n')
+			bytes++;
 	}
-	return buffer_append(&s->line, bytes, length) == 0 ? 0 : overflow(s);
+	return buffer_append(&s->line, bytes, (size_t)(end - bytes)) == 0 ? 0 : overflow(s);
 }
 
 int

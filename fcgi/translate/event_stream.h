@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { EVENT_STREAM_MAX_EVENT = 16 << 20 }; /* bytes of one event's data */
+enum { EVENT_STREAM_MAX_EVENT = 8 << 20 }; /* bytes of one event's data */
 
 struct event_stream;
 

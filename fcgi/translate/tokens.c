@@ -11,9 +11,11 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "base/base64.h"
+#include "base/buffer.h"
 #include "base/json.h"
 #include "base/utf8.h"
-#include "translate/claude.h"
+#include "translate/claude/request.h"
 
 enum {
 	ONE = 100,          /* costs are counted in hundredths of a token */
@@ -325,132 +327,170 @@ tokens_estimate_text(const char *text, size_t length)
 	return (cost_of_text(text, length) + ONE / 2) / ONE;
 }
 
+/* ---- requests ---- */
+
+/* How a request is counted. */
+struct counter {
+	bool guess;            /* by lengths alone: good enough where the true count follows */
+	struct buffer decoded; /* the last string that has escapes, or name */
+};
+
+/* The content of a string, decoded; lent until the next one. */
+static const char *
+decode(struct counter *c, const struct json *string, size_t *length)
+{
+	const char *content = json_content(string);
+
+	*length = json_content_length(string);
+	if (memchr(content, '\\', *length) == NULL)
+		return content;
+	buffer_clear(&c->decoded);
+	json_append(&c->decoded, string);
+	*length = c->decoded.length;
+	return buffer_text(&c->decoded);
+}
+
+/* Four bytes are a token in nearly every language. */
+static uint64_t
+guess_of_text(size_t length)
+{
+	return length * ONE / 4;
+}
+
+static uint64_t
+cost_of_string(struct counter *c, const struct json *string)
+{
+	size_t length;
+
+	if (c->guess)
+		return guess_of_text(json_content_length(string));
+	const char *text = decode(c, string, &length);
+	return cost_of_text(text, length);
+}
+
+static uint64_t
+cost_of_name(struct counter *c, const struct json *member)
+{
+	buffer_clear(&c->decoded);
+	json_append_name(&c->decoded, member);
+	return cost_of_text(buffer_text(&c->decoded), c->decoded.length);
+}
+
 /* ---- images and files ---- */
 
-/* The number that ${count} bytes of base64-coded data are, from byte ${offset} on. */
 static uint32_t
-read_number(const char *base64, size_t offset, int count)
+read_number(const unsigned char *bytes)
 {
-	static const char alphabet[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	uint32_t number = 0;
-
-	for (int i = 0; i < count * 8; i++) {
-		size_t bit = offset * 8 + (size_t)i;
-		const char *digit = strchr(alphabet, base64[bit / 6]);
-		unsigned value = digit != NULL ? (unsigned)(digit - alphabet) : 0;
-		number = number << 1 | (value >> (5 - bit % 6) & 1);
-	}
-	return number;
+	return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 |
+	       bytes[3];
 }
 
 /* A PNG tells its size at once; of others the amount of data does, roughly. */
 static uint64_t
 tokens_of_image(const char *base64, size_t length)
 {
-	enum { PNG_WIDTH_AT = 16, PNG_HEIGHT_AT = 20, PNG_HEAD = 32 };
+	static const char png[] = "\x89PNG\r\n\x1a\n";
+	enum { WIDTH_AT = 16, HEIGHT_AT = 20, DIGITS = 32 /* of them, up to the height's end */ };
+	unsigned char head[BASE64_DECODED(DIGITS)];
 	uint64_t tokens = length / 200;
 
-	if (length >= PNG_HEAD && strncmp(base64, "iVBORw0KGgo", 11) == 0)
-		tokens = (uint64_t)read_number(base64, PNG_WIDTH_AT, 4) *
-			 read_number(base64, PNG_HEIGHT_AT, 4) / PIXELS_PER_TOKEN;
+	if (length >= DIGITS && base64_read(base64, DIGITS, head) == 0 &&
+		memcmp(head, png, strlen(png)) == 0)
+		tokens = (uint64_t)read_number(head + WIDTH_AT) * read_number(head + HEIGHT_AT) /
+			 PIXELS_PER_TOKEN;
 	return tokens < LEAST_IMAGE ? LEAST_IMAGE : tokens > MOST_IMAGE ? MOST_IMAGE : tokens;
 }
 
 static uint64_t
-tokens_of_source(struct json_object *source)
+tokens_of_source(struct counter *c, const struct json *source)
 {
-	struct json_object *data = json_member(source, "data");
-	const char *type = json_member_string(source, "media_type");
-	size_t length = (size_t)json_object_get_string_len(data);
+	size_t length;
+	const char *data = decode(c, json_member(source, "data"), &length);
 
-	if (type != NULL && strncmp(type, "image/", 6) == 0)
-		return tokens_of_image(json_object_get_string(data), length);
+	if (json_starts_with(json_member(source, "media_type"), "image/"))
+		return tokens_of_image(data, length);
 	uint64_t tokens = length / BYTES_PER_FILE_TOKEN;
 	return tokens < LEAST_FILE ? LEAST_FILE : tokens;
 }
 
-/* ---- requests ---- */
+/* ---- values ---- */
 
-/* How a text is counted. */
-typedef uint64_t text_counter(const char *text, size_t length);
-
-/* Four bytes are a token in nearly every language: good enough where the true count follows. */
-static uint64_t
-guess_of_text(const char *text, size_t length)
-{
-	(void)text;
-	return length * ONE / 4;
-}
-
-static uint64_t cost_of(struct json_object *value, text_counter *count);
+static uint64_t cost_of(struct counter *, const struct json *value);
 
 static uint64_t
-cost_of_object(struct json_object *object, text_counter *count)
+cost_of_object(struct counter *c, const struct json *object)
 {
-	struct json_object *type = json_member(object, "type");
-	struct json_object *text = json_member(object, "text");
+	const struct json *type = json_member(object, "type");
+	const struct json *text = json_member_string(object, "text");
 	uint64_t cost = 0;
 
 	/* A block of text is no more than its text. */
-	if (json_is_text(type, "text") && json_is_string(text))
-		return cost_of(text, count);
-	if (json_is_text(type, "base64") && json_is_string(json_member(object, "data")))
-		return tokens_of_source(object) * ONE;
-	if (json_is_text(type, "url") && json_is_string(json_member(object, "url")))
+	if (json_is_text(type, "text") && text != NULL)
+		return cost_of_string(c, text);
+	if (json_is_text(type, "base64") && json_member_string(object, "data") != NULL)
+		return tokens_of_source(c, object) * ONE;
+	if (json_is_text(type, "url") && json_member_string(object, "url") != NULL)
 		return (uint64_t)USUAL_IMAGE * ONE;
-	json_object_object_foreach(object, name, member)
-	{
-		if (strcmp(name, "cache_control") != 0 && strcmp(name, "signature") != 0)
-			cost += count(name, strlen(name)) + MEMBER_COST + cost_of(member, count);
+	/* There may be images in a tool's result. */
+	if (c->guess)
+		return json_is_text(type, "tool_result")
+			       ? cost_of(c, json_member(object, "content"))
+			       : guess_of_text(object->length);
+	JSON_EACH (member, object) {
+		if (!json_is_named(member, "cache_control") && !json_is_named(member, "signature"))
+			cost += cost_of_name(c, member) + MEMBER_COST + cost_of(c, member);
 	}
 	return cost;
 }
 
 static uint64_t
-cost_of(struct json_object *value, text_counter *count)
+cost_of(struct counter *c, const struct json *value)
 {
 	uint64_t cost = 0;
 
-	switch (json_object_get_type(value)) {
-	case json_type_string:
-		return count(
-			json_object_get_string(value), (size_t)json_object_get_string_len(value));
-	case json_type_array:
-		for (size_t i = 0; i < json_object_array_length(value); i++)
-			cost += cost_of(json_object_array_get_idx(value, i), count);
-		return cost;
-	case json_type_object:
-		return cost_of_object(value, count);
-	default:
+	if (json_is_string(value))
+		return cost_of_string(c, value);
+	if (json_is_object(value))
+		return cost_of_object(c, value);
+	if (!json_is_array(value))
 		return ONE;
+	JSON_EACH (element, value) {
+		cost += cost_of(c, element);
 	}
+	return cost;
 }
 
 static uint64_t
-tokens_of(const struct claude_request *request, text_counter *count)
+cost_of_list(struct counter *c, const struct json_list *list)
 {
-	uint64_t cost = MESSAGE_COST * json_object_array_length(request->messages);
+	uint64_t cost = 0;
 
-	for (size_t i = 0; i < json_object_array_length(request->messages); i++)
-		cost += cost_of(
-			json_member(json_object_array_get_idx(request->messages, i), "content"),
-			count);
-	if (request->system != NULL)
-		cost += cost_of(request->system, count);
-	if (request->tools != NULL)
-		cost += cost_of(request->tools, count);
+	for (size_t i = 0; i < list->count; i++)
+		cost += cost_of(c, list->values[i]);
+	return cost;
+}
+
+static uint64_t
+tokens_of(const struct claude_request *request, bool guess)
+{
+	struct counter c = {guess, BUFFER_INIT(0)};
+	uint64_t cost = MESSAGE_COST * request->messages.count;
+
+	for (size_t i = 0; i < request->messages.count; i++)
+		cost += cost_of(&c, json_member(request->messages.values[i], "content"));
+	cost += cost_of_list(&c, &request->system) + cost_of_list(&c, &request->tools);
+	buffer_free(&c.decoded);
 	return (cost + ONE / 2) / ONE;
 }
 
 uint64_t
 tokens_estimate_input(const struct claude_request *request)
 {
-	return tokens_of(request, cost_of_text);
+	return tokens_of(request, false);
 }
 
 uint64_t
 tokens_guess_input(const struct claude_request *request)
 {
-	return tokens_of(request, guess_of_text);
+	return tokens_of(request, true);
 }

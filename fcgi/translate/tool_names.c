@@ -7,15 +7,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buffer.h"
 #include "base/hash.h"
 #include "base/json.h"
+#include "base/json_writer.h"
+#include "base/text_map.h"
 
 enum { LONGEST_NAME = 64, KEPT = 55, DIGITS = 8 };
 
 struct tool_names {
 	enum tool_name_rule rule;
-	struct json_object *to_upstream; /* the client's name: the service's */
-	struct json_object *to_client;
+	struct text_map changed; /* what the service calls them: where in ${clients} */
+	char **clients;          /* what the client calls them; owned */
+	size_t count;
 };
 
 struct tool_names *
@@ -23,15 +27,9 @@ tool_names_new(enum tool_name_rule rule)
 {
 	struct tool_names *names = calloc(1, sizeof(*names));
 
-	if (names == NULL)
-		return NULL;
-	names->rule = rule;
-	names->to_upstream = json_object_new_object();
-	names->to_client = json_object_new_object();
-	if (names->to_upstream != NULL && names->to_client != NULL)
-		return names;
-	tool_names_free(names);
-	return NULL;
+	if (names != NULL)
+		names->rule = rule;
+	return names;
 }
 
 void
@@ -39,8 +37,10 @@ tool_names_free(struct tool_names *names)
 {
 	if (names == NULL)
 		return;
-	json_object_put(names->to_upstream);
-	json_object_put(names->to_client);
+	for (size_t i = 0; i < names->count; i++)
+		free(names->clients[i]);
+	free(names->clients);
+	text_map_free(&names->changed);
 	free(names);
 }
 
@@ -59,20 +59,17 @@ is_fit_start(enum tool_name_rule rule, char c)
 }
 
 static bool
-is_fit(enum tool_name_rule rule, const char *name)
+is_fit(enum tool_name_rule rule, const char *name, size_t length)
 {
-	size_t length = 0;
-
-	for (; name[length] != '\0'; length++)
-		if (!is_fit_character(rule, name[length]) || length == LONGEST_NAME)
+	for (size_t i = 0; i < length; i++)
+		if (!is_fit_character(rule, name[i]) || i == LONGEST_NAME)
 			return false;
 	return length > 0 && is_fit_start(rule, name[0]);
 }
 
 static void
-shorten(enum tool_name_rule rule, const char *name, char shortened[LONGEST_NAME + 1])
+shorten(enum tool_name_rule rule, const char *name, size_t length, char shortened[LONGEST_NAME + 1])
 {
-	size_t length = strlen(name);
 	size_t kept = length < KEPT ? length : KEPT;
 
 	for (size_t i = 0; i < kept; i++)
@@ -83,38 +80,57 @@ shorten(enum tool_name_rule rule, const char *name, char shortened[LONGEST_NAME 
 	hash_hex(name, length, DIGITS, shortened + kept + 1);
 }
 
+/* Remember what ${shortened} stands for.  Return 0 or -1. */
 static int
-add(struct json_object *map, const char *name, const char *value)
+remember(struct tool_names *names, const char *shortened, const char *client)
 {
-	struct json_object *text = json_object_new_string(value);
+	size_t length = strlen(shortened);
 
-	if (text != NULL && json_object_object_add(map, name, text) == 0)
+	if (text_map_get(&names->changed, shortened, length, NULL))
 		return 0;
-	json_object_put(text);
-	return -1;
+	/* The list doubles at powers of two. */
+	if ((names->count & (names->count - 1)) == 0) {
+		size_t capacity = names->count > 0 ? 2 * names->count : 1;
+		char **grown = reallocarray((void *)names->clients, capacity, sizeof(*grown));
+		if (grown == NULL)
+			return -1;
+		names->clients = grown;
+	}
+	char *copy = strdup(client);
+	if (copy == NULL || text_map_set(&names->changed, shortened, length, names->count) != 0) {
+		free(copy);
+		return -1;
+	}
+	names->clients[names->count++] = copy;
+	return 0;
 }
 
-const char *
-tool_names_to_upstream(struct tool_names *names, const char *name)
+void
+tool_names_put(struct tool_names *names, struct json_writer *w, const struct json *name)
 {
 	char shortened[LONGEST_NAME + 1];
+	struct buffer decoded = BUFFER_INIT(0);
 
-	if (is_fit(names->rule, name))
-		return name;
-	const char *known = json_member_string(names->to_upstream, name);
-	if (known != NULL)
-		return known;
-	shorten(names->rule, name, shortened);
-	if (add(names->to_upstream, name, shortened) != 0 ||
-		add(names->to_client, shortened, name) != 0)
-		return NULL;
-	return json_member_string(names->to_upstream, name);
+	json_append(&decoded, name);
+	if (is_fit(names->rule, buffer_text(&decoded), decoded.length)) {
+		json_put_string(w, decoded.data, decoded.length);
+	} else {
+		shorten(names->rule, buffer_text(&decoded), decoded.length, shortened);
+		if (remember(names, shortened, buffer_text(&decoded)) != 0)
+			w->out->failed = true;
+		json_put_text(w, shortened);
+	}
+	if (decoded.failed)
+		w->out->failed = true;
+	buffer_free(&decoded);
 }
 
 const char *
 tool_names_to_client(const struct tool_names *names, const char *name)
 {
-	const char *known = names != NULL ? json_member_string(names->to_client, name) : NULL;
+	uint64_t at;
 
-	return known != NULL ? known : name;
+	if (names == NULL || !text_map_get(&names->changed, name, strlen(name), &at))
+		return name;
+	return names->clients[at];
 }

@@ -7,6 +7,8 @@
 
 #include <stddef.h>
 
+struct json;
+struct json_writer;
 struct tool_names;
 
 /* What a service takes as a name; all of them at most 64 characters. */
@@ -20,11 +22,11 @@ struct tool_names *tool_names_new(enum tool_name_rule);
 void tool_names_free(struct tool_names *);
 
 /**
- * The name to send for ${name}: itself where the service takes it, else 55 characters of it, `_`
- * and 8 hex digits of a hash.  The map remembers it for the way back.  Lent; NULL if memory ran
- * out.
+ * Put the name to send for ${name} (a string): itself where the service takes it, else 55
+ * characters of it, `_` and 8 hex digits of a hash.  The map remembers it for the way back.  Out of
+ * memory sticks in the writer's buffer.
  */
-const char *tool_names_to_upstream(struct tool_names *, const char *name);
+void tool_names_put(struct tool_names *, struct json_writer *, const struct json *name);
 
 /** The client's name for what the upstream calls ${name}; ${name} itself when it was never changed.
  */

@@ -15,7 +15,6 @@ struct api_error;
 struct buffer;
 struct claude_request;
 struct claude_writer;
-struct json_object;
 struct upstream_identity;
 
 /* Where a request goes, as far as its translation depends on it. */

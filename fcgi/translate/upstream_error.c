@@ -14,12 +14,14 @@
 #include "base/buffer.h"
 #include "base/json.h"
 #include "base/secret.h"
+#include "base/url.h"
 #include "base/utf8.h"
 
 enum {
 	QUOTED = 200 /* bytes of a body that are quoted */,
 	MOST_MESSAGE = 4096,
-	LARGEST_RETRY = 86400
+	LARGEST_RETRY = 86400,
+	LONGEST_WORD = 63, /* of a code or type, in bytes */
 };
 
 /* What an upstream's status becomes; what is not listed: 4xx → 400, the rest → 502. */
@@ -126,44 +128,61 @@ set_message(struct refusal *r, const char *text, size_t length, size_t most)
 /* ---- finding the message ---- */
 
 static bool
-take_message(struct refusal *r, struct json_object *value)
+take_message(struct refusal *r, const struct json *value)
 {
-	if (!json_is_string(value) || json_object_get_string_len(value) == 0)
+	struct buffer text = BUFFER_INIT(0);
+
+	if (json_content_length(value) == 0)
 		return false;
-	set_message(r, json_object_get_string(value), (size_t)json_object_get_string_len(value),
-		MOST_MESSAGE);
+	json_append(&text, value);
+	set_message(r, buffer_text(&text), text.length, MOST_MESSAGE);
+	buffer_free(&text);
 	return true;
 }
 
-static struct json_object *
-first_element(struct json_object *array)
+/* A value that is no text, as the text that came. */
+static void
+quote_value(struct refusal *r, const struct json *value, size_t most)
 {
-	return array != NULL && json_object_is_type(array, json_type_array)
-		       ? json_object_array_get_idx(array, 0)
-		       : NULL;
+	if (value != NULL)
+		set_message(r, value->text, value->length, most);
+	else
+		set_message(r, "", 0, most);
 }
 
-/* error.message, error, message, detail, errors[0].message, and all of these inside [0]. */
-static bool
-find_message(struct refusal *r, struct json_object *body)
+static const struct json *
+first_element(const struct json *array)
 {
-	struct json_object *error = json_member(body, "error");
-	struct json_object *detail = json_member(body, "detail");
-	struct json_object *first = first_element(body);
+	return json_is_array(array) ? json_first(array) : NULL;
+}
+
+/* error.message, error, message, detail, errors[0].message. */
+static bool
+find_message_in(struct refusal *r, const struct json *body)
+{
+	const struct json *error = json_member(body, "error");
+	const struct json *detail = json_member(body, "detail");
+	const struct json *errors = json_member(body, "errors");
 
 	if (take_message(r, json_member(error, "message")) || take_message(r, error) ||
 		take_message(r, json_member(body, "message")) || take_message(r, detail) ||
-		take_message(r, json_member(first_element(json_member(body, "errors")), "message")))
+		take_message(r, json_member(first_element(errors), "message")))
 		return true;
-	if (detail != NULL && json_object_is_type(detail, json_type_array)) {
-		if (take_message(r, json_member(first_element(detail), "msg")))
+	if (!json_is_array(detail))
+		return false;
+	if (!take_message(r, json_member(first_element(detail), "msg")))
+		quote_value(r, detail, MOST_MESSAGE);
+	return true;
+}
+
+/* The message of a body, or of the first element of one that is a list. */
+static bool
+find_message(struct refusal *r, const struct json *body)
+{
+	for (; body != NULL; body = first_element(body))
+		if (find_message_in(r, body))
 			return true;
-		const char *text = json_text(detail, NULL);
-		if (text != NULL)
-			set_message(r, text, strlen(text), MOST_MESSAGE);
-		return text != NULL;
-	}
-	return first != NULL && find_message(r, first);
+	return false;
 }
 
 /* Of an HTML page only the title says anything. */
@@ -187,14 +206,17 @@ find_title(struct refusal *r, const char *body, size_t length)
 /* ---- understanding ---- */
 
 static void
-take_word(struct refusal *r, const char *word)
+take_word(struct refusal *r, const struct json *word)
 {
-	if (word == NULL)
+	char text[LONGEST_WORD + 1];
+
+	if (!json_is_string(word) || json_content_length(word) > LONGEST_WORD)
 		return;
-	if (strcmp(word, "context_length_exceeded") == 0)
+	snprintf(text, sizeof(text), "%.*s", JSON_SHOWN(word));
+	if (strcmp(text, "context_length_exceeded") == 0)
 		r->too_long = true;
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-		if (strcasecmp(words[i].word, word) == 0 &&
+		if (strcasecmp(words[i].word, text) == 0 &&
 			(r->status == 0 || (r->status == 429 && words[i].status == 402) ||
 				(r->status == 400 && words[i].status == 401)))
 			r->status = words[i].status;
@@ -211,43 +233,42 @@ client_status(int upstream)
 
 /* "13.5s" of Gemini's RetryInfo, rounded up. */
 static void
-take_retry_delay(struct refusal *r, const char *delay)
+take_retry_delay(struct refusal *r, const struct json *delay)
 {
-	double seconds = strtod(delay, NULL);
+	char text[LONGEST_WORD + 1];
 
-	if (r->retry_after == 0 && seconds > 0 && seconds < LARGEST_RETRY)
+	if (r->retry_after != 0 || !json_is_string(delay))
+		return;
+	snprintf(text, sizeof(text), "%.*s", JSON_SHOWN(delay));
+	double seconds = strtod(text, NULL);
+	if (seconds > 0 && seconds < LARGEST_RETRY)
 		r->retry_after = (int64_t)seconds + ((double)(int64_t)seconds < seconds);
 }
 
 /* The details of a Google error. */
 static void
-take_details(struct refusal *r, struct json_object *error)
+take_details(struct refusal *r, const struct json *error)
 {
-	struct json_object *details = json_member_array(error, "details");
-
-	for (size_t i = 0; details != NULL && i < json_object_array_length(details); i++) {
-		struct json_object *detail = json_object_array_get_idx(details, i);
-		const char *delay = json_member_string(detail, "retryDelay");
-		take_word(r, json_member_string(detail, "reason"));
-		if (delay != NULL)
-			take_retry_delay(r, delay);
+	JSON_EACH (detail, json_member_array(error, "details")) {
+		take_word(r, json_member(detail, "reason"));
+		take_retry_delay(r, json_member(detail, "retryDelay"));
 	}
 }
 
 /* The error object inside a body: its codes may be words or numbers. */
 static void
-take_codes(struct refusal *r, struct json_object *error)
+take_codes(struct refusal *r, const struct json *error)
 {
-	struct json_object *code = json_member(error, "code");
+	const struct json *code = json_member(error, "code");
 
-	if (json_object_is_type(code, json_type_int) && r->status == 0) {
-		int64_t number = json_object_get_int64(code);
+	if (json_is_integer(code) && r->status == 0) {
+		int64_t number = json_int(code, 0);
 		if (number >= 400 && number < 600)
 			r->status = client_status((int)number);
 	}
-	take_word(r, json_member_string(error, "code"));
-	take_word(r, json_member_string(error, "type"));
-	take_word(r, json_member_string(error, "status"));
+	take_word(r, code);
+	take_word(r, json_member(error, "type"));
+	take_word(r, json_member(error, "status"));
 	take_details(r, error);
 }
 
@@ -373,21 +394,17 @@ tell(struct refusal *r, struct api_error *error)
 static void
 understand_body(struct refusal *r, const char *body, size_t length)
 {
-	struct json_object *value = NULL;
-	const char *problem;
+	struct json_document index = {0};
+	const struct json *value = json_read(&index, body, length, JSON_MAX_ANSWER_VALUES, NULL);
 
-	if (length == 0 || json_parse(body, length, &value, &problem) != 0) {
-		if (!find_title(r, body, length))
-			set_message(r, body, length, QUOTED);
-		return;
+	if (value != NULL) {
+		take_codes(r, json_member(value, "error"));
+		take_codes(r, json_member(first_element(value), "error"));
+		take_codes(r, value);
 	}
-	struct json_object *first = first_element(value);
-	take_codes(r, json_member(value, "error"));
-	take_codes(r, json_member(first, "error"));
-	take_codes(r, value);
-	if (!find_message(r, value))
+	if (value != NULL ? !find_message(r, value) : !find_title(r, body, length))
 		set_message(r, body, length, QUOTED);
-	json_object_put(value);
+	json_document_free(&index);
 }
 
 void
@@ -414,16 +431,14 @@ upstream_error_from_status(int status, int64_t retry_after, const char *body, si
 
 void
 upstream_error_from_object(
-	struct json_object *object, const struct upstream_identity *who, struct api_error *error)
+	const struct json *object, const struct upstream_identity *who, struct api_error *error)
 {
 	struct refusal r = {.who = who};
-	struct json_object *inner = json_member(object, "error");
+	const struct json *inner = json_member(object, "error");
 
 	take_codes(&r, inner != NULL ? inner : object);
-	if (!find_message(&r, object)) {
-		const char *text = json_text(inner != NULL ? inner : object, NULL);
-		set_message(&r, text != NULL ? text : "", text != NULL ? strlen(text) : 0, QUOTED);
-	}
+	if (!find_message(&r, object))
+		quote_value(&r, inner != NULL ? inner : object, QUOTED);
 	if (r.status == 0)
 		r.status = 502;
 	rephrase_too_long(&r);
@@ -452,14 +467,17 @@ upstream_error_no_answer(const char *base_url, const char *problem, int64_t pati
 	const struct upstream_identity *who, struct api_error *error)
 {
 	struct buffer said = BUFFER_INIT(0);
+	struct buffer origin = BUFFER_INIT(0);
 
 	secret_redact(&said, problem, strlen(problem), who->key, who->secrets);
+	url_write_origin(&origin, base_url);
 	if (patience > 0)
 		api_error_set(error, 504, "upstream '%s' could not be reached within %lld ms: %s",
 			who->name, (long long)patience, buffer_text(&said));
 	else
 		api_error_set(error, 502, "upstream '%s' at %s could not be asked: %s", who->name,
-			base_url, buffer_text(&said));
+			buffer_text(&origin), buffer_text(&said));
+	buffer_free(&origin);
 	buffer_free(&said);
 	return -1;
 }

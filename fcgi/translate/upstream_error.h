@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 struct api_error;
-struct json_object;
+struct json;
 
 /* Whose error it is, for messages that say how to mend it. */
 struct upstream_identity {
@@ -30,7 +30,7 @@ void upstream_error_from_status(int status, int64_t retry_after, const char *bod
 /** Translate an error object that came inside a stream or a body with status 200: `{"error":{…}}`
  * or its value. */
 void upstream_error_from_object(
-	struct json_object *, const struct upstream_identity *, struct api_error *error);
+	const struct json *, const struct upstream_identity *, struct api_error *error);
 
 /** 502: the upstream answered something that is no answer; quotes its first 200 bytes, secrets
  * masked.  Always -1. */
@@ -39,7 +39,8 @@ int upstream_error_bad_answer(const char *what, const char *body, size_t length,
 
 /**
  * No answer came at all, for the ${problem} that curl names: 502; or 504 where no connection was
- * made within ${patience} ms (0: that was not it).  Secrets are masked.  Always -1.
+ * made within ${patience} ms (0: that was not it).  Of ${base_url} scheme, host and port are told;
+ * secrets are masked.  Always -1.
  */
 int upstream_error_no_answer(const char *base_url, const char *problem, int64_t patience,
 	const struct upstream_identity *, struct api_error *error);

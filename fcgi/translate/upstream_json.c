@@ -9,35 +9,40 @@
 
 enum { MOST_SKIPPED_LOGGED = 3 };
 
-struct json_object *
-upstream_json_event(
-	const char *data, size_t length, const struct upstream_identity *identity, int *skipped)
-{
-	struct json_object *event = NULL;
-	const char *problem;
+/* More tokens than any request has: what is beyond it is no count. */
+static const int64_t largest_count = 1000000000000;
 
-	if (json_parse(data, length, &event, &problem) != 0 && (*skipped)++ < MOST_SKIPPED_LOGGED)
-		log_warn("upstream '%s': an event is not valid JSON: %s", identity->name, problem);
+const struct json *
+upstream_json_event(struct json_document *index, const char *data, size_t length,
+	const struct upstream_identity *identity, int *skipped)
+{
+	struct json_problem problem;
+	const struct json *event = json_read(index, data, length, JSON_MAX_ANSWER_VALUES, &problem);
+
+	if (event == NULL && (*skipped)++ < MOST_SKIPPED_LOGGED)
+		log_warn("upstream '%s': an event is not valid JSON: %s at byte %zu",
+			identity->name, problem.what, problem.offset);
 	return event;
 }
 
-struct json_object *
-upstream_json_message(const char *body, size_t length, const struct upstream_identity *identity,
-	struct api_error *error)
+const struct json *
+upstream_json_message(struct json_document *index, const char *body, size_t length,
+	const struct upstream_identity *identity, struct api_error *error)
 {
-	struct json_object *message = NULL;
-	const char *problem;
+	const struct json *message = json_read(index, body, length, JSON_MAX_ANSWER_VALUES, NULL);
 
-	if (json_parse(body, length, &message, &problem) != 0 || message == NULL)
+	if (message == NULL || json_is(message, JSON_NULL)) {
 		upstream_error_bad_answer(
 			"answered with something that is not JSON", body, length, identity, error);
+		return NULL;
+	}
 	return message;
 }
 
 uint64_t
-upstream_json_count(struct json_object *object, const char *name)
+upstream_json_count(const struct json *object, const char *name)
 {
 	int64_t n = json_member_int(object, name, 0);
 
-	return n > 0 ? (uint64_t)n : 0;
+	return n > 0 && n <= largest_count ? (uint64_t)n : 0;
 }

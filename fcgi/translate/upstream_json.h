@@ -8,21 +8,23 @@
 #include <stdint.h>
 
 struct api_error;
-struct json_object;
+struct json;
+struct json_document;
 struct upstream_identity;
 
 /**
- * The payload of an event as JSON; free with json_object_put.  NULL where it is none, which is
- * logged the first few times: ${skipped} counts them.
+ * The payload of an event as JSON, read into ${index}.  NULL if it is not valid JSON; the first few
+ * failures are logged, and ${skipped} counts them.
  */
-struct json_object *upstream_json_event(
-	const char *data, size_t length, const struct upstream_identity *, int *skipped);
+const struct json *upstream_json_event(struct json_document *index, const char *data, size_t length,
+	const struct upstream_identity *, int *skipped);
 
-/** The body of a whole answer as JSON, or NULL and a 502 that quotes it. */
-struct json_object *upstream_json_message(
-	const char *body, size_t length, const struct upstream_identity *, struct api_error *error);
+/** The body of a whole answer as JSON, read into ${index}; or NULL and a 502 that quotes it. */
+const struct json *upstream_json_message(struct json_document *index, const char *body,
+	size_t length, const struct upstream_identity *, struct api_error *error);
 
-/** A member that counts something: never negative, 0 where there is none. */
-uint64_t upstream_json_count(struct json_object *object, const char *name);
+/** A member that counts something: never negative, 0 where there is none, and bounded by what can
+ * be a count. */
+uint64_t upstream_json_count(const struct json *object, const char *name);
 
 #endif

@@ -16,7 +16,7 @@
 #include <time.h>
 
 #include "base/watch.h"
-#include "upstream/trust.h"
+#include "upstream/ca_bundle.h"
 
 enum {
 	KEPT_HANDLES = 256,       /* easy handles kept for the next transfer */

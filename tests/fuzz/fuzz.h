@@ -14,6 +14,7 @@
 
 #include "base/buffer.h"
 #include "base/json.h"
+#include "base/json_writer.h"
 #include "base/log.h"
 #include "base/utf8.h"
 
@@ -80,23 +81,26 @@ fuzz_cut(uint32_t *seed, size_t left)
 
 /* ---- JSON ---- */
 
-/** The value of a text, to be freed with json_object_put; false: it is not valid JSON. */
-static inline bool
-fuzz_json(const char *text, size_t length, struct json_object **value)
+/** The value of a text, lent by ${document}; NULL: it is not valid JSON. */
+static inline const struct json *
+fuzz_json(struct json_document *document, const char *text, size_t length)
 {
-	const char *problem = NULL;
+	struct json_problem problem;
+	const struct json *value = json_read(
+		document, text, length, JSON_MAX_REQUEST_VALUES, &problem);
 
-	*value = NULL;
-	return json_parse(text, length, value, &problem) == 0;
+	if (value == NULL)
+		fuzz_check(problem.what != NULL && problem.offset <= length);
+	return value;
 }
 
 static inline bool
 fuzz_is_json(const char *text, size_t length)
 {
-	struct json_object *value;
-	bool valid = fuzz_json(text, length, &value);
+	struct json_document document = {0};
+	bool valid = fuzz_json(&document, text, length) != NULL;
 
-	json_object_put(value);
+	json_document_free(&document);
 	return valid;
 }
 

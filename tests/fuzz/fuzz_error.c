@@ -52,7 +52,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	int64_t retry_after = fuzz_byte(&in);
 	struct buffer body = BUFFER_INIT(0);
 	struct api_error error = API_ERROR_NONE;
-	struct json_object *value;
+	struct json_document document = {0};
 
 	fuzz_quiet();
 	put_secrets_in(&body, in.at, in.left);
@@ -67,11 +67,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			"https://api.test/v1", text, retry_after, &identity, &error);
 		check_error(&error);
 	}
-	if (fuzz_json(text, body.length, &value) && value != NULL) {
+	const struct json *value = fuzz_json(&document, text, body.length);
+	if (value != NULL) {
 		upstream_error_from_object(value, &identity, &error);
 		check_error(&error);
 	}
-	json_object_put(value);
+	json_document_free(&document);
 	buffer_free(&body);
 	return 0;
 }

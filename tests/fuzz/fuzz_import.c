@@ -11,15 +11,6 @@
 #include "store/options.h"
 #include "upstream/service.h"
 
-/* ---- what the command works with ---- */
-
-int
-fail(const char *format, ...)
-{
-	fuzz_check(format != NULL);
-	return EXIT_FAILED;
-}
-
 static bool
 has_upstream(const struct import *import, const char *name)
 {

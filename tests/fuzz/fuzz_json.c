@@ -1,23 +1,52 @@
 /*
- * Any bytes as JSON: what is taken leaves as valid JSON again, which reads as the same.  Any bytes
- * as a string: what is written is valid JSON if they are UTF-8.
+ * Any bytes as JSON: what is taken leaves as JSON that leaves the same again, and a string that is
+ * decoded and written reads as the same.  Any bytes as a string: what is written is valid JSON if
+ * they are UTF-8.
  */
 #include "fuzz.h"
 
 static void
+check_string(const struct json *string)
+{
+	struct json_document document = {0};
+	struct buffer decoded = BUFFER_INIT(0);
+	struct buffer written = BUFFER_INIT(0);
+	struct buffer again = BUFFER_INIT(0);
+
+	json_append(&decoded, string);
+	json_write_string(&written, buffer_text(&decoded), decoded.length);
+	const struct json *read = fuzz_json(&document, buffer_text(&written), written.length);
+	fuzz_check(json_is_string(read));
+	json_append(&again, read);
+	fuzz_check(fuzz_same(&decoded, &again));
+	json_document_free(&document);
+	buffer_free(&decoded);
+	buffer_free(&written);
+	buffer_free(&again);
+}
+
+static void
 check_value(const char *text, size_t size)
 {
-	struct json_object *value;
-	struct json_object *again;
-	size_t length;
+	struct json_document document = {0};
+	struct buffer once = BUFFER_INIT(0);
+	struct buffer twice = BUFFER_INIT(0);
+	const struct json *value = fuzz_json(&document, text, size);
 
-	if (fuzz_json(text, size, &value)) {
-		const char *first = json_text(value, &length);
-		fuzz_check(fuzz_json(first, length, &again));
-		fuzz_check(strcmp(json_text(again, NULL), first) == 0);
-		json_object_put(again);
+	if (value != NULL) {
+		size_t count = document.count;
+		for (size_t i = 0; i < count; i++)
+			if (json_is_string(&document.values[i]))
+				check_string(&document.values[i]);
+		json_write(&once, value);
+		value = fuzz_json(&document, buffer_text(&once), once.length);
+		fuzz_check(value != NULL && document.count == count);
+		json_write(&twice, value);
+		fuzz_check(fuzz_same(&once, &twice));
 	}
-	json_object_put(value);
+	json_document_free(&document);
+	buffer_free(&once);
+	buffer_free(&twice);
 }
 
 int

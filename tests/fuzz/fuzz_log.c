@@ -22,7 +22,8 @@ check_line(const char *message, const char *value, bool json)
 	fuzz_check(text != NULL && pread(descriptor, text, length, 0) == (ssize_t)length);
 	fuzz_check(length > 0 && memchr(text, '\n', length) == text + length - 1);
 	fuzz_check(memchr(text, '\r', length) == NULL && memchr(text, '\033', length) == NULL);
-	if (json && fuzz_is_utf8(message) && fuzz_is_utf8(value))
+	fuzz_check(fuzz_is_utf8(text));
+	if (json)
 		fuzz_check(fuzz_is_json(text, length));
 	buffer_free(&line);
 }

@@ -5,12 +5,12 @@
 #include "fuzz.h"
 
 #include "base/api_error.h"
-#include "translate/claude_models.h"
+#include "translate/claude/models.h"
 
 enum { MOST_PAGES = 64 };
 
 static void
-check_any_page(struct json_object *models, const char *query)
+check_any_page(const struct claude_models *models, const char *query)
 {
 	struct buffer out = BUFFER_INIT(0);
 	struct api_error error = API_ERROR_NONE;
@@ -24,16 +24,15 @@ check_any_page(struct json_object *models, const char *query)
 }
 
 static void
-check_each(struct json_object *models)
+check_each(const struct claude_models *models)
 {
 	struct buffer out = BUFFER_INIT(0);
 	struct api_error error = API_ERROR_NONE;
 
-	for (size_t i = 0; i < json_object_array_length(models); i++) {
-		struct json_object *model = json_object_array_get_idx(models, i);
-		const char *id = json_member_string(model, "id");
+	for (size_t i = 0; i < models->count; i++) {
 		buffer_clear(&out);
-		fuzz_check(claude_models_write_one(models, id, &out, &error) == 0);
+		fuzz_check(claude_models_write_one(
+				   models, claude_models_id(models, i), &out, &error) == 0);
 		fuzz_check(fuzz_is_json(buffer_text(&out), out.length));
 	}
 	fuzz_check(claude_models_write_one(models, "no such model", &out, &error) == 0 ||
@@ -42,43 +41,44 @@ check_each(struct json_object *models)
 	buffer_free(&out);
 }
 
-/* The id behind which the next page begins, into ${query}; false: this was the last. */
+/* The id after which the next page begins, into ${query}; false: this was the last. */
 static bool
 next_page(const struct buffer *page, struct buffer *query, size_t *seen)
 {
-	struct json_object *value;
+	struct json_document document = {0};
+	struct buffer id = BUFFER_INIT(0);
+	const struct json *value = fuzz_json(&document, buffer_text(page), page->length);
 
-	fuzz_check(fuzz_json(buffer_text(page), page->length, &value));
-	*seen += json_object_array_length(json_member_array(value, "data"));
+	fuzz_check(value != NULL);
+	*seen += json_count(json_member_array(value, "data"));
 	bool more = json_member_bool(value, "has_more", false);
+	json_append(&id, json_member_string(value, "last_id"));
 	buffer_clear(query);
 	buffer_puts(query, "limit=3&after_id=");
-	for (const char *c = json_member_string(value, "last_id"); more && *c != '\0'; c++)
-		buffer_printf(query, "%%%02X", (unsigned char)*c);
-	json_object_put(value);
+	for (size_t i = 0; i < id.length; i++)
+		buffer_printf(query, "%%%02X", (unsigned char)id.data[i]);
+	buffer_free(&id);
+	json_document_free(&document);
 	return more;
 }
 
 /* Only where ids tell models apart and are short enough to be asked for. */
 static bool
-can_be_followed(struct json_object *models)
+can_be_followed(const struct claude_models *models)
 {
-	size_t count = json_object_array_length(models);
-
-	for (size_t i = 0; i < count; i++) {
-		const char *id = json_member_string(json_object_array_get_idx(models, i), "id");
+	for (size_t i = 0; i < models->count; i++) {
+		const char *id = claude_models_id(models, i);
 		if (strlen(id) > 500)
 			return false;
 		for (size_t j = 0; j < i; j++)
-			if (strcmp(id, json_member_string(
-					       json_object_array_get_idx(models, j), "id")) == 0)
+			if (strcmp(id, claude_models_id(models, j)) == 0)
 				return false;
 	}
-	return count < MOST_PAGES;
+	return models->count < MOST_PAGES;
 }
 
 static void
-check_pages(struct json_object *models)
+check_pages(const struct claude_models *models)
 {
 	struct buffer query = BUFFER_INIT(0);
 	struct buffer page = BUFFER_INIT(0);
@@ -91,7 +91,7 @@ check_pages(struct json_object *models)
 		fuzz_check(
 			claude_models_write_page(models, buffer_text(&query), &page, &error) == 0);
 	} while (next_page(&page, &query, &seen) && seen < MOST_PAGES);
-	fuzz_check(seen == json_object_array_length(models));
+	fuzz_check(seen == models->count);
 	buffer_free(&query);
 	buffer_free(&page);
 }
@@ -101,19 +101,20 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct fuzz_input in = fuzz_input(data, size);
 	char *query = fuzz_text(&in, '\n');
-	struct json_object *models = json_object_new_array();
-	struct json_object *answer;
+	struct json_document document = {0};
+	struct claude_models models = {0};
 
 	fuzz_quiet();
-	claude_models_add(models, "a-route");
-	if (fuzz_json(in.at, in.left, &answer) && claude_models_read(models, answer) == 0) {
-		check_each(models);
-		if (can_be_followed(models))
-			check_pages(models);
+	claude_models_add(&models, "a-route");
+	const struct json *answer = fuzz_json(&document, in.at, in.left);
+	if (answer != NULL && claude_models_read(&models, answer) == 0) {
+		check_each(&models);
+		if (can_be_followed(&models))
+			check_pages(&models);
 	}
-	check_any_page(models, query);
-	json_object_put(answer);
-	json_object_put(models);
+	check_any_page(&models, query);
+	json_document_free(&document);
+	claude_models_free(&models);
 	free(query);
 	return 0;
 }

@@ -5,7 +5,7 @@
 #include "fuzz.h"
 
 #include "base/api_error.h"
-#include "translate/claude.h"
+#include "translate/claude/request.h"
 #include "translate/tokens.h"
 #include "translate/tool_names.h"
 #include "translate/translator.h"
@@ -13,7 +13,7 @@
 typedef int request_writer(const struct claude_request *, const struct translate_target *,
 	struct tool_names *, struct buffer *, struct api_error *);
 
-/* A few schemas may be written out in full (gemini_schema.c); more than this is a bomb. */
+/* A few schemas may be written out in full (gemini/schema.c); more than this is a bomb. */
 enum { MOST_GROWTH = 1 << 20 };
 
 static int

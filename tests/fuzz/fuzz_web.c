@@ -6,11 +6,11 @@
 
 #include "base/api_error.h"
 #include "base/settings.h"
+#include "http/access.h"
+#include "http/cors.h"
+#include "http/router.h"
+#include "http/web_request_kind.h"
 #include "upstream/service.h"
-#include "web/access.h"
-#include "web/cors.h"
-#include "web/gateway_kind.h"
-#include "web/router.h"
 
 enum { MOST_VARIABLES = 32 };
 

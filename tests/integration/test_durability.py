@@ -56,7 +56,7 @@ class Responder:
 
 
 @pytest.mark.slow
-def test_kill_at_any_moment_leaves_a_whole_database(site, upstream):
+def test_kill_at_any_moment_leaves_a_whole_database(site, upstream, seed):
     site.use(upstream, *KEYS)
     site.admin("balance", "round-robin")
     upstream.answer = lambda call: (status(500, "{}") if random.random() < 0.3 else text("hello"))(call)

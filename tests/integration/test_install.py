@@ -82,7 +82,7 @@ def test_the_page_of_the_admin_command_is_complete():
 
 def test_the_page_of_the_responder_has_every_setting_and_path():
     text = read_page(PAGES[1])
-    paths = re.findall(r'^\t\{ENDPOINT_.*"(/[a-z0-9/_]+)"', (ROOT / "fcgi/web/router.c").read_text(), re.M)
+    paths = re.findall(r'^\t\{ENDPOINT_.*"(/[a-z0-9/_]+)"', (ROOT / "fcgi/http/router.c").read_text(), re.M)
     assert len(paths) >= 6
     for path in paths:
         assert path in text, path

@@ -2,11 +2,13 @@
  * (PROTOCOL.md §C, §D, §E). */
 #include "answering.h"
 
-#include "translate/carry.h"
+#include <time.h>
+
 #include "translate/event_stream.h"
 
 #define CHUNK(delta)  "data: {\"choices\":[{\"index\":0,\"delta\":" delta "}]}\n\n"
 #define FINISH(value) "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"" value "\"}]}\n\n"
+#define USAGE(value)  "data: {\"choices\":[],\"usage\":" value "}\n\n"
 #define DONE          "data: [DONE]\n\n"
 #define CALL(text)    CHUNK("{\"tool_calls\":[" text "]}")
 
@@ -18,7 +20,7 @@ test_streams(void **state)
 	} rows[] = {
 		{CHUNK("{\"role\":\"assistant\",\"content\":\"\"}")
 				CHUNK("{\"content\":\"a\\u0000b\"}") FINISH("stop") DONE,
-			OPEN_TEXT(0) TEXT(0, "a\\u0000b") STOP(0) END("end_turn", "null", 0, 0, 1)},
+			OPEN_TEXT(0) TEXT(0, "a\\u0000b") STOP(0) END("end_turn", "null", 0, 0, 2)},
 		/* Usage with the end, after it, and in each chunk; cached tokens counted apart;
 		   never negative. */
 		{CHUNK("{\"content\":\"a\"}") FINISH(
@@ -63,6 +65,19 @@ test_streams(void **state)
 				END("end_turn", "null", 0, 0, 1)},
 		{CHUNK("{\"refusal\":\"no\"}") FINISH("stop") DONE,
 			OPEN_TEXT(0) TEXT(0, "no") STOP(0) END("refusal", "null", 0, 0, 1)},
+		{CHUNK("{\"content\":[{\"type\":\"thinking\",\"thinking\":[{\"type\":\"text\","
+		       "\"text\":\"t\"}]},{\"type\":\"text\",\"text\":\"a\"}]}") DONE,
+			START(0, "{\"type\":\"thinking\",\"thinking\":\"\",\"signature\":\"\"}")
+				DELTA(0, "{\"type\":\"thinking_delta\",\"thinking\":\"t\"}")
+			/* base64url of {"k":"openai"} */
+			DELTA(0, "{\"type\":\"signature_delta\",\"signature\":"
+				 "\"cp1.eyJrIjoib3BlbmFpIn0\"}") STOP(0) OPEN_TEXT(1) TEXT(1, "a")
+				STOP(1) END("end_turn", "null", 0, 0, 1)},
+		/* Texts go through as they came; of duplicates the last counts. */
+		{CHUNK("{\"content\":\"x\",\"content\":\"\\ud800\\u0000\\/\\u0041\"}") USAGE(
+			 "{\"prompt_tokens\":2,\"completion_tokens\":7,\"prompt_tokens\":1}") DONE,
+			OPEN_TEXT(0) TEXT(0, "\\ud800\\u0000\\/\\u0041") STOP(0)
+				END("end_turn", "null", 1, 0, 7)},
 		/* Other choices, unknown members and wrong types are ignored. */
 		{"data: {\"choices\":[{\"index\":1,\"delta\":{\"content\":\"z\"}}]}\n\ndata: "
 		 "5\n\ndata: {\"choices\":5}\n\n"
@@ -151,42 +166,6 @@ test_duplicate_and_odd_ids_are_made_anew(void **state)
 	buffer_free(&out);
 }
 
-static void
-test_what_is_carried_comes_back(void **state)
-{
-	struct json_object *extra = json_object_new_object();
-	struct json_object *read = NULL;
-	struct buffer text = BUFFER_INIT(0);
-	char *id = NULL;
-
-	(void)state;
-	json_object_object_add(extra, "s", json_object_new_string("\xc3\xa9~?>"));
-	assert_int_equal(carry_write_call_id(&text, "openai", "id:1", extra), 0);
-	assert_int_equal(
-		strspn(text.data,
-			"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"),
-		text.length);
-	assert_false(carry_read_call_id(text.data, "gemini", &id, &read));
-	assert_true(carry_read_call_id(text.data, "openai", &id, &read));
-	assert_string_equal(id, "id:1");
-	assert_string_equal(json_member_string(read, "s"), "\xc3\xa9~?>");
-	free(id);
-	json_object_put(read);
-	text.data[text.length - 3] = '!';
-	assert_false(carry_read_call_id(text.data, "openai", &id, &read));
-	assert_false(carry_read_call_id("toolu_cp1_", "openai", &id, &read));
-	assert_false(carry_read_call_id("toolu_x", "openai", &id, &read));
-
-	buffer_clear(&text);
-	assert_int_equal(carry_write_signature(&text, "openai", extra), 0);
-	read = carry_read_signature(text.data, "openai");
-	assert_string_equal(json_member_string(read, "s"), "\xc3\xa9~?>");
-	assert_null(carry_read_signature("EqQBCgIYAhIM", "openai"));
-	json_object_put(read);
-	json_object_put(extra);
-	buffer_free(&text);
-}
-
 static int
 collect_event(void *context, const char *data, size_t length)
 {
@@ -205,6 +184,8 @@ test_event_streams_however_they_are_written_and_cut(void **state)
 		{": c\nevent: x\nid: 1\nretry: 2\ndata: a\n\n\n\n", "a|"},
 		{"data\n\ndatax: b\n\ndata: a", "a|"},
 		{"data: a\r\n\ndata: b", "a|b|"},
+		{"data: {a\r\ndata: b}\r\n\r\n", "{a\nb}|"},
+		{"data: a\rdata: b\r\ndata: c\n\r", "a\nb\nc|"},
 		{"data:\n\n", "|"},
 		{"", ""},
 	};
@@ -226,6 +207,93 @@ test_event_streams_however_they_are_written_and_cut(void **state)
 	}
 }
 
+/* What is linear takes some hundredths of a second here; what is not takes minutes. */
+enum { PADDING = 15 << 20, PATIENCE = 10 /* s of processor time */ };
+
+static double
+seconds_since(clock_t began)
+{
+	return (double)(clock() - began) / CLOCKS_PER_SEC;
+}
+
+static void
+test_line_ends_cost_the_same_however_many_come(void **state)
+{
+	static const char *const rows[] = {"\r", "\n", "\r\n", "\r\r\n", "\n\r"};
+	char *text = malloc(PADDING);
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct buffer out = BUFFER_INIT(0);
+		struct event_stream *s = event_stream_new(collect_event, &out);
+		clock_t began = clock();
+		for (size_t at = 0; at < PADDING; at++)
+			text[at] = rows[i][at % strlen(rows[i])];
+		event_stream_feed(s, text, PADDING);
+		event_stream_feed(s, "\ndata: a\n\n", 10);
+		assert_string_equal(buffer_text(&out), "a|");
+		assert_true(seconds_since(began) < PATIENCE);
+		event_stream_free(s);
+		buffer_free(&out);
+	}
+	free(text);
+}
+
+/* ${padding} comes first, in pieces of ${size} bytes, then the answer; how it ends. */
+static enum answer_state
+answer_after(
+	char padding, size_t padding_length, size_t size, const char *answer, struct buffer *out)
+{
+	const struct answer_options options = {.translator = &openai_chat, .model = "asked"};
+	struct answer *a = answer_new(&options, out);
+	char *text = malloc(size);
+
+	memset(text, padding, size);
+	answer_begin(a, &identity);
+	answer_head(a, 200, "application/json", 0);
+	for (size_t at = 0; at < padding_length; at += size)
+		answer_feed(a, text, padding_length - at < size ? padding_length - at : size);
+	answer_feed(a, answer, strlen(answer));
+	enum answer_state state = answer_end(a, true);
+	free(text);
+	answer_free(a);
+	return state;
+}
+
+static void
+test_blanks_before_an_answer_cost_the_same_however_many_come(void **state)
+{
+	static const char whole[] = "{\"choices\":[{\"message\":{\"content\":\"a\"}}]}";
+	static const char stream[] = ": hi\n" CHUNK("{\"content\":\"a\"}") DONE;
+	static const struct {
+		char padding;
+		size_t length, size;
+		const char *answer;
+		enum answer_state state;
+	} rows[] = {
+		{' ', PADDING, 1, whole, ANSWER_DONE},
+		{' ', PADDING, 16384, stream, ANSWER_DONE},
+		{'\r', PADDING, 16384, stream, ANSWER_DONE},
+		{'\r', PADDING, PADDING, stream, ANSWER_DONE},
+		{'\n', ANSWER_MAX_BODY + 1, 16384, whole, ANSWER_FAILED},
+		{'\n', PADDING, 16384, "", ANSWER_FAILED},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct buffer out = BUFFER_INIT(0);
+		clock_t began = clock();
+		assert_int_equal(answer_after(rows[i].padding, rows[i].length, rows[i].size,
+					 rows[i].answer, &out),
+			rows[i].state);
+		assert_true(seconds_since(began) < PATIENCE);
+		if (rows[i].state == ANSWER_DONE)
+			assert_contains(buffer_text(&out),
+				"\"content\":[{\"type\":\"text\",\"text\":\"a\"}]");
+		buffer_free(&out);
+	}
+}
+
 int
 main(void)
 {
@@ -235,8 +303,9 @@ main(void)
 		cmocka_unit_test(test_what_is_no_answer_fails),
 		cmocka_unit_test(test_content_types_that_lie),
 		cmocka_unit_test(test_duplicate_and_odd_ids_are_made_anew),
-		cmocka_unit_test(test_what_is_carried_comes_back),
 		cmocka_unit_test(test_event_streams_however_they_are_written_and_cut),
+		cmocka_unit_test(test_line_ends_cost_the_same_however_many_come),
+		cmocka_unit_test(test_blanks_before_an_answer_cost_the_same_however_many_come),
 	};
 
 	log_open(&quiet);

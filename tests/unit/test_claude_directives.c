@@ -2,8 +2,6 @@
  */
 #include "translation.h"
 
-#include "base/json.h"
-
 #define ANY            "{\"type\":\"object\",\"properties\":{}}"
 #define DECLARED(name) "{\"name\":\"" name "\",\"input_schema\":" ANY "}"
 #define DEFERRED(name) "{\"name\":\"" name "\",\"input_schema\":" ANY ",\"defer_loading\":true}"
@@ -162,7 +160,7 @@ test_a_request_may_be_checked_again(void **state)
 	assert_int_equal(claude_request_parse(text, sizeof(text) - 1, &request, &error), 0);
 	for (int i = 0; i < 3; i++) {
 		assert_int_equal(claude_request_check(&request, CLAUDE_TO_ANSWER, &error), 0);
-		assert_int_equal(json_object_array_length(request.tools), 1);
+		assert_int_equal(request.tools.count, 1);
 	}
 	claude_request_free(&request);
 }

@@ -4,11 +4,11 @@
 #include "base/api_error.h"
 #include "base/buffer.h"
 #include "base/settings.h"
-#include "web/access.h"
-#include "web/cors.h"
-#include "web/gateway_kind.h"
-#include "web/response.h"
-#include "web/router.h"
+#include "http/access.h"
+#include "http/cors.h"
+#include "http/web_request_kind.h"
+#include "http/response.h"
+#include "http/router.h"
 
 /* A request that is only its parameters, name and value in turn, and a body of a given size. */
 struct table_gateway {

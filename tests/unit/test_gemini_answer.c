@@ -1,7 +1,7 @@
 /* Answers of Gemini (PROTOCOL.md §C, §D.2 "Gemini chunks"). */
 #include "answering.h"
 
-#include "translate/carry.h"
+#include "translate/round_trip.h"
 
 #define CHUNK(inside) "data: {" inside "}\r\n\r\n"
 #define PARTS(parts)  "\"candidates\":[{\"content\":{\"role\":\"model\",\"parts\":[" parts "]}}]"
@@ -27,7 +27,7 @@ test_streams(void **state)
 				DELTA(0, "{\"type\":\"thinking_delta\",\"thinking\":\"h\"}") DELTA(
 					0, "{\"type\":\"signature_delta\",\"signature\":\"cp1."
 					   "eyJrIjoiZ2VtaW5pIn0\"}") STOP(0) OPEN_TEXT(1)
-					TEXT(1, "a") TEXT(1, "\xc3\xa9") STOP(1)
+					TEXT(1, "a") TEXT(1, "\\u00e9") STOP(1)
 						END("end_turn", "null", 8, 4, 5)},
 		/* H.18: one function twice; ids of the service; args unchanged, or none. */
 		{CHUNK(PARTS(
@@ -52,6 +52,21 @@ test_streams(void **state)
 			     "\"codeExecutionResult\":{\"output\":\"2\"}}")) CHUNK(ENDS("STOP")),
 			OPEN_TEXT(0) TEXT(0, "```python\\n1\\n```\\n") TEXT(0, "```\\n2\\n```\\n")
 				STOP(0) END("end_turn", "null", 0, 0, 7)},
+		{CHUNK(PARTS("{\"inlineData\":{\"data\":\"eA=\\u003d\"}},{\"inlineData\":{"
+			     "\"mimeType\":\"a\\/b\",\"data\":\"\"}},{\"inlineData\":{}}"))
+				CHUNK(ENDS("STOP")),
+			OPEN_TEXT(0) TEXT(0, "```\\ndata:application/octet-stream;base64,eA=\\u003d"
+					     "\\n```\\n")
+				TEXT(0, "```\\ndata:a\\/b;base64,\\n```\\n") STOP(0)
+					END("end_turn", "null", 0, 0, 20)},
+		/* Texts as they came: escapes, half a pair of surrogates, U+0000; of duplicates the
+		 * last, and those in arguments stay. */
+		{CHUNK(PARTS("{\"text\":\"x\",\"text\":\"\\ud800\\/\\u0000\"}")) CHUNK(
+			 PARTS("{\"functionCall\":{\"id\":\"x\",\"name\":\"f\",\"args\": { \"a\" : "
+			       "[ 1e999 ] , \"a\" : \"\\udc00\" } }}")) CHUNK(ENDS("STOP")),
+			OPEN_TEXT(0) TEXT(0, "\\ud800\\/\\u0000") STOP(0) OPEN_TOOL(1, "x", "f")
+				JSON(1, "{\\\"a\\\":[1e999],\\\"a\\\":\\\"\\\\udc00\\\"}") STOP(1)
+					END("tool_use", "null", 0, 0, 9)},
 		/* Wrong types are ignored; the end may come without a reason. */
 		{CHUNK("\"candidates\":5") CHUNK("\"candidates\":[5,null]")
 				CHUNK("\"candidates\":[{\"content\":{\"parts\":[5,{\"text\":6},{"
@@ -129,28 +144,25 @@ test_signatures_are_carried(void **state)
 		"\"thoughtSignature\":\"S+/=\"}]},\"finishReason\":\"STOP\"}]}";
 	struct buffer out = BUFFER_INIT(0);
 	struct api_error error = API_ERROR_NONE;
-	struct json_object *message = NULL;
-	struct json_object *extra = NULL;
-	const char *problem;
-	char *id = NULL;
+	struct json_document index = {0};
+	struct carried carried;
 
 	(void)state;
 	assert_int_equal(
 		answer_of(&gemini, "application/json", body, false, true, 9999, &out, &error),
 		ANSWER_DONE);
-	assert_int_equal(json_parse(out.data, out.length, &message, &problem), 0);
-	struct json_object *content = json_member(message, "content");
-	struct json_object *signature = carry_read_signature(
-		json_member_string(json_object_array_get_idx(content, 0), "signature"), "gemini");
-	assert_string_equal(json_member_string(signature, "t"), "T");
-	assert_true(
-		carry_read_call_id(json_member_string(json_object_array_get_idx(content, 2), "id"),
-			"gemini", &id, &extra));
-	assert_string_equal(json_member_string(extra, "s"), "S+/=");
+	const struct json *message = json_read(&index, out.data, out.length, 1000, NULL);
+	const struct json *thinking = json_first(json_member_array(message, "content"));
+	const struct json *call = json_next(json_next(thinking));
+	assert_true(carry_read_signature(json_member(thinking, "signature"), "gemini", &carried));
+	assert_true(json_is_text(json_member(carried.object, "t"), "T"));
+	carried_free(&carried);
+	char *id = json_copy(json_member(call, "id"));
+	assert_true(carry_read_call_id(id, "gemini", 1000, &carried));
+	assert_true(json_is_text(json_member(json_member(carried.object, "x"), "s"), "S+/="));
+	carried_free(&carried);
 	free(id);
-	json_object_put(extra);
-	json_object_put(signature);
-	json_object_put(message);
+	json_document_free(&index);
 	buffer_free(&out);
 }
 

@@ -1,8 +1,8 @@
 /* Claude requests as requests to Gemini (PROTOCOL.md §B.2). */
 #include "translation.h"
 
-#include "base/json.h"
-#include "translate/carry.h"
+#include "translate/round_trip.h"
+#include "translate/gemini/gemini.h"
 
 #define U         "{\"role\":\"user\",\"parts\":[{\"text\":\"u\"}]}"
 #define CONTENTS  "\"contents\":[" U "]"
@@ -111,6 +111,106 @@ test_tool_calls_and_results(void **state)
 	check_all(&gemini, rows, COUNT(rows), &target);
 }
 
+/* A call of f and its result as text; what follows is the response. */
+#define RESULT_ROW(content, response)                                                              \
+	{                                                                                          \
+		HEAD "\"messages\":[" USER "," ASSISTANT USE(                                      \
+			"a", "f", "{}") "]},{\"role\":\"user\",\"content\":[" RESULT("a",          \
+			",\"content\":" content) "]}]",                                            \
+			"\"contents\":[" U                                                         \
+			"," MODEL(CALL("f", "{}")) "," FROM(RESPONSE("f", response)) "]," LIMIT    \
+	}
+
+static void
+test_results_that_are_objects(void **state)
+{
+	static const struct row rows[] = {
+		RESULT_ROW("\"\\t{\\\"a\\\" : 1, \\\"a\\\":[ -0 ]}\\n\"", "{\"a\":1,\"a\":[-0]}"),
+		RESULT_ROW("\"\\u007b\\\"\\u00e9\\\":\\\"\\\\u00e9\\\"}\"",
+			"{\"\xc3\xa9\":\"\\u00e9\"}"),
+		RESULT_ROW(
+			"[{\"type\":\"text\",\"text\":\"{\"},{\"type\":\"text\",\"text\":\"}\"}]",
+			"{}"),
+		RESULT_ROW("\"[{}]\"", "{\"result\":\"[{}]\"}"),
+		RESULT_ROW("\"{\"", "{\"result\":\"{\"}"),
+		RESULT_ROW("\" \\n\"", "{\"result\":\" \\n\"}"),
+		RESULT_ROW("\"{\\\"a\\\":\\\"\\ud800\\\"}\"",
+			"{\"result\":\"{\\\"a\\\":\\\"\\ud800\\\"}\"}"),
+		RESULT_ROW("\"{\\\"a\\\":\\\"\\u0000\\\"}\"",
+			"{\"result\":\"{\\\"a\\\":\\\"\\u0000\\\"}\"}"),
+	};
+
+	(void)state;
+	check_all(&gemini, rows, COUNT(rows), &target);
+}
+
+/* What is only handed on leaves as it came, but for white space. */
+static void
+test_odd_spellings(void **state)
+{
+	static const struct row rows[] = {
+		{HEAD "\"system\":\"\\ud800\\/\"," PLAIN,
+			"\"systemInstruction\":{\"parts\":[{\"text\":\"\\ud800\\/\"}]}," CONTENTS
+			"," LIMIT},
+		{HEAD "\"messages\":[{\"role\":\"user\",\"content\":\"\\udc00\\u0000\\u00e9\\b\"},"
+		      "{\"role\":\"assistant\",\"content\":[{\"type\":\"text\",\"text\":\"x\","
+		      "\"text\":\"\\ud83d\\ude00\"}," USE(
+			      "a", "f", "{ \"a\" : 1e400, \"a\" : \"\\u0000\" }") "]}]",
+			"\"contents\":[" FROM("{\"text\":\"\\udc00\\u0000\\u00e9\\b\"}") "," MODEL(
+				"{\"text\":"
+				"\"\\ud83d\\ud"
+				"e00\"}," CALL("f",
+					"{\"a\":1e400,\"a\":\"\\u0000\"}")) "," FROM(RESPONSE("f",
+				"{\"result\":\"(no result)\"}")) "]," LIMIT},
+	};
+
+	(void)state;
+	check_all(&gemini, rows, COUNT(rows), &target);
+}
+
+static void
+test_numbers_of_any_length(void **state)
+{
+	enum { DIGITS = 10000 };
+	char digits[DIGITS + 1];
+	struct buffer in = BUFFER_INIT(0);
+	struct buffer out = BUFFER_INIT(0);
+
+	(void)state;
+	memset(digits, '7', DIGITS);
+	digits[DIGITS] = '\0';
+	buffer_printf(&in,
+		HEAD "\"messages\":[" USER "," ASSISTANT USE("a", "f", "{\"n\":%s}") "]}]", digits);
+	buffer_printf(&out,
+		"\"contents\":[" U "," MODEL(CALL("f", "{\"n\":%s}")) "," FROM(
+			RESPONSE("f", "{\"result\":\"(no result)\"}")) "]," LIMIT,
+		digits);
+	const struct row row = {buffer_text(&in), buffer_text(&out)};
+	check_translation(&gemini, &row, &target);
+	buffer_free(&in);
+	buffer_free(&out);
+}
+
+/* What turns out empty is no part, and ends no content. */
+static void
+test_empty_blocks(void **state)
+{
+	static const struct row rows[] = {
+		{HEAD "\"messages\":[" USER "," ASSISTANT "{\"type\":\"text\",\"text\":\"a\"}]},{"
+		      "\"role\":\"user\",\"content\":[{\"type\":\"document\",\"source\":{\"type\":"
+		      "\"text\",\"data\":\"\"}}," RESULT(
+			      "z", "") "]}," ASSISTANT "{\"type\":\"text\",\"text\":\"b\"}]}]",
+			"\"contents\":[" U
+			"," MODEL("{\"text\":\"a\"},{\"text\":\"b\"}") "]," LIMIT},
+		{HEAD "\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"document\","
+		      "\"source\":{\"type\":\"text\",\"data\":\"\"}}]}]",
+			NULL},
+	};
+
+	(void)state;
+	check_all(&gemini, rows, COUNT(rows), &target);
+}
+
 static void
 test_tools(void **state)
 {
@@ -143,6 +243,44 @@ test_tools(void **state)
 
 	(void)state;
 	check_all(&gemini, rows, COUNT(rows), &target);
+}
+
+/* Two hundred tools whose references multiply are one bounded request, and none of them is lost. */
+static void
+test_schemas_share_one_budget(void **state)
+{
+	enum { TOOLS = 200 };
+	struct buffer in = BUFFER_INIT(0);
+	struct buffer out = BUFFER_INIT(0);
+	struct claude_request request;
+	struct api_error error = API_ERROR_NONE;
+	struct tool_names *names = tool_names_new(gemini.name_rule);
+
+	(void)state;
+	buffer_printf(&in, "{%s%s,\"tools\":[", HEAD, PLAIN);
+	for (int i = 0; i < TOOLS; i++) {
+		buffer_printf(&in,
+			"%s{\"name\":\"f%d\",\"input_schema\":{\"type\":\"object\",\"properties\":{"
+			"\"a\":{\"$ref\":\"#/$defs/d0\"}},\"$defs\":{",
+			i > 0 ? "," : "", i);
+		for (int d = 0; d < 20; d++)
+			buffer_printf(&in,
+				"\"d%d\":{\"properties\":{\"a\":{\"$ref\":\"#/$defs/d%d\"},\"b\":{"
+				"\"$ref\":\"#/$defs/d%d\"},\"c\":{\"$ref\":\"#/$defs/d%d\"}}},",
+				d, d + 1, d + 1, d + 1);
+		buffer_puts(&in, "\"d20\":{\"type\":\"string\"}}}}");
+	}
+	buffer_puts(&in, "]}");
+	assert_int_equal(claude_request_parse(buffer_text(&in), in.length, &request, &error), 0);
+	assert_int_equal(claude_request_check(&request, CLAUDE_TO_ANSWER, &error), 0);
+	assert_int_equal(gemini_write_request(&request, &target, names, &out, &error), 0);
+	assert_in_range(out.length, 100000, 4 << 20);
+	assert_contains(buffer_text(&out), "{\"name\":\"f0\",\"parameters\":");
+	assert_contains(buffer_text(&out), "{\"name\":\"f199\"}");
+	claude_request_free(&request);
+	tool_names_free(names);
+	buffer_free(&in);
+	buffer_free(&out);
 }
 
 static void
@@ -207,7 +345,7 @@ test_parameters(void **state)
 static void
 test_signatures(void **state)
 {
-	struct json_object *signature = json_object_new_object();
+	static const char signature[] = "{\"s\":\"S+/=\"}";
 	struct buffer in = BUFFER_INIT(0);
 	struct buffer out = BUFFER_INIT(0);
 	struct buffer id = BUFFER_INIT(0);
@@ -215,9 +353,8 @@ test_signatures(void **state)
 	const struct translate_target three = {.model = "gemini-3-pro"};
 
 	(void)state;
-	json_object_object_add(signature, "s", json_object_new_string("S+/="));
-	carry_write_call_id(&id, "gemini", "a", signature);
-	carry_write_signature(&thought, "gemini", signature);
+	carry_write_call_id(&id, "gemini", "a", signature, strlen(signature));
+	carry_write_signature(&thought, "gemini", signature, strlen(signature));
 	buffer_printf(&in,
 		HEAD
 		"\"messages\":[" USER "," ASSISTANT "{\"type\":\"thinking\",\"thinking\":\"h\","
@@ -243,7 +380,6 @@ test_signatures(void **state)
 			"{\"result\":\"(no result)\"}")) "]," LIMIT);
 	const struct row row = {buffer_text(&in), buffer_text(&out)};
 	check_translation(&gemini, &row, &three);
-	json_object_put(signature);
 	buffer_free(&in);
 	buffer_free(&out);
 	buffer_free(&id);
@@ -257,7 +393,12 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_messages),
 		cmocka_unit_test(test_tool_calls_and_results),
+		cmocka_unit_test(test_results_that_are_objects),
+		cmocka_unit_test(test_odd_spellings),
+		cmocka_unit_test(test_numbers_of_any_length),
+		cmocka_unit_test(test_empty_blocks),
 		cmocka_unit_test(test_tools),
+		cmocka_unit_test(test_schemas_share_one_budget),
 		cmocka_unit_test(test_parameters),
 		cmocka_unit_test(test_signatures),
 	};

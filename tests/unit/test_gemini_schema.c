@@ -3,7 +3,10 @@
 
 #include "base/buffer.h"
 #include "base/json.h"
-#include "translate/gemini_schema.h"
+#include "base/json_tree.h"
+#include "translate/gemini/schema.h"
+
+enum { MOST_BYTES = 2 << 20 }; /* that one schema may become, whatever it is */
 
 static const char *const rows[][2] = {
 	{"{}", "{\"type\":\"object\"}"},
@@ -249,30 +252,54 @@ static const char *const rows[][2] = {
 	{"{\"type\":\"object\",\"properties\":{\"o\":{\"type\":\"object\",\"oneOf\":[{\"required\":"
 	 "[\"x\"]}]}}}",
 		"{\"type\":\"object\",\"properties\":{\"o\":{\"type\":\"object\"}}}"},
+	/* Of duplicates, the last counts. */
+	{"{\"type\":\"string\",\"type\":\"object\",\"properties\":{\"a\":{},\"a\":{\"type\":"
+	 "\"integer\"}}}",
+		"{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"integer\"}}}"},
+	/* Half a pair of surrogates; U+0000, which no name of a parameter has. */
+	{"{\"properties\":{\"a\\u0000b\":{},\"a\":{\"description\":\"\\u0000\",\"enum\":["
+	 "\"x\\u0000\",\"x\",\"\\ud800\"]}},\"required\":[\"a\\u0000b\",\"a\"]}",
+		"{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"string\",\"description\":"
+		"\"\\u0000\",\"enum\":[\"x\",\"\\ud800\"]}},\"required\":[\"a\"]}"},
 };
 
+/* The schema cleaned, as text in ${out}; the caller frees the tree. */
 static struct json_object *
-parse(const char *text)
+clean(const char *text, size_t *budget, struct buffer *out)
 {
-	struct json_object *value = NULL;
-	const char *problem;
+	struct json_document index = {0};
+	struct json_problem problem;
+	const struct json *schema = json_read(
+		&index, text, strlen(text), JSON_MAX_REQUEST_VALUES, &problem);
 
-	if (json_parse(text, strlen(text), &value, &problem) != 0)
-		fail_msg("%s: %s", problem, text);
-	return value;
+	if (schema == NULL)
+		fail_msg("%s at %zu: %s", problem.what, problem.offset, text);
+	struct json_object *cleaned = gemini_schema_clean(schema, budget);
+	assert_non_null(cleaned);
+	assert_int_equal(json_tree_write(out, cleaned), 0);
+	json_document_free(&index);
+	return cleaned;
+}
+
+static void
+check_cleaned(const char *text, const char *expected)
+{
+	size_t budget = GEMINI_SCHEMA_BUDGET;
+	struct buffer out = BUFFER_INIT(0);
+	struct json_object *cleaned = clean(text, &budget, &out);
+
+	assert_string_equal(buffer_text(&out), expected);
+	assert_true(budget > GEMINI_SCHEMA_BUDGET * 99 / 100);
+	json_object_put(cleaned);
+	buffer_free(&out);
 }
 
 static void
 test_schemas(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < COUNT(rows); i++) {
-		struct json_object *schema = parse(rows[i][0]);
-		struct json_object *cleaned = gemini_schema_clean(schema);
-		assert_string_equal(json_text(cleaned, NULL), rows[i][1]);
-		json_object_put(cleaned);
-		json_object_put(schema);
-	}
+	for (size_t i = 0; i < COUNT(rows); i++)
+		check_cleaned(rows[i][0], rows[i][1]);
 }
 
 /* ---- whatever comes in, what goes out is a Schema ---- */
@@ -296,7 +323,7 @@ check_texts(struct json_object *list)
 {
 	assert_true(json_object_is_type(list, json_type_array));
 	for (size_t i = 0; i < json_object_array_length(list); i++)
-		assert_true(json_is_string(json_object_array_get_idx(list, i)));
+		assert_true(json_tree_is_string(json_object_array_get_idx(list, i)));
 }
 
 static void
@@ -321,7 +348,7 @@ check_value(struct json_object *value, enum value kind)
 
 	switch (kind) {
 	case STRING:
-		assert_true(json_is_string(value));
+		assert_true(json_tree_is_string(value));
 		break;
 	case WHOLE:
 		assert_true(whole);
@@ -350,9 +377,10 @@ static void
 check_schema(struct json_object *schema)
 {
 	assert_true(json_object_is_type(schema, json_type_object));
-	assert_true(json_member(schema, "type") != NULL || json_member(schema, "anyOf") != NULL);
-	assert_int_equal(json_is_text(json_member(schema, "type"), "array"),
-		json_member(schema, "items") != NULL);
+	assert_true(json_tree_member(schema, "type") != NULL ||
+		    json_tree_member(schema, "anyOf") != NULL);
+	assert_int_equal(json_tree_is_text(json_tree_member(schema, "type"), "array"),
+		json_tree_member(schema, "items") != NULL);
 	json_object_object_foreach(schema, name, value)
 	{
 		size_t i = 0;
@@ -364,18 +392,19 @@ check_schema(struct json_object *schema)
 	}
 }
 
+/* Whatever ${text} is, what becomes of it is a Schema, and bounded. */
 static void
 check_text(const char *text)
 {
-	struct json_object *schema = parse(text);
-	struct json_object *cleaned = gemini_schema_clean(schema);
-	size_t length;
+	size_t budget = GEMINI_SCHEMA_BUDGET;
+	struct buffer out = BUFFER_INIT(0);
+	struct json_object *cleaned = clean(text, &budget, &out);
 
-	json_text(cleaned, &length);
-	assert_true(length < 8 << 20);
 	check_schema(cleaned);
+	assert_in_range(out.length, 1, MOST_BYTES);
+	assert_in_range(budget, GEMINI_SCHEMA_BUDGET / 4 * 3, GEMINI_SCHEMA_BUDGET);
 	json_object_put(cleaned);
-	json_object_put(schema);
+	buffer_free(&out);
 }
 
 /* Definitions of which each refers to the next eight times: 8 to the 30th schemas. */
@@ -423,18 +452,18 @@ test_hostile_schemas(void **state)
 	buffer_free(&wide);
 }
 
-/* Nine thousand references to one definition that repeats something 30,000 times, numbered where
- * ${end} is given. */
+/* A thousand references to one definition that repeats something 4,000 times, numbered where ${end}
+ * is given. */
 static void
 check_multiplied(const char *before, const char *item, const char *end, const char *after)
 {
 	struct buffer out = BUFFER_INIT(0);
 
 	buffer_puts(&out, "{\"properties\":{");
-	for (int i = 0; i < 9000; i++)
+	for (int i = 0; i < 1000; i++)
 		buffer_printf(&out, "\"p%d\":{\"$ref\":\"#/$defs/x\"},", i);
 	buffer_printf(&out, "\"last\":{}},\"$defs\":{\"x\":{%s", before);
-	for (int i = 0; i < 30000; i++) {
+	for (int i = 0; i < 4000; i++) {
 		buffer_puts(&out, item);
 		if (end != NULL)
 			buffer_printf(&out, "%d%s", i, end);
@@ -466,6 +495,169 @@ test_references_do_not_multiply_what_is_large(void **state)
 		check_multiplied(large[i].before, large[i].item, large[i].end, large[i].after);
 }
 
+/* ---- all schemas of a request ---- */
+
+/* What ${count} tools with the same schema become together, in bytes. */
+static size_t
+bytes_of_tools(const char *text, int count)
+{
+	size_t budget = GEMINI_SCHEMA_BUDGET;
+	struct buffer out = BUFFER_INIT(0);
+	size_t bytes = 0;
+
+	for (int i = 0; i < count; i++) {
+		size_t before = budget;
+		struct json_object *cleaned = clean(text, &budget, &out);
+		assert_in_range(budget, before - before / 4, before);
+		check_schema(cleaned);
+		json_object_put(cleaned);
+		bytes += out.length;
+		buffer_clear(&out);
+	}
+	buffer_free(&out);
+	return bytes;
+}
+
+static void
+test_many_tools_share_one_budget(void **state)
+{
+	static const char *const texts[] = {
+		/* Circles, one definition in several, and all of them several times. */
+		"{\"properties\":{\"a\":{\"$ref\":\"#/$defs/a\"},\"b\":{\"$ref\":\"#/$defs/b\"}},"
+		"\"$defs\":{\"a\":{\"anyOf\":[{\"$ref\":\"#/$defs/a\"},{\"$ref\":\"#/$defs/b\"},{"
+		"\"$ref\":\"#/$defs/c\"}]},\"b\":{\"properties\":{\"a\":{\"$ref\":\"#/$defs/a\"},"
+		"\"c\":{\"$ref\":\"#/$defs/c\"},\"d\":{\"$ref\":\"#/$defs/d\"}}},\"c\":{\"items\":{"
+		"\"allOf\":[{\"$ref\":\"#/$defs/d\"},{\"$ref\":\"#/$defs/a\"}]}},\"d\":{"
+		"\"properties\":{\"a\":{\"$ref\":\"#/$defs/a\"},\"b\":{\"$ref\":\"#/$defs/b\"},"
+		"\"c\":{\"$ref\":\"#/$defs/c\"},\"self\":{\"$ref\":\"#\"}}}}}",
+	};
+	struct buffer fan_out = BUFFER_INIT(0);
+
+	(void)state;
+	write_fan_out(&fan_out);
+	assert_in_range(bytes_of_tools(buffer_text(&fan_out), 300), 100000, MOST_BYTES);
+	for (size_t i = 0; i < COUNT(texts); i++)
+		assert_in_range(bytes_of_tools(texts[i], 300), 10000, MOST_BYTES);
+	buffer_free(&fan_out);
+}
+
+/* Definitions that bring the next one twice in ${word}: 2 to the 30th. */
+static void
+check_doubled(const char *word)
+{
+	struct buffer text = BUFFER_INIT(0);
+
+	buffer_puts(&text, "{\"properties\":{\"a\":{\"$ref\":\"#/$defs/d0\"}},\"$defs\":{");
+	for (int i = 0; i < 30; i++)
+		buffer_printf(&text,
+			"\"d%d\":{\"description\":\"%0500d\",\"%s\":[{\"$ref\":\"#/$defs/d%d\"},{"
+			"\"$ref\":\"#/$defs/d%d\"}]},",
+			i, i, word, i + 1, i + 1);
+	buffer_puts(&text, "\"d30\":{\"type\":\"string\"}}}");
+	assert_in_range(bytes_of_tools(buffer_text(&text), 300), 1, 4 * MOST_BYTES);
+	buffer_free(&text);
+}
+
+static void
+test_doubled_references(void **state)
+{
+	(void)state;
+	check_doubled("anyOf");
+	check_doubled("oneOf");
+	check_doubled("allOf");
+}
+
+static const char plain[] = "{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"string\"},"
+			    "\"b\":{\"type\":\"array\",\"items\":{\"type\":\"integer\"}}}}";
+
+static void
+test_a_schema_that_explodes_leaves_something_for_others(void **state)
+{
+	size_t budget = GEMINI_SCHEMA_BUDGET;
+	struct buffer fan_out = BUFFER_INIT(0);
+	struct buffer out = BUFFER_INIT(0);
+
+	(void)state;
+	write_fan_out(&fan_out);
+	for (int i = 0; i < 10; i++)
+		json_object_put(clean(buffer_text(&fan_out), &budget, &out));
+	buffer_clear(&out);
+	json_object_put(clean(plain, &budget, &out));
+	assert_string_equal(buffer_text(&out), plain);
+	buffer_free(&out);
+	buffer_free(&fan_out);
+}
+
+/* Where the budget ends, so does what is told, and it is a Schema still. */
+static void
+test_a_budget_that_is_used_up_cuts_the_rest(void **state)
+{
+	struct buffer out = BUFFER_INIT(0);
+	size_t length = 0;
+
+	(void)state;
+	for (size_t budget = 0; budget < 100; budget++) {
+		size_t left = budget;
+		buffer_clear(&out);
+		struct json_object *cleaned = clean(plain, &left, &out);
+		check_schema(cleaned);
+		assert_in_range(left, budget - budget / 4, budget);
+		assert_true(out.length >= length);
+		length = out.length;
+		json_object_put(cleaned);
+		if (budget < 32)
+			assert_string_equal(buffer_text(&out), "{\"type\":\"object\"}");
+	}
+	assert_string_equal(buffer_text(&out), plain);
+	buffer_free(&out);
+}
+
+/* Nothing is read of a schema that is too large as it comes. */
+static void
+test_a_schema_beyond_the_budget_is_cut(void **state)
+{
+	size_t budget = GEMINI_SCHEMA_BUDGET;
+	struct buffer text = BUFFER_INIT(0);
+	struct buffer out = BUFFER_INIT(0);
+
+	(void)state;
+	buffer_puts(&text, "{\"default\":[{}");
+	for (int i = 0; i < GEMINI_SCHEMA_BUDGET; i++)
+		buffer_puts(&text, ",{}");
+	buffer_puts(&text, "]}");
+	json_object_put(clean(buffer_text(&text), &budget, &out));
+	assert_string_equal(buffer_text(&out), "{\"type\":\"object\"}");
+	assert_in_range(budget, GEMINI_SCHEMA_BUDGET - 1, GEMINI_SCHEMA_BUDGET);
+	buffer_free(&out);
+	buffer_free(&text);
+}
+
+/* Where one is expected, and where nobody looks. */
+static void
+test_numbers_of_any_length(void **state)
+{
+	enum { DIGITS = 10000 };
+	char digits[DIGITS + 1];
+	struct buffer in = BUFFER_INIT(0);
+	struct buffer expected = BUFFER_INIT(0);
+
+	(void)state;
+	memset(digits, '7', DIGITS);
+	digits[DIGITS] = '\0';
+	buffer_printf(&in,
+		"{\"properties\":{\"a\":{\"type\":\"number\",\"maximum\":%s,\"maxLength\":%s},"
+		"\"b\":{"
+		"\"type\":\"string\",\"maxLength\":%s}}}",
+		digits, digits, digits);
+	buffer_printf(&expected,
+		"{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"number\",\"maximum\":%s},"
+		"\"b\":{\"type\":\"string\"}}}",
+		digits);
+	check_cleaned(buffer_text(&in), buffer_text(&expected));
+	buffer_free(&in);
+	buffer_free(&expected);
+}
+
 int
 main(void)
 {
@@ -473,6 +665,12 @@ main(void)
 		cmocka_unit_test(test_schemas),
 		cmocka_unit_test(test_hostile_schemas),
 		cmocka_unit_test(test_references_do_not_multiply_what_is_large),
+		cmocka_unit_test(test_many_tools_share_one_budget),
+		cmocka_unit_test(test_doubled_references),
+		cmocka_unit_test(test_a_schema_that_explodes_leaves_something_for_others),
+		cmocka_unit_test(test_a_budget_that_is_used_up_cuts_the_rest),
+		cmocka_unit_test(test_a_schema_beyond_the_budget_is_cut),
+		cmocka_unit_test(test_numbers_of_any_length),
 	};
 
 	return cmocka_run_group_tests_name("gemini schema", tests, NULL, NULL);

@@ -13,11 +13,12 @@
 static bool
 accepts(const char *text, size_t length)
 {
-	struct json_object *value = NULL;
-	const char *problem = NULL;
-	bool accepted = json_parse(text, length, &value, &problem) == 0;
+	struct json_document document = {0};
+	struct json_problem problem;
+	bool accepted = json_read(&document, text, length, JSON_MAX_REQUEST_VALUES, &problem) !=
+			NULL;
 
-	json_object_put(value);
+	json_document_free(&document);
 	return accepted;
 }
 

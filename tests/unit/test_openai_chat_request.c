@@ -1,6 +1,9 @@
 /* Claude requests as Chat Completions requests (PROTOCOL.md §A, §B.1): JSON in, JSON out. */
 #include "translation.h"
 
+#include "base/json.h"
+#include "base/json_writer.h"
+
 #define SCHEMA "{\"type\":\"object\",\"properties\":{}}"
 #define SENT_TOOL                                                                                  \
 	"\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"f\",\"parameters\":" SCHEMA    \
@@ -177,25 +180,157 @@ test_parameters(void **state)
 	}
 }
 
+/* What a service is sent for a name, as JSON and then decoded. */
+static char *
+sent_name(struct tool_names *names, const char *name)
+{
+	struct buffer in = BUFFER_INIT(0);
+	struct buffer out = BUFFER_INIT(0);
+	struct json_writer w = JSON_WRITER(&out);
+	struct json_document index = {0};
+
+	json_write_text(&in, name);
+	tool_names_put(names, &w, json_read(&index, in.data, in.length, 1, NULL));
+	char *sent = json_copy(json_read(&index, out.data, out.length, 1, NULL));
+	assert_non_null(sent);
+	json_document_free(&index);
+	buffer_free(&in);
+	buffer_free(&out);
+	return sent;
+}
+
 static void
 test_names_are_shortened_and_come_back(void **state)
 {
 	static const char *const changed[] = {"mcp__a.b", "t\xc3\xa4st", "x y", "",
 		"a234567890123456789012345678901234567890123456789012345678901234567890"};
 	struct tool_names *names = tool_names_new(TOOL_NAMES_OPENAI);
+	char *fine = sent_name(names, "fine-Name_1");
 
 	(void)state;
-	assert_string_equal(tool_names_to_upstream(names, "fine-Name_1"), "fine-Name_1");
+	assert_string_equal(fine, "fine-Name_1");
+	free(fine);
 	for (size_t i = 0; i < COUNT(changed); i++) {
-		const char *sent = tool_names_to_upstream(names, changed[i]);
+		char *sent = sent_name(names, changed[i]);
+		char *again = sent_name(names, changed[i]);
 		assert_string_not_equal(sent, changed[i]);
 		assert_true(strlen(sent) <= 64);
-		assert_ptr_equal(sent, tool_names_to_upstream(names, changed[i]));
+		assert_string_equal(sent, again);
 		assert_string_equal(tool_names_to_client(names, sent), changed[i]);
+		free(sent);
+		free(again);
 	}
 	assert_string_equal(tool_names_to_client(names, "unknown"), "unknown");
 	assert_string_equal(tool_names_to_client(NULL, "unknown"), "unknown");
 	tool_names_free(names);
+}
+
+#define LONG_ID "12345678901234567890123456789012345678901234567890123456789012"
+
+/* What is only handed on stays as it was written, and what has to be read is read by the rules. */
+static void
+test_odd_spellings(void **state)
+{
+	static const struct row rows[] = {
+		/* Escapes, lone surrogates and U+0000 in texts. */
+		{HEAD "\"system\":\"\\u0041\\/\","
+		      "\"messages\":[{\"role\":\"user\",\"content\":"
+		      "[{\"type\":\"text\",\"text\":\"a\\ud800\"},{\"type\":\"text\",\"text\":"
+		      "\"\\u0000\\/\"}]}]",
+			"\"model\":\"up\",\"messages\":[{\"role\":\"system\",\"content\":"
+			"\"\\u0041\\/\"},{\"role\":\"user\",\"content\":\"a\\ud800\\n\\n\\u0000\\/"
+			"\"}],\"max_tokens\":9"},
+		/* Of duplicates the last counts where they are read, and all are handed on. */
+		{HEAD PLAIN
+			",\"tools\":[{\"name\":\"g\",\"name\":\"f\",\"input_schema\":{ \"x\" : 1,"
+			"\"x\":[ ] , \"type\":\"object\",\"\\u0024schema\":0,\"\\u0070\":1.0,"
+			"\"properties\":{}}}]",
+			"\"model\":\"up\",\"messages\":[" USER
+			"],\"max_tokens\":9,\"tools\":[{\"type\":\"function\",\"function\":{"
+			"\"name\":"
+			"\"f\",\"parameters\":{\"x\":1,\"x\":[],\"type\":\"object\",\"\\u0070\":1."
+			"0,"
+			"\"properties\":{}}}}]"},
+		/* Arguments: without white space between their parts, escaped once more. */
+		{HEAD "\"messages\":[" USER
+		      ",{\"role\":\"assistant\",\"content\":[{\"type\":\"tool_use\",\"id\":\"t\","
+		      "\"name\":\"f\",\"input\":{ \"a b\" : \"\\ud800 \\\"\",\n\"a b\":1e400}}]}]",
+			"\"model\":\"up\",\"messages\":[" USER
+			",{\"role\":\"assistant\",\"content\":null,\"tool_calls\":[{\"id\":\"t\","
+			"\"type\":\"function\",\"function\":{\"name\":\"f\",\"arguments\":"
+			"\"{\\\"a b\\\":\\\"\\\\ud800 \\\\\\\"\\\",\\\"a b\\\":1e400}\"}}]},{"
+			"\"role\":\"tool\",\"tool_call_id\":\"t\",\"content\":\"(no result)\"}],"
+			"\"max_tokens\":9"},
+		/* A user is cut at 64 bytes, of the text and not of its spelling. */
+		{HEAD PLAIN ",\"metadata\":{\"user_id\":\"" LONG_ID "\\u0041\\u0000\"}",
+			"\"model\":\"up\",\"messages\":[" USER "],\"max_tokens\":9,"
+			"\"user\":\"" LONG_ID "A\\u0000\""},
+		{HEAD PLAIN ",\"metadata\":{\"user_id\":\"" LONG_ID "a\\u00e4b\"}",
+			"\"model\":\"up\",\"messages\":[" USER "],\"max_tokens\":9,"
+			"\"user\":\"" LONG_ID "a\""},
+	};
+	const struct translate_target target = {.model = "up"};
+
+	(void)state;
+	check_all(&openai_chat, rows, COUNT(rows), &target);
+}
+
+static void
+test_a_number_of_ten_thousand_digits(void **state)
+{
+	char digits[10001];
+	struct buffer in = BUFFER_INIT(0);
+	struct buffer out = BUFFER_INIT(0);
+	const struct translate_target target = {.model = "up"};
+
+	(void)state;
+	memset(digits, '7', sizeof(digits) - 1);
+	digits[sizeof(digits) - 1] = '\0';
+	buffer_printf(&in,
+		HEAD PLAIN ",\"temperature\":0.%s,\"tools\":[{\"name\":\"f\",\"input_schema\":{"
+			   "\"type\":\"string\",\"maximum\":%s}}]",
+		digits, digits);
+	buffer_printf(&out,
+		"\"model\":\"up\",\"messages\":[" USER
+		"],\"max_tokens\":9,\"temperature\":0.%s,\"tools\":[{\"type\":\"function\","
+		"\"function\":{\"name\":\"f\",\"parameters\":{\"type\":\"string\",\"maximum\":%s}}}"
+		"]",
+		digits, digits);
+	const struct row row = {buffer_text(&in), buffer_text(&out)};
+	check_translation(&openai_chat, &row, &target);
+	buffer_free(&in);
+	buffer_free(&out);
+}
+
+/* Texts that turn out empty make no part; files of a result come after a label. */
+static void
+test_parts_of_user_messages(void **state)
+{
+	static const struct row rows[] = {
+		{HEAD "\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":"
+		      "\"u\"},"
+		      "{\"type\":\"document\",\"source\":{\"type\":\"text\",\"data\":\"\"}},"
+		      "{\"type\":\"tool_result\",\"tool_use_id\":\"q\",\"content\":[]},"
+		      "{\"type\":\"tool_result\",\"tool_use_id\":\"q\",\"content\":\"\",\"is_"
+		      "error\":"
+		      "true}]}]",
+			"\"model\":\"up\",\"messages\":[{\"role\":\"user\",\"content\":"
+			"\"Error: \\n\\nu\"}],\"max_tokens\":9"},
+		{HEAD "\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"tool_result\","
+		      "\"tool_use_id\":\"q\",\"content\":[{\"type\":\"text\",\"text\":\"r\"},{"
+		      "\"type\":"
+		      "\"document\",\"title\":\"T.pdf\",\"source\":{\"type\":\"base64\","
+		      "\"media_type\":\"application/pdf\",\"data\":\"eA==\"}}]}]}]",
+			"\"model\":\"up\",\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":"
+			"\"text\",\"text\":\"r\"},{\"type\":\"text\",\"text\":\"Document from tool "
+			"result "
+			"q:\"},{\"type\":\"file\",\"file\":{\"filename\":\"T.pdf\",\"file_data\":"
+			"\"data:application/pdf;base64,eA==\"}}]}],\"max_tokens\":9"},
+	};
+	const struct translate_target target = {.model = "up"};
+
+	(void)state;
+	check_all(&openai_chat, rows, COUNT(rows), &target);
 }
 
 int
@@ -207,6 +342,9 @@ main(void)
 		cmocka_unit_test(test_tools),
 		cmocka_unit_test(test_parameters),
 		cmocka_unit_test(test_names_are_shortened_and_come_back),
+		cmocka_unit_test(test_odd_spellings),
+		cmocka_unit_test(test_a_number_of_ten_thousand_digits),
+		cmocka_unit_test(test_parts_of_user_messages),
 	};
 
 	log_open(&quiet);

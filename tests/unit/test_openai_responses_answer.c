@@ -1,7 +1,7 @@
 /* Answers of Responses (PROTOCOL.md §C, §D.2 "Responses events"). */
 #include "answering.h"
 
-#include "translate/carry.h"
+#include "translate/round_trip.h"
 
 #define EVENT(type, rest) "event: " type "\ndata: {\"type\":\"" type "\"" rest "}\n\n"
 #define ADDED(i, item)                                                                             \
@@ -74,6 +74,16 @@ test_streams(void **state)
 			 ",\"response\":" RESPONSE("incomplete", "",
 				 ",\"incomplete_details\":{\"reason\":\"content_filter\"}")),
 			END("refusal", "null", 6, 4, 5)},
+		/* Texts go through as they came; of duplicates the last counts. */
+		{EVENT("response.output_text.delta",
+			 ",\"output_index\":0,\"delta\":\"x\",\"delta\":\"\\ud800\\u0000\\/\"")
+				COMPLETED(""),
+			OPEN_TEXT(0) TEXT(0, "\\ud800\\u0000\\/") STOP(0)
+				END("end_turn", "null", 6, 4, 5)},
+		/* Text while a call is incomplete waits; the end comes without [DONE]. */
+		{ADDED(0, CALL("x", "")) ARGUMENTS(0, "{") TEXTS(1, "a") ARGUMENTS(0, "}"),
+			OPEN_TOOL(0, "x", "f") JSON(0, "{") JSON(0, "}") STOP(0) OPEN_TEXT(1)
+				TEXT(1, "a") STOP(1) END("tool_use", "null", 0, 0, 1)},
 		/* Wrong types and unknown events are ignored; the body may just end. */
 		{"data: 5\n\ndata: {\"type\":5}\n\n" EVENT("response.new", ",\"delta\":\"z\"")
 				ADDED(0, "5") EVENT("response.output_text.delta", ",\"delta\":[]")
@@ -121,6 +131,57 @@ test_reasoning_is_thinking_with_its_item_in_the_signature(void **state)
 		"\"stop_sequence\":null," TOLD);
 }
 
+/* A reasoning item in the middle of a call cannot be a block: the next call carries it. */
+static void
+test_reasoning_that_cannot_be_shown_goes_with_the_next_call(void **state)
+{
+	struct buffer out = BUFFER_INIT(0);
+	struct buffer id = BUFFER_INIT(0);
+	struct api_error error = API_ERROR_NONE;
+	static const char item[] = "{\"id\":\"rs_1\",\"encrypted_content\":\"E\"}";
+
+	(void)state;
+	carry_write_call_id(&id, "openai-responses", "y", item, strlen(item));
+	assert_int_equal(
+		answer_of(&openai_responses, "text/event-stream",
+			ADDED(0, CALL("x", "")) ARGUMENTS(0, "{") ITEM(1, REASONING(PART("a")))
+				ARGUMENTS(0, "}") ITEM(2, CALL("y", "{}")) COMPLETED(""),
+			true, true, 9999, &out, &error),
+		ANSWER_DONE);
+	assert_contains(buffer_text(&out), buffer_text(&id));
+	assert_null(strstr(buffer_text(&out), "thinking"));
+	buffer_free(&out);
+	buffer_free(&id);
+}
+
+/* Items are found by their number, however many and in whatever order; more than fit are refused.
+ */
+static void
+test_many_items(void **state)
+{
+	static const int counts[] = {4096, 4097};
+
+	(void)state;
+	for (size_t c = 0; c < COUNT(counts); c++) {
+		struct buffer in = BUFFER_INIT(0);
+		struct buffer out = BUFFER_INIT(0);
+		struct api_error error = API_ERROR_NONE;
+		for (int i = counts[c]; i-- > 0;)
+			buffer_printf(&in,
+				"data: {\"type\":\"response.output_text.delta\","
+				"\"output_index\":%d,\"delta\":\"a\"}\n\n",
+				i * 1000);
+		assert_int_equal(answer_of(&openai_responses, "text/event-stream", buffer_text(&in),
+					 false, true, 99999, &out, &error),
+			c == 0 ? ANSWER_DONE : ANSWER_FAILED);
+		if (c > 0)
+			assert_contains(error.message, "more than can be kept");
+		api_error_clear(&error);
+		buffer_free(&in);
+		buffer_free(&out);
+	}
+}
+
 static void
 test_failures(void **state)
 {
@@ -159,6 +220,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_streams),
 		cmocka_unit_test(test_reasoning_is_thinking_with_its_item_in_the_signature),
+		cmocka_unit_test(test_reasoning_that_cannot_be_shown_goes_with_the_next_call),
+		cmocka_unit_test(test_many_items),
 		cmocka_unit_test(test_failures),
 	};
 

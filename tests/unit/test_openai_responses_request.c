@@ -1,8 +1,7 @@
 /* Claude requests as Responses requests (PROTOCOL.md §B.3). */
 #include "translation.h"
 
-#include "base/json.h"
-#include "translate/carry.h"
+#include "translate/round_trip.h"
 
 #define U     "{\"role\":\"user\",\"content\":[{\"type\":\"input_text\",\"text\":\"u\"}]}"
 #define INPUT "\"model\":\"up\",\"input\":[" U "]"
@@ -160,16 +159,14 @@ test_parameters(void **state)
 static void
 test_reasoning_comes_back(void **state)
 {
-	struct json_object *item = json_object_new_object();
+	static const char item[] = "{\"id\":\"rs_1\",\"encrypted_content\":\"E\"}";
 	struct buffer in = BUFFER_INIT(0);
 	struct buffer thought = BUFFER_INIT(0);
 	struct buffer id = BUFFER_INIT(0);
 
 	(void)state;
-	json_object_object_add(item, "id", json_object_new_string("rs_1"));
-	json_object_object_add(item, "encrypted_content", json_object_new_string("E"));
-	carry_write_signature(&thought, "openai-responses", item);
-	carry_write_call_id(&id, "openai-responses", "c", item);
+	carry_write_signature(&thought, "openai-responses", item, strlen(item));
+	carry_write_call_id(&id, "openai-responses", "c", item, strlen(item));
 	buffer_printf(&in,
 		HEAD
 		"\"messages\":[" USER "," ASSISTANT "{\"type\":\"thinking\",\"thinking\":\"h\","
@@ -187,10 +184,39 @@ test_reasoning_comes_back(void **state)
 			"{}") "," OUTPUT("a", "") "," OUTPUT("c", "") "," SAID("t") "," U
 										    "]," REST};
 	check_translation(&openai_responses, &row, &target);
-	json_object_put(item);
 	buffer_free(&in);
 	buffer_free(&thought);
 	buffer_free(&id);
+}
+
+/* Two thoughts in a row are two items, each before what followed it; a damaged one is dropped. */
+static void
+test_each_thought_is_an_item_of_its_own(void **state)
+{
+	static const char whole[] = "{\"id\":\"rs_1\",\"encrypted_content\":\"E\"}";
+	static const char damaged[] = "{\"id\":5}";
+	struct buffer in = BUFFER_INIT(0);
+	struct buffer thought = BUFFER_INIT(0);
+	struct buffer broken = BUFFER_INIT(0);
+
+	(void)state;
+	carry_write_signature(&thought, "openai-responses", whole, strlen(whole));
+	carry_write_signature(&broken, "openai-responses", damaged, strlen(damaged));
+	buffer_printf(&in,
+		HEAD "\"messages\":[" USER "," ASSISTANT
+		     "{\"type\":\"thinking\",\"thinking\":\"\\ud800\",\"signature\":\"%s\"},"
+		     "{\"type\":\"thinking\",\"thinking\":\"\",\"signature\":\"%s\"},"
+		     "{\"type\":\"thinking\",\"thinking\":\"x\",\"signature\":\"%s\"},"
+		     "{\"type\":\"text\",\"text\":\"t\"}]}]",
+		buffer_text(&thought), buffer_text(&thought), buffer_text(&broken));
+	const struct row row = {buffer_text(&in),
+		"\"model\":\"up\",\"input\":[" U
+		"," REASONING("{\"type\":\"summary_text\",\"text\":\"\\ud800\"}") "," REASONING(
+			"") "," SAID("t") "]," REST};
+	check_translation(&openai_responses, &row, &target);
+	buffer_free(&in);
+	buffer_free(&thought);
+	buffer_free(&broken);
 }
 
 int
@@ -202,6 +228,7 @@ main(void)
 		cmocka_unit_test(test_tools),
 		cmocka_unit_test(test_parameters),
 		cmocka_unit_test(test_reasoning_comes_back),
+		cmocka_unit_test(test_each_thought_is_an_item_of_its_own),
 	};
 
 	log_open(&quiet);

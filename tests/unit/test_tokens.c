@@ -3,7 +3,7 @@
 
 #include "base/api_error.h"
 #include "base/json.h"
-#include "translate/claude.h"
+#include "translate/claude/request.h"
 #include "translate/tokens.h"
 
 static void

@@ -7,7 +7,7 @@
 #include "base/api_error.h"
 #include "base/buffer.h"
 #include "base/log.h"
-#include "translate/claude.h"
+#include "translate/claude/request.h"
 #include "translate/tokens.h"
 #include "translate/tool_names.h"
 #include "translate/translator.h"

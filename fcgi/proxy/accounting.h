@@ -1,0 +1,52 @@
+/*
+ * What is recorded of one request: its line on the log, its usage and part in the totals, and the
+ * start of the response for ENABLE_RESPONSE_LOGS.
+ */
+#ifndef RECORD_H
+#define RECORD_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buffer.h"
+#include "base/random.h"
+#include "http/router.h"
+
+struct answer;
+struct inquiry;
+struct plan;
+struct recorder;
+struct settings;
+
+enum { REQUEST_ID_SIZE = sizeof("req_") + RANDOM_ID_LENGTH };
+
+struct record {
+	char request_id[REQUEST_ID_SIZE];
+	uint64_t began;      /* ms of the loop's clock, as the next */
+	uint64_t first_byte; /* to the client; 0: none yet */
+	int status;          /* told to the client; 0: none yet */
+	const char *error_type;
+	int error_status; /* of it: a stream that failed was told another one; 0: none */
+	int attempts;
+	struct buffer shown; /* the start of the response */
+	size_t response_bytes;
+};
+
+/** Bytes that the client has got. */
+void record_bytes(struct record *, const struct settings *, const char *bytes, size_t length);
+
+/** An attempt failed, and the key rests for ${rest} ms: say so on the log. */
+void record_failed_attempt(
+	const struct record *, const struct plan *, const char *error_type, int64_t rest);
+
+/** The request was refused before it had an upstream.  For any thread. */
+void record_refusal(struct recorder *, enum endpoint, int status);
+
+/**
+ * The response has ended at ${now}, ${message} says how: log it, and give what it used to the
+ * recorder.
+ */
+void record_end(struct record *, const struct plan *, const struct inquiry *, struct answer *,
+	const struct settings *, struct recorder *, uint64_t now, const char *message);
+
+#endif

@@ -1,0 +1,67 @@
+/*
+ * The life of one request to an upstream on the loop: transfer → answer → write → record.
+ *
+ * The loop never waits: what the client does not take is kept, and the transfer pauses; what the
+ * upstream does not send is covered by pings and ends in a timeout; a client that goes away ends
+ * the transfer.
+ */
+#ifndef EXCHANGE_H
+#define EXCHANGE_H
+
+#include <stdatomic.h>
+#include <uv.h>
+
+#include "base/buffer.h"
+#include "proxy/accounting.h"
+
+struct api_error;
+struct asked;
+struct config;
+struct exchange;
+struct gateway;
+struct live_settings;
+struct recorder;
+struct settings;
+struct store;
+struct transfers;
+struct watches;
+
+/* What all exchanges of a process share. */
+struct exchanges {
+	uv_loop_t *loop;
+	struct store *store;
+	struct transfers *transfers;
+	struct watches *watches;
+	struct recorder *recorder;
+	struct live_settings *live;
+	atomic_int in_flight;   /* requests taken from the web server and not yet answered */
+	struct exchange *first; /* those that the loop runs */
+	int streaming;          /* those of them whose stream has begun and not ended */
+};
+
+/* A web request that was let in; lent, but for what the exchange says it takes. */
+struct exchange_request {
+	struct gateway *gateway;
+	struct settings *settings;
+	struct config *config; /* in force when it came; NULL: it cannot be read */
+	const struct asked *asked;
+	const char *request_id; /* of REQUEST_ID_SIZE */
+	const char *headers;    /* lines for the response's head; copied */
+};
+
+/**
+ * Read the request from the gateway, check it and plan it: on an acceptor thread.  The caller has
+ * counted it in ${in_flight}.  Return it for exchange_run, having taken the gateway and the count,
+ * or NULL with ${error}; gateway and count are then still the caller's.
+ */
+struct exchange *
+exchange_new(struct exchanges *, const struct exchange_request *, struct api_error *error);
+
+/** Run it to its end, on the loop's thread, which owns it from now on; it frees itself. */
+void exchange_run(struct exchange *);
+
+/** Tell every client that the service stops, and end every transfer: when waiting has taken too
+ * long. */
+void exchanges_abort(struct exchanges *);
+
+#endif

@@ -1,0 +1,479 @@
+/*
+ * Where a client's request goes; see plan.h.
+ */
+#include "proxy/plan.h"
+
+#include <ctype.h>
+#include <curl/curl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/api_error.h"
+#include "base/json.h"
+#include "proxy/client_request.h"
+#include "store/config.h"
+#include "translate/claude/request.h"
+#include "translate/claude/models.h"
+#include "translate/tokens.h"
+#include "translate/tool_names.h"
+#include "translate/translator.h"
+#include "upstream/service.h"
+#include "http/web_request.h"
+
+enum {
+	MOST_FORWARDED = 32, /* headers */
+	BODY_GROWTH = 1024,  /* bytes by which a translation is usually longer, at most */
+};
+
+static int
+no_memory(struct api_error *error)
+{
+	return api_error_set(error, 500, "out of memory");
+}
+
+/* ---- choosing ---- */
+
+static int
+find_service(struct plan *plan, struct api_error *error)
+{
+	const struct upstream *u = plan->to.upstream;
+
+	plan->service = service_find(u->service_type);
+	if (plan->service != NULL)
+		return 0;
+	api_error_set(error, 500,
+		"upstream '%s' has the service type '%s', which this version of claude-proxy does "
+		"not know",
+		u->name, u->service_type);
+	return api_error_lasts(error);
+}
+
+static int
+choose_key(struct plan *plan, struct store *store, const struct settings *settings,
+	struct api_error *error)
+{
+	const char *name = plan->to.upstream->name;
+
+	if (destination_choose_key(&plan->to, store, settings) == 0)
+		return find_service(plan, error);
+	api_error_set(error, 500,
+		"upstream '%s' has no API key that is enabled: claude-proxy-admin key %s add -",
+		name, name);
+	return api_error_lasts(error);
+}
+
+/* Does the upstream speak Claude's language? */
+static bool
+speaks_claude(const struct plan *plan)
+{
+	return plan->service != NULL && plan->service->translator->reader_new == NULL;
+}
+
+/* ---- the headers that a service which speaks Claude's language gets from the client ---- */
+
+struct forwarded {
+	struct forwarded_header list[MOST_FORWARDED];
+	size_t count;
+	bool failed;
+};
+
+static void
+forward(struct forwarded *f, const char *name, size_t name_length, const char *value)
+{
+	if (f->count == MOST_FORWARDED)
+		return;
+	struct forwarded_header header = {strndup(name, name_length), strdup(value)};
+	f->failed = f->failed || header.name == NULL || header.value == NULL;
+	/* HTTP_ANTHROPIC_BETA is anthropic-beta. */
+	for (char *c = header.name; c != NULL && *c != '\0'; c++)
+		*c = (char)(*c == '_' ? '-' : tolower((unsigned char)*c));
+	f->list[f->count++] = header;
+}
+
+static void
+forward_all(struct forwarded *f, const struct gateway *gateway)
+{
+	static const char wanted[] = "HTTP_ANTHROPIC_";
+	bool has_version = false;
+
+	for (char *const *p = gateway_parameters(gateway); p != NULL && *p != NULL; p++) {
+		const char *value = strchr(*p, '=');
+		if (value == NULL || strncmp(*p, wanted, sizeof(wanted) - 1) != 0)
+			continue;
+		const char *name = *p + strlen("HTTP_");
+		has_version = has_version || strncmp(name, "ANTHROPIC_VERSION=", 18) == 0;
+		forward(f, name, (size_t)(value - name), value + 1);
+	}
+	if (!has_version)
+		forward(f, "anthropic-version", strlen("anthropic-version"), "2023-06-01");
+}
+
+static void
+forget_forwarded(struct forwarded *f)
+{
+	for (size_t i = 0; i < f->count; i++) {
+		free(f->list[i].name);
+		free(f->list[i].value);
+	}
+}
+
+/* ---- what is sent ---- */
+
+static int
+write_headers(struct plan *plan, const struct inquiry *inquiry, bool pass, bool has_body,
+	struct api_error *error)
+{
+	struct forwarded forwarded = {0};
+
+	if (speaks_claude(plan))
+		forward_all(&forwarded, inquiry->gateway);
+	const struct service_head head = {
+		.content_type = pass ? inquiry->content_type : NULL,
+		.stream = inquiry->asked.endpoint == ENDPOINT_MESSAGES && inquiry->stream,
+		.has_body = has_body,
+		.forwarded = forwarded.list,
+		.forwarded_count = forwarded.count,
+	};
+	if (!forwarded.failed)
+		plan->headers = service_headers(
+			plan->service, plan->to.upstream, plan->to.key, &head);
+	forget_forwarded(&forwarded);
+	plan->secrets = service_secrets(plan->to.upstream, plan->to.key);
+	return plan->headers != NULL && plan->secrets != NULL ? 0 : no_memory(error);
+}
+
+/* The URL and the headers of a request whose body, if it has one, is written. */
+static int
+address(struct plan *plan, const struct inquiry *inquiry, const char *endpoint,
+	struct api_error *error)
+{
+	/* Of a request for models the query is ours to answer. */
+	const char *query = speaks_claude(plan) && plan->query == NULL ? inquiry->query : NULL;
+
+	if (service_write_url(plan->service, plan->to.upstream->base_url, endpoint, plan->to.model,
+		    query, &plan->url) != 0) {
+		api_error_set(error, 500, "upstream '%s' has no usable base URL",
+			plan->to.upstream->name);
+		return api_error_lasts(error);
+	}
+	if (plan->body.failed)
+		return no_memory(error);
+	return write_headers(plan, inquiry, plan->pass, plan->body.length > 0, error);
+}
+
+typedef int request_writer(const struct claude_request *, const struct translate_target *,
+	struct tool_names *, struct buffer *, struct api_error *);
+
+static int
+translate(struct plan *plan, const struct claude_request *request, request_writer *write,
+	struct api_error *error)
+{
+	const struct translate_target target = {
+		.model = plan->to.model,
+		.max_output_tokens = plan->to.upstream->options.max_output_tokens,
+		.reasoning_off = plan->to.upstream->options.reasoning_off,
+	};
+
+	plan->tool_names = tool_names_new(plan->service->translator->name_rule);
+	if (plan->tool_names == NULL)
+		return no_memory(error);
+	/* It will be about as long as what it is made of; buffers that double would be half empty. */
+	if (buffer_allocate(&plan->body, request->length + BODY_GROWTH) != 0)
+		return no_memory(error);
+	int status = write(request, &target, plan->tool_names, &plan->body, error);
+	buffer_fit(&plan->body);
+	return status;
+}
+
+/* ---- messages ---- */
+
+static int
+plan_message(struct plan *plan, const struct inquiry *inquiry, struct claude_request *request,
+	struct api_error *error)
+{
+	const struct service *s = plan->service;
+	const char *endpoint = request->stream && s->stream_endpoint != NULL ? s->stream_endpoint
+									     : s->endpoint;
+
+	plan->method = "POST";
+	plan->pass = speaks_claude(plan);
+	if (!plan->pass && claude_request_check(request, CLAUDE_TO_ANSWER, error) != 0)
+		return -1;
+	if (translate(plan, request, s->translator->write_request, error) != 0)
+		return -1;
+	if (!plan->pass)
+		plan->input_tokens = tokens_guess_input(request);
+	return address(plan, inquiry, endpoint, error);
+}
+
+/* ---- counting tokens ---- */
+
+static int
+write_count(struct buffer *out, uint64_t tokens)
+{
+	buffer_puts(out, "{\"input_tokens\":");
+	buffer_put_uint(out, tokens);
+	return buffer_putc(out, '}');
+}
+
+/* The upstream's count; the estimate where it has no such endpoint. */
+static int
+convert_count(void *context, int status, const char *body, size_t length, struct buffer *out,
+	struct api_error *error)
+{
+	const struct plan *plan = context;
+	const char *member = plan->service->translator->count_member;
+	struct json_document index = {0};
+
+	if (status != 200)
+		return write_count(out, plan->input_tokens);
+	const struct json *answer = json_read(&index, body, length, JSON_MAX_ANSWER_VALUES, NULL);
+	int64_t count = json_member_int(answer, member, -1);
+	json_document_free(&index);
+	if (count < 0)
+		return api_error_set(error, 502,
+			"upstream '%s' did not say how many tokens it counted",
+			plan->to.upstream->name);
+	return write_count(out, (uint64_t)count);
+}
+
+static int
+plan_count(struct plan *plan, const struct inquiry *inquiry, struct claude_request *request,
+	struct api_error *error)
+{
+	const struct service *s = plan->service;
+	bool checked = claude_request_check(request, CLAUDE_TO_COUNT, error) == 0;
+
+	/* What only Claude's own service knows, that one may count. */
+	if (!checked && !speaks_claude(plan))
+		return -1;
+	api_error_clear(error);
+	plan->input_tokens = checked ? tokens_estimate_input(request) : 0;
+	if (s->count_endpoint == NULL)
+		return 0;
+	plan->method = "POST";
+	plan->convert = convert_count;
+	if (translate(plan, request, s->translator->write_count_request, error) != 0)
+		return -1;
+	return address(plan, inquiry, s->count_endpoint, error);
+}
+
+int
+plan_write_answer(const struct plan *plan, struct buffer *out)
+{
+	return write_count(out, plan->input_tokens);
+}
+
+/* ---- what is only handed on ---- */
+
+static int
+plan_other(struct plan *plan, const struct inquiry *inquiry, struct api_error *error)
+{
+	plan->method = inquiry->method;
+	plan->pass = true;
+	buffer_append(&plan->body, buffer_text(&inquiry->body), inquiry->body.length);
+	return address(plan, inquiry, inquiry->asked.path, error);
+}
+
+/* ---- models ---- */
+
+/* Is the route's pattern the plain name of a model? */
+static bool
+is_plain(const struct route *route)
+{
+	return strpbrk(route->pattern, "*?[\\") == NULL;
+}
+
+static bool
+has_plain_route(const struct config *config)
+{
+	for (size_t i = 0; i < config->route_count; i++)
+		if (is_plain(&config->routes[i]))
+			return true;
+	return false;
+}
+
+static void
+add_routes(struct claude_models *models, const struct config *config)
+{
+	for (size_t i = 0; i < config->route_count; i++)
+		if (is_plain(&config->routes[i]))
+			claude_models_add(models, config->routes[i].pattern);
+}
+
+static int
+convert_models(void *context, int status, const char *body, size_t length, struct buffer *out,
+	struct api_error *error)
+{
+	const struct plan *plan = context;
+	struct claude_models models = {0};
+	struct json_document index = {0};
+	int result = 0;
+
+	add_routes(&models, plan->to.config);
+	/* A service without such a list has its routes all the same. */
+	if (status == 200)
+		result = claude_models_read(
+			&models, json_read(&index, body, length, JSON_MAX_ANSWER_VALUES, NULL));
+	json_document_free(&index);
+	if (result != 0)
+		api_error_set(error, 502, "upstream '%s' answered without a list of models",
+			plan->to.upstream->name);
+	else if (plan->model_id != NULL)
+		result = claude_models_write_one(&models, plan->model_id, out, error);
+	else
+		result = claude_models_write_page(&models, plan->query, out, error);
+	claude_models_free(&models);
+	return result;
+}
+
+static int
+plan_models(struct plan *plan, const struct inquiry *inquiry, struct api_error *error)
+{
+	if (speaks_claude(plan) && !has_plain_route(plan->to.config))
+		return plan_other(plan, inquiry, error);
+	plan->method = "GET";
+	plan->convert = convert_models;
+	plan->query = strdup(inquiry->query);
+	if (inquiry->asked.endpoint == ENDPOINT_MODEL) {
+		char *decoded = curl_easy_unescape(
+			NULL, inquiry->asked.path + strlen("/models/"), 0, NULL);
+		plan->model_id = decoded != NULL ? strdup(decoded) : NULL;
+		curl_free(decoded);
+		if (plan->model_id == NULL)
+			return no_memory(error);
+	}
+	if (plan->query == NULL)
+		return no_memory(error);
+	return address(plan, inquiry, plan->service->models_endpoint, error);
+}
+
+static int
+refuse_other(struct api_error *error)
+{
+	return api_error_set(
+		error, 404, "there is nothing at this path; messages go to POST /v1/messages");
+}
+
+/* ---- the plan ---- */
+
+int
+plan_check_other(const struct config *config, struct api_error *error)
+{
+	const struct upstream *current = config != NULL ? config->current : NULL;
+	struct plan plan = {
+		.service = current != NULL ? service_find(current->service_type) : NULL};
+
+	return speaks_claude(&plan) ? 0 : refuse_other(error);
+}
+
+/* Write what is sent, and say how it is answered. */
+static int
+write_plan(struct plan *plan, const struct inquiry *inquiry, struct claude_request *request,
+	struct api_error *error)
+{
+	switch (inquiry->asked.endpoint) {
+	case ENDPOINT_COUNT_TOKENS:
+		return plan_count(plan, inquiry, request, error);
+	case ENDPOINT_MODELS:
+	case ENDPOINT_MODEL:
+		return plan_models(plan, inquiry, error);
+	case ENDPOINT_OTHER:
+		return speaks_claude(plan) ? plan_other(plan, inquiry, error) : refuse_other(error);
+	default:
+		return plan_message(plan, inquiry, request, error);
+	}
+}
+
+/* Is the answer known without asking anybody, and without a key? */
+static bool
+needs_no_key(const struct plan *plan, const struct inquiry *inquiry)
+{
+	return inquiry->asked.endpoint == ENDPOINT_COUNT_TOKENS &&
+	       plan->service->count_endpoint == NULL;
+}
+
+int
+plan_make(struct plan *plan, struct config *config, struct store *store,
+	const struct settings *settings, const struct inquiry *inquiry,
+	struct claude_request *request, struct api_error *error)
+{
+	bool other = inquiry->asked.endpoint == ENDPOINT_OTHER;
+
+	*plan = (struct plan){.repeatable = !other || strcmp(inquiry->method, "GET") == 0 ||
+					    strcmp(inquiry->method, "HEAD") == 0};
+	if (config == NULL)
+		return api_error_set(error, 500,
+			"the configuration cannot be read: the proxy's log says why; see "
+			"claude-proxy-admin show");
+	if (destination_find(&plan->to, config_retain(config), inquiry->model, error) != 0 ||
+		find_service(plan, error) != 0)
+		return -1;
+	if (!needs_no_key(plan, inquiry) && choose_key(plan, store, settings, error) != 0)
+		return -1;
+	return write_plan(plan, inquiry, request, error);
+}
+
+static int
+write_next(struct plan *next, const struct inquiry *inquiry)
+{
+	struct api_error error = API_ERROR_NONE;
+	struct claude_request request;
+	int status = inquiry_read_again(inquiry, &request, &error);
+
+	if (status == 0)
+		status = find_service(next, &error);
+	if (status == 0)
+		status = write_plan(next, inquiry, &request, &error);
+	claude_request_free(&request);
+	api_error_clear(&error);
+	return status;
+}
+
+/* Free what is sent. */
+static void
+free_request(struct plan *plan)
+{
+	curl_slist_free_all(plan->headers);
+	free(plan->secrets);
+	buffer_free(&plan->body);
+	buffer_free(&plan->url);
+	tool_names_free(plan->tool_names);
+	free(plan->query);
+	free(plan->model_id);
+}
+
+int
+plan_next(const struct plan *failed, struct plan *next, struct store *store,
+	const struct settings *settings, const struct inquiry *inquiry)
+{
+	struct destination to;
+	int status = destination_copy(&failed->to, &to);
+
+	while (status == 0 && destination_choose_next(&to, store, settings) == 0) {
+		*next = (struct plan){.to = to, .repeatable = failed->repeatable};
+		if (write_next(next, inquiry) == 0)
+			return 0;
+		/* Skip a fallback that cannot serve this request. */
+		free_request(next);
+		status = destination_exclude(&to);
+	}
+	destination_free(&to);
+	return -1;
+}
+
+void
+plan_replace(struct plan *failed, struct plan *next)
+{
+	plan_free(failed);
+	*failed = *next;
+}
+
+void
+plan_free(struct plan *plan)
+{
+	free_request(plan);
+	destination_free(&plan->to);
+	*plan = (struct plan){0};
+}

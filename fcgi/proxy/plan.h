@@ -1,0 +1,77 @@
+/*
+ * Where a client's request goes and what is sent there: the chosen upstream and key, and the
+ * request in the upstream's terms.  Made by an acceptor thread, carried out by the exchange.
+ */
+#ifndef PLAN_H
+#define PLAN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buffer.h"
+#include "proxy/target.h"
+#include "translate/answer.h"
+
+struct api_error;
+struct claude_request;
+struct config;
+struct curl_slist;
+struct inquiry;
+struct service;
+struct settings;
+struct store;
+struct tool_names;
+
+struct plan {
+	struct destination to;
+	const struct service *service;
+	struct tool_names *tool_names;
+
+	const char *method;
+	struct buffer url; /* empty: nothing is sent, the answer is known already */
+	struct buffer body;
+	struct curl_slist *headers;
+	const char **secrets; /* what of them is secret, the key first; ends in NULL */
+	bool repeatable;      /* may it be sent again where the upstream may have got it already? */
+
+	/* How the answer is made: passed through, converted from a whole body, or else a message.
+	 */
+	bool pass;
+	answer_converter *convert;
+	uint64_t input_tokens; /* an estimate */
+	char *query;           /* of a request for models */
+	char *model_id;        /* the one model that is asked for; NULL: all */
+};
+
+/**
+ * Is anything served at a path that is not ours: by a current upstream that speaks Claude's
+ * language? ${config} may be NULL.  Return 0, or -1 and a 404.
+ */
+int plan_check_other(const struct config *, struct api_error *);
+
+/**
+ * Choose by the routes and the strategy in ${config} (NULL: it could not be read), and translate
+ * (SPEC §4, §5, §6).  ${request} is the inquiry's, parsed; it may be freed afterwards.  Return 0,
+ * or -1 and what the client must be told.  The inquiry outlives the plan.  Either way free it with
+ * plan_free.
+ */
+int plan_make(struct plan *, struct config *, struct store *, const struct settings *,
+	const struct inquiry *, struct claude_request *, struct api_error *);
+
+/**
+ * The same request for the next key, or the fallback, after ${failed}: blocks in SQLite, and may
+ * run while the loop reads the failed one.  Return 0 and the plan, for plan_replace; or -1: there
+ * is nothing left to try.
+ */
+int plan_next(const struct plan *failed, struct plan *next, struct store *, const struct settings *,
+	const struct inquiry *);
+
+/** Put the next plan in the place of the one that failed.  Takes ${next}. */
+void plan_replace(struct plan *failed, struct plan *next);
+
+/** Append the answer of a plan that sends nothing. */
+int plan_write_answer(const struct plan *, struct buffer *out);
+
+void plan_free(struct plan *);
+
+#endif

@@ -1,0 +1,119 @@
+/*
+ * What follows a failed attempt; see retry.h.
+ */
+#include "proxy/retry.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/api_error.h"
+#include "base/buffer.h"
+#include "base/clock.h"
+#include "base/utf8.h"
+#include "proxy/plan.h"
+#include "store/config.h"
+#include "store/store.h"
+
+enum { MOST_STORED = 300 /* bytes of an error's message */ };
+
+/* By the status that the client would be told, how long a key rests that says nothing itself: in
+ * seconds. What is not listed no other key cures. */
+static const struct {
+	int status;
+	int rest;
+} rests[] = {
+	{401, 600},
+	{402, 600},
+	{403, 600},
+	{429, 60},
+	{500, 10},
+	{502, 10},
+	{504, 10},
+	{529, 10},
+};
+
+struct retry {
+	uv_work_t work;
+	struct retry_request request;
+	struct plan next;
+	bool found;
+};
+
+static int
+find_rest(int status)
+{
+	for (size_t i = 0; i < sizeof(rests) / sizeof(rests[0]); i++)
+		if (rests[i].status == status)
+			return rests[i].rest;
+	return 0;
+}
+
+bool
+retry_may_cure(const struct api_error *error)
+{
+	return find_rest(error->status) > 0;
+}
+
+int64_t
+retry_rest(const struct api_error *error)
+{
+	int64_t seconds = error->retry_after > 0 ? error->retry_after : find_rest(error->status);
+
+	return 1000 * seconds < KEY_LONGEST_REST ? 1000 * seconds : KEY_LONGEST_REST;
+}
+
+/* Store that the key rests, and why. */
+static void
+let_key_rest(const struct retry_request *r)
+{
+	const struct api_key *key = r->failed->to.key;
+	const char *message = r->error->message != NULL ? r->error->message : "";
+	struct buffer reason = BUFFER_INIT(0);
+
+	if (key == NULL)
+		return;
+	buffer_printf(&reason, "%d: ", r->error->status);
+	for (size_t at = 0; at < MOST_STORED && message[at] != '\0';) {
+		size_t n = utf8_character_length(message + at, strlen(message + at));
+		buffer_append(&reason, message + at, n > 0 ? n : 1);
+		at += n > 0 ? n : 1;
+	}
+	store_rest_key(
+		r->store, key->id, clock_now_ms() + retry_rest(r->error), buffer_text(&reason));
+	buffer_free(&reason);
+}
+
+static void
+work(uv_work_t *job)
+{
+	struct retry *retry = job->data;
+	const struct retry_request *r = &retry->request;
+
+	let_key_rest(r);
+	retry->found = plan_next(r->failed, &retry->next, r->store, r->settings, r->inquiry) == 0;
+}
+
+static void
+after_work(uv_work_t *job, int status)
+{
+	struct retry *retry = job->data;
+
+	(void)status; /* never cancelled */
+	retry->request.done(retry->request.context, retry->found ? &retry->next : NULL);
+	free(retry);
+}
+
+int
+retry_begin(const struct retry_request *request)
+{
+	struct retry *retry = calloc(1, sizeof(*retry));
+
+	if (retry == NULL)
+		return -1;
+	retry->request = *request;
+	retry->work.data = retry;
+	if (uv_queue_work(request->loop, &retry->work, work, after_work) == 0)
+		return 0;
+	free(retry);
+	return -1;
+}

@@ -1,0 +1,272 @@
+/*
+ * Tool calls and their results; see history_calls.h.
+ */
+#include "translate/claude/history_calls.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/hash.h"
+
+enum { LONGEST_ID = 40, ID_DIGITS = 24 }; /* PROTOCOL.md §B.1 "Service limits" */
+
+const char claude_no_result[] = "(no result)";
+
+void
+claude_calls_init(struct claude_calls *calls, const char *kind, bool unique_always)
+{
+	*calls = (struct claude_calls){.kind = kind, .unique_always = unique_always};
+}
+
+/* ---- ids ---- */
+
+static bool
+is_fit_id(const char *id)
+{
+	size_t length = strlen(id);
+
+	return length <= LONGEST_ID && carry_is_id(id, length);
+}
+
+static char *
+hashed_id(const char *id)
+{
+	char digits[ID_DIGITS + 1];
+	char *made = NULL;
+
+	hash_hex(id, strlen(id), ID_DIGITS, digits);
+	return asprintf(&made, "call_%s", digits) < 0 ? NULL : made;
+}
+
+/* The id that stands for ${id} where it is wanted for the ${time}th time. */
+static char *
+repeated_id(const char *id, uint64_t time)
+{
+	char *text = NULL;
+
+	if (asprintf(&text, "%s#%" PRIu64, id, time) < 0)
+		return NULL;
+	char *made = hashed_id(text);
+	free(text);
+	return made;
+}
+
+/* Take the id that the call wants, or where another call has it, one made from it: a service
+ * refuses two calls of one turn with the same id.  Return 0 or -1. */
+static int
+take_id(struct claude_calls *calls, struct claude_call *call)
+{
+	char *wanted = call->id;
+	size_t length = strlen(wanted);
+	uint64_t times = 0;
+
+	if (!text_map_get(&calls->taken, wanted, length, &times))
+		return text_map_set(&calls->taken, wanted, length, 1);
+	char *made = NULL;
+	do {
+		free(made);
+		made = repeated_id(wanted, ++times);
+	} while (made != NULL && text_map_get(&calls->taken, made, strlen(made), NULL));
+	call->id = made;
+	int status = made != NULL ? text_map_set(&calls->taken, wanted, length, times) : -1;
+	free(wanted);
+	return status == 0 ? text_map_set(&calls->taken, made, strlen(made), 1) : -1;
+}
+
+/* What came with the client's id: the service's own, and what must go back with the call. */
+static void
+read_carried(struct claude_calls *calls, struct claude_call *call)
+{
+	size_t most = JSON_MAX_REQUEST_VALUES - calls->carried_values;
+
+	if (!carry_read_call_id(call->client_id, calls->kind, most, &call->carried))
+		return;
+	call->id = json_copy(json_member_string(call->carried.object, "id"));
+	if (call->id != NULL && !is_fit_id(call->id)) {
+		free(call->id);
+		call->id = NULL;
+	}
+	call->extra = json_member(call->carried.object, "x");
+	if (call->extra != NULL)
+		calls->carried_values += call->carried.index.count;
+	else
+		carried_free(&call->carried);
+}
+
+/* Return 0, or -1 if memory ran out. */
+static int
+set_ids(struct claude_calls *calls, struct claude_call *call)
+{
+	call->client_id = json_copy(json_member(call->block, "id"));
+	if (call->client_id == NULL)
+		return -1;
+	read_carried(calls, call);
+	if (call->id == NULL)
+		call->id = is_fit_id(call->client_id) ? strdup(call->client_id)
+						      : hashed_id(call->client_id);
+	return call->id != NULL ? take_id(calls, call) : -1;
+}
+
+/* ---- calls ---- */
+
+static void
+free_call(struct claude_call *call)
+{
+	free(call->client_id);
+	free(call->id);
+	carried_free(&call->carried);
+}
+
+/* Positions in the list are counted from 1; 0: none. */
+static size_t
+position_in(const struct text_map *map, const void *key, size_t length)
+{
+	uint64_t position;
+
+	return text_map_get(map, key, length, &position) ? (size_t)position : 0;
+}
+
+/* Let the newest call wait behind the others of the client's id.  Return 0 or -1. */
+static int
+queue(struct claude_calls *calls)
+{
+	size_t newest = calls->count;
+	struct claude_call *call = &calls->list[newest - 1];
+	size_t length = strlen(call->client_id);
+	size_t first = position_in(&calls->waiting, call->client_id, length);
+
+	if (first == 0) {
+		call->last = newest;
+		return text_map_set(&calls->waiting, call->client_id, length, newest);
+	}
+	struct claude_call *head = &calls->list[first - 1];
+	calls->list[head->last - 1].next = newest;
+	head->last = newest;
+	return 0;
+}
+
+int
+claude_calls_add(struct claude_calls *calls, const struct json *tool_use)
+{
+	struct claude_call call = {.block = tool_use};
+
+	/* The list doubles at powers of two. */
+	if ((calls->count & (calls->count - 1)) == 0) {
+		size_t capacity = calls->count > 0 ? 2 * calls->count : 1;
+		struct claude_call *grown = reallocarray(calls->list, capacity, sizeof(*grown));
+		if (grown == NULL)
+			return -1;
+		calls->list = grown;
+	}
+	if (set_ids(calls, &call) != 0) {
+		free_call(&call);
+		return -1;
+	}
+	calls->list[calls->count++] = call;
+	return queue(calls);
+}
+
+/* The first call of the client's id waits no longer: the next one does.  Return 0 or -1. */
+static int
+dequeue(struct claude_calls *calls, const struct claude_call *call)
+{
+	size_t length = strlen(call->client_id);
+
+	if (call->next == 0) {
+		text_map_remove(&calls->waiting, call->client_id, length);
+		return 0;
+	}
+	calls->list[call->next - 1].last = call->last;
+	return text_map_set(&calls->waiting, call->client_id, length, call->next);
+}
+
+struct claude_call *
+claude_calls_answer(struct claude_calls *calls, const struct json *tool_result)
+{
+	const void *address = tool_result;
+	char *id = json_copy(json_member(tool_result, "tool_use_id"));
+	size_t position = id != NULL ? position_in(&calls->waiting, id, strlen(id)) : 0;
+
+	free(id);
+	if (position == 0)
+		return NULL;
+	struct claude_call *call = &calls->list[position - 1];
+	if (dequeue(calls, call) != 0 ||
+		text_map_set(&calls->answering, &address, sizeof(address), position) != 0)
+		return NULL;
+	call->result = tool_result;
+	return call;
+}
+
+const struct claude_call *
+claude_calls_find(const struct claude_calls *calls, const struct json *tool_result)
+{
+	const void *address = tool_result;
+	size_t position = position_in(&calls->answering, &address, sizeof(address));
+
+	return position > 0 ? &calls->list[position - 1] : NULL;
+}
+
+void
+claude_calls_clear(struct claude_calls *calls)
+{
+	for (size_t i = 0; i < calls->count; i++)
+		free_call(&calls->list[i]);
+	free(calls->list);
+	calls->list = NULL;
+	calls->count = 0;
+	calls->carried_values = 0;
+	text_map_free(&calls->waiting);
+	text_map_free(&calls->answering);
+	if (!calls->unique_always)
+		text_map_free(&calls->taken);
+}
+
+void
+claude_calls_free(struct claude_calls *calls)
+{
+	claude_calls_clear(calls);
+	text_map_free(&calls->taken);
+}
+
+/* ---- turns ---- */
+
+enum claude_role
+claude_role_at(const struct claude_request *r, size_t index)
+{
+	return claude_message_role(r->messages.values[index]);
+}
+
+const struct json *
+claude_content_at(const struct claude_request *r, size_t index)
+{
+	return json_member(r->messages.values[index], "content");
+}
+
+size_t
+claude_turn_end(const struct claude_request *r, size_t first, enum claude_role role)
+{
+	size_t end = first;
+
+	while (end < r->messages.count) {
+		enum claude_role found = claude_role_at(r, end);
+		if (found != role && found != CLAUDE_SYSTEM)
+			break;
+		end++;
+	}
+	return end;
+}
+
+void
+claude_calls_answer_all(
+	struct claude_calls *calls, const struct claude_request *r, size_t first, size_t end)
+{
+	for (size_t m = first; m < end; m++) {
+		CLAUDE_EACH_BLOCK (block, claude_content_at(r, m)) {
+			if (claude_block_type(block) == CLAUDE_TOOL_RESULT)
+				claude_calls_answer(calls, block);
+		}
+	}
+}

@@ -1,0 +1,78 @@
+/*
+ * The tool calls of one assistant turn, and which results of the next user turn answer them.  Every
+ * service wants its calls answered completely and at once (PROTOCOL.md §B.1 "Ordering", §B.2); what
+ * a client's history lacks is filled in by the translators from this.
+ */
+#ifndef CLAUDE_CALLS_H
+#define CLAUDE_CALLS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/text_map.h"
+#include "translate/round_trip.h"
+#include "translate/claude/request.h"
+
+struct claude_call {
+	const struct json *block;  /* the tool_use; lent */
+	const struct json *result; /* the tool_result that answers it; lent; NULL: none */
+	char *client_id;           /* as the client calls it; owned */
+	char *id;                  /* for the service: fits, and is unique; owned */
+	struct carried carried;    /* what came with the id */
+	const struct json *extra;  /* of it, what must go back with the call; NULL: nothing */
+	/* Other calls with the same id of the client, as positions counted from 1; 0: none. */
+	size_t next;
+	size_t last; /* of all of them; kept in the first that waits */
+};
+
+/* Everything in it is found by hashing: a client decides how many calls there are. */
+struct claude_calls {
+	const char *kind;   /* whose carried ids are read: the translator's */
+	bool unique_always; /* ids for the service differ in all the conversation, not in the turn
+			     */
+	struct claude_call *list;
+	size_t count;
+	struct text_map waiting;   /* the client's id: the first call of it without a result */
+	struct text_map answering; /* the address of a tool_result: the call that it answers */
+	struct text_map taken;     /* the ids that the service gets: how often each was wanted */
+	size_t carried_values; /* JSON values in what the calls carry: bounded for all together */
+};
+
+/** Make ready to take calls. */
+void claude_calls_init(struct claude_calls *, const char *kind, bool unique_always);
+
+/** What a call gets as its result where the client sent none. */
+extern const char claude_no_result[];
+
+/** Add a tool_use block.  Return 0, or -1 if memory ran out. */
+int claude_calls_add(struct claude_calls *, const struct json *tool_use);
+
+/**
+ * Say that ${tool_result} stands in the turn after: the call that it answers, which is the first
+ * with its id that has no result yet, or NULL.
+ */
+struct claude_call *claude_calls_answer(struct claude_calls *, const struct json *tool_result);
+
+/** Say so of every result in messages ${first} to ${end}. */
+void claude_calls_answer_all(
+	struct claude_calls *, const struct claude_request *, size_t first, size_t end);
+
+/** The call that ${tool_result} answers, as said before; NULL: none. */
+const struct claude_call *
+claude_calls_find(const struct claude_calls *, const struct json *tool_result);
+
+/** Forget the calls, and free their memory. */
+void claude_calls_clear(struct claude_calls *);
+void claude_calls_free(struct claude_calls *);
+
+/** Message ${index} of a checked request: its role and its content. */
+enum claude_role claude_role_at(const struct claude_request *, size_t index);
+const struct json *claude_content_at(const struct claude_request *, size_t index);
+
+/**
+ * Where the turn of ${role} that begins with message ${first} ends.  System turns in between belong
+ * to neither side, and so to the turn that they stand in.
+ */
+size_t claude_turn_end(const struct claude_request *, size_t first, enum claude_role role);
+
+#endif

@@ -1,0 +1,135 @@
+/*
+ * Requests to a service that speaks Claude's language: byte for byte, but for the values that the
+ * proxy's owner decides (PROTOCOL.md §B.4), and for thinking that another service did: Claude
+ * refuses a conversation with thinking that it did not sign.  Answers are passed through as well
+ * (answer.h).
+ */
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/api_error.h"
+#include "base/buffer.h"
+#include "base/json.h"
+#include "base/json_writer.h"
+#include "translate/round_trip.h"
+#include "translate/claude/request.h"
+#include "translate/translator.h"
+
+/* A copy of the request's text, with changes in the order of the text. */
+struct copy {
+	struct buffer *out;
+	const char *from; /* what comes before it was copied, or left out */
+};
+
+static const char *
+end_of(const struct json *value)
+{
+	return value->text + value->length;
+}
+
+/* Copy what comes before ${start}, and go on at ${end}. */
+static void
+leave_out(struct copy *copy, const char *start, const char *end)
+{
+	buffer_append(copy->out, copy->from, (size_t)(start - copy->from));
+	copy->from = end;
+}
+
+/* Leave out the elements that ${left_out} finds, each with a comma: the one before it, or behind it
+ * where no element is kept before.  Of the others, ${change} (may be NULL) changes what is inside.
+ */
+static void
+copy_elements(struct copy *copy, const struct json *array, bool (*left_out)(const struct json *),
+	void (*change)(struct copy *, const struct json *))
+{
+	const struct json *before = NULL;
+	bool kept = false;
+
+	JSON_EACH (element, array) {
+		const struct json *after = json_next(element);
+		if (!left_out(element)) {
+			kept = true;
+			if (change != NULL)
+				change(copy, element);
+		} else if (kept) {
+			leave_out(copy, end_of(before), end_of(element));
+		} else {
+			leave_out(
+				copy, element->text, after != NULL ? after->text : end_of(element));
+		}
+		before = element;
+	}
+}
+
+/* ---- thinking of other services, earlier in the conversation ---- */
+
+static bool
+is_foreign(const struct json *block)
+{
+	return json_is_text(json_member(block, "type"), "thinking") &&
+	       carry_is_signature(json_member(block, "signature"));
+}
+
+/* Is there nothing in the message but foreign thinking?  Claude refuses an empty message, too. */
+static bool
+is_all_foreign(const struct json *message)
+{
+	const struct json *content = json_member_array(message, "content");
+
+	JSON_EACH (block, content) {
+		if (!is_foreign(block))
+			return false;
+	}
+	return json_first(content) != NULL;
+}
+
+static void
+copy_message(struct copy *copy, const struct json *message)
+{
+	JSON_EACH (member, message) {
+		if (json_is_named(member, "content") && json_is_array(member))
+			copy_elements(copy, member, is_foreign, NULL);
+	}
+}
+
+/* ---- the request ---- */
+
+/* Every member of a name is looked at, since the service may read another of duplicates than we
+ * do. */
+static void
+copy_member(struct copy *copy, const struct json *member, const struct translate_target *target)
+{
+	int64_t most = target->max_output_tokens;
+
+	if (json_is_named(member, "model") && !json_is_text(member, target->model)) {
+		leave_out(copy, member->text, end_of(member));
+		json_write_text(copy->out, target->model);
+	} else if (json_is_named(member, "max_tokens") && most > 0 && json_int(member, 0) > most) {
+		leave_out(copy, member->text, end_of(member));
+		buffer_put_uint(copy->out, (uint64_t)most);
+	} else if (json_is_named(member, "messages") && json_is_array(member)) {
+		copy_elements(copy, member, is_all_foreign, copy_message);
+	}
+}
+
+static int
+write_request(const struct claude_request *r, const struct translate_target *target,
+	struct tool_names *names, struct buffer *out, struct api_error *error)
+{
+	struct copy copy = {out, r->text};
+	const char *end = r->text + r->length;
+
+	(void)names;
+	JSON_EACH (member, r->body) {
+		copy_member(&copy, member, target);
+	}
+	leave_out(&copy, end, end);
+	return out->failed ? api_error_set(error, 500, "out of memory") : 0;
+}
+
+const struct translator passthrough = {
+	.kind = "claude",
+	.write_request = write_request,
+	.write_count_request = write_request,
+	.count_member = "input_tokens",
+};

@@ -1,0 +1,174 @@
+/*
+ * Blocks as plain text; see text.h.
+ */
+#include "translate/claude/text.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "base/buffer.h"
+#include "base/json.h"
+#include "base/json_writer.h"
+#include "translate/claude/request.h"
+
+static const char paragraph[] = "\n\n";
+static const char error_prefix[] = "Error: ";
+
+/* ---- texts ---- */
+
+/* Has the block text that is not empty? */
+static bool
+has_text(const struct json *block)
+{
+	return json_content_length(claude_block_text(block)) > 0;
+}
+
+bool
+claude_has_text(const struct json *content)
+{
+	CLAUDE_EACH_BLOCK (block, content) {
+		if (has_text(block))
+			return true;
+	}
+	return false;
+}
+
+bool
+claude_has_system(const struct claude_request *r)
+{
+	for (size_t i = 0; i < r->system.count; i++)
+		if (has_text(r->system.values[i]))
+			return true;
+	return false;
+}
+
+/* The text of a block, if it has any, after ${between} where it is not the first. */
+static void
+put_text(struct json_writer *w, const struct json *block, const char *between, bool *any)
+{
+	if (!has_text(block))
+		return;
+	if (*any)
+		json_string_text(w, between);
+	json_string_value(w, claude_block_text(block));
+	*any = true;
+}
+
+void
+claude_string_texts(struct json_writer *w, const struct json *content, const char *between)
+{
+	bool any = false;
+
+	CLAUDE_EACH_BLOCK (block, content) {
+		put_text(w, block, between, &any);
+	}
+}
+
+void
+claude_string_system(struct json_writer *w, const struct claude_request *r)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < r->system.count; i++)
+		put_text(w, r->system.values[i], paragraph, &any);
+}
+
+/* ---- documents and search results ---- */
+
+/* A line of its own, if there is something to say. */
+static void
+put_line(struct json_writer *w, const char *label, const struct json *value)
+{
+	if (json_content_length(value) == 0)
+		return;
+	json_string_text(w, label);
+	json_string_value(w, value);
+	json_string_text(w, "\n");
+}
+
+bool
+claude_document_is_text(const struct json *document)
+{
+	const struct json *type = json_member(json_member(document, "source"), "type");
+
+	return json_is_text(type, "text") || json_is_text(type, "content");
+}
+
+void
+claude_string_document(struct json_writer *w, const struct json *document)
+{
+	const struct json *source = json_member(document, "source");
+	const struct json *data = json_member_string(source, "data");
+
+	put_line(w, "Title: ", json_member(document, "title"));
+	put_line(w, "Context: ", json_member(document, "context"));
+	if (json_is_text(json_member(source, "type"), "text") && data != NULL)
+		json_string_value(w, data);
+	else
+		claude_string_texts(w, json_member(source, "content"), paragraph);
+}
+
+void
+claude_string_search_result(struct json_writer *w, const struct json *result)
+{
+	put_line(w, "Title: ", json_member(result, "title"));
+	put_line(w, "Source: ", json_member(result, "source"));
+	claude_string_texts(w, json_member(result, "content"), paragraph);
+}
+
+/* ---- tool results ---- */
+
+static void
+put_result_block(struct json_writer *w, const struct json *block)
+{
+	const struct json *text = claude_block_text(block);
+	enum claude_block type = claude_block_type(block);
+
+	if (text != NULL) {
+		json_string_value(w, text);
+	} else if (type == CLAUDE_TOOL_REFERENCE) {
+		json_string_text(w, "The tool ");
+		json_string_value(w, json_member(block, "tool_name"));
+		json_string_text(w, " can be called now.");
+	} else if (type == CLAUDE_SEARCH_RESULT) {
+		claude_string_search_result(w, block);
+	} else if (type == CLAUDE_DOCUMENT && claude_document_is_text(block)) {
+		claude_string_document(w, block);
+	}
+}
+
+void
+claude_string_result(struct json_writer *w, const struct json *tool_result)
+{
+	struct buffer *out = w->out;
+	size_t start = out->length;
+
+	CLAUDE_EACH_BLOCK (block, json_member(tool_result, "content")) {
+		size_t end = out->length;
+		if (end > start)
+			json_string_text(w, paragraph);
+		size_t after = out->length;
+		put_result_block(w, block);
+		/* An image says nothing: then nothing is to be kept apart. */
+		if (out->length == after)
+			buffer_cut(out, end);
+	}
+}
+
+void
+claude_string_tool_result(struct json_writer *w, const struct json *tool_result)
+{
+	struct buffer *out = w->out;
+	bool is_error = json_member_bool(tool_result, "is_error", false);
+	size_t start = out->length;
+
+	if (is_error)
+		json_string_text(w, error_prefix);
+	size_t text = out->length;
+	claude_string_result(w, tool_result);
+	if (!is_error || out->failed || strncasecmp(out->data + text, "error", 5) != 0)
+		return;
+	/* It says so itself. */
+	memmove(out->data + start, out->data + text, out->length - text + 1);
+	out->length -= text - start;
+}

@@ -1,0 +1,40 @@
+/*
+ * Blocks of a checked Claude request as plain text, for services that know no such blocks.  Each
+ * function writes into a JSON string that the caller has opened (json_open_string): texts go over
+ * as they came, without being decoded.  Out of memory sticks in the writer's buffer.
+ */
+#ifndef CLAUDE_TEXT_H
+#define CLAUDE_TEXT_H
+
+#include <stdbool.h>
+
+struct claude_request;
+struct json;
+struct json_writer;
+
+/** Is it a document whose content is text (source text or content), not a file? */
+bool claude_document_is_text(const struct json *document);
+
+/** The document's text, headed by its title and context. */
+void claude_string_document(struct json_writer *, const struct json *document);
+
+/** Title, source and content of a search result. */
+void claude_string_search_result(struct json_writer *, const struct json *result);
+
+/** All text blocks of the content (string or array) that are not empty, joined by ${between}. */
+void claude_string_texts(struct json_writer *, const struct json *content, const char *between);
+
+/** The system prompt's blocks, joined by an empty line. */
+void claude_string_system(struct json_writer *, const struct claude_request *);
+
+/** What a tool result says in text: its text, documents and search results. */
+void claude_string_result(struct json_writer *, const struct json *tool_result);
+
+/** The same, with "Error: " before it where is_error says so and the text does not. */
+void claude_string_tool_result(struct json_writer *, const struct json *tool_result);
+
+/** Is there a text block that is not empty in the content, or in the system prompt? */
+bool claude_has_text(const struct json *content);
+bool claude_has_system(const struct claude_request *);
+
+#endif

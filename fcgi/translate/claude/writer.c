@@ -1,0 +1,587 @@
+/*
+ * The writer of Claude's answer; see writer.h, PROTOCOL.md §C.1 and §D.1.
+ *
+ * Both forms run through the same states.  A stream writes each event as it comes; a whole message
+ * is collected as JSON text and handed over at the end, since nothing may be written of an answer
+ * that fails.  What is written for each piece of text is literal here, for this is the path of
+ * every streamed event.
+ */
+#include "translate/claude/writer.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/api_error.h"
+#include "base/buffer.h"
+#include "base/json.h"
+#include "base/json_writer.h"
+#include "base/log.h"
+#include "base/random.h"
+#include "base/text_map.h"
+#include "translate/round_trip.h"
+
+enum { CHARACTERS_PER_TOKEN = 4, LONGEST_ID = 256 };
+
+enum block { NO_BLOCK, TEXT_BLOCK, THINKING_BLOCK, TOOL_BLOCK };
+
+struct claude_writer {
+	struct buffer *out;
+	char *model;
+	char *kind;
+	bool stream;
+	bool hide_thinking;
+
+	struct claude_usage usage;
+	uint64_t estimated_input;
+	uint64_t characters; /* of output, for the estimate */
+
+	enum block open;
+	unsigned index; /* of the open or else the next block */
+	bool has_input; /* the open tool block got some */
+	bool has_tool;  /* the answer has a tool block */
+	bool has_content;
+	struct buffer
+		members;     /* for the signature of the thinking block: a JSON object, or empty */
+	struct buffer input; /* whole form: that of the open tool block */
+	struct buffer message; /* whole form: as far as it is written */
+	struct text_map ids;   /* those given out */
+
+	bool started;
+	bool ended;
+	const char *stop_reason;
+	char message_id[sizeof("msg_") + RANDOM_ID_LENGTH];
+};
+
+struct claude_writer *
+claude_writer_new(const struct claude_writer_options *options, struct buffer *out)
+{
+	struct claude_writer *w = calloc(1, sizeof(*w));
+
+	if (w == NULL)
+		return NULL;
+	w->out = out;
+	w->model = strdup(options->model);
+	w->kind = strdup(options->kind);
+	w->stream = options->stream;
+	w->hide_thinking = options->hide_thinking;
+	w->estimated_input = options->estimated_input_tokens;
+	random_id(w->message_id, sizeof(w->message_id), "msg_");
+	if (w->model == NULL || w->kind == NULL) {
+		claude_writer_free(w);
+		return NULL;
+	}
+	return w;
+}
+
+void
+claude_writer_free(struct claude_writer *w)
+{
+	if (w == NULL)
+		return;
+	buffer_free(&w->members);
+	buffer_free(&w->input);
+	buffer_free(&w->message);
+	text_map_free(&w->ids);
+	free(w->model);
+	free(w->kind);
+	free(w);
+}
+
+int
+claude_writer_redirect(struct claude_writer *w, const char *kind, bool hide_thinking)
+{
+	char *copy = strdup(kind);
+
+	if (copy == NULL)
+		return -1;
+	free(w->kind);
+	w->kind = copy;
+	w->hide_thinking = hide_thinking;
+	w->usage = (struct claude_usage){0};
+	buffer_free(&w->members);
+	return 0;
+}
+
+/* ---- events ---- */
+
+#define PUT(out, literal) buffer_append((out), (literal), sizeof(literal) - 1)
+
+/* `{"type":"…"`, the beginning of an event's data; type is a literal. */
+#define BEGIN_EVENT(w, type) PUT((w)->out, "event: " type "\ndata: {\"type\":\"" type "\"")
+
+static void
+end_event(struct claude_writer *w)
+{
+	PUT(w->out, "}\n\n");
+}
+
+static void
+put_index(struct claude_writer *w)
+{
+	PUT(w->out, ",\"index\":");
+	buffer_put_uint(w->out, w->index);
+}
+
+/* A delta whose value is a string: up to its opening quote, and from its closing one on. */
+#define BEGIN_DELTA(w, type, member)                                                               \
+	do {                                                                                       \
+		BEGIN_EVENT(w, "content_block_delta");                                             \
+		put_index(w);                                                                      \
+		PUT((w)->out, ",\"delta\":{\"type\":\"" type "\",\"" member "\":\"");              \
+	} while (0)
+
+static void
+end_delta(struct claude_writer *w)
+{
+	PUT(w->out, "\"}}\n\n");
+}
+
+static void
+put_usage(struct claude_writer *w, struct json_writer *out, uint64_t output_tokens)
+{
+	const struct claude_usage *usage = &w->usage;
+
+	json_open_object_member(out, "usage");
+	json_put_uint_member(
+		out, "input_tokens", usage->input_known ? usage->input_tokens : w->estimated_input);
+	json_put_uint_member(
+		out, "cache_creation_input_tokens", usage->cache_creation_input_tokens);
+	json_put_uint_member(out, "cache_read_input_tokens", usage->cache_read_input_tokens);
+	json_put_uint_member(out, "output_tokens", output_tokens);
+	json_close_object(out);
+}
+
+/* A message up to its list of blocks. */
+static void
+open_message(struct claude_writer *w, struct json_writer *out)
+{
+	json_open_object(out);
+	json_put_text_member(out, "id", w->message_id);
+	json_put_text_member(out, "type", "message");
+	json_put_text_member(out, "role", "assistant");
+	json_put_text_member(out, "model", w->model);
+	json_open_array_member(out, "content");
+}
+
+static void
+put_stop(struct json_writer *out, const char *stop_reason, const char *stop_sequence)
+{
+	json_put_text_member(out, "stop_reason", stop_reason);
+	json_put_text_member(out, "stop_sequence", stop_sequence);
+}
+
+void
+claude_writer_start(struct claude_writer *w)
+{
+	struct json_writer out = JSON_WRITER(w->out);
+
+	if (w->started || !w->stream)
+		return;
+	w->started = true;
+	BEGIN_EVENT(w, "message_start");
+	PUT(w->out, ",\"message\":");
+	open_message(w, &out);
+	json_close_array(&out);
+	put_stop(&out, NULL, NULL);
+	put_usage(w, &out, 0);
+	json_close_object(&out);
+	end_event(w);
+	claude_writer_ping(w);
+}
+
+void
+claude_writer_ping(struct claude_writer *w)
+{
+	if (!w->stream || w->ended)
+		return;
+	claude_writer_start(w);
+	BEGIN_EVENT(w, "ping");
+	end_event(w);
+}
+
+/* ---- the end of a block ---- */
+
+/* The tool input of a whole message: as it came if it is a JSON object, on one line. */
+static void
+put_whole_input(struct claude_writer *w)
+{
+	struct json_document index = {0};
+
+	if (w->input.length == 0) {
+		PUT(&w->message, "{}");
+		return;
+	}
+	const struct json *input = json_read(
+		&index, w->input.data, w->input.length, JSON_MAX_ANSWER_VALUES, NULL);
+	if (json_is_object(input)) {
+		json_write(&w->message, input);
+	} else {
+		log_warn("a tool call's arguments are no JSON object: passed on as _raw");
+		PUT(&w->message, "{\"_raw\":");
+		json_write_string(&w->message, w->input.data, w->input.length);
+		buffer_putc(&w->message, '}');
+	}
+	json_document_free(&index);
+}
+
+static void
+close_whole_block(struct claude_writer *w, const char *signature)
+{
+	struct buffer *out = &w->message;
+
+	switch (w->open) {
+	case TOOL_BLOCK:
+		put_whole_input(w);
+		break;
+	case THINKING_BLOCK:
+		PUT(out, "\",\"signature\":");
+		json_write_text(out, signature);
+		break;
+	case TEXT_BLOCK:
+	case NO_BLOCK:
+		buffer_putc(out, '"');
+		break;
+	}
+	buffer_putc(out, '}');
+	if (w->input.failed)
+		out->failed = true;
+	buffer_free(&w->input);
+}
+
+static void
+close_streamed_block(struct claude_writer *w, const char *signature)
+{
+	if (w->open == THINKING_BLOCK) {
+		BEGIN_DELTA(w, "signature_delta", "signature");
+		buffer_puts(w->out, signature);
+		end_delta(w);
+	}
+	if (w->open == TOOL_BLOCK && !w->has_input) {
+		BEGIN_DELTA(w, "input_json_delta", "partial_json");
+		PUT(w->out, "{}");
+		end_delta(w);
+	}
+	BEGIN_EVENT(w, "content_block_stop");
+	put_index(w);
+	end_event(w);
+}
+
+static void
+close_block(struct claude_writer *w)
+{
+	struct buffer signature = BUFFER_INIT(0);
+
+	if (w->open == NO_BLOCK)
+		return;
+	if (w->open == THINKING_BLOCK) {
+		carry_write_signature(&signature, w->kind, w->members.data, w->members.length);
+		buffer_free(&w->members);
+	}
+	if (w->stream)
+		close_streamed_block(w, buffer_text(&signature));
+	else
+		close_whole_block(w, buffer_text(&signature));
+	if (signature.failed)
+		w->out->failed = true;
+	buffer_free(&signature);
+	w->open = NO_BLOCK;
+	w->index++;
+}
+
+/* ---- blocks ---- */
+
+/* ${before}: the block's JSON up to what its pieces fill in, whose ${after} follows if it is empty.
+ */
+static void
+open_block(struct claude_writer *w, enum block block, const char *before, const char *after)
+{
+	close_block(w);
+	claude_writer_start(w);
+	w->open = block;
+	w->has_content = true;
+	if (w->stream) {
+		BEGIN_EVENT(w, "content_block_start");
+		put_index(w);
+		PUT(w->out, ",\"content_block\":");
+		buffer_puts(w->out, before);
+		buffer_puts(w->out, after);
+		end_event(w);
+		return;
+	}
+	if (w->index > 0)
+		buffer_putc(&w->message, ',');
+	else
+		open_message(w, &JSON_WRITER(&w->message));
+	buffer_puts(&w->message, before);
+}
+
+/* How many bytes the content of a string is, roughly, when it is decoded. */
+static size_t
+decoded_length(const char *content, size_t length)
+{
+	enum { UNICODE_ESCAPE = 6, USUAL_CHARACTER = 3 };
+	const char *end = content + length;
+	const char *at = content;
+
+	while ((at = memchr(at, '\\', (size_t)(end - at))) != NULL) {
+		bool unicode = at[1] == 'u';
+		length -= unicode ? UNICODE_ESCAPE - USUAL_CHARACTER : 1;
+		at += unicode ? UNICODE_ESCAPE : 2;
+	}
+	return length;
+}
+
+void
+claude_writer_text(struct claude_writer *w, const char *content, size_t length)
+{
+	if (length == 0 || w->ended)
+		return;
+	if (w->open != TEXT_BLOCK)
+		open_block(w, TEXT_BLOCK, "{\"type\":\"text\",\"text\":\"", "\"}");
+	w->characters += decoded_length(content, length);
+	if (!w->stream) {
+		buffer_append(&w->message, content, length);
+		return;
+	}
+	BEGIN_DELTA(w, "text_delta", "text");
+	buffer_append(w->out, content, length);
+	end_delta(w);
+}
+
+static void
+open_thinking(struct claude_writer *w)
+{
+	open_block(w, THINKING_BLOCK, "{\"type\":\"thinking\",\"thinking\":\"",
+		"\",\"signature\":\"\"}");
+}
+
+void
+claude_writer_thinking(struct claude_writer *w, const char *content, size_t length)
+{
+	if (length == 0 || w->ended)
+		return;
+	w->characters += decoded_length(content, length);
+	if (w->hide_thinking)
+		return;
+	if (w->open != THINKING_BLOCK)
+		open_thinking(w);
+	if (!w->stream) {
+		buffer_append(&w->message, content, length);
+		return;
+	}
+	BEGIN_DELTA(w, "thinking_delta", "thinking");
+	buffer_append(w->out, content, length);
+	end_delta(w);
+}
+
+void
+claude_writer_signature(struct claude_writer *w, const char *members, size_t length)
+{
+	buffer_clear(&w->members);
+	buffer_append(&w->members, members, length);
+}
+
+bool
+claude_writer_is_thinking(const struct claude_writer *w)
+{
+	return w->open == THINKING_BLOCK;
+}
+
+bool
+claude_writer_sign(struct claude_writer *w, const char *members, size_t length)
+{
+	if (w->hide_thinking || w->ended)
+		return false;
+	if (w->open != THINKING_BLOCK)
+		open_thinking(w);
+	claude_writer_signature(w, members, length);
+	close_block(w);
+	return true;
+}
+
+/* Can the client be given this id: characters, length, not given before? */
+static bool
+is_fit_id(const struct claude_writer *w, const char *id)
+{
+	size_t length = strlen(id);
+
+	return length <= LONGEST_ID && carry_is_id(id, length) &&
+	       !text_map_get(&w->ids, id, length, NULL);
+}
+
+/* The id that the client sees: the upstream's own, one that carries it, or a fresh one (PROTOCOL.md
+ * §C.1, §C.4). */
+static void
+put_tool_id(struct claude_writer *w, struct buffer *out, const char *id, const char *extra,
+	size_t extra_length)
+{
+	char fresh[sizeof("toolu_") + RANDOM_ID_LENGTH];
+
+	random_id(fresh, sizeof(fresh), "toolu_");
+	const char *given = id != NULL && is_fit_id(w, id) ? id : fresh;
+	if (text_map_set(&w->ids, given, strlen(given), 0) != 0)
+		out->failed = true;
+	if (extra != NULL)
+		carry_write_call_id(out, w->kind, given, extra, extra_length);
+	else
+		buffer_puts(out, given);
+}
+
+void
+claude_writer_tool_start(struct claude_writer *w, const char *id, const char *name,
+	const char *extra, size_t extra_length)
+{
+	struct buffer head = BUFFER_INIT(0);
+
+	if (w->ended)
+		return;
+	PUT(&head, "{\"type\":\"tool_use\",\"id\":\"");
+	put_tool_id(w, &head, id, extra, extra_length);
+	PUT(&head, "\",\"name\":");
+	json_write_text(&head, name);
+	PUT(&head, ",\"input\":");
+	open_block(w, TOOL_BLOCK, buffer_text(&head), "{}}");
+	if (head.failed)
+		w->out->failed = true;
+	buffer_free(&head);
+	w->has_tool = true;
+	w->has_input = false;
+	w->characters += strlen(name);
+}
+
+void
+claude_writer_tool_input(struct claude_writer *w, const char *json, size_t length)
+{
+	if (length == 0 || w->ended || w->open != TOOL_BLOCK)
+		return;
+	w->has_input = true;
+	w->characters += length;
+	if (!w->stream) {
+		buffer_append(&w->input, json, length);
+		return;
+	}
+	BEGIN_DELTA(w, "input_json_delta", "partial_json");
+	json_write_escaped(w->out, json, length);
+	end_delta(w);
+}
+
+void
+claude_writer_tool_end(struct claude_writer *w)
+{
+	if (w->open == TOOL_BLOCK)
+		close_block(w);
+}
+
+void
+claude_writer_usage(struct claude_writer *w, const struct claude_usage *usage)
+{
+	w->usage = *usage;
+}
+
+/* ---- the end ---- */
+
+/* Absent usage: an estimate rather than 0 (PROTOCOL.md §C.3). */
+static void
+settle_usage(struct claude_writer *w)
+{
+	if (!w->usage.input_known)
+		w->usage.input_tokens = w->estimated_input;
+	w->usage.input_known = true;
+	if (!w->usage.output_known)
+		w->usage.output_tokens = (w->characters + CHARACTERS_PER_TOKEN - 1) /
+					 CHARACTERS_PER_TOKEN;
+	w->usage.output_known = true;
+}
+
+static void
+finish_stream(struct claude_writer *w, const char *stop_sequence)
+{
+	struct json_writer out = JSON_WRITER(w->out);
+
+	BEGIN_EVENT(w, "message_delta");
+	PUT(w->out, ",\"delta\":");
+	json_open_object(&out);
+	put_stop(&out, w->stop_reason, stop_sequence);
+	json_close_object(&out);
+	put_usage(w, &out, w->usage.output_tokens);
+	end_event(w);
+	BEGIN_EVENT(w, "message_stop");
+	end_event(w);
+}
+
+static void
+finish_message(struct claude_writer *w, const char *stop_sequence)
+{
+	struct json_writer out = JSON_WRITER(&w->message);
+
+	if (w->index == 0)
+		open_message(w, &out);
+	json_close_array(&out);
+	put_stop(&out, w->stop_reason, stop_sequence);
+	put_usage(w, &out, w->usage.output_tokens);
+	json_close_object(&out);
+	buffer_move(w->out, &w->message);
+}
+
+void
+claude_writer_finish(struct claude_writer *w, const char *stop_reason, const char *stop_sequence)
+{
+	if (w->ended)
+		return;
+	claude_writer_start(w);
+	close_block(w);
+	if (w->has_tool && strcmp(stop_reason, "max_tokens") != 0) {
+		stop_reason = "tool_use";
+		stop_sequence = NULL;
+	}
+	w->stop_reason = stop_reason;
+	settle_usage(w);
+	if (w->stream)
+		finish_stream(w, stop_sequence);
+	else
+		finish_message(w, stop_sequence);
+	w->started = true;
+	w->ended = true;
+}
+
+void
+claude_writer_error(struct claude_writer *w, const struct api_error *error)
+{
+	if (w->ended || !w->stream)
+		return;
+	buffer_puts(w->out, "event: error\ndata: ");
+	api_error_write(error, NULL, w->out);
+	buffer_puts(w->out, "\n\n");
+	w->ended = true;
+}
+
+bool
+claude_writer_started(const struct claude_writer *w)
+{
+	return w->started;
+}
+
+bool
+claude_writer_has_content(const struct claude_writer *w)
+{
+	return w->has_content;
+}
+
+bool
+claude_writer_ended(const struct claude_writer *w)
+{
+	return w->ended;
+}
+
+const struct claude_usage *
+claude_writer_usage_told(const struct claude_writer *w)
+{
+	return &w->usage;
+}
+
+const char *
+claude_writer_stop_reason(const struct claude_writer *w)
+{
+	return w->stop_reason;
+}

@@ -1,0 +1,110 @@
+/*
+ * The writer of Claude's answer: a state machine that is told what came (text, thinking, a tool
+ * call) and writes either the event stream or the whole message, each to the letter of PROTOCOL.md
+ * §C.1 and §D.1. It opens and closes the content blocks itself, so no reader can break the grammar.
+ */
+#ifndef CLAUDE_WRITER_H
+#define CLAUDE_WRITER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct api_error;
+struct buffer;
+
+struct claude_usage {
+	uint64_t input_tokens; /* without those read from the cache */
+	uint64_t output_tokens;
+	uint64_t cache_read_input_tokens;
+	uint64_t cache_creation_input_tokens;
+	bool input_known; /* the upstream said; else estimates */
+	bool output_known;
+};
+
+struct claude_writer_options {
+	const char *model;               /* the name that the client asked for */
+	const char *kind;                /* goes into the signatures of thinking blocks */
+	bool stream;                     /* events, or one message */
+	bool hide_thinking;              /* drop thinking blocks */
+	uint64_t estimated_input_tokens; /* for message_start, and when the upstream never says */
+};
+
+struct claude_writer;
+
+/**
+ * A writer that appends to ${out}.  ${options} is copied, its strings too.  NULL if memory ran out.
+ * Out of memory later sticks in ${out}->failed.
+ */
+struct claude_writer *claude_writer_new(const struct claude_writer_options *, struct buffer *out);
+void claude_writer_free(struct claude_writer *);
+
+/** Another upstream goes on with an answer that has no content yet. */
+int claude_writer_redirect(struct claude_writer *, const char *kind, bool hide_thinking);
+
+/** message_start and the first ping, unless already written.  Every other function does this by
+ * itself. */
+void claude_writer_start(struct claude_writer *);
+
+/** A ping event; in the whole-message form nothing. */
+void claude_writer_ping(struct claude_writer *);
+
+/**
+ * More text, or more thinking: ${length} bytes of a JSON string's content, as it stands between the
+ * quotes (json_content, json_write_escaped).  Nothing for length 0.
+ */
+void claude_writer_text(struct claude_writer *, const char *content, size_t length);
+void claude_writer_thinking(struct claude_writer *, const char *content, size_t length);
+
+/** Is a thinking block open? */
+bool claude_writer_is_thinking(const struct claude_writer *);
+
+/** What the signature of the open (or else next) thinking block carries besides the kind: the text
+ * of a JSON object, copied. */
+void claude_writer_signature(struct claude_writer *, const char *members, size_t length);
+
+/**
+ * End the open thinking block with this signature; if none is open, write an empty one that has it.
+ * False where the client is not given thinking blocks.
+ */
+bool claude_writer_sign(struct claude_writer *, const char *members, size_t length);
+
+/**
+ * A tool call begins: ${id} is the upstream's (may be NULL or unfit: then one is made), ${extra},
+ * the text of a JSON value of ${extra_length} bytes (may be NULL), must come back with it.  The
+ * input follows in pieces of JSON text (decoded, json.h).
+ */
+void claude_writer_tool_start(struct claude_writer *, const char *id, const char *name,
+	const char *extra, size_t extra_length);
+void claude_writer_tool_input(struct claude_writer *, const char *json, size_t length);
+
+/** The tool call is whole; an empty input becomes {}.  Called implicitly when another block begins.
+ */
+void claude_writer_tool_end(struct claude_writer *);
+
+/** What the upstream counted so far; the last call counts. */
+void claude_writer_usage(struct claude_writer *, const struct claude_usage *);
+
+/**
+ * The answer is whole: close what is open and write message_delta and message_stop, or the message.
+ * ${stop_reason} by PROTOCOL.md §C.2, except that a tool block in the answer makes it "tool_use"
+ * unless it is "max_tokens".  ${stop_sequence} may be NULL.  Later calls write nothing.
+ */
+void
+claude_writer_finish(struct claude_writer *, const char *stop_reason, const char *stop_sequence);
+
+/** An `error` event, the last of the stream; open blocks stay open.  Only in the stream form. */
+void claude_writer_error(struct claude_writer *, const struct api_error *);
+
+/** Has message_start been written?  Content (any block)?  The end (finish or error)? */
+bool claude_writer_started(const struct claude_writer *);
+bool claude_writer_has_content(const struct claude_writer *);
+bool claude_writer_ended(const struct claude_writer *);
+
+/** Usage as told to the client, estimates filled in; valid after finish. */
+const struct claude_usage *claude_writer_usage_told(const struct claude_writer *);
+
+/** The stop reason that was told; NULL before finish. */
+const char *claude_writer_stop_reason(const struct claude_writer *);
+
+#endif

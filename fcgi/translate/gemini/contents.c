@@ -1,0 +1,505 @@
+/*
+ * A conversation as Gemini's contents (PROTOCOL.md §B.2).
+ *
+ * Roles alternate: parts of neighbouring turns go into one content, whatever was dropped in
+ * between. The content after a model's function calls begins with one response for each of them.
+ */
+#include <stdbool.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/api_error.h"
+#include "base/buffer.h"
+#include "base/json.h"
+#include "base/json_writer.h"
+#include "translate/round_trip.h"
+#include "translate/claude/request.h"
+#include "translate/claude/history_calls.h"
+#include "translate/claude/text.h"
+#include "translate/gemini/gemini.h"
+#include "translate/tool_names.h"
+#include "translate/translator.h"
+
+/* What Gemini 3 takes for the signature of a call that another model made (PROTOCOL.md §C.4). */
+static const char no_signature[] = "skip_thought_signature_validator";
+
+/* Stands before a conversation that begins with the assistant. */
+static const char first_words[] = "Continue.";
+
+struct contents {
+	const struct claude_request *request;
+	struct tool_names *names;
+	struct json_writer *out;
+	struct api_error *error;
+	bool needs_signatures;             /* as Gemini 3 does */
+	const char *role;                  /* of the content that is open; NULL: none yet */
+	bool has_call;                     /* this assistant turn has one */
+	struct carried thought;            /* what came with the last thought */
+	const struct json *text_signature; /* of it, for the next text part; NULL: none */
+	struct claude_calls calls;         /* of the assistant turn just written */
+	struct buffer decoded;             /* a string that has to be looked into */
+	struct json_document index;        /* of a result that is JSON */
+};
+
+static int
+no_memory(struct contents *c)
+{
+	return api_error_set(c->error, 500, "out of memory");
+}
+
+/* ---- parts ---- */
+
+static void
+close_content(struct contents *c)
+{
+	json_close_array(c->out);
+	json_close_object(c->out);
+}
+
+/* Begin a part of ${role}, in the open content if that is the same. */
+static void
+open_part(struct contents *c, const char *role)
+{
+	if (c->role == NULL && strcmp(role, "user") != 0) {
+		open_part(c, "user");
+		json_put_text_member(c->out, "text", first_words);
+		json_close_object(c->out);
+	}
+	if (c->role == NULL || strcmp(c->role, role) != 0) {
+		if (c->role != NULL)
+			close_content(c);
+		json_open_object(c->out);
+		json_put_text_member(c->out, "role", role);
+		json_open_array_member(c->out, "parts");
+		c->role = role;
+	}
+	json_open_object(c->out);
+}
+
+static void
+put_text(struct contents *c, const char *role, const struct json *text)
+{
+	if (json_content_length(text) == 0)
+		return;
+	open_part(c, role);
+	json_put_value_member(c->out, "text", text);
+	if (c->text_signature != NULL)
+		json_put_value_member(c->out, "thoughtSignature", c->text_signature);
+	c->text_signature = NULL;
+	json_close_object(c->out);
+}
+
+/* A place to go back to: only what was written says whether it was to be. */
+struct mark {
+	struct json_writer out;
+	const char *role;
+	size_t start;   /* bytes in the body */
+	size_t content; /* likewise, where the content of the string begins */
+};
+
+static struct mark
+mark_here(const struct contents *c)
+{
+	return (struct mark){.out = *c->out, .role = c->role, .start = c->out->out->length};
+}
+
+static void
+go_back(struct contents *c, const struct mark *mark)
+{
+	*c->out = mark->out;
+	c->role = mark->role;
+	buffer_cut(c->out->out, mark->start);
+}
+
+/* Begin a text part whose string the caller goes on with. */
+static struct mark
+open_text(struct contents *c)
+{
+	struct mark mark = mark_here(c);
+
+	open_part(c, "user");
+	json_put_name(c->out, "text");
+	json_open_string(c->out);
+	mark.content = c->out->out->length;
+	return mark;
+}
+
+/* End it; an empty one is refused, and so none. */
+static void
+close_text(struct contents *c, const struct mark *mark)
+{
+	if (c->out->out->length == mark->content) {
+		go_back(c, mark);
+		return;
+	}
+	json_close_string(c->out);
+	json_close_object(c->out);
+}
+
+/* A URL says what is behind it only by its end. */
+static const char *
+type_of_url(struct contents *c, const struct json *url, const char *otherwise)
+{
+	static const char *const types[][2] = {{".png", "image/png"}, {".jpg", "image/jpeg"},
+		{".jpeg", "image/jpeg"}, {".gif", "image/gif"}, {".webp", "image/webp"},
+		{".heic", "image/heic"}, {".heif", "image/heif"}, {".pdf", "application/pdf"}};
+
+	buffer_clear(&c->decoded);
+	if (json_append(&c->decoded, url) != 0)
+		c->out->out->failed = true;
+	const char *text = buffer_text(&c->decoded);
+	size_t length = strcspn(text, "?#");
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+		size_t n = strlen(types[i][0]);
+		if (length > n && strncasecmp(text + length - n, types[i][0], n) == 0)
+			return types[i][1];
+	}
+	return otherwise;
+}
+
+static void
+put_file(struct contents *c, const struct json *block)
+{
+	const struct json *source = json_member(block, "source");
+	const struct json *url = json_member(source, "url");
+	bool image = claude_block_type(block) == CLAUDE_IMAGE;
+
+	open_part(c, "user");
+	if (json_is_text(json_member(source, "type"), "url")) {
+		json_open_object_member(c->out, "fileData");
+		json_put_text_member(c->out, "mimeType",
+			type_of_url(c, url, image ? "image/jpeg" : "application/pdf"));
+		json_put_value_member(c->out, "fileUri", url);
+	} else {
+		json_open_object_member(c->out, "inlineData");
+		json_put_value_member(c->out, "mimeType", json_member(source, "media_type"));
+		json_put_value_member(c->out, "data", json_member(source, "data"));
+	}
+	json_close_object(c->out);
+	json_close_object(c->out);
+}
+
+/* ---- assistant turns ---- */
+
+static void
+forget_thought(struct contents *c)
+{
+	carried_free(&c->thought);
+	c->text_signature = NULL;
+}
+
+/* A thought goes back only where it carries Gemini's own signature. */
+static void
+put_thinking(struct contents *c, const struct json *block)
+{
+	const struct json *thinking = json_member(block, "thinking");
+
+	forget_thought(c);
+	if (!carry_read_signature(json_member(block, "signature"), gemini.kind, &c->thought))
+		return;
+	const struct json *signature = json_member_string(c->thought.object, "s");
+	if (signature != NULL && json_content_length(thinking) > 0) {
+		open_part(c, "model");
+		json_put_value_member(c->out, "text", thinking);
+		json_put_bool_member(c->out, "thought", true);
+		json_put_value_member(c->out, "thoughtSignature", signature);
+		json_close_object(c->out);
+	}
+	c->text_signature = json_member_string(c->thought.object, "t");
+}
+
+static int
+put_call(struct contents *c, const struct json *block)
+{
+	if (claude_calls_add(&c->calls, block) != 0)
+		return no_memory(c);
+	const struct claude_call *call = &c->calls.list[c->calls.count - 1];
+	const struct json *signature = json_member_string(call->extra, "s");
+	open_part(c, "model");
+	json_open_object_member(c->out, "functionCall");
+	json_put_name(c->out, "name");
+	tool_names_put(c->names, c->out, json_member(block, "name"));
+	json_put_value_member(c->out, "args", json_member(block, "input"));
+	json_close_object(c->out);
+	if (signature != NULL)
+		json_put_value_member(c->out, "thoughtSignature", signature);
+	else if (c->needs_signatures && !c->has_call)
+		json_put_text_member(c->out, "thoughtSignature", no_signature);
+	json_close_object(c->out);
+	c->has_call = true;
+	return 0;
+}
+
+static int
+put_assistant_block(struct contents *c, const struct json *block)
+{
+	const struct json *said = claude_block_text(block);
+
+	if (said != NULL) {
+		put_text(c, "model", said);
+		return 0;
+	}
+	switch (claude_block_type(block)) {
+	case CLAUDE_THINKING:
+		put_thinking(c, block);
+		return 0;
+	case CLAUDE_TOOL_USE:
+		return put_call(c, block);
+	default:
+		return 0;
+	}
+}
+
+/* ---- results ---- */
+
+/* The JSON object that the content of a string is the text of; NULL: it is none. */
+static const struct json *
+object_in(struct contents *c, const char *content, size_t length)
+{
+	/* The first character, which may be escaped, tells it of nearly all texts. */
+	if (length == 0 || strchr("{ \\", content[0]) == NULL)
+		return NULL;
+	buffer_clear(&c->decoded);
+	if (json_append_content(&c->decoded, content, length) != 0)
+		c->out->out->failed = true;
+	const struct json *value = json_read(&c->index, buffer_text(&c->decoded), c->decoded.length,
+		JSON_MAX_ANSWER_VALUES, NULL);
+	return json_is_object(value) ? value : NULL;
+}
+
+/* A result that is a JSON object goes as it is; any other text inside one. */
+static void
+put_result(struct contents *c, const struct json *result)
+{
+	struct buffer *body = c->out->out;
+	bool is_error = json_member_bool(result, "is_error", false);
+	const struct json *object = NULL;
+	struct mark mark = mark_here(c);
+
+	json_open_object(c->out);
+	json_put_name(c->out, is_error ? "error" : "result");
+	json_open_string(c->out);
+	mark.content = body->length;
+	if (result != NULL)
+		claude_string_result(c->out, result);
+	else
+		json_string_text(c->out, claude_no_result);
+	if (!is_error && !body->failed)
+		object = object_in(c, body->data + mark.content, body->length - mark.content);
+	if (object != NULL) {
+		go_back(c, &mark);
+		json_put_value(c->out, object);
+		return;
+	}
+	json_close_string(c->out);
+	json_close_object(c->out);
+}
+
+static void
+put_response(struct contents *c, const struct claude_call *call)
+{
+	open_part(c, "user");
+	json_open_object_member(c->out, "functionResponse");
+	json_put_name(c->out, "name");
+	tool_names_put(c->names, c->out, json_member(call->block, "name"));
+	json_put_name(c->out, "response");
+	put_result(c, call->result);
+	json_close_object(c->out);
+	json_close_object(c->out);
+}
+
+/* The responses to the calls just written, in the calls' order, from messages ${first} to ${end}.
+ */
+static void
+put_responses(struct contents *c, size_t first, size_t end)
+{
+	claude_calls_answer_all(&c->calls, c->request, first, end);
+	for (size_t i = 0; i < c->calls.count; i++)
+		put_response(c, &c->calls.list[i]);
+}
+
+/* ---- user turns ---- */
+
+/* What a response cannot contain follows it; a result that answers no call is only text. */
+static void
+put_rest_of_result(struct contents *c, const struct json *result)
+{
+	if (claude_calls_find(&c->calls, result) == NULL) {
+		struct mark mark = open_text(c);
+		claude_string_tool_result(c->out, result);
+		close_text(c, &mark);
+	}
+	CLAUDE_EACH_BLOCK (block, json_member(result, "content")) {
+		enum claude_block type = claude_block_type(block);
+		if (type == CLAUDE_IMAGE ||
+			(type == CLAUDE_DOCUMENT && !claude_document_is_text(block)))
+			put_file(c, block);
+	}
+}
+
+static void
+put_document(struct contents *c, const struct json *document)
+{
+	if (!claude_document_is_text(document)) {
+		put_file(c, document);
+		return;
+	}
+	struct mark mark = open_text(c);
+	claude_string_document(c->out, document);
+	close_text(c, &mark);
+}
+
+static void
+put_search_result(struct contents *c, const struct json *result)
+{
+	struct mark mark = open_text(c);
+
+	claude_string_search_result(c->out, result);
+	close_text(c, &mark);
+}
+
+static void
+put_user_block(struct contents *c, const struct json *block)
+{
+	const struct json *said = claude_block_text(block);
+
+	if (said != NULL) {
+		put_text(c, "user", said);
+		return;
+	}
+	switch (claude_block_type(block)) {
+	case CLAUDE_IMAGE:
+		put_file(c, block);
+		break;
+	case CLAUDE_DOCUMENT:
+		put_document(c, block);
+		break;
+	case CLAUDE_SEARCH_RESULT:
+		put_search_result(c, block);
+		break;
+	default:
+		break;
+	}
+}
+
+static void
+put_results_of(struct contents *c, const struct json *content)
+{
+	CLAUDE_EACH_BLOCK (block, content)
+		if (claude_block_type(block) == CLAUDE_TOOL_RESULT)
+			put_rest_of_result(c, block);
+}
+
+static void
+put_user_content(struct contents *c, const struct json *content)
+{
+	CLAUDE_EACH_BLOCK (block, content)
+		put_user_block(c, block);
+}
+
+/* Gemini has no system turns. */
+static void
+put_system_turn(struct contents *c, const struct json *content)
+{
+	if (!claude_has_text(content))
+		return;
+	struct mark mark = open_text(c);
+	json_string_text(c->out, "<system>");
+	claude_string_texts(c->out, content, "\n\n");
+	json_string_text(c->out, "</system>");
+	close_text(c, &mark);
+}
+
+/* ---- the conversation ---- */
+
+static bool
+is_assistant(const struct contents *c, size_t message)
+{
+	return claude_role_at(c->request, message) == CLAUDE_ASSISTANT;
+}
+
+/* The neighbouring messages of the assistant, or of the others, from ${first} on. */
+static size_t
+run_end(const struct contents *c, size_t first)
+{
+	size_t count = c->request->messages.count;
+	size_t end = first;
+
+	while (end < count && is_assistant(c, end) == is_assistant(c, first))
+		end++;
+	return end;
+}
+
+static int
+put_assistant_run(struct contents *c, size_t first, size_t end)
+{
+	size_t count = c->request->messages.count;
+
+	claude_calls_clear(&c->calls);
+	c->has_call = false;
+	for (size_t m = first; m < end; m++)
+		CLAUDE_EACH_BLOCK (block, claude_content_at(c->request, m))
+			if (put_assistant_block(c, block) != 0)
+				return -1;
+	forget_thought(c);
+	if (c->calls.count > 0)
+		put_responses(c, end, end < count ? run_end(c, end) : end);
+	return 0;
+}
+
+/* First what belongs to tool results, then the rest, each in its order. */
+static void
+put_user_run(struct contents *c, size_t first, size_t end)
+{
+	for (size_t m = first; m < end; m++)
+		if (claude_role_at(c->request, m) == CLAUDE_USER)
+			put_results_of(c, claude_content_at(c->request, m));
+	for (size_t m = first; m < end; m++) {
+		const struct json *content = claude_content_at(c->request, m);
+		if (claude_role_at(c->request, m) == CLAUDE_SYSTEM)
+			put_system_turn(c, content);
+		else
+			put_user_content(c, content);
+	}
+	claude_calls_clear(&c->calls);
+}
+
+static int
+put_conversation(struct contents *c)
+{
+	json_open_array(c->out);
+	for (size_t m = 0; m < c->request->messages.count;) {
+		size_t end = run_end(c, m);
+		if (!is_assistant(c, m))
+			put_user_run(c, m, end);
+		else if (put_assistant_run(c, m, end) != 0)
+			return -1;
+		m = end;
+	}
+	if (c->role == NULL)
+		return api_error_set(c->error, 400, "messages: there is no content in any of them");
+	close_content(c);
+	json_close_array(c->out);
+	return 0;
+}
+
+int
+gemini_put_contents(const struct claude_request *request, const char *model,
+	struct tool_names *names, struct json_writer *out, struct api_error *error)
+{
+	struct contents c = {.request = request,
+		.names = names,
+		.out = out,
+		.error = error,
+		.needs_signatures = gemini_generation(model) >= 3};
+
+	claude_calls_init(&c.calls, gemini.kind, false);
+	int status = put_conversation(&c);
+	if (status == 0 && out->out->failed)
+		status = no_memory(&c);
+	claude_calls_free(&c.calls);
+	carried_free(&c.thought);
+	buffer_free(&c.decoded);
+	json_document_free(&c.index);
+	return status;
+}

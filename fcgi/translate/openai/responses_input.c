@@ -1,0 +1,359 @@
+/*
+ * A conversation as the input items of a Responses request (PROTOCOL.md §B.3).
+ *
+ * Items stand in the order in which they were made: what the model thought comes before what it
+ * then said or called, and the outputs of an assistant turn's calls come right after it.
+ */
+#include <stdbool.h>
+#include <string.h>
+
+#include "base/api_error.h"
+#include "base/buffer.h"
+#include "base/json.h"
+#include "base/json_writer.h"
+#include "translate/round_trip.h"
+#include "translate/claude/request.h"
+#include "translate/claude/history_calls.h"
+#include "translate/claude/text.h"
+#include "translate/openai/parameters.h"
+#include "translate/openai/parts.h"
+#include "translate/openai/responses.h"
+#include "translate/tool_names.h"
+#include "translate/translator.h"
+
+struct input {
+	const struct claude_request *request;
+	struct tool_names *names;
+	struct json_writer *writer;
+	struct api_error *error;
+	bool any;                     /* an item was written */
+	const char *message;          /* the role of the message item that is open; NULL: none is */
+	const struct json *reasoning; /* an item that waits for the one after it; NULL: none */
+	const struct json *summary;   /* its text; NULL: none */
+	struct carried thought;       /* lends ${reasoning}, where a thinking block carried it */
+	struct claude_calls calls;    /* of the assistant turn just written */
+	struct openai_parts parts;    /* of the user message that is being written */
+};
+
+static int
+no_memory(struct input *in)
+{
+	return api_error_set(in->error, 500, "out of memory");
+}
+
+/* ---- items ---- */
+
+static void
+end_message(struct input *in)
+{
+	if (in->message == NULL)
+		return;
+	json_close_array(in->writer);
+	json_close_object(in->writer);
+	in->message = NULL;
+}
+
+static void
+begin_item(struct input *in)
+{
+	end_message(in);
+	json_open_object(in->writer);
+	in->any = true;
+}
+
+static void
+drop_reasoning(struct input *in)
+{
+	carried_free(&in->thought);
+	in->thought = (struct carried){0};
+	in->reasoning = NULL;
+}
+
+/* The service refuses a reasoning item that nothing follows, so it is written before the next. */
+static void
+write_reasoning(struct input *in)
+{
+	struct json_writer *w = in->writer;
+
+	if (in->reasoning == NULL)
+		return;
+	begin_item(in);
+	json_put_text_member(w, "type", "reasoning");
+	json_put_value_member(w, "id", json_member(in->reasoning, "id"));
+	json_open_array_member(w, "summary");
+	if (json_content_length(in->summary) > 0) {
+		json_open_object(w);
+		json_put_text_member(w, "type", "summary_text");
+		json_put_value_member(w, "text", in->summary);
+		json_close_object(w);
+	}
+	json_close_array(w);
+	json_put_value_member(
+		w, "encrypted_content", json_member(in->reasoning, "encrypted_content"));
+	json_close_object(w);
+	drop_reasoning(in);
+}
+
+/* Keep an item that was carried through the client, unless it is damaged. */
+static void
+keep_reasoning(struct input *in, const struct json *item, const struct json *summary)
+{
+	if (json_member_string(item, "id") == NULL ||
+		json_member_string(item, "encrypted_content") == NULL) {
+		drop_reasoning(in);
+		return;
+	}
+	in->reasoning = item;
+	in->summary = summary;
+}
+
+/* Begin a part of a message of ${role}, in the open message if it is of the same. */
+static void
+begin_part(struct input *in, const char *role, const char *type)
+{
+	if (in->message == NULL || strcmp(in->message, role) != 0) {
+		begin_item(in);
+		json_put_text_member(in->writer, "role", role);
+		json_open_array_member(in->writer, "content");
+		in->message = role;
+	}
+	json_open_object(in->writer);
+	json_put_text_member(in->writer, "type", type);
+}
+
+/* Begin a part that is a text; the string is open. */
+static void
+begin_text(struct input *in, const char *role, const char *type)
+{
+	begin_part(in, role, type);
+	json_put_name(in->writer, "text");
+	json_open_string(in->writer);
+}
+
+static void
+end_text(struct input *in)
+{
+	json_close_string(in->writer);
+	json_close_object(in->writer);
+}
+
+/* ---- assistant turns ---- */
+
+static int
+write_call(struct input *in, const struct json *block)
+{
+	struct json_writer *w = in->writer;
+
+	if (claude_calls_add(&in->calls, block) != 0)
+		return no_memory(in);
+	const struct claude_call *call = &in->calls.list[in->calls.count - 1];
+	/* Where the client was shown no thinking, the call carries it. */
+	if (in->reasoning == NULL && call->extra != NULL)
+		keep_reasoning(in, call->extra, NULL);
+	write_reasoning(in);
+	begin_item(in);
+	json_put_text_member(w, "type", "function_call");
+	json_put_text_member(w, "call_id", call->id);
+	json_put_name(w, "name");
+	tool_names_put(in->names, w, json_member(block, "name"));
+	json_put_name(w, "arguments");
+	openai_put_arguments(w, json_member(block, "input"));
+	json_close_object(w);
+	return 0;
+}
+
+static void
+take_thinking(struct input *in, const struct json *block)
+{
+	struct carried own = {0};
+
+	if (!carry_read_signature(
+		    json_member_string(block, "signature"), openai_responses.kind, &own)) {
+		carried_free(&own);
+		return;
+	}
+	/* One item after another: what waits is followed by this one. */
+	write_reasoning(in);
+	in->thought = own;
+	keep_reasoning(in, own.object, json_member(block, "thinking"));
+}
+
+static int
+write_assistant_block(struct input *in, const struct json *block)
+{
+	const struct json *text = claude_block_text(block);
+
+	if (json_content_length(text) > 0) {
+		write_reasoning(in);
+		begin_text(in, "assistant", "output_text");
+		json_string_value(in->writer, text);
+		end_text(in);
+	} else if (claude_block_type(block) == CLAUDE_THINKING) {
+		take_thinking(in, block);
+	} else if (claude_block_type(block) == CLAUDE_TOOL_USE) {
+		return write_call(in, block);
+	}
+	return 0;
+}
+
+static int
+write_assistant_message(struct input *in, const struct json *content)
+{
+	CLAUDE_EACH_BLOCK (block, content)
+		if (write_assistant_block(in, block) != 0)
+			return -1;
+	return 0;
+}
+
+/* ---- results ---- */
+
+static void
+write_output(struct input *in, const struct claude_call *call)
+{
+	struct json_writer *w = in->writer;
+
+	begin_item(in);
+	json_put_text_member(w, "type", "function_call_output");
+	json_put_text_member(w, "call_id", call->id);
+	json_put_name(w, "output");
+	json_open_string(w);
+	if (call->result != NULL)
+		claude_string_tool_result(w, call->result);
+	else
+		json_string_text(w, claude_no_result);
+	json_close_string(w);
+	json_close_object(w);
+}
+
+/* The outputs of the calls just written, from the results in messages ${first} to ${end}. */
+static void
+write_outputs(struct input *in, size_t first, size_t end)
+{
+	claude_calls_answer_all(&in->calls, in->request, first, end);
+	for (size_t i = 0; i < in->calls.count; i++)
+		write_output(in, &in->calls.list[i]);
+}
+
+/* ---- user turns ---- */
+
+static void
+write_file(struct input *in, const struct json *block)
+{
+	struct json_writer *w = in->writer;
+	const struct json *source = json_member(block, "source");
+
+	if (claude_block_type(block) == CLAUDE_IMAGE) {
+		begin_part(in, "user", "input_image");
+		json_put_name(w, "image_url");
+		openai_put_data_url(w, source);
+	} else if (json_is_text(json_member(source, "type"), "url")) {
+		begin_part(in, "user", "input_file");
+		json_put_value_member(w, "file_url", json_member(source, "url"));
+	} else {
+		begin_part(in, "user", "input_file");
+		openai_put_file_members(w, block);
+	}
+	json_close_object(w);
+}
+
+/* One message for each message. */
+static int
+write_user_message(struct input *in, const struct json *content)
+{
+	end_message(in);
+	if (openai_parts_gather(&in->parts, content, &in->calls, true, in->error) != 0)
+		return -1;
+	for (size_t i = 0; i < in->parts.count; i++) {
+		const struct openai_part *part = &in->parts.list[i];
+		if (part->kind == OPENAI_PART_FILE) {
+			write_file(in, part->block);
+			continue;
+		}
+		begin_text(in, "user", "input_text");
+		openai_string_part(in->writer, part);
+		end_text(in);
+	}
+	return 0;
+}
+
+/* ---- the conversation ---- */
+
+static void
+write_system(struct input *in, const struct json *content)
+{
+	end_message(in);
+	if (!claude_has_text(content))
+		return;
+	begin_text(in, "system", "input_text");
+	claude_string_texts(in->writer, content, "\n\n");
+	end_text(in);
+}
+
+/* The assistant turn from ${first} to ${end}, the outputs of its calls, and then the system turns
+ * in it. */
+static int
+write_assistant_turn(struct input *in, size_t first, size_t end)
+{
+	claude_calls_clear(&in->calls);
+	end_message(in);
+	for (size_t m = first; m < end; m++)
+		if (claude_role_at(in->request, m) == CLAUDE_ASSISTANT &&
+			write_assistant_message(in, claude_content_at(in->request, m)) != 0)
+			return -1;
+	drop_reasoning(in);
+	write_outputs(in, end, claude_turn_end(in->request, end, CLAUDE_USER));
+	for (size_t m = first; m < end; m++)
+		if (claude_role_at(in->request, m) == CLAUDE_SYSTEM)
+			write_system(in, claude_content_at(in->request, m));
+	return 0;
+}
+
+static int
+write_user_turn(struct input *in, size_t first, size_t end)
+{
+	for (size_t m = first; m < end; m++) {
+		const struct json *content = claude_content_at(in->request, m);
+		if (claude_role_at(in->request, m) == CLAUDE_SYSTEM)
+			write_system(in, content);
+		else if (write_user_message(in, content) != 0)
+			return -1;
+	}
+	claude_calls_clear(&in->calls);
+	return 0;
+}
+
+static int
+write_conversation(struct input *in)
+{
+	size_t end;
+
+	for (size_t first = 0; first < in->request->messages.count; first = end) {
+		bool assistant = claude_role_at(in->request, first) == CLAUDE_ASSISTANT;
+		end = claude_turn_end(
+			in->request, first, assistant ? CLAUDE_ASSISTANT : CLAUDE_USER);
+		if (assistant ? write_assistant_turn(in, first, end) != 0
+			      : write_user_turn(in, first, end) != 0)
+			return -1;
+	}
+	end_message(in);
+	if (!in->any)
+		return api_error_set(
+			in->error, 400, "messages: there is no content in any of them");
+	return in->writer->out->failed ? no_memory(in) : 0;
+}
+
+int
+openai_responses_write_input(const struct claude_request *request, struct tool_names *names,
+	struct json_writer *writer, struct api_error *error)
+{
+	struct input in = {.request = request, .names = names, .writer = writer, .error = error};
+
+	claude_calls_init(&in.calls, openai_responses.kind, true);
+	json_open_array(writer);
+	int status = write_conversation(&in);
+	json_close_array(writer);
+	drop_reasoning(&in);
+	claude_calls_free(&in.calls);
+	openai_parts_free(&in.parts);
+	return status;
+}
