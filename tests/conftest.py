@@ -13,6 +13,10 @@ from site_under_test import Site  # noqa: E402
 from upstream import Upstream  # noqa: E402
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "slow: takes seconds; `make test QUICK=1` leaves it out")
+
+
 @pytest.fixture(scope="session")
 def running_upstream():
     upstream = Upstream()

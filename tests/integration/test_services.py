@@ -282,6 +282,7 @@ def test_text_and_arguments_arrive_unchanged(serve, upstream, translated):
         assert EDGES in sent
 
 
+@pytest.mark.slow
 def test_random_text_and_arguments_arrive_unchanged(serve, upstream, translated):
     """A property test: what the client sends is what the service gets, and back."""
     import random
