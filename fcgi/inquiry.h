@@ -23,8 +23,11 @@ struct inquiry {
 	char *model;                   /* its model; owned */
 };
 
+/** The error of a body that is larger than MAX_REQUEST_BYTES.  Always -1. */
+int inquiry_refuse_size(const struct settings *, struct api_error *);
+
 /**
- * Read the body, of at most MAX_REQUEST_BYTES, and parse it where the endpoint takes a Claude
+ * Take the body that the gateway has received, and parse it where the endpoint takes a Claude
  * request.  Return 0, or -1 and what the client must be told.  Either way free it with
  * inquiry_free, before the gateway.
  */
