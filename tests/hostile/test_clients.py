@@ -418,7 +418,9 @@ HALVES = {
 
 
 @pytest.mark.parametrize("row", HALVES)
-def test_70_connections_to_the_socket_that_say_half(attacked, row):
+def test_70_connections_to_the_socket_that_say_half(attacked, bad, row):
+    answer = json.dumps(message()).encode()
+    bad.script = whole_head(len(answer)) + answer
     with attacked() as attack:
         clients = [fastcgi_client.Connection(attack.site, HALVES[row]) for _ in range(70)]
         attack.inputs += len(clients)
