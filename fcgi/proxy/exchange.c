@@ -360,8 +360,18 @@ on_ended(void *context, enum transfer_outcome outcome, const char *problem)
 		dispose(x);
 }
 
+/* Whoever needs it again, for another key, writes it anew. */
+static void
+on_body_sent(void *context)
+{
+	struct exchange *x = context;
+
+	buffer_free(&x->plan.body);
+}
+
 static const struct transfer_handler handler = {
 	.head = on_head,
+	.body_sent = on_body_sent,
 	.body = on_body,
 	.batch_end = on_batch_end,
 	.ended = on_ended,

@@ -37,6 +37,8 @@ enum {
 	KEPT_HANDLES = 256,       /* easy handles kept for the next transfer */
 	KEPT_CONNECTIONS = 512,   /* idle ones: the streams of a busy minute come again */
 	LONGEST_RETRY = 31536000, /* s: a year */
+	LARGE_BODY = 32 << 10, /* bytes of a request's body from which on it is freed once sent */
+	UPLOAD_ROUND = 256 << 10, /* bytes that are sent in one round of the loop, at most */
 	MOST_SENT = 2,            /* times that a request is, see before_sending */
 	MOST_PARKED = 256,        /* transfers whose name is looked up for nobody */
 	MOST_DECODED = 8 << 20,   /* bytes of a body in one round: of 16 KiB read, 500 times more */
@@ -61,7 +63,12 @@ struct transfer {
 	struct transfer *next; /* in the list it is in: of those with a batch, or of the parked */
 	struct transfer **at;  /* what points to it there; NULL: it is in none */
 
-	bool told_head; /* the handler was */
+	bool told_head;   /* the handler was */
+	bool body_lent;   /* the handler was not told that its body was sent */
+	bool connected;   /* for this request: nobody will ask for its body again */
+	const char *body; /* of the request, as far as it is read by on_upload */
+	size_t body_length;
+	size_t body_at;
 	int sent;       /* how often the request was */
 	size_t decoded; /* bytes of the body in this round */
 	struct response_head head;
@@ -211,12 +218,24 @@ write_problem(struct transfer *t, CURLcode code, char *problem, size_t size)
 		snprintf(problem, size, "%s", told);
 }
 
+/* The body is no longer needed, if it was. */
+static void
+tell_body_sent(struct transfer *t)
+{
+	if (!t->body_lent)
+		return;
+	t->body_lent = false;
+	if (t->handler->body_sent != NULL)
+		t->handler->body_sent(t->context);
+}
+
 static void
 tell_head(struct transfer *t)
 {
 	if (t->told_head)
 		return;
 	t->told_head = true;
+	tell_body_sent(t);
 	t->handler->head(t->context);
 }
 
@@ -334,7 +353,11 @@ open_socket(void *context, curlsocktype purpose, struct curl_sockaddr *address)
 static bool
 note_sending(struct transfer *t)
 {
+	long connections = 0;
+
 	t->state = RUNNING;
+	curl_easy_getinfo(t->easy, CURLINFO_NUM_CONNECTS, &connections);
+	t->connected = connections > 0;
 	curl_easy_setopt(t->easy, CURLOPT_FRESH_CONNECT, 1L);
 	return ++t->sent <= MOST_SENT;
 }
@@ -361,6 +384,37 @@ on_debug(CURL *easy, curl_infotype type, char *text, size_t length, void *contex
 	return 0;
 }
 #endif
+
+/*
+ * Read more of a large body.  What went out on a connection that was made for it is not asked for
+ * again; on a kept one curl may have to begin anew, until a response begins.
+ */
+static size_t
+on_upload(char *to, size_t size, size_t count, void *context)
+{
+	struct transfer *t = context;
+	size_t left = t->body_length - t->body_at;
+	size_t length = size * count < left ? size * count : left;
+
+	if (!t->body_lent)
+		return left == 0 ? 0 : CURL_READFUNC_ABORT;
+	memcpy(to, t->body + t->body_at, length);
+	t->body_at += length;
+	if (t->body_at == t->body_length && t->connected)
+		tell_body_sent(t);
+	return length;
+}
+
+static int
+on_rewind(void *context, curl_off_t offset, int origin)
+{
+	struct transfer *t = context;
+
+	if (!t->body_lent || origin != SEEK_SET || offset < 0 || (size_t)offset > t->body_length)
+		return CURL_SEEKFUNC_FAIL;
+	t->body_at = (size_t)offset;
+	return CURL_SEEKFUNC_OK;
+}
 
 static size_t
 on_line(char *line, size_t size, size_t count, void *context)
@@ -476,17 +530,41 @@ allow_http_only(CURL *easy)
 #endif
 }
 
+/* Small bodies go out with the head; large ones are read, so that it is known when they were. */
 static void
-set_method(CURL *easy, const struct transfer_request *request)
+set_body(struct transfer *t, const struct transfer_request *request)
 {
+	CURL *easy = t->easy;
+
+	curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_length);
+	if (request->body_length < LARGE_BODY) {
+		curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request->body);
+		return;
+	}
+	t->body = request->body;
+	t->body_length = request->body_length;
+	t->body_lent = true;
+	curl_easy_setopt(easy, CURLOPT_POST, 1L);
+	curl_easy_setopt(easy, CURLOPT_READFUNCTION, on_upload);
+	curl_easy_setopt(easy, CURLOPT_READDATA, t);
+	curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, on_rewind);
+	curl_easy_setopt(easy, CURLOPT_SEEKDATA, t);
+	curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE,
+		(long)(request->body_length < UPLOAD_ROUND ? request->body_length : UPLOAD_ROUND));
+}
+
+static void
+set_method(struct transfer *t, const struct transfer_request *request)
+{
+	CURL *easy = t->easy;
+
 	if (strcmp(request->method, "GET") == 0)
 		return;
 	if (strcmp(request->method, "HEAD") == 0) {
 		curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
 		return;
 	}
-	curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request->body);
-	curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_length);
+	set_body(t, request);
 	if (strcmp(request->method, "POST") != 0)
 		curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method);
 }
@@ -533,7 +611,7 @@ set_options(struct transfer *t, const struct transfer_request *request)
 	CURL *easy = t->easy;
 
 	curl_easy_setopt(easy, CURLOPT_URL, request->url);
-	set_method(easy, request);
+	set_method(t, request);
 	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, request->headers);
 	curl_easy_setopt(easy, CURLOPT_PROXY, request->proxy);
 	set_trust(t, request->certificates);

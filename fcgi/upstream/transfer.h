@@ -47,6 +47,10 @@ struct transfer_handler {
 	 */
 	void (*head)(void *context);
 
+	/** The request's body was sent, and will not be asked for again: it is no longer lent.  At
+	 * most once; may be NULL. */
+	void (*body_sent)(void *context);
+
 	/** Bytes of the response's body, decoded.  False: no more is wanted, end it. */
 	bool (*body)(void *context, const char *bytes, size_t length);
 
