@@ -16,14 +16,6 @@ from site_under_test import ACCESS_KEY, BUILD
 HERE = Path(__file__).parent
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items):
-    """Real clients take seconds to start, each of them."""
-    for item in items:
-        if HERE in item.path.parents:
-            item.add_marker(pytest.mark.slow)
-
-
 @pytest.fixture(scope="session")
 def packages():
     """The folder of the clients with their packages beside them: installed once for each build folder's parent."""

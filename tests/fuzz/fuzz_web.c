@@ -6,6 +6,7 @@
 
 #include "base/api_error.h"
 #include "base/settings.h"
+#include "head_lines.h"
 #include "http/access.h"
 #include "http/cors.h"
 #include "http/router.h"
@@ -105,21 +106,6 @@ check_access(const struct gateway *g, const struct settings *settings)
 
 /* ---- headers ---- */
 
-/* Each line is `Name: value` of visible characters, ended by CR LF. */
-static void
-check_lines(const struct buffer *headers)
-{
-	for (const char *at = buffer_text(headers); *at != '\0';) {
-		const char *end = strstr(at, "\r\n");
-		fuzz_check(end != NULL);
-		const char *colon = memchr(at, ':', (size_t)(end - at));
-		fuzz_check(colon != NULL && colon > at && colon[1] == ' ');
-		for (; at < end; at++)
-			fuzz_check(*at == '\t' || ((unsigned char)*at >= ' ' && *at != 127));
-		at = end + 2;
-	}
-}
-
 static void
 check_cors(const struct gateway *g, const struct settings *settings)
 {
@@ -127,7 +113,7 @@ check_cors(const struct gateway *g, const struct settings *settings)
 
 	cors_write_headers(g, settings, &headers);
 	cors_write_preflight(g, settings, &headers);
-	check_lines(&headers);
+	fuzz_check(*head_lines_check(buffer_text(&headers)) == '\0');
 	buffer_free(&headers);
 }
 
