@@ -207,7 +207,7 @@ add_head(struct exchange *x)
 	if (x->has_head || (x->out.length == 0 && !(x->ending && x->plan.pass)))
 		return;
 	x->record.status = 200;
-	if (x->plan.pass) {
+	if (answer_passes(x->answer)) {
 		x->record.status = x->passed_status;
 		buffer_append(&whole, buffer_text(&x->passed_head), x->passed_head.length);
 		buffer_append(&whole, buffer_text(&x->out), x->out.length);
@@ -315,6 +315,7 @@ attempt(struct exchange *x)
 		.key = x->plan.to.key != NULL ? x->plan.to.key->secret : NULL,
 		.model = x->plan.to.model != NULL ? x->plan.to.model : "",
 		.secrets = x->plan.secrets,
+		.max_tokens = x->plan.max_tokens,
 	};
 	x->attempt_began = x->last_input = uv_now(x->all->loop);
 	if (x->plan.url.length > 0)
@@ -610,7 +611,7 @@ answer_options_of(struct exchange *x)
 				 x->plan.to.upstream->options.reasoning_off,
 		.estimated_input_tokens = x->plan.input_tokens,
 		.pass = x->plan.pass,
-		.counts_usage = x->inquiry.asked.endpoint == ENDPOINT_MESSAGES,
+		.message = x->inquiry.asked.endpoint == ENDPOINT_MESSAGES,
 		.convert = x->plan.convert,
 		.convert_context = &x->plan,
 	};

@@ -5,6 +5,8 @@ cd "$(dirname "$0")/../.."
 seconds=${FUZZ_SECONDS:-60}
 make -s BUILD=build build/schema.h
 mkdir -p build/fuzz
+# All but what needs the loop.
+mapfile -t base < <(find fcgi/base -name "*.c" ! -name watch.c)
 read -ra includes < <(pkg-config --cflags json-c libcurl)
 read -ra libraries < <(pkg-config --libs json-c libcurl)
 flags=(-std=c11 -D_GNU_SOURCE '-DVERSION="fuzz"' -g -O1 "-fsanitize=fuzzer,address,undefined" -fno-sanitize-recover=undefined
@@ -13,7 +15,7 @@ for source in tests/fuzz/fuzz_*.c; do
 	name=$(basename "$source" .c)
 	mkdir -p "build/fuzz/$name/corpus"
 	cp -n "tests/fuzz/corpus/$name"/* "build/fuzz/$name/corpus/" 2>/dev/null || true
-	clang "${flags[@]}" -o "build/fuzz/$name/program" "$source" fcgi/base/{api_error,buffer,clock,hash,json,log,random,secret,utf8}.c \
+	clang "${flags[@]}" -o "build/fuzz/$name/program" "$source" "${base[@]}" \
 		fcgi/translate/*.c fcgi/translate/*/*.c "${libraries[@]}" -lpthread
 	echo "== $name for $seconds s"
 	"build/fuzz/$name/program" -max_total_time="$seconds" -max_len=16384 -rss_limit_mb=2048 -verbosity=0 -print_final_stats=0 \
