@@ -323,11 +323,14 @@ add_routes(struct claude_models *models, const struct config *config)
 			claude_models_add(models, config->routes[i].pattern);
 }
 
-/* Does the status say that a service has no list of models? */
+/* Does the status, which is told as ${told}, say that a service has no list of models?  Those that
+ * speak Claude's language and are not Claude's own say it in more ways. */
 static bool
-has_no_models(int status)
+has_no_models(const struct plan *plan, int status, int told)
 {
-	return status == 400 || status == 404 || status == 405 || status == 501;
+	if (status == 404 || status == 405)
+		return true;
+	return speaks_claude(plan) && (told == 400 || status == 501);
 }
 
 /* The models in the upstream's answer.  One that speaks Claude's language may have none. */
@@ -336,7 +339,7 @@ read_models(const struct plan *plan, int status, const struct json *answer,
 	struct claude_models *models, struct api_error *error)
 {
 	if (status != 200)
-		return has_no_models(status) ? 0 : -1;
+		return has_no_models(plan, status, error->status) ? 0 : -1;
 	if (claude_models_read(models, answer) == 0 || speaks_claude(plan))
 		return 0;
 	return api_error_set(error, 502, "upstream '%s' answered without a list of models",

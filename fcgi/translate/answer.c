@@ -33,7 +33,7 @@ struct answer {
 	struct claude_writer *writer; /* NULL: the answer is no message that we write */
 	struct buffer *out;
 	bool passed_any;     /* bytes were passed on */
-	bool passed_events;  /* … of an event stream, or may yet be */
+	bool passed_events;  /* … of an event stream, or are about to be */
 	bool passed_start;   /* among them a message_start */
 	bool passed_content; /* what another answer could not follow */
 	enum answer_state state;
@@ -292,15 +292,19 @@ prepare_reader(struct answer *a)
 	return a->reader != NULL && (a->events != NULL || a->form != FORM_EVENTS) ? 0 : -1;
 }
 
+/* Did the client get a message_start, of whichever upstream? */
+static bool
+start_told(const struct answer *a)
+{
+	return a->passed_start || (a->writer != NULL && claude_writer_started(a->writer));
+}
+
 static int
 prepare_passed(struct answer *a)
 {
-	bool skips_start = a->passed_start ||
-			   (a->writer != NULL && claude_writer_started(a->writer));
-
 	if (a->form != FORM_EVENTS || a->passed_stream != NULL)
 		return 0;
-	a->passed_stream = passed_stream_new(a->out, a->identity, skips_start);
+	a->passed_stream = passed_stream_new(a->out, a->identity, start_told(a));
 	return a->passed_stream != NULL ? 0 : -1;
 }
 
@@ -485,15 +489,12 @@ end_events(struct answer *a, bool complete)
 static enum answer_state
 end_passed_message(struct answer *a)
 {
-	bool skips_start = a->passed_start ||
-			   (a->writer != NULL && claude_writer_started(a->writer));
-
 	if (passed_message_check(buffer_text(&a->body), a->body.length, a->identity,
 		    &a->passed_usage, &a->error) != 0)
 		return failed(a);
 	a->played = a->options.stream;
 	if (a->played)
-		passed_message_play(a->out, buffer_text(&a->body), a->body.length, skips_start);
+		passed_message_play(a->out, buffer_text(&a->body), a->body.length, start_told(a));
 	else
 		buffer_move(a->out, &a->body);
 	a->passed_any = a->passed_content = true;

@@ -197,7 +197,7 @@ find_number(const char *at, struct number *n)
 	return n->end > n->start;
 }
 
-/* Do the words end where the number starts, but for blanks? */
+/* Do the words end where the number starts, but for spaces? */
 static bool
 stands_before(const char *text, const char *start, const char *words, size_t length)
 {

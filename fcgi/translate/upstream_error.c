@@ -115,7 +115,7 @@ struct refusal {
 
 /* ---- text ---- */
 
-/* Append at most ${most} bytes as valid UTF-8, with line breaks and control characters as blanks.
+/* Append at most ${most} bytes as valid UTF-8, with line breaks and control characters as spaces.
  */
 static void
 append_clean(struct buffer *out, const char *text, size_t length, size_t most)

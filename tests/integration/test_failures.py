@@ -6,7 +6,7 @@ import pytest
 import upstream as openai_chat
 import upstream_gemini
 import upstream_responses
-from site_under_test import collect, parse_events, request
+from site_under_test import ACCESS_KEY, collect, parse_events, request
 from upstream import status
 
 KEYS = ["sk-one-0123456789abcdef", "sk-two-0123456789abcdef"]
@@ -94,3 +94,16 @@ def test_what_is_no_answer_is_cured_by_another_key(site, upstream, service, stre
             assert texts_of(message) == ["from another key"] and len(upstream.calls) == 2
             upstream.answer = bad
             assert site.post(request(stream=stream)).status == code
+
+
+def test_a_key_that_gemini_refuses_with_400_is_no_missing_endpoint(site, upstream):
+    refused = status(400, {"error": {"code": 400, "message": "API key not valid.", "status": "INVALID_ARGUMENT",
+                                     "details": [{"reason": "API_KEY_INVALID"}]}})
+    use(site, upstream, upstream_gemini)
+    with site.lighttpd():
+        upstream.answer = lambda call: (refused if call.key == KEYS[0] else upstream_gemini.count(42))(call)
+        assert site.post(request(), "/v1/messages/count_tokens").json == {"input_tokens": 42}
+        end_pauses(site)
+        upstream.answer = lambda call: (refused if call.key == KEYS[0] else upstream_gemini.models(["m1"]))(call)
+        models = site.request("GET", "/v1/models", headers={"x-api-key": ACCESS_KEY}).json
+        assert [model["id"] for model in models["data"]] == ["m1"]

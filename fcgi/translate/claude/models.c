@@ -287,7 +287,7 @@ read_parameter(const char *query, const char *name, char value[LONGEST_ID])
 	return false;
 }
 
-/* Which models the page holds. */
+/* Which models the page contains. */
 struct page {
 	size_t first;
 	size_t end;

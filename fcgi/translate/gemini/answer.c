@@ -340,7 +340,9 @@ take_chunk(struct reader *r, const struct json *chunk, struct api_error *error)
 	const struct json *usage = json_member_object(chunk, "usageMetadata");
 	const struct json *feedback = json_member(chunk, "promptFeedback");
 
-	if (upstream_error_is(chunk)) {
+	/* Only what has no answer in it is searched for an error of any shape. */
+	if (candidate == NULL ? upstream_error_is(chunk)
+			      : json_member_object(chunk, "error") != NULL) {
 		upstream_error_from_object(chunk, r->identity, error);
 		return -1;
 	}
