@@ -106,7 +106,7 @@ answer_options_of(struct exchange *x)
 				 x->plan.to.upstream->options.reasoning_off,
 		.estimated_input_tokens = x->plan.input_tokens,
 		.pass = x->plan.pass,
-		.counts_usage = x->inquiry.asked.endpoint == ENDPOINT_MESSAGES,
+		.message = x->inquiry.asked.endpoint == ENDPOINT_MESSAGES,
 		.convert = x->plan.convert,
 		.convert_context = &x->plan,
 	};
@@ -250,8 +250,8 @@ attempt(struct exchange *x)
 		.key = x->plan.to.key != NULL ? x->plan.to.key->secret : NULL,
 		.model = x->plan.to.model != NULL ? x->plan.to.model : "",
 		.secrets = x->plan.secrets,
+		.max_tokens = x->plan.max_tokens,
 	};
-	x->reply.pass = x->plan.pass;
 	x->attempt_began = x->last_input = uv_now(x->all->loop);
 	if (x->plan.url.length > 0)
 		start_transfer(x);
@@ -425,6 +425,7 @@ static void
 flush(struct exchange *x)
 {
 	bool streamed = x->reply.head == REPLY_STREAM;
+	x->reply.pass = answer_passes(x->answer);
 	ssize_t n = reply_write(&x->reply, x->state == ENDING, uv_now(x->all->loop));
 
 	x->all->streaming += !streamed && x->reply.head == REPLY_STREAM;

@@ -169,7 +169,7 @@ run(const struct choice *c, const char *text, size_t size, uint32_t seed, bool a
 		.hide_thinking = c->hide_thinking,
 		.estimated_input_tokens = 7,
 		.pass = c->translator == NULL,
-		.counts_usage = c->translator == NULL,
+		.message = c->translator == NULL,
 	};
 	struct run r = {.out = BUFFER_INIT(0)};
 	made = 0;
