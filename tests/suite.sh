@@ -107,14 +107,14 @@ copy_sources() {
 		tar --null -T - -cf - | tar --no-same-owner -xf - -C "$to"
 }
 
-# The environment inside: how the host reaches npm's registry, and nothing else of it.
+# The environment inside: how the host reaches npm's registry, what the tests are told, and nothing else of it.
 environment() {
 	local name value
 	echo "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 	echo "HOME=/root"
 	echo "LANG=C.UTF-8"
 	echo "NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt"
-	env | grep -iE '^((https?|all|no)_proxy|CLAUDE_PROXY_OFFLINE)=' || true
+	env | grep -iE '^((https?|all|no)_proxy|CLAUDE_PROXY_OFFLINE|TEST_SEED|(SOAK|FAULT)_SECONDS)=' || true
 	command -v npm >/dev/null || return 0
 	for name in registry proxy https-proxy strict-ssl; do
 		value=$(npm config get "$name" 2>/dev/null) || continue
@@ -126,6 +126,8 @@ environment() {
 inside() {
 	cat <<-'END'
 		umount -l /mnt && cd "$0" || exit 1
+		# An earlier run may have been ended while packages were installed.
+		dpkg --configure -a >/dev/null
 		fcgi/deploy/packages.sh "$1" || exit 1
 		# make dist packs a commit.
 		git init -q && git add -A && git -c user.name=suite -c user.email=suite@localhost commit -qm "as checked out" || exit 1
