@@ -276,7 +276,7 @@ read_option(
 {
 	const char *name = keep_name(s, option);
 	char where[2 * LONGEST_PLACE];
-	const char *value;
+	const char *value = "";
 
 	if (name == NULL)
 		return no_memory();

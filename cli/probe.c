@@ -205,8 +205,10 @@ asking_of(const struct probe *p, const char *model, struct probe_answer *answer)
 		.probe = p,
 		.service = service_find(p->upstream->service_type),
 		.answer = answer,
-		.identity = {p->upstream->name, p->key != NULL ? p->key->secret : NULL, model,
-			secrets},
+		.identity = {.name = p->upstream->name,
+			.key = p->key != NULL ? p->key->secret : NULL,
+			.model = model,
+			.secrets = secrets},
 		.secrets = secrets,
 	};
 }

@@ -277,7 +277,7 @@ end_batches(void *context)
 	struct transfer *t;
 
 	while ((t = all->with_batch) != NULL) {
-		unlist(t);
+		unlist(t); // NOLINT(clang-analyzer-unix.Malloc): what ended left the list
 		t->decoded = 0;
 		if (t->gave_up)
 			end(t, CURLE_WRITE_ERROR);
@@ -513,7 +513,7 @@ transfers_free(struct transfers *all)
 		return;
 	}
 	while (all->parked != NULL)
-		release(all->parked);
+		release(all->parked); // NOLINT(clang-analyzer-unix.Malloc): it leaves the list
 	for (size_t i = 0; i < all->kept_count; i++)
 		curl_easy_cleanup(all->kept[i]);
 	curl_loop_free(all->curl);
