@@ -7,10 +7,16 @@
 
 #include "base/watch.h"
 
+enum {
+	MOST_AT_ONCE = 8, /* rounds that curl gets one after the other without a wait in between */
+	SHORT_WAIT = 10,  /* ms before the next one then */
+};
+
 struct curl_loop {
 	CURLM *multi;
 	struct watches *watches;
 	uv_timer_t timer;
+	unsigned at_once; /* rounds since the last wait, or the last event on a socket */
 	struct curl_loop_owner owner;
 };
 
@@ -39,6 +45,7 @@ on_timer(uv_timer_t *timer)
 	struct curl_loop *l = timer->data;
 	int running;
 
+	l->at_once++;
 	curl_multi_socket_action(l->multi, CURL_SOCKET_TIMEOUT, 0, &running);
 	finish_round(l);
 }
@@ -55,6 +62,7 @@ on_socket(void *context, int events)
 	int flags = 0;
 	int running;
 
+	l->at_once = 0;
 	if (events & UV_READABLE)
 		flags |= CURL_CSELECT_IN;
 	if (events & UV_WRITABLE)
@@ -68,11 +76,20 @@ set_timer(CURLM *multi, long timeout_ms, void *context)
 {
 	struct curl_loop *l = context;
 
+	uint64_t wait = timeout_ms > 0 ? (uint64_t)timeout_ms : 0;
+
 	(void)multi;
-	if (timeout_ms < 0)
+	if (timeout_ms < 0) {
 		uv_timer_stop(&l->timer);
-	else
-		uv_timer_start(&l->timer, on_timer, (uint64_t)timeout_ms, 0);
+		return 0;
+	}
+	/* Some versions (8.14) want the next round at once for as long as a transfer is held, and
+	 * libuv before 1.45 runs timers that are due before anything else. */
+	if (wait > 0)
+		l->at_once = 0;
+	else if (l->at_once >= MOST_AT_ONCE)
+		wait = SHORT_WAIT;
+	uv_timer_start(&l->timer, on_timer, wait, 0);
 	return 0;
 }
 
