@@ -13,6 +13,18 @@ from site_under_test import Site  # noqa: E402
 from upstream import Upstream  # noqa: E402
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "slow: takes seconds; `make test QUICK=1` leaves it out")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Real clients take seconds to start, and attacks seconds to be survived: all of them are slow."""
+    for item in items:
+        if {"clients", "hostile"} & set(item.path.relative_to(Path(__file__).parent).parts):
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(scope="session")
 def running_upstream():
     upstream = Upstream()

@@ -165,8 +165,7 @@ skip_escape(struct parser *p)
 		return fail_here(p);
 	}
 	bool unicode = p->at[1] == 'u';
-	if (unicode ? code_unit(p->at + 2, p->end) < 0
-		    : !is_simple_escape[(unsigned char)p->at[1]])
+	if (unicode ? code_unit(p->at + 2, p->end) < 0 : !is_simple_escape[(unsigned char)p->at[1]])
 		return fail(p, "invalid escape");
 	p->at += unicode ? 6 : 2;
 	return 0;
@@ -277,8 +276,8 @@ escape_letters(const char *at)
 
 /*
  * Which bytes stand after a backslash that is none itself: of a run of backslashes every second
- * one, and what follows a run of odd length.  A run ends where a sum carries out of it, so runs that
- * begin at odd places tell by how the carry falls.  ${carried}: the block before ended in a
+ * one, and what follows a run of odd length.  A run ends where a sum carries out of it, so runs
+ * that begin at odd places tell by how the carry falls.  ${carried}: the block before ended in a
  * backslash that counts; and whether this one does.
  */
 static inline uint64_t

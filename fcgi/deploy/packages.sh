@@ -12,6 +12,7 @@ for goal in "$@"; do
 	bench) needs="$needs serve" ;;
 	lint) needs="$needs lint" ;;
 	fuzz) needs="$needs lint" ;;
+	suite) needs="$needs suite" ;;
 	esac
 done
 
@@ -82,6 +83,12 @@ check_lint() {
 	has clang-format || missing clang-format clang-tools-extra clang-extra-tools llvm clang-format
 	has cppcheck || missing cppcheck cppcheck cppcheck cppcheck cppcheck
 	has shellcheck || missing shellcheck ShellCheck shellcheck hs-ShellCheck shellcheck
+}
+
+# Roots of other Debian suites.
+check_suite() {
+	has debootstrap || missing debootstrap debootstrap debootstrap debootstrap ""
+	has git || missing git git git git git
 }
 
 for need in $needs; do "check_$need"; done

@@ -38,7 +38,8 @@ struct plan {
 	 */
 	bool pass;
 	answer_converter *convert;
-	uint64_t input_tokens; /* an estimate */
+	uint64_t input_tokens; /* an estimate; 0: none could be made */
+	uint64_t max_tokens;   /* of output that a message asks for; 0: not known */
 	char *query;           /* of a request for models */
 	char *model_id;        /* the one model that is asked for; NULL: all */
 };

@@ -16,7 +16,9 @@ struct event_stream {
 	void *context;
 	struct buffer line; /* the beginning of a line whose end has not come */
 	struct buffer data; /* the data lines of the event so far, joined by LF */
+	size_t position;    /* of the line that was taken last, its end included, in what is fed */
 	bool has_data;
+	bool inside;   /* the last line was not empty */
 	bool after_cr; /* the last byte was a CR: an LF now belongs to it */
 	bool overflowed;
 };
@@ -70,6 +72,7 @@ take_line(struct event_stream *s, const char *line, size_t length)
 	static const char field[] = "data:";
 	enum { FIELD_LENGTH = sizeof(field) - 1 };
 
+	s->inside = length > 0;
 	if (length == 0)
 		return dispatch(s);
 	if (length < FIELD_LENGTH || memcmp(line, field, FIELD_LENGTH) != 0)
@@ -115,6 +118,8 @@ skip_split_lf(struct event_stream *s, const char **bytes, size_t *length)
 int
 event_stream_feed(struct event_stream *s, const char *bytes, size_t length)
 {
+	const char *begin = bytes;
+
 	if (s->overflowed)
 		return -1;
 	skip_split_lf(s, &bytes, &length);
@@ -129,6 +134,7 @@ event_stream_feed(struct event_stream *s, const char *bytes, size_t length)
 		const char *line_end = cr != NULL ? cr : lf;
 		if (line_end == end)
 			break;
+		s->position = (size_t)(line_end + 1 - begin);
 		if (end_line(s, bytes, (size_t)(line_end - bytes)) != 0)
 			return -1;
 		bytes = line_end + 1;
@@ -142,6 +148,7 @@ event_stream_feed(struct event_stream *s, const char *bytes, size_t length)
 int
 event_stream_end(struct event_stream *s)
 {
+	s->position = 0;
 	if (s->overflowed || (s->line.length > 0 && end_line(s, "", 0) != 0))
 		return -1;
 	return dispatch(s);
@@ -151,4 +158,16 @@ bool
 event_stream_overflowed(const struct event_stream *s)
 {
 	return s->overflowed;
+}
+
+size_t
+event_stream_position(const struct event_stream *s)
+{
+	return s->position;
+}
+
+bool
+event_stream_is_between(const struct event_stream *s)
+{
+	return !s->inside && s->line.length == 0;
 }

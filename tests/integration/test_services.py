@@ -282,6 +282,7 @@ def test_text_and_arguments_arrive_unchanged(serve, upstream, translated):
         assert EDGES in sent
 
 
+@pytest.mark.slow
 def test_random_text_and_arguments_arrive_unchanged(serve, upstream, translated):
     """A property test: what the client sends is what the service gets, and back."""
     import random
@@ -508,7 +509,7 @@ def test_a_status_that_no_client_could_use_is_not_passed_on(serve, upstream, cod
         assert other.status == (code if 200 <= code < 300 else 502)
 
 
-def raw_reply(*headers, body=b"{}"):
+def raw_reply(*headers, body=b'{"type":"message","content":[]}'):
     """An answer with these header lines, as they are."""
     def answer(call):
         call.handler.wfile.write(b"\r\n".join([b"HTTP/1.1 200 OK", b"content-length: %d" % len(body), *headers]) + b"\r\n\r\n" + body)
@@ -526,7 +527,7 @@ def test_headers_that_are_passed_on_are_bounded(site, upstream, server):
         def headers(*lines):
             upstream.answer = raw_reply(*lines)
             answer = site.post(request("x"))
-            assert (answer.status, answer.body) == (200, b"{}")
+            assert (answer.status, answer.json["type"]) == (200, "message")
             return answer.headers
 
         got = headers(*flood, b"content-type: application/json", b"request-id: of-theirs", b"retry-after: 7")

@@ -12,6 +12,8 @@ import sqlite3
 import threading
 import time
 
+import pytest
+
 import upstream_claude
 import upstream_gemini
 from site_under_test import ACCESS_KEY, BUILD, parse_events, request, wait_for
@@ -144,6 +146,7 @@ class Soak:
             nap(0.1)
 
 
+@pytest.mark.slow
 def test_everything_at_once(site, seed):
     upstreams = [Upstream(), Upstream(), Upstream()]
     modules = [upstreams[0].service, upstream_gemini, upstream_claude]
