@@ -6,8 +6,10 @@ import resource
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 from hostile import SANITIZED
+from site_under_test import wait_for
 
 
 def may(*command):
@@ -94,7 +96,9 @@ def in_network_with(resolv_conf):
 
 
 def beside(process):
-    """The words before a command that runs in the network of that process."""
+    """The words before a command that runs in the network of that process, which must have entered it by now."""
+    comm = Path(f"/proc/{process.pid}/comm")
+    wait_for(lambda: comm.read_text().startswith("claude-proxy"), "the responder to run in its network")
     return ["nsenter", f"--target={process.pid}", "--net", *(["--user", "--preserve-credentials"] if USER else [])]
 
 

@@ -419,8 +419,7 @@ HALVES = {
 
 @pytest.mark.parametrize("row", HALVES)
 def test_70_connections_to_the_socket_that_say_half(attacked, bad, row):
-    answer = json.dumps(message()).encode()
-    bad.script = whole_head(len(answer)) + answer
+    bad.script = whole_head(len(message())) + message()
     with attacked() as attack:
         clients = [fastcgi_client.Connection(attack.site, HALVES[row]) for _ in range(70)]
         attack.inputs += len(clients)
@@ -434,6 +433,7 @@ def test_70_connections_to_the_socket_that_say_half(attacked, bad, row):
 BYTES = 128
 
 
+@pytest.mark.skipif("-thread" in BUILD.name, reason="libcurl closes sockets that still connect: see test_soak.py")
 def test_3000_fastcgi_requests_with_random_bytes(attacked, bad, seed):
     bad.script = whole_head(len(message())) + message()
     chance = random.Random(seed)

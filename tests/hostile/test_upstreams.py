@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import hostile
-from hostile import CHUNKED, EVENTS, JSON, KEY, OK, ByteUpstream, chunk, delta, event, message, reply_of, whole_head
+from hostile import CHUNKED, EVENTS, JSON, KEY, OK, ByteUpstream, chunk, delta, end_of, event, message, whole_head
 from site_under_test import request, wait_for
 
 SILENCE = 700  # ms, where a row waits for the limit
@@ -298,9 +298,9 @@ BOMBS = {
     "gzip of spaces": (OK, JSON, b"gzip", lambda: gzip_of(b" " * MB, 512)),
     "gzip of empty events": (OK, EVENTS, b"gzip", lambda: gzip_of(EMPTY * (MB // 3), 512)),
     "gzip of text in an error": (b"HTTP/1.1 400 No\r\n", JSON, b"gzip", lambda: gzip_of(b"a" * MB, 512)),
-    "brotli of spaces": (OK, JSON, b"br", lambda: brotli_of(b" ", 1024 * MB)),
-    "brotli of spaces in an error": (b"HTTP/1.1 400 No\r\n", JSON, b"br", lambda: brotli_of(b" ", 1024 * MB)),
-    "brotli of empty events": (OK, EVENTS, b"br", lambda: brotli_of(EMPTY, 1536 * MB)),
+    "brotli of spaces": (OK, JSON, b"br", lambda: brotli_of(b" ", 512 * MB)),
+    "brotli of spaces in an error": (b"HTTP/1.1 400 No\r\n", JSON, b"br", lambda: brotli_of(b" ", 512 * MB)),
+    "brotli of empty events": (OK, EVENTS, b"br", lambda: brotli_of(EMPTY, 768 * MB)),
     "zstd of line feeds": (OK, EVENTS, b"zstd", lambda: zstd_of(b"\n", 512 * MB)),
     "zstd of letters": (OK, JSON, b"zstd", lambda: zstd_of(b"a", 512 * MB)),
 }
@@ -334,10 +334,8 @@ def test_a_bomb_for_clients_that_do_not_read(attacked, bad):
         assert attack.alive()
         for client in clients:
             with client:
-                end = b""
-                for data in client.chunks():
-                    end = (end + data)[-200:]
-                assert b"event: error" in end or b"event: message_stop" in end or b'"type":"error"' in end
+                end = end_of(client)
+                assert b"event: message_stop" in end or b'"type":"error"' in end
 
 
 # ---- HTTP/2 ----
@@ -355,8 +353,8 @@ def test_an_http_2_stream_that_ends_while_its_client_does_not_read(site, ledger,
             assert attack.get("/health").status == 200
             for client in clients:
                 with client:
-                    reply = reply_of(client)
-                    last = reply.events[-1]["type"] if reply.status == 200 else "error"
+                    end = end_of(client)
+                    last = "message_stop" if b"event: message_stop" in end else "error" if b'"type":"error"' in end else end
                     # Node may end a stream before it resets it.
                     ends = {"end": ("message_stop",), "goaway": ("message_stop",), "reset": ("error", "message_stop")}
                     assert last in ends.get(how, ("error",))
