@@ -17,6 +17,8 @@
 #include "http/web_request_kind.h"
 
 enum {
+	DESCRIPTOR_PATIENCE = 5000,  /* ms that a request waits for a descriptor */
+	LOOK_AGAIN = 20,             /* ms between looks */
 	WRITE_OVERHEAD = 2048,       /* what a write costs the socket besides its bytes, at most */
 	LARGEST_WRITE = 65536,       /* what a writable socket takes without blocking */
 	TCP_SEND_BUFFER = 512 << 10, /* so that "writable" means as much over TCP */
@@ -203,6 +205,21 @@ set_socket_options(int descriptor)
 	setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes));
 }
 
+/* Open a pipe; where descriptors have run out, wait for those of requests that end. */
+static int
+open_pipe(int ends[2])
+{
+	int waited = 0;
+
+	while (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) {
+		if ((errno != EMFILE && errno != ENFILE) || waited >= DESCRIPTOR_PATIENCE)
+			return -1;
+		poll(NULL, 0, LOOK_AGAIN);
+		waited += LOOK_AGAIN;
+	}
+	return 0;
+}
+
 /*
  * Let libfcgi read the head, from a pipe: of the connection itself it would read more, and wait for
  * it.  Return 0 or -1.
@@ -212,7 +229,7 @@ read_head(FCGX_Request *request, const unsigned char *head, size_t length)
 {
 	int ends[2];
 
-	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0)
+	if (open_pipe(ends) != 0)
 		return -1;
 	bool whole = write(ends[1], head, length) == (ssize_t)length;
 	close(ends[1]);

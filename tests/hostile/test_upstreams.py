@@ -393,8 +393,8 @@ def test_control_characters_of_an_error_reach_no_terminal(attacked, bad, log_for
     bad.script = answer(b"HTTP/1.1 500 No\r\n" + JSON + b"content-length: %d\r\n\r\n" % len(body) + body)
     with attacked(LOG_FORMAT=log_format, ENABLE_RESPONSE_LOGS="true") as attack:
         assert attack.ask().status >= 500
+        wait_for(lambda: "way" in attack.site.log_text(), "the log to be written")
         log = attack.site.log_text()
-        assert "way" in log
         for shown in (attack.site.admin("show").stdout, log):
             assert not hostile.controls(shown), hostile.controls(shown)
 
