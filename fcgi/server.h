@@ -1,5 +1,5 @@
 /*
- * The responder: acceptor threads, the event loop, signals, shutdown (FASTCGI.md §1).
+ * The responder: acceptor threads, the event loop, signals, shutdown (fcgi/DESIGN.md).
  */
 #ifndef SERVER_H
 #define SERVER_H

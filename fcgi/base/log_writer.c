@@ -77,7 +77,7 @@ is_replaced(void)
 static size_t
 piece_length(const char *data, size_t length, bool file)
 {
-	if (file || length <= PIPE_BUF)
+	if (data == NULL || file || length <= PIPE_BUF)
 		return length;
 	const char *end = memrchr(data, '\n', PIPE_BUF);
 	if (end == NULL)

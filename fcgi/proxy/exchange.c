@@ -1,5 +1,5 @@
 /*
- * The life of one request to an upstream on the loop; see exchange.h, FASTCGI.md §2 and §4.
+ * The life of one request to an upstream on the loop; see exchange.h, fcgi/DESIGN.md.
  *
  *   exchange_run
  *        |                  it failed

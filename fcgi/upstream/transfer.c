@@ -1,5 +1,5 @@
 /*
- * HTTP transfers to upstreams; see transfer.h and FASTCGI.md §1.
+ * HTTP transfers to upstreams; see transfer.h and fcgi/DESIGN.md.
  *
  * What curl brings of one socket's bytes comes in many calls (one for each chunk of a chunked
  * response), so the owners are told once at the end of each round that the batch has ended.

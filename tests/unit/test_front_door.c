@@ -1,4 +1,4 @@
-/* Routes, access and response heads over a gateway made of a table (SPEC §4, FASTCGI.md §5). */
+/* Routes, access and response heads over a gateway made of a table (SPEC §4, fcgi/DESIGN.md). */
 #include "unit.h"
 
 #include "base/api_error.h"
