@@ -1,5 +1,5 @@
 /*
- * One FastCGI request, on libfcgi (fcgi/DESIGN.md, §4, §6).
+ * One FastCGI request, on libfcgi (fcgi/DESIGN.md).
  */
 #include <errno.h>
 #include <fcgiapp.h>
