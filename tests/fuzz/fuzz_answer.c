@@ -180,6 +180,9 @@ run(const struct choice *c, const char *text, size_t size, uint32_t seed, bool a
 		buffer_free(&r.out);
 		return run(c, text, size, seed, false);
 	}
+	/* As before every further attempt. */
+	made = 0;
+	fuzz_check(!after_failure || answer_redirect(a, &options) == 0);
 	made = made_before;
 	feed(a, c, text, size, seed);
 	r.state = answer_state(a);
