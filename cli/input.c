@@ -5,6 +5,8 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +17,8 @@
 #include "base/buffer.h"
 #include "base/secret.h"
 #include "command.h"
+#include "output.h"
+#include "owner.h"
 
 enum { PIECE = 65536 };
 
@@ -33,7 +37,7 @@ input_name(const char *name)
 int
 input_read(const char *name, struct buffer *text)
 {
-	FILE *file = is_standard(name) ? stdin : fopen(name, "re");
+	FILE *file = is_standard(name) ? stdin : owner_open_input(name);
 	char piece[PIECE];
 	size_t n;
 
@@ -47,30 +51,85 @@ input_read(const char *name, struct buffer *text)
 	if (!is_standard(name))
 		fclose(file);
 	if (broken)
-		fail("%s: it cannot be read", input_name(name));
+		fail("could not read %s", input_name(name));
 	else if (text->failed)
-		fail("%s: it is larger than %zu MiB", input_name(name), text->limit >> 20);
+		fail("%s is larger than %zu MiB", input_name(name), text->limit >> 20);
 	return broken || text->failed ? -1 : 0;
+}
+
+static void
+on_interrupt(int number)
+{
+	(void)number; /* the read that it breaks off is all that matters */
 }
 
 void
 input_hide(struct hidden_input *hidden)
 {
+	const struct sigaction interrupt = {.sa_handler = on_interrupt};
+
 	hidden->terminal = isatty(STDIN_FILENO) && tcgetattr(STDIN_FILENO, &hidden->before) == 0;
 	if (!hidden->terminal)
 		return;
+	sigaction(SIGINT, &interrupt, &hidden->interrupt);
 	struct termios without = hidden->before;
-	without.c_lflag &= ~(tcflag_t)(ECHO | ISIG);
+	without.c_lflag &= ~(tcflag_t)ECHO;
+	/* Nobody is left with a terminal without echo: only Ctrl-C is a signal. */
+	without.c_cc[VQUIT] = without.c_cc[VSUSP] = _POSIX_VDISABLE;
 	tcsetattr(STDIN_FILENO, TCSADRAIN, &without);
+	errno = 0;
 }
 
 void
 input_show(const struct hidden_input *hidden)
 {
+	bool interrupted = errno == EINTR && ferror(stdin);
+
 	if (!hidden->terminal)
 		return;
 	tcsetattr(STDIN_FILENO, TCSADRAIN, &hidden->before);
+	sigaction(SIGINT, &hidden->interrupt, NULL);
 	fputc('\n', stderr);
+	if (interrupted)
+		raise(SIGINT);
+}
+
+bool
+input_is_waiting(void)
+{
+	struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
+
+	return poll(&input, 1, 0) > 0;
+}
+
+bool
+input_can_ask(void)
+{
+	return isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
+}
+
+char *
+input_ask(const char *question, const char *standard)
+{
+	char *line = NULL;
+	size_t size = 0;
+
+	if (standard != NULL)
+		print("%s [%s]: ", question, standard);
+	else
+		print("%s: ", question);
+	fflush(stdout);
+	if (getline(&line, &size, stdin) < 0) {
+		free(line);
+		return NULL;
+	}
+	char *start = line + strspn(line, " \t");
+	size_t length = strcspn(start, "\r\n");
+	while (length > 0 && (start[length - 1] == ' ' || start[length - 1] == '\t'))
+		length--;
+	char *answer = length > 0 || standard == NULL ? strndup(start, length) : strdup(standard);
+	free(line);
+	return answer;
 }
 
 /* Is there more than white space left? */
@@ -85,7 +144,7 @@ has_more(void)
 	return c != EOF;
 }
 
-/* What is wrong with the ${read} bytes of ${line}, whose end is cut off; NULL: nothing. */
+/* Cut off the end of ${line}, of ${read} bytes.  Return what is wrong with it, or NULL. */
 static const char *
 cut_line(char *line, ssize_t read, bool terminal)
 {

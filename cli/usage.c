@@ -8,6 +8,7 @@
 
 #include "base/buffer.h"
 #include "base/clock.h"
+#include "base/duration.h"
 #include "base/json_writer.h"
 #include "command.h"
 #include "output.h"
@@ -15,26 +16,7 @@
 
 static const char standard_period[] = "24h";
 
-/* A length of time such as "15m", in ms; 0: it is none. */
-static int64_t
-parse_period(const char *text)
-{
-	static const struct {
-		char unit;
-		int64_t ms;
-	} units[] = {{'s', 1000}, {'m', 60000}, {'h', 3600000}, {'d', 86400000}, {'w', 604800000}};
-	char *end;
-	long long number = strtoll(text, &end, 10);
-
-	if (end == text || number < 1 || number > 100000 || *end == '\0' || end[1] != '\0')
-		return 0;
-	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++)
-		if (*end == units[i].unit)
-			return number * units[i].ms;
-	return 0;
-}
-
-/* The beginning of a day such as "2026-01-31", local time, in ms since 1970; -1: it is none. */
+/* The beginning of a day such as "2026-01-31", local time, in ms since 1970, or -1. */
 static int64_t
 parse_day(const char *text)
 {
@@ -47,11 +29,11 @@ parse_day(const char *text)
 	return moment != (time_t)-1 ? (int64_t)moment * 1000 : -1;
 }
 
-/* The moment that --since means; -1: it cannot be understood. */
+/* The moment that --since means, or -1 if it is not a time; a number alone is none. */
 static int64_t
 parse_since(const char *text)
 {
-	int64_t period = parse_period(text);
+	int64_t period = strpbrk(text, "smhdw") != NULL ? duration_parse(text) : 0;
 
 	return period > 0 ? clock_now_ms() - period : parse_day(text);
 }

@@ -4,12 +4,14 @@
 #include "proxy/accounting.h"
 
 #include <stdbool.h>
+#include <stdio.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/log_body.h"
 #include "base/secret.h"
 #include "base/settings.h"
+#include "http/web_request.h"
 #include "proxy/client_request.h"
 #include "proxy/plan.h"
 #include "proxy/usage_writer.h"
@@ -92,35 +94,64 @@ plausible_usage(struct answer *answer)
 	};
 }
 
+/* The fields of a line: only those that apply. */
+struct fields {
+	struct log_field list[16];
+	size_t count;
+};
+
+static void
+add_text(struct fields *f, const char *name, const char *text)
+{
+	if (text != NULL && text[0] != '\0')
+		f->list[f->count++] = (struct log_field){name, text, 0};
+}
+
+static void
+add_number(struct fields *f, const char *name, int64_t number)
+{
+	if (number >= 0)
+		f->list[f->count++] = (struct log_field){name, NULL, number};
+}
+
+static void
+add_usage(struct fields *f, const struct inquiry *inquiry, struct answer *answer)
+{
+	const struct claude_usage usage = plausible_usage(answer);
+
+	if (inquiry->asked.endpoint != ENDPOINT_MESSAGES)
+		return;
+	add_number(f, "input_tokens", (int64_t)usage.input_tokens);
+	add_number(f, "output_tokens", (int64_t)usage.output_tokens);
+}
+
 /* The line that every request gets. */
 static void
 log_end(const struct record *record, const struct plan *plan, const struct inquiry *inquiry,
 	struct answer *answer, uint64_t now, const char *message)
 {
-	const struct claude_usage usage = plausible_usage(answer);
-	const char *stop_reason = answer_stop_reason(answer);
+	struct fields f = {.count = 0};
+	char path[sizeof("/v1") + ROUTER_LONGEST_PATH];
 	char mask[SECRET_MASK_SIZE];
-	const struct log_field fields[] = {
-		{"request_id", record->request_id, 0},
-		{"status", NULL, record->status},
-		{"upstream", plan->to.upstream->name, 0},
-		{"key", mask_key(plan, mask), 0},
-		{"model", or_empty(inquiry->model), 0},
-		{"upstream_model", or_empty(plan->to.model), 0},
-		{"stream", inquiry->stream ? "true" : "false", 0},
-		{"attempts", NULL, record->attempts},
-		{"ms", NULL, since(record, now)},
-		{"first_byte_ms", NULL, first_byte_ms(record)},
-		{"input_tokens", NULL, (int64_t)usage.input_tokens},
-		{"output_tokens", NULL, (int64_t)usage.output_tokens},
-		{record->error_type != NULL ? "error" : "stop_reason",
-			record->error_type != NULL ? record->error_type
-			: stop_reason != NULL      ? stop_reason
-						   : "none",
-			0},
-	};
 
-	log_line(LOG_INFO, message, fields, sizeof(fields) / sizeof(fields[0]));
+	snprintf(path, sizeof(path), "/v1%s", inquiry->asked.path);
+	add_text(&f, "request_id", record->request_id);
+	add_number(&f, "status", record->status);
+	add_text(&f, "method", inquiry->method);
+	add_text(&f, "path", path);
+	add_text(&f, "addr", gateway_text(inquiry->gateway, "REMOTE_ADDR"));
+	add_text(&f, "upstream", plan->to.upstream->name);
+	add_text(&f, "key", mask_key(plan, mask));
+	add_text(&f, "model", inquiry->model);
+	add_text(&f, "upstream_model", plan->to.model);
+	add_text(&f, "stream", inquiry->stream ? "true" : NULL);
+	add_number(&f, "attempts", record->attempts);
+	add_number(&f, "ms", since(record, now));
+	add_number(&f, "first_byte_ms", first_byte_ms(record));
+	add_usage(&f, inquiry, answer);
+	add_text(&f, record->error_type != NULL ? "error" : "stop_reason",
+		record->error_type != NULL ? record->error_type : answer_stop_reason(answer));
+	log_line(LOG_INFO, message, f.list, f.count);
 }
 
 static enum request_kind

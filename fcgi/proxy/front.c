@@ -88,7 +88,7 @@ log_answer(const struct visit *v, int status, const char *error_type)
 		{"method", gateway_text(g, "REQUEST_METHOD"), 0},
 		{"script", gateway_text(g, "SCRIPT_NAME"), 0},
 		{"path", gateway_text(g, "PATH_INFO"), 0},
-		{"client", gateway_text(g, "REMOTE_ADDR"), 0},
+		{"addr", gateway_text(g, "REMOTE_ADDR"), 0},
 		{"error", error_type, 0},
 	};
 	size_t count = sizeof(fields) / sizeof(fields[0]);
@@ -221,6 +221,37 @@ answer_dev_info(struct visit *v)
 	buffer_free(&body);
 }
 
+/* The URL that the client used, without a slash at the end. */
+static void
+write_base_url(struct buffer *out, const struct gateway *g)
+{
+	const char *uri = gateway_text(g, "REQUEST_URI");
+	const char *forwarded = gateway_text(g, "HTTP_X_FORWARDED_PROTO");
+	size_t path = strcspn(uri, "?#");
+	bool https = strcmp(gateway_text(g, "HTTPS"), "on") == 0 ||
+		     strcmp(gateway_text(g, "REQUEST_SCHEME"), "https") == 0 ||
+		     strcmp(forwarded, "https") == 0;
+
+	buffer_puts(out, https ? "https://" : "http://");
+	buffer_puts(out, gateway_text(g, "HTTP_HOST"));
+	while (path > 0 && uri[path - 1] == '/')
+		path--;
+	buffer_append(out, uri, path);
+}
+
+static void
+answer_root(struct visit *v)
+{
+	struct buffer base = BUFFER_INIT(0);
+	struct buffer body = BUFFER_INIT(0);
+
+	write_base_url(&base, v->gateway);
+	status_write_front_page(&body, buffer_text(&base));
+	answer_status(v, 200, "text/plain; charset=utf-8", &body);
+	buffer_free(&base);
+	buffer_free(&body);
+}
+
 static void
 answer_hello(struct visit *v)
 {
@@ -272,7 +303,7 @@ admit(struct exchanges *all, const struct settings *settings, struct api_error *
 	if (atomic_fetch_add(&all->in_flight, 1) < settings->max_concurrent_requests)
 		return 0;
 	atomic_fetch_sub(&all->in_flight, 1);
-	api_error_set(error, 529, "%lld requests are in flight already: ask again in a moment",
+	api_error_set(error, 529, "too many concurrent requests (limit %lld): retry shortly",
 		(long long)settings->max_concurrent_requests);
 	error->retry_after = RETRY_WHEN_FULL;
 	return -1;
@@ -288,6 +319,9 @@ answer_here(struct visit *v, struct api_error *error)
 		break;
 	case ENDPOINT_PREFLIGHT:
 		answer_preflight(v);
+		break;
+	case ENDPOINT_ROOT:
+		answer_root(v);
 		break;
 	case ENDPOINT_HELLO:
 		answer_hello(v);

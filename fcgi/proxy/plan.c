@@ -11,6 +11,7 @@
 
 #include "base/api_error.h"
 #include "base/json.h"
+#include "base/shell_word.h"
 #include "proxy/client_request.h"
 #include "store/config.h"
 #include "translate/claude/request.h"
@@ -57,9 +58,12 @@ choose_key(struct plan *plan, struct store *store, const struct settings *settin
 
 	if (destination_choose_key(&plan->to, store, settings) == 0)
 		return find_service(plan, error);
+	struct buffer word = BUFFER_INIT(0);
+	shell_word_write(&word, name);
 	api_error_set(error, 500,
 		"upstream '%s' has no API key that is enabled: claude-proxy-admin key %s add -",
-		name, name);
+		name, buffer_text(&word));
+	buffer_free(&word);
 	return api_error_lasts(error);
 }
 
@@ -416,8 +420,9 @@ plan_models(struct plan *plan, const struct inquiry *inquiry, struct api_error *
 static int
 refuse_other(struct api_error *error)
 {
-	return api_error_set(
-		error, 404, "there is nothing at this path; messages go to POST /v1/messages");
+	return api_error_set(error, 404,
+		"not found: this proxy speaks the Claude Messages API (POST /v1/messages); an "
+		"OpenAI client talks to the upstream itself");
 }
 
 /* ---- the plan ---- */
@@ -469,7 +474,7 @@ plan_make(struct plan *plan, struct config *config, struct store *store,
 					    strcmp(inquiry->method, "HEAD") == 0};
 	if (config == NULL)
 		return api_error_set(error, 500,
-			"the configuration cannot be read: the proxy's log says why; see "
+			"could not read the configuration: the proxy's log tells why; see "
 			"claude-proxy-admin show");
 	if (destination_find(&plan->to, config_retain(config), inquiry->model, error) != 0 ||
 		find_service(plan, error) != 0)

@@ -61,8 +61,8 @@ destination_find(struct destination *d, struct config *config, const char *asked
 	d->upstream = route != NULL && route->upstream != NULL ? route->upstream : config->current;
 	if (d->upstream == NULL) {
 		api_error_set(error, 500,
-			"no upstream is configured: claude-proxy-admin add <name> <baseUrl> "
-			"<serviceType>");
+			"no upstream is configured: claude-proxy-admin setup, or "
+			"claude-proxy-admin add <name> <baseUrl> <serviceType>");
 		return api_error_lasts(error);
 	}
 	d->first_upstream = d->upstream->id;
