@@ -68,19 +68,20 @@ static void
 print_heading(const struct table *table)
 {
 	fputs(print_bold(), stdout);
-	print("%-*s %9s %7s %12s %12s %12s  %14s %16s", table->width,
+	print("%-*s %9s %7s %12s %12s %12s  %14s %17s", table->width,
 		usage_group_name(table->group), "requests", "errors", "input", "cached", "output",
-		"first byte ms", "whole answer ms");
+		"first byte ms", "whole response ms");
 	puts(print_plain());
 }
 
-/* "120 (480)": the average, and what 95 % do not exceed. */
+/* "120 (480)": the average, and what 95 % do not exceed; "-" where all have failed. */
 static void
-print_latency(int width, double average, int64_t most)
+print_latency(int width, const struct usage_total *t, double average, int64_t most)
 {
-	char text[64];
+	char text[64] = "-";
 
-	snprintf(text, sizeof(text), "%.0f (%lld)", average, (long long)most);
+	if (t->requests > t->errors)
+		snprintf(text, sizeof(text), "%.0f (%lld)", average, (long long)most);
 	print(" %*s", width, text);
 }
 
@@ -101,8 +102,8 @@ print_row(void *context, const struct usage_total *t)
 	if (table->rows++ == 0)
 		print_heading(table);
 	print_counts(table, t);
-	print_latency(15, t->first_byte, t->first_byte_95);
-	print_latency(16, t->duration, t->duration_95);
+	print_latency(15, t, t->first_byte, t->first_byte_95);
+	print_latency(17, t, t->duration, t->duration_95);
 	putchar('\n');
 	add_to_sum(&table->sum, t);
 }
@@ -113,16 +114,16 @@ print_report(struct admin *a, int64_t since, enum usage_group group)
 	struct table table = {.group = group, .sum = {.name = "total"}, .width = 24};
 
 	if (store_report_usage(a->store, since, group, print_row, &table) != STORE_OK)
-		return fail("the usage could not be read");
+		return fail("could not read the usage");
 	if (table.rows == 0) {
-		puts("no requests in this time");
+		puts("no requests in that time");
 		return EXIT_DONE;
 	}
 	fputs(print_bold(), stdout);
 	print_counts(&table, &table.sum);
 	puts(print_plain());
-	puts("\nms: the average, and in brackets what 95 % of the requests without error did not "
-	     "exceed");
+	puts("\nms: of the requests without an error the average, and in brackets what 95 % of "
+	     "them did not exceed");
 	return EXIT_DONE;
 }
 
@@ -178,7 +179,7 @@ print_json_report(struct admin *a, int64_t since, enum usage_group group)
 		print_json(&out);
 	buffer_free(&report.rows);
 	buffer_free(&out);
-	return result == STORE_OK ? EXIT_DONE : fail("the usage could not be read");
+	return result == STORE_OK ? EXIT_DONE : fail("could not read the usage");
 }
 
 int
@@ -191,8 +192,8 @@ run_usage(struct admin *a, int count, char **arguments)
 	(void)count;
 	(void)arguments;
 	if (since < 0)
-		return misuse("--since '%s': it must be a length of time such as 90s, 15m, 24h, "
-			      "7d, or a day such as 2026-01-31",
+		return misuse("--since '%s': it must be a duration such as 90s, 15m, 24h, 7d, "
+			      "or a day such as 2026-01-31",
 			since_text);
 	if (a->by != NULL && usage_group_parse(a->by, &group) != 0)
 		return misuse("--by '%s': it must be upstream, key, model or day", a->by);

@@ -328,12 +328,26 @@ has_plain_route(const struct config *config)
 	return false;
 }
 
+/* People see where a route leads: "gpt-6.1-sol (openai)". */
+static void
+add_route(struct claude_models *models, const struct config *config, const struct route *route)
+{
+	const struct upstream *u = route->upstream != NULL ? route->upstream : config->current;
+	struct buffer title = BUFFER_INIT(0);
+
+	buffer_puts(&title, route->model);
+	if (u != NULL)
+		buffer_printf(&title, " (%s)", u->name);
+	claude_models_add(models, route->pattern, buffer_text(&title));
+	buffer_free(&title);
+}
+
 static void
 add_routes(struct claude_models *models, const struct config *config)
 {
 	for (size_t i = 0; i < config->route_count; i++)
 		if (is_plain(&config->routes[i]))
-			claude_models_add(models, config->routes[i].pattern);
+			add_route(models, config, &config->routes[i]);
 }
 
 /* Does the status, which is told as ${told}, say that a service has no list of models?  Those that
