@@ -609,6 +609,7 @@ answer_options_of(struct exchange *x)
 		.hide_thinking = x->inquiry.no_thinking ||
 				 x->plan.to.upstream->options.reasoning_off,
 		.estimated_input_tokens = x->plan.input_tokens,
+		.stop_sequences = (const char *const *)x->plan.stop_sequences,
 		.pass = x->plan.pass,
 		.counts_usage = x->inquiry.asked.endpoint == ENDPOINT_MESSAGES,
 		.convert = x->plan.convert,

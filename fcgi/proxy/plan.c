@@ -180,6 +180,26 @@ translate(struct plan *plan, const struct claude_request *request, request_write
 
 /* ---- messages ---- */
 
+/* What an answer must end before.  Not every service takes all stop sequences, or heeds them. */
+static int
+copy_stop_sequences(struct plan *plan, const struct json *sequences)
+{
+	size_t count = 0;
+
+	if (json_first(sequences) == NULL)
+		return 0;
+	plan->stop_sequences = calloc(json_count(sequences) + 1, sizeof(*plan->stop_sequences));
+	if (plan->stop_sequences == NULL)
+		return -1;
+	JSON_EACH(sequence, sequences)
+	{
+		plan->stop_sequences[count] = json_copy(sequence);
+		if (plan->stop_sequences[count++] == NULL)
+			return -1;
+	}
+	return 0;
+}
+
 static int
 plan_message(struct plan *plan, const struct inquiry *inquiry, struct claude_request *request,
 	struct api_error *error)
@@ -194,8 +214,11 @@ plan_message(struct plan *plan, const struct inquiry *inquiry, struct claude_req
 		return -1;
 	if (translate(plan, request, s->translator->write_request, error) != 0)
 		return -1;
-	if (!plan->pass)
+	if (!plan->pass) {
 		plan->input_tokens = tokens_guess_input(request);
+		if (copy_stop_sequences(plan, request->stop_sequences) != 0)
+			return no_memory(error);
+	}
 	return address(plan, inquiry, endpoint, error);
 }
 
@@ -434,6 +457,10 @@ free_request(struct plan *plan)
 	tool_names_free(plan->tool_names);
 	free(plan->query);
 	free(plan->model_id);
+	for (char **sequence = plan->stop_sequences; sequence != NULL && *sequence != NULL;
+		sequence++)
+		free(*sequence);
+	free(plan->stop_sequences);
 }
 
 int

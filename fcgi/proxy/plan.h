@@ -39,6 +39,8 @@ struct plan {
 	bool pass;
 	answer_converter *convert;
 	uint64_t input_tokens; /* an estimate */
+	char **stop_sequences; /* the client's, which the answer ends before whether or not the
+				  upstream heeds them; owned, ends in NULL; NULL: none */
 	char *query;           /* of a request for models */
 	char *model_id;        /* the one model that is asked for; NULL: all */
 };

@@ -56,6 +56,7 @@ new_writer(const struct answer_options *options, struct buffer *out)
 		.stream = options->stream,
 		.hide_thinking = options->hide_thinking,
 		.estimated_input_tokens = options->estimated_input_tokens,
+		.stop_sequences = options->stop_sequences,
 	};
 
 	return claude_writer_new(&writer, out);
@@ -205,7 +206,9 @@ on_event(void *context, const char *data, size_t length)
 		failed(a);
 		return -1;
 	}
-	if (!a->options.translator->is_over(a->reader))
+	if (claude_writer_is_stopped(a->writer))
+		claude_writer_finish(a->writer, "end_turn", NULL);
+	else if (!a->options.translator->is_over(a->reader))
 		return 0;
 	a->state = ANSWER_DONE;
 	return -1;
@@ -260,7 +263,14 @@ static enum form
 form_of(const char *text, size_t length)
 {
 	static const char *const fields[] = {"data:", "event:", "id:", "retry:", ":"};
+	static const char mark[] = "\xef\xbb\xbf"; /* of UTF-8 */
 
+	if (begins_with(text, length, mark)) {
+		if (length < strlen(mark))
+			return FORM_UNKNOWN;
+		text += strlen(mark);
+		length -= strlen(mark);
+	}
 	while (length > 0 && strchr(" \t\r\n", *text) != NULL && *text != '\0') {
 		text++;
 		length--;

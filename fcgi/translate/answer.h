@@ -38,6 +38,8 @@ struct answer_options {
 	bool stream;       /* what the client asked for */
 	bool hide_thinking;
 	uint64_t estimated_input_tokens;
+	const char *const
+		*stop_sequences; /* to be carried out here (claude/writer.h); NULL: none */
 	bool pass;         /* pass the body through as it comes; nothing else counts then, but: */
 	bool counts_usage; /* what is passed is a message, whose usage is wanted */
 	answer_converter *convert; /* not a message: convert the body; NULL: it is one */
