@@ -17,6 +17,8 @@ struct event_stream {
 	struct buffer line; /* the beginning of a line whose end has not come */
 	struct buffer data; /* the data lines of the event so far, joined by LF */
 	bool has_data;
+	bool bare;     /* the data is JSON without a field's name before it */
+	bool begun;    /* the first line was seen */
 	bool after_cr; /* the last byte was a CR: an LF now belongs to it */
 	bool overflowed;
 };
@@ -61,29 +63,65 @@ dispatch(struct event_stream *s)
 	int status = s->handler(s->context, buffer_text(&s->data), s->data.length);
 	buffer_clear(&s->data);
 	s->has_data = false;
+	s->bare = false;
 	return status;
+}
+
+static int
+add_data(struct event_stream *s, const char *line, size_t length)
+{
+	if (s->has_data && buffer_putc(&s->data, '\n') != 0)
+		return overflow(s);
+	s->has_data = true;
+	return buffer_append(&s->data, line, length) == 0 ? 0 : overflow(s);
+}
+
+static bool
+begins_with(const char *line, size_t length, const char *start)
+{
+	size_t n = strlen(start);
+
+	return length >= n && memcmp(line, start, n) == 0;
+}
+
+/* An object that a service wrote as it is, mostly an error in the middle of a stream, on one line
+ * or on many. */
+static int
+take_bare_line(struct event_stream *s, const char *line, size_t length)
+{
+	static const char *const fields[] = {":", "event:", "id:", "retry:"};
+
+	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
+		if (begins_with(line, length, fields[i]))
+			return 0;
+	if (line[0] != '{' && !s->bare)
+		return 0;
+	s->bare = true;
+	return add_data(s, line, length);
 }
 
 static int
 take_line(struct event_stream *s, const char *line, size_t length)
 {
 	static const char field[] = "data:";
-	enum { FIELD_LENGTH = sizeof(field) - 1 };
+	static const char mark[] = "\xef\xbb\xbf"; /* of UTF-8, at the beginning */
 
+	if (!s->begun && begins_with(line, length, mark)) {
+		line += strlen(mark);
+		length -= strlen(mark);
+	}
+	s->begun = true;
 	if (length == 0)
 		return dispatch(s);
-	if (length < FIELD_LENGTH || memcmp(line, field, FIELD_LENGTH) != 0)
-		return 0;
-	line += FIELD_LENGTH;
-	length -= FIELD_LENGTH;
+	if (!begins_with(line, length, field))
+		return take_bare_line(s, line, length);
+	line += strlen(field);
+	length -= strlen(field);
 	if (length > 0 && line[0] == ' ') {
 		line++;
 		length--;
 	}
-	if (s->has_data && buffer_putc(&s->data, '\n') != 0)
-		return overflow(s);
-	s->has_data = true;
-	return buffer_append(&s->data, line, length) == 0 ? 0 : overflow(s);
+	return add_data(s, line, length);
 }
 
 /* The line's end is here: use it, with what came of it before. */

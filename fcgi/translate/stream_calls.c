@@ -8,27 +8,25 @@
 
 #include "base/buffer.h"
 #include "base/json.h"
+#include "base/json_writer.h"
 #include "base/log.h"
+#include "translate/call_arguments.h"
 #include "translate/claude/writer.h"
 #include "translate/tool_names.h"
 
-enum { MOST_CALLS = 1024, MOST_KEPT = 32 << 20 /* bytes of arguments that wait for their turn */ };
+enum { MOST_CALLS = 1024, MOST_KEPT = 32 << 20 /* bytes of arguments */ };
 
-enum call_state { WAITING, LIVE, WRITTEN };
+/* REPEATED: another choice told it already, it is not written. */
+enum call_state { WAITING, LIVE, WRITTEN, REPEATED };
 
 struct call {
 	enum call_state state;
+	int64_t choice;
 	int64_t index; /* the service's; -1: it gave none */
 	char *id;
 	char *name;
 	struct buffer extra; /* JSON text that must come back with the call; empty: none */
-	struct buffer kept;  /* arguments that wait */
-
-	/* How far the arguments are, as a JSON text. */
-	int depth;
-	bool in_string;
-	bool escaped;
-	bool complete;
+	struct call_arguments arguments;
 };
 
 struct tool_calls {
@@ -36,7 +34,7 @@ struct tool_calls {
 	const struct tool_names *names;
 	struct call *calls; /* in order of appearance */
 	size_t count;
-	size_t kept; /* bytes */
+	size_t kept; /* bytes of arguments */
 };
 
 struct tool_calls *
@@ -60,7 +58,7 @@ tool_calls_free(struct tool_calls *t)
 		free(t->calls[i].id);
 		free(t->calls[i].name);
 		buffer_free(&t->calls[i].extra);
-		buffer_free(&t->calls[i].kept);
+		call_arguments_free(&t->calls[i].arguments);
 	}
 	free(t->calls);
 	free(t);
@@ -68,11 +66,29 @@ tool_calls_free(struct tool_calls *t)
 
 /* ---- which call a piece belongs to ---- */
 
-static struct call *
-find_by_index(struct tool_calls *t, int64_t index)
+static bool
+has_index(const struct call *call, const struct tool_call_piece *piece)
 {
-	for (size_t i = t->count; i-- > 0;)
-		if (t->calls[i].index == index)
+	return call->index == piece->index && call->choice == piece->choice;
+}
+
+static bool
+has_id(const struct call *call, const struct json *id)
+{
+	return call->id != NULL && id != NULL && json_is_text(id, call->id);
+}
+
+static bool
+has_name(const struct call *call, const struct json *name)
+{
+	return call->name != NULL && name != NULL && json_is_text(name, call->name);
+}
+
+static struct call *
+find_by_index(struct tool_calls *t, const struct tool_call_piece *piece)
+{
+	for (size_t i = t->count; i-- > 0 && piece->index >= 0;)
+		if (has_index(&t->calls[i], piece))
 			return &t->calls[i];
 	return NULL;
 }
@@ -80,74 +96,213 @@ find_by_index(struct tool_calls *t, int64_t index)
 static struct call *
 find_by_id(struct tool_calls *t, const struct json *id)
 {
-	for (size_t i = t->count; i-- > 0;)
-		if (t->calls[i].id != NULL && json_is_text(id, t->calls[i].id))
+	for (size_t i = t->count; i-- > 0 && id != NULL;)
+		if (has_id(&t->calls[i], id))
 			return &t->calls[i];
 	return NULL;
 }
 
 static struct call *
-add_call(struct tool_calls *t, int64_t index)
+find_last(struct tool_calls *t, int64_t choice)
 {
+	for (size_t i = t->count; i-- > 0;)
+		if (t->calls[i].choice == choice)
+			return &t->calls[i];
+	return NULL;
+}
+
+static bool
+repeats_arguments(const struct call *call, const struct tool_call_piece *piece)
+{
+	return call_arguments_are_repeated(&call->arguments, piece->arguments, piece->length);
+}
+
+/* The call of that name with these arguments. */
+static struct call *
+find_by_content(struct tool_calls *t, const struct tool_call_piece *piece)
+{
+	for (size_t i = 0; i < t->count; i++)
+		if (has_name(&t->calls[i], piece->name) && repeats_arguments(&t->calls[i], piece))
+			return &t->calls[i];
+	return NULL;
+}
+
+static bool
+is_under_way(const struct call *call)
+{
+	const struct json_progress *progress = &call->arguments.progress;
+
+	return !progress->complete && (progress->depth > 0 || progress->in_string);
+}
+
+/*
+ * Does a piece that has the call's place begin another call?  Services number every parallel call
+ * 0 (Gemini's compatible endpoint) or give all of them one id (Kimi); others repeat a call's head
+ * with each piece, or change its id (Copilot).
+ */
+static bool
+is_another(const struct call *call, const struct tool_call_piece *piece)
+{
+	bool same_id = has_id(call, piece->id);
+	bool other_id = piece->id != NULL && call->id != NULL && !same_id;
+
+	if (piece->name == NULL || is_under_way(call))
+		return false;
+	if (other_id || (call->name != NULL && !has_name(call, piece->name) && !same_id))
+		return true;
+	if (same_id && call_arguments_are_empty(&call->arguments))
+		return false;
+	return call->arguments.progress.complete && piece->length > 0 &&
+	       !repeats_arguments(call, piece);
+}
+
+/* May the piece, which has no number, go on with the last call, whose id it does not have? */
+static bool
+goes_on(const struct call *last, const struct tool_call_piece *piece)
+{
+	if (piece->name == NULL)
+		return true;
+	if (!has_name(last, piece->name) || (piece->id != NULL && last->id != NULL))
+		return false;
+	return last->arguments.text.length == 0 || repeats_arguments(last, piece);
+}
+
+static struct call *
+find_without_index(struct tool_calls *t, const struct tool_call_piece *piece)
+{
+	struct call *call = find_by_id(t, piece->id);
+	struct call *last = find_last(t, piece->choice);
+
+	if (call != NULL)
+		return is_another(call, piece) ? NULL : call;
+	return last != NULL && goes_on(last, piece) ? last : NULL;
+}
+
+/* The call that a whole one restates: whole ones seldom have a number. */
+static struct call *
+find_restated(struct tool_calls *t, const struct tool_call_piece *piece)
+{
+	if (piece->index >= 0)
+		return find_by_index(t, piece);
+	struct call *call = find_by_id(t, piece->id);
+	return call != NULL ? call : find_by_content(t, piece);
+}
+
+static struct call *
+find(struct tool_calls *t, const struct tool_call_piece *piece)
+{
+	struct call *call;
+
+	if (piece->whole)
+		return NULL;
+	if (piece->all)
+		return find_restated(t, piece);
+	if (piece->index < 0)
+		return find_without_index(t, piece);
+	call = find_by_index(t, piece);
+	return call != NULL && is_another(call, piece) ? NULL : call;
+}
+
+/* Did another choice tell this call? */
+static bool
+is_told_elsewhere(struct tool_calls *t, const struct tool_call_piece *piece)
+{
+	const struct call *call = find_by_id(t, piece->id);
+
+	return call != NULL && call->choice != piece->choice && has_name(call, piece->name);
+}
+
+static struct call *
+add_call(struct tool_calls *t, const struct tool_call_piece *piece)
+{
+	bool repeated = is_told_elsewhere(t, piece);
+
 	if (t->count == MOST_CALLS)
 		return NULL;
 	struct call *grown = reallocarray(t->calls, t->count + 1, sizeof(*grown));
 	if (grown == NULL)
 		return NULL;
 	t->calls = grown;
-	grown[t->count] = (struct call){.index = index};
+	grown[t->count] = (struct call){
+		.state = repeated ? REPEATED : WAITING,
+		.choice = piece->choice,
+		.index = piece->whole ? -1 : piece->index,
+	};
 	return &grown[t->count++];
-}
-
-/*
- * A service that numbers every parallel call 0 (Gemini's compatible endpoint) tells them apart by
- * their ids: a complete call does not go on under another id.
- */
-static bool
-is_another(const struct call *call, const struct json *id, const struct json *name)
-{
-	return call->complete && id != NULL && name != NULL && call->id != NULL &&
-	       !json_is_text(id, call->id);
 }
 
 static struct call *
 call_of(struct tool_calls *t, const struct tool_call_piece *piece)
 {
-	struct call *call = NULL;
+	struct call *call = find(t, piece);
 
-	if (piece->whole)
-		return add_call(t, -1);
-	if (piece->index >= 0) {
-		call = find_by_index(t, piece->index);
-		if (call != NULL && is_another(call, piece->id, piece->name))
-			call = NULL;
-	} else if (piece->id != NULL) {
-		call = find_by_id(t, piece->id);
-	} else if (piece->name == NULL && t->count > 0) {
-		call = &t->calls[t->count - 1];
-	}
-	return call != NULL ? call : add_call(t, piece->index);
+	return call != NULL ? call : add_call(t, piece);
 }
 
 /* ---- writing ---- */
 
-/* Follow the arguments' JSON text: complete when its outermost object closes. */
+/* Hand on what came of the arguments, if they are an object; an empty one may stand for others that
+ * follow. */
 static void
-follow(struct call *call, const char *json, size_t length)
+give(struct tool_calls *t, struct call *call)
 {
-	for (size_t i = 0; i < length && !call->complete; i++) {
-		char c = json[i];
-		if (call->escaped)
-			call->escaped = false;
-		else if (call->in_string && c == '\\')
-			call->escaped = true;
-		else if (c == '"')
-			call->in_string = !call->in_string;
-		else if (!call->in_string && (c == '{' || c == '['))
-			call->depth++;
-		else if (!call->in_string && (c == '}' || c == ']'))
-			call->complete = --call->depth <= 0;
-	}
+	struct call_arguments *a = &call->arguments;
+	const char *text = buffer_text(&a->text);
+
+	if (a->text.length == a->given || text[strspn(text, " \t\r\n")] != '{' ||
+		(a->given == 0 && a->progress.complete && call_arguments_are_empty(a)))
+		return;
+	claude_writer_tool_input(t->writer, text + a->given, a->text.length - a->given);
+	a->given = a->text.length;
+}
+
+/* The object that a JSON string contains, decoded; empty: it contains none. */
+static void
+decode_object(const struct json *string, struct buffer *object)
+{
+	struct json_document index = {0};
+
+	json_append(object, string);
+	if (!json_is_object(json_read(
+		    &index, buffer_text(object), object->length, JSON_MAX_ANSWER_VALUES, NULL)))
+		buffer_clear(object);
+	json_document_free(&index);
+}
+
+/* The text of the arguments in an object of ours. */
+static void
+write_raw(const struct call *call, struct buffer *object)
+{
+	struct json_writer w = JSON_WRITER(object);
+
+	log_warn("a tool call's arguments are no JSON object: passed on as _raw");
+	json_open_object(&w);
+	json_put_name(&w, "_raw");
+	json_put_string(&w, call->arguments.text.data, call->arguments.text.length);
+	json_close_object(&w);
+}
+
+/* Arguments that are no object: nothing, or one that was encoded twice, or what we cannot tell. */
+static void
+give_odd(struct tool_calls *t, const struct call *call)
+{
+	const struct buffer *text = &call->arguments.text;
+	struct json_document index = {0};
+	struct buffer object = BUFFER_INIT(0);
+
+	if (text->length == strspn(buffer_text(text), " \t\r\n"))
+		return;
+	const struct json *value = json_read(
+		&index, text->data, text->length, JSON_MAX_ANSWER_VALUES, NULL);
+	bool nothing = json_is(value, JSON_NULL) ||
+		       (json_is_string(value) && json_content_length(value) == 0);
+	if (json_is_string(value))
+		decode_object(value, &object);
+	if (object.length == 0 && !nothing)
+		write_raw(call, &object);
+	claude_writer_tool_input(t->writer, buffer_text(&object), object.length);
+	buffer_free(&object);
+	json_document_free(&index);
 }
 
 static void
@@ -156,16 +311,20 @@ begin_live(struct tool_calls *t, struct call *call)
 	call->state = LIVE;
 	claude_writer_tool_start(t->writer, call->id, tool_names_to_client(t->names, call->name),
 		call->extra.data, call->extra.length);
-	claude_writer_tool_input(t->writer, buffer_text(&call->kept), call->kept.length);
-	t->kept -= call->kept.length;
-	buffer_free(&call->kept);
+	give(t, call);
 }
 
-static void
+static int
 end_live(struct tool_calls *t, struct call *call)
 {
+	int status = call_arguments_settle(&call->arguments);
+
+	give(t, call);
+	if (call->arguments.given == 0 && !call_arguments_are_empty(&call->arguments))
+		give_odd(t, call);
 	claude_writer_tool_end(t->writer);
 	call->state = WRITTEN;
+	return status;
 }
 
 static struct call *
@@ -177,6 +336,14 @@ live_call(const struct tool_calls *t)
 	return NULL;
 }
 
+/* Does the call come before the other, as the service numbered them? */
+static bool
+is_before(const struct call *call, const struct call *other)
+{
+	return call->choice != other->choice ? call->choice < other->choice
+					     : call->index < other->index;
+}
+
 /* The call whose turn is next: the lowest index, or else the first that came. */
 static struct call *
 next_waiting(const struct tool_calls *t)
@@ -184,45 +351,51 @@ next_waiting(const struct tool_calls *t)
 	struct call *next = NULL;
 
 	for (size_t i = 0; i < t->count; i++)
-		if (t->calls[i].state == WAITING &&
-			(next == NULL || t->calls[i].index < next->index))
+		if (t->calls[i].state == WAITING && (next == NULL || is_before(&t->calls[i], next)))
 			next = &t->calls[i];
 	return next;
 }
 
+/* Are all its arguments here?  An empty object may yet prove to stand for others. */
+static bool
+is_complete(const struct call *call)
+{
+	const struct call_arguments *a = &call->arguments;
+
+	return a->progress.complete && (a->all || a->given > 0 || !call_arguments_are_empty(a));
+}
+
 /* Let the next calls begin as far as the grammar of blocks allows. */
-static void
+static int
 advance(struct tool_calls *t)
 {
 	struct call *live = live_call(t);
 	struct call *next;
+	int status = 0;
 
-	while ((next = next_waiting(t)) != NULL && next->name != NULL &&
-		(live == NULL || live->complete)) {
+	while (status == 0 && (next = next_waiting(t)) != NULL && next->name != NULL &&
+		(live == NULL || is_complete(live))) {
 		if (live != NULL)
-			end_live(t, live);
+			status = end_live(t, live);
 		begin_live(t, next);
 		live = next;
 	}
+	return status;
 }
 
 static int
-take_arguments(struct tool_calls *t, struct call *call, const char *json, size_t length)
+take_arguments(struct tool_calls *t, struct call *call, const struct tool_call_piece *piece)
 {
-	if (call->state == WRITTEN) {
-		if (strspn(json, " \t\r\n") < length)
-			log_warn("a tool call went on after its arguments were complete: the rest "
-				 "is dropped");
-		return 0;
-	}
-	follow(call, json, length);
-	if (call->state == LIVE) {
-		claude_writer_tool_input(t->writer, json, length);
-		return 0;
-	}
-	if (length > MOST_KEPT - t->kept || buffer_append(&call->kept, json, length) != 0)
+	struct call_arguments *a = &call->arguments;
+	size_t before = call_arguments_size(a);
+	int status = piece->all ? call_arguments_take_all(a, piece->arguments, piece->length)
+				: call_arguments_take(a, piece->arguments, piece->length);
+
+	t->kept = t->kept - before + call_arguments_size(a);
+	if (status != 0 || t->kept > MOST_KEPT)
 		return -1;
-	t->kept += length;
+	if (call->state == LIVE)
+		give(t, call);
 	return 0;
 }
 
@@ -247,10 +420,9 @@ tool_calls_take(struct tool_calls *t, const struct tool_call_piece *piece)
 
 	if (call == NULL || take_head(call, piece) != 0)
 		return -1;
-	if (piece->length > 0 && take_arguments(t, call, piece->arguments, piece->length) != 0)
+	if ((piece->length > 0 || piece->all) && take_arguments(t, call, piece) != 0)
 		return -1;
-	advance(t);
-	return 0;
+	return advance(t);
 }
 
 bool
@@ -258,7 +430,16 @@ tool_calls_busy(const struct tool_calls *t)
 {
 	const struct call *live = live_call(t);
 
-	return (live != NULL && !live->complete) || next_waiting(t) != NULL;
+	return (live != NULL && !is_complete(live)) || next_waiting(t) != NULL;
+}
+
+bool
+tool_calls_cut(const struct tool_calls *t)
+{
+	for (size_t i = 0; i < t->count; i++)
+		if (is_under_way(&t->calls[i]) && t->calls[i].state != REPEATED)
+			return true;
+	return false;
 }
 
 int
@@ -269,18 +450,19 @@ tool_calls_finish(struct tool_calls *t)
 	int status = 0;
 
 	if (live != NULL)
-		end_live(t, live);
+		status = end_live(t, live);
 	while ((next = next_waiting(t)) != NULL) {
 		if (next->name == NULL) {
 			/* Nobody can run it; without arguments nothing of it is worth an error. */
-			if (next->kept.length > 0)
+			if (next->arguments.text.length > 0)
 				status = -1;
 			log_warn("a tool call came without a name");
 			next->state = WRITTEN;
 			continue;
 		}
 		begin_live(t, next);
-		end_live(t, next);
+		if (end_live(t, next) != 0)
+			status = -1;
 	}
 	return status;
 }

@@ -155,7 +155,8 @@ first_element(const struct json *array)
 	return json_is_array(array) ? json_first(array) : NULL;
 }
 
-/* error.message, error, message, detail, errors[0].message. */
+/* error.message, error, message, detail, errors[0].message; msg, error_msg; MiniMax's status_msg.
+ */
 static bool
 find_message_in(struct refusal *r, const struct json *body)
 {
@@ -165,7 +166,10 @@ find_message_in(struct refusal *r, const struct json *body)
 
 	if (take_message(r, json_member(error, "message")) || take_message(r, error) ||
 		take_message(r, json_member(body, "message")) || take_message(r, detail) ||
-		take_message(r, json_member(first_element(errors), "message")))
+		take_message(r, json_member(first_element(errors), "message")) ||
+		take_message(r, json_member(body, "msg")) ||
+		take_message(r, json_member(body, "error_msg")) ||
+		take_message(r, json_member(body, "status_msg")))
 		return true;
 	if (!json_is_array(detail))
 		return false;

@@ -19,6 +19,14 @@ struct upstream_identity;
 const struct json *upstream_json_event(struct json_document *index, const char *data, size_t length,
 	const struct upstream_identity *, int *skipped);
 
+/**
+ * The first of the JSON texts in an event's payload, read into ${index}: usually there is one. Some
+ * services put several on a line, or do not keep their events apart.  ${data} and ${length} are
+ * what follows it.  NULL as above; they are left as they were.
+ */
+const struct json *upstream_json_next(struct json_document *index, const char **data,
+	size_t *length, const struct upstream_identity *, int *skipped);
+
 /** The body of a whole answer as JSON, read into ${index}; or NULL and a 502 that quotes it. */
 const struct json *upstream_json_message(struct json_document *index, const char *body,
 	size_t length, const struct upstream_identity *, struct api_error *error);
