@@ -76,25 +76,18 @@ add_data(struct event_stream *s, const char *line, size_t length)
 	return buffer_append(&s->data, line, length) == 0 ? 0 : overflow(s);
 }
 
-static bool
-begins_with(const char *line, size_t length, const char *start)
-{
-	size_t n = strlen(start);
-
-	return length >= n && memcmp(line, start, n) == 0;
-}
+#define BEGINS_WITH(line, length, literal)                                                         \
+	((length) >= sizeof(literal) - 1 && memcmp((line), (literal), sizeof(literal) - 1) == 0)
 
 /* An object that a service wrote as it is, mostly an error in the middle of a stream, on one line
  * or on many. */
 static int
 take_bare_line(struct event_stream *s, const char *line, size_t length)
 {
-	static const char *const fields[] = {":", "event:", "id:", "retry:"};
-
-	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
-		if (begins_with(line, length, fields[i]))
-			return 0;
 	if (line[0] != '{' && !s->bare)
+		return 0;
+	if (line[0] == ':' || BEGINS_WITH(line, length, "event:") ||
+		BEGINS_WITH(line, length, "id:") || BEGINS_WITH(line, length, "retry:"))
 		return 0;
 	s->bare = true;
 	return add_data(s, line, length);
@@ -106,17 +99,17 @@ take_line(struct event_stream *s, const char *line, size_t length)
 	static const char field[] = "data:";
 	static const char mark[] = "\xef\xbb\xbf"; /* of UTF-8, at the beginning */
 
-	if (!s->begun && begins_with(line, length, mark)) {
-		line += strlen(mark);
-		length -= strlen(mark);
+	if (!s->begun && BEGINS_WITH(line, length, mark)) {
+		line += sizeof(mark) - 1;
+		length -= sizeof(mark) - 1;
 	}
 	s->begun = true;
 	if (length == 0)
 		return dispatch(s);
-	if (!begins_with(line, length, field))
+	if (!BEGINS_WITH(line, length, field))
 		return take_bare_line(s, line, length);
-	line += strlen(field);
-	length -= strlen(field);
+	line += sizeof(field) - 1;
+	length -= sizeof(field) - 1;
 	if (length > 0 && line[0] == ' ') {
 		line++;
 		length--;

@@ -73,6 +73,7 @@ remember_index(struct answer_items *items, const struct answer_item *item, int64
 {
 	if (index < 0)
 		return 0;
+	items->last = NULL;
 	return text_map_set(&items->by_index, &index, sizeof(index), item->number);
 }
 
@@ -152,26 +153,29 @@ first_like(const struct answer_items *items, const struct json *object, bool in_
 /* ---- which item it is ---- */
 
 struct answer_item *
-answer_items_of_event(struct answer_items *items, const struct json *event, enum item_kind kind)
+answer_items_of_piece(struct answer_items *items, const struct json *index, const struct json *id,
+	enum item_kind kind)
 {
-	int64_t index = json_member_int(event, "output_index", -1);
-	struct answer_item *item = by_index(items, index);
-	bool unknown = index < 0 || item != NULL;
+	int64_t number = json_int(index, -1);
 
-	if (item != NULL && item->kind == kind)
+	if (items->last != NULL && items->last_index == number && items->last->kind == kind)
+		return items->last;
+	struct answer_item *item = by_index(items, number);
+	bool unknown = number < 0 || item != NULL;
+	if (item != NULL && item->kind == kind) {
+		items->last = item;
+		items->last_index = number;
 		return item;
-	const struct json *id = json_member_string(event, "item_id");
+	}
 	item = by_id(items, id);
 	if (item != NULL && item->kind == kind)
 		return item;
 	/* No call begins with its arguments. */
-	if (unknown && (id == NULL || kind == ITEM_CALL))
-		item = last_open(items, kind);
-	else
-		item = NULL;
+	bool by_order = unknown && (json_content_length(id) == 0 || kind == ITEM_CALL);
+	item = by_order ? last_open(items, kind) : NULL;
 	if (item == NULL)
 		item = add(items, kind);
-	if (item == NULL || remember_index(items, item, index) != 0 ||
+	if (item == NULL || remember_index(items, item, number) != 0 ||
 		remember_id(items, item, id) != 0)
 		return NULL;
 	return item;
@@ -219,14 +223,14 @@ remember(struct answer_items *items, struct answer_item *item, const struct json
 
 struct answer_item *
 answer_items_of_object(
-	struct answer_items *items, const struct json *event, const struct json *object, bool whole)
+	struct answer_items *items, const struct json *index, const struct json *object, bool whole)
 {
-	int64_t index = json_member_int(event, "output_index", -1);
-	struct answer_item *item = find_object(items, index, object, whole);
+	int64_t number = json_int(index, -1);
+	struct answer_item *item = find_object(items, number, object, whole);
 
 	if (item == NULL)
 		item = add(items, answer_item_kind(object));
-	if (item == NULL || remember_index(items, item, index) != 0)
+	if (item == NULL || remember_index(items, item, number) != 0)
 		return NULL;
 	item->begun = true;
 	return remember(items, item, object);

@@ -40,6 +40,9 @@ struct answer_items {
 	size_t capacity;
 	struct text_map by_index; /* positions in the list */
 	struct text_map by_id;
+	struct answer_item
+		*last;      /* the one of the last piece, most likely the next one's; NULL: none */
+	int64_t last_index; /* its number, as the service gives it */
 };
 
 void answer_items_free(struct answer_items *);
@@ -49,16 +52,16 @@ enum item_kind answer_item_kind(const struct json *object);
 
 /*
  * The item, new if need be, valid until answer_items_free; NULL: there are too many, or memory ran
- * out.
+ * out.  ${index} is the number that an event gives, NULL: none; it may be of any kind.
  */
 
-/** The one that an event brings a piece of. */
-struct answer_item *
-answer_items_of_event(struct answer_items *, const struct json *event, enum item_kind);
+/** The one that an event brings a piece of; ${id}: the item's, as the event gives it. */
+struct answer_item *answer_items_of_piece(
+	struct answer_items *, const struct json *index, const struct json *id, enum item_kind);
 
 /** The one that an event tells, when it begins or (${whole}) is complete. */
 struct answer_item *answer_items_of_object(
-	struct answer_items *, const struct json *event, const struct json *object, bool whole);
+	struct answer_items *, const struct json *index, const struct json *object, bool whole);
 
 /** The one that the list at the end repeats. */
 struct answer_item *answer_items_of_list(struct answer_items *, const struct json *object);

@@ -295,10 +295,18 @@ take_response(struct responses_reader *r, const struct json *response, struct ap
 
 /* ---- events ---- */
 
-typedef int event_taker(struct responses_reader *, const struct json *event, struct api_error *);
+/* What most events have. */
+enum event_member { TYPE, OUTPUT_INDEX, ITEM_ID, CONTENT_INDEX, DELTA, EVENT_MEMBERS };
+
+struct event {
+	const struct json *object;
+	const struct json *members[EVENT_MEMBERS];
+};
+
+typedef int event_taker(struct responses_reader *, const struct event *, struct api_error *);
 
 static int
-on_start(struct responses_reader *r, const struct json *event, struct api_error *error)
+on_start(struct responses_reader *r, const struct event *event, struct api_error *error)
 {
 	(void)event;
 	(void)error;
@@ -307,103 +315,116 @@ on_start(struct responses_reader *r, const struct json *event, struct api_error 
 }
 
 static int
-on_item(struct responses_reader *r, const struct json *event, bool whole, struct api_error *error)
+on_item(struct responses_reader *r, const struct event *event, bool whole, struct api_error *error)
 {
-	const struct json *object = json_member_object(event, "item");
+	const struct json *object = json_member_object(event->object, "item");
 
 	if (object == NULL)
 		return 0;
-	struct answer_item *item = answer_items_of_object(&r->items, event, object, whole);
+	struct answer_item *item = answer_items_of_object(
+		&r->items, event->members[OUTPUT_INDEX], object, whole);
 	if (item == NULL || take_item(r, item, object, whole) != 0)
 		return reader_too_much(&r->base, error);
 	return 0;
 }
 
 static int
-on_item_added(struct responses_reader *r, const struct json *event, struct api_error *error)
+on_item_added(struct responses_reader *r, const struct event *event, struct api_error *error)
 {
 	return on_item(r, event, false, error);
 }
 
 static int
-on_item_done(struct responses_reader *r, const struct json *event, struct api_error *error)
+on_item_done(struct responses_reader *r, const struct event *event, struct api_error *error)
 {
 	return on_item(r, event, true, error);
 }
 
+static struct answer_item *
+item_of(struct responses_reader *r, const struct event *event, enum item_kind kind)
+{
+	return answer_items_of_piece(
+		&r->items, event->members[OUTPUT_INDEX], event->members[ITEM_ID], kind);
+}
+
 /* The number of the part that the event belongs to. */
 static int64_t
-part_of(const struct json *event)
+part_of(const struct event *event)
 {
-	int64_t part = json_member_int(event, "summary_index", -1);
+	return json_int(event->members[CONTENT_INDEX], 0);
+}
 
-	return part >= 0 ? part : json_member_int(event, "content_index", 0);
+static int64_t
+summary_part_of(const struct event *event)
+{
+	return json_member_int(event->object, "summary_index", part_of(event));
 }
 
 static int
-on_text(struct responses_reader *r, const struct json *event, struct api_error *error)
+on_text(struct responses_reader *r, const struct event *event, struct api_error *error)
 {
-	struct answer_item *item = answer_items_of_event(&r->items, event, ITEM_MESSAGE);
+	struct answer_item *item = item_of(r, event, ITEM_MESSAGE);
 
 	if (item == NULL)
 		return reader_too_much(&r->base, error);
-	take_text(r, item, part_of(event), json_member(event, "delta"));
+	take_text(r, item, part_of(event), event->members[DELTA]);
 	return 0;
 }
 
 static int
-on_refusal(struct responses_reader *r, const struct json *event, struct api_error *error)
+on_refusal(struct responses_reader *r, const struct event *event, struct api_error *error)
 {
 	r->base.refused = true;
 	return on_text(r, event, error);
 }
 
 static int
-on_thinking(struct responses_reader *r, const struct json *event, struct api_error *error)
+on_thinking(struct responses_reader *r, const struct event *event, struct api_error *error)
 {
-	struct answer_item *item = answer_items_of_event(&r->items, event, ITEM_REASONING);
+	struct answer_item *item = item_of(r, event, ITEM_REASONING);
 
 	if (item == NULL)
 		return reader_too_much(&r->base, error);
-	take_thinking(r, item, part_of(event), json_member(event, "delta"));
+	take_thinking(r, item, summary_part_of(event), event->members[DELTA]);
 	return 0;
 }
 
 /* A part as a whole is news only where no piece of it came. */
 static int
-on_text_done(struct responses_reader *r, const struct json *event, struct api_error *error)
+on_text_done(struct responses_reader *r, const struct event *event, struct api_error *error)
 {
-	struct answer_item *item = answer_items_of_event(&r->items, event, ITEM_MESSAGE);
-	const struct json *refusal = json_member_string(event, "refusal");
+	struct answer_item *item = item_of(r, event, ITEM_MESSAGE);
+	const struct json *refusal = json_member_string(event->object, "refusal");
 	int64_t part = part_of(event);
 
 	if (item == NULL)
 		return reader_too_much(&r->base, error);
 	r->base.refused = r->base.refused || refusal != NULL;
 	if (part > item->part)
-		take_text(r, item, part, refusal != NULL ? refusal : json_member(event, "text"));
+		take_text(r, item, part,
+			refusal != NULL ? refusal : json_member(event->object, "text"));
 	return 0;
 }
 
 static int
-on_thinking_done(struct responses_reader *r, const struct json *event, struct api_error *error)
+on_thinking_done(struct responses_reader *r, const struct event *event, struct api_error *error)
 {
-	struct answer_item *item = answer_items_of_event(&r->items, event, ITEM_REASONING);
-	int64_t part = part_of(event);
+	struct answer_item *item = item_of(r, event, ITEM_REASONING);
+	int64_t part = summary_part_of(event);
 
 	if (item == NULL)
 		return reader_too_much(&r->base, error);
 	if (part > item->part)
-		take_thinking(r, item, part, json_member(event, "text"));
+		take_thinking(r, item, part, json_member(event->object, "text"));
 	return 0;
 }
 
 /* More of a call's arguments, or (${all}) all of them. */
 static int
-take_arguments(struct responses_reader *r, const struct json *event, const struct json *text,
+take_arguments(struct responses_reader *r, const struct event *event, const struct json *text,
 	bool all, struct api_error *error)
 {
-	struct answer_item *item = answer_items_of_event(&r->items, event, ITEM_CALL);
+	struct answer_item *item = item_of(r, event, ITEM_CALL);
 
 	if (item == NULL)
 		return reader_too_much(&r->base, error);
@@ -417,31 +438,32 @@ take_arguments(struct responses_reader *r, const struct json *event, const struc
 }
 
 static int
-on_arguments(struct responses_reader *r, const struct json *event, struct api_error *error)
+on_arguments(struct responses_reader *r, const struct event *event, struct api_error *error)
 {
-	return take_arguments(r, event, json_member(event, "delta"), false, error);
+	return take_arguments(r, event, event->members[DELTA], false, error);
 }
 
 static int
-on_arguments_done(struct responses_reader *r, const struct json *event, struct api_error *error)
+on_arguments_done(struct responses_reader *r, const struct event *event, struct api_error *error)
 {
-	return take_arguments(r, event, json_member(event, "arguments"), true, error);
+	return take_arguments(r, event, json_member(event->object, "arguments"), true, error);
 }
 
 static int
-on_response(struct responses_reader *r, const struct json *event, struct api_error *error)
+on_response(struct responses_reader *r, const struct event *event, struct api_error *error)
 {
-	return take_response(r, json_member(event, "response"), error);
+	return take_response(r, json_member(event->object, "response"), error);
 }
 
 static int
-on_error(struct responses_reader *r, const struct json *event, struct api_error *error)
+on_error(struct responses_reader *r, const struct event *event, struct api_error *error)
 {
-	const struct json *response = json_member_object(event, "response");
+	const struct json *response = json_member_object(event->object, "response");
 
 	if (is_refusal(response))
 		return take_response(r, response, error);
-	upstream_error_from_object(response != NULL ? response : event, r->base.identity, error);
+	upstream_error_from_object(
+		response != NULL ? response : event->object, r->base.identity, error);
 	return -1;
 }
 
@@ -474,19 +496,27 @@ static const struct {
 };
 
 static int
-take_event(struct reader *base, const struct json *event, struct api_error *error)
+take_event(struct reader *base, const struct json *object, struct api_error *error)
 {
-	struct responses_reader *r = (struct responses_reader *)base;
-	const struct json *type = json_member_string(event, "type");
+	static const struct json_name names[EVENT_MEMBERS] = {
+		[TYPE] = JSON_NAME("type"),
+		[OUTPUT_INDEX] = JSON_NAME("output_index"),
+		[ITEM_ID] = JSON_NAME("item_id"),
+		[CONTENT_INDEX] = JSON_NAME("content_index"),
+		[DELTA] = JSON_NAME("delta"),
+	};
+	struct event event = {.object = object};
 
-	for (size_t i = 0; type != NULL && i < sizeof(events) / sizeof(events[0]); i++)
+	json_members(object, names, EVENT_MEMBERS, event.members);
+	const struct json *type = event.members[TYPE];
+	for (size_t i = 0; json_is_string(type) && i < sizeof(events) / sizeof(events[0]); i++)
 		if (json_is_text(type, events[i].type))
-			return events[i].take(r, event, error);
+			return events[i].take((struct responses_reader *)base, &event, error);
 	/* Errors have other types, or none. */
-	if (type != NULL && json_starts_with(type, "response."))
+	if (json_starts_with(type, "response."))
 		return 0;
-	if (openai_error_in(event, json_member(event, "error"), base->identity, error) ||
-		openai_error_instead(event, base->identity, error))
+	if (openai_error_in(object, json_member(object, "error"), base->identity, error) ||
+		openai_error_instead(object, base->identity, error))
 		return -1;
 	return 0;
 }
