@@ -9,6 +9,7 @@
 
 #include <string.h>
 
+#include "base/json.h"
 #include "base/log.h"
 
 static const char blanks[] = " \t\r\n";
@@ -98,20 +99,41 @@ begins_with(const char *json, size_t length, const struct buffer *text)
 	return length >= text->length && memcmp(json, buffer_text(text), text->length) == 0;
 }
 
+/* Are the text so far and the piece, one after the other, valid JSON? */
+static bool
+is_json(const struct buffer *so_far, const char *json, size_t length)
+{
+	struct json_document index = {0};
+	struct buffer joined = BUFFER_INIT(0);
+
+	buffer_append(&joined, buffer_text(so_far), so_far->length);
+	buffer_append(&joined, json, length);
+	bool valid = json_read(&index, buffer_text(&joined), joined.length, JSON_MAX_ANSWER_VALUES,
+			     NULL) != NULL;
+	buffer_free(&joined);
+	json_document_free(&index);
+	return valid;
+}
+
 /* What a piece that begins with the text does to it. */
 enum sense { SENSE_RESTATES, SENSE_FOLLOWS, SENSE_UNCLEAR };
 
 static enum sense
 sense_of(const struct call_arguments *a, const char *json, size_t length)
 {
-	enum ending alone = ending_of((struct json_progress){0}, json, length);
-	enum ending joined = ending_of(a->progress, json, length);
-
-	if (a->restated || joined == ENDED_BEFORE || (alone == ENDS_HERE && joined != ENDS_HERE))
+	if (a->restated)
 		return SENSE_RESTATES;
-	if (joined == ENDS_HERE || alone == ENDED_BEFORE)
+	if (ending_of((struct json_progress){0}, json, length) == ENDED_BEFORE)
 		return SENSE_FOLLOWS;
-	return SENSE_UNCLEAR;
+	switch (ending_of(a->progress, json, length)) {
+	case ENDED_BEFORE:
+		return SENSE_RESTATES;
+	case ENDS_HERE:
+		return is_json(&a->text, json, length) ? SENSE_FOLLOWS : SENSE_RESTATES;
+	case ENDS_LATER:
+		break;
+	}
+	return is_json(&(struct buffer){0}, json, length) ? SENSE_RESTATES : SENSE_UNCLEAR;
 }
 
 /* A piece that begins with the text, but for the first. */
@@ -157,11 +179,11 @@ call_arguments_take(struct call_arguments *a, const char *json, size_t length)
 		int status = decide(a, json, length);
 		return status == 0 ? add(a, json, length) : status > 0 ? 0 : -1;
 	}
+	if (a->progress.complete)
+		forget_stand_in(a, json, length);
 	if ((a->progress.complete || a->restated) && length <= a->text.length &&
 		call_arguments_are_repeated(a, json, length))
 		return 0;
-	if (a->progress.complete)
-		forget_stand_in(a, json, length);
 	if (!a->progress.complete && a->text.length > 0 && begins_with(json, length, &a->text))
 		return take_restating(a, json, length);
 	return add(a, json, length);
@@ -193,7 +215,7 @@ call_arguments_settle(struct call_arguments *a)
 
 	if (a->held.length == 0)
 		return 0;
-	if (ending_of((struct json_progress){0}, a->held.data, a->held.length) == ENDS_HERE)
+	if (is_json(&(struct buffer){0}, a->held.data, a->held.length))
 		status = add(a, a->held.data + known, a->held.length - known);
 	else
 		status = add(a, a->held.data, a->held.length);

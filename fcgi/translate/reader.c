@@ -156,9 +156,8 @@ take_piece(struct reader *r, struct restated *pieces, bool thinking, const struc
 	r->held_thinking = thinking;
 }
 
-/* A piece that waited for more of the same. */
-static void
-release_held(struct reader *r)
+void
+reader_release(struct reader *r)
 {
 	if (r->held == NULL)
 		return;
@@ -172,7 +171,7 @@ reader_settle(struct reader *r)
 {
 	const struct think_sink sink = sink_of(r);
 
-	release_held(r);
+	reader_release(r);
 	think_tags_end(&r->tags, &sink);
 }
 
@@ -190,7 +189,7 @@ reader_text(struct reader *r, struct restated *pieces, const struct json *string
 		return;
 	r->produced = true;
 	if (r->held != pieces)
-		release_held(r);
+		reader_release(r);
 	if (pieces != NULL)
 		take_piece(r, pieces, false, string);
 	else
@@ -205,7 +204,7 @@ reader_thinking(
 		return;
 	r->produced = true;
 	if (r->held != pieces)
-		release_held(r);
+		reader_release(r);
 	/* Blanks before the text may still come before a tag. */
 	if (think_tags_hold(&r->tags))
 		reader_settle(r);
@@ -223,7 +222,7 @@ take_whole(struct reader *r, struct restated *pieces, size_t offset, bool thinki
 	const char *content = json_content(string);
 	size_t length = json_content_length(string);
 
-	release_held(r);
+	reader_release(r);
 	size_t known = restated_known(pieces, offset, content, length);
 	r->produced = r->produced || length > 0;
 	restated_note(pieces, content + known, length - known);

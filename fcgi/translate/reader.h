@@ -108,6 +108,9 @@ size_t reader_whole_text(
 size_t reader_whole_thinking(struct reader *, struct restated *pieces, size_t offset,
 	const char *origin, const struct json *string);
 
+/** No more pieces of the last text or thinking follow: write the one that waits for the next. */
+void reader_release(struct reader *);
+
 /** Something else than text follows: write what is held of it. */
 void reader_settle(struct reader *);
 

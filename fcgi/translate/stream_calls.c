@@ -27,6 +27,7 @@ struct call {
 	char *name;
 	struct buffer extra; /* JSON text that must come back with the call; empty: none */
 	struct call_arguments arguments;
+	bool headed; /* its name came again after its arguments, perhaps for another call */
 };
 
 struct tool_calls {
@@ -117,12 +118,13 @@ repeats_arguments(const struct call *call, const struct tool_call_piece *piece)
 	return call_arguments_are_repeated(&call->arguments, piece->arguments, piece->length);
 }
 
-/* The call of that name with these arguments. */
+/* The first call of that name that was not told whole; ${alike}: with arguments like these. */
 static struct call *
-find_by_content(struct tool_calls *t, const struct tool_call_piece *piece)
+find_by_name(struct tool_calls *t, const struct tool_call_piece *piece, bool alike)
 {
 	for (size_t i = 0; i < t->count; i++)
-		if (has_name(&t->calls[i], piece->name) && repeats_arguments(&t->calls[i], piece))
+		if (!t->calls[i].arguments.all && has_name(&t->calls[i], piece->name) &&
+			(!alike || repeats_arguments(&t->calls[i], piece)))
 			return &t->calls[i];
 	return NULL;
 }
@@ -133,6 +135,16 @@ is_under_way(const struct call *call)
 	const struct json_progress *progress = &call->arguments.progress;
 
 	return !progress->complete && (progress->depth > 0 || progress->in_string);
+}
+
+/* Does the piece have more of a complete call's arguments than could be repeated ones? */
+static bool
+has_more(const struct call *call, const struct tool_call_piece *piece)
+{
+	const struct buffer *text = &call->arguments.text;
+
+	return call->arguments.progress.complete && piece->length > 0 &&
+	       !(piece->length >= text->length && repeats_arguments(call, piece));
 }
 
 /*
@@ -146,14 +158,15 @@ is_another(const struct call *call, const struct tool_call_piece *piece)
 	bool same_id = has_id(call, piece->id);
 	bool other_id = piece->id != NULL && call->id != NULL && !same_id;
 
-	if (piece->name == NULL || is_under_way(call))
+	if (is_under_way(call))
 		return false;
-	if (other_id || (call->name != NULL && !has_name(call, piece->name) && !same_id))
+	if (piece->name == NULL)
+		return call->headed && has_more(call, piece);
+	if (other_id || (call->name != NULL && !has_name(call, piece->name)))
 		return true;
 	if (same_id && call_arguments_are_empty(&call->arguments))
 		return false;
-	return call->arguments.progress.complete && piece->length > 0 &&
-	       !repeats_arguments(call, piece);
+	return has_more(call, piece);
 }
 
 /* May the piece, which has no number, go on with the last call, whose id it does not have? */
@@ -161,10 +174,11 @@ static bool
 goes_on(const struct call *last, const struct tool_call_piece *piece)
 {
 	if (piece->name == NULL)
-		return true;
+		return !is_another(last, piece);
 	if (!has_name(last, piece->name) || (piece->id != NULL && last->id != NULL))
 		return false;
-	return last->arguments.text.length == 0 || repeats_arguments(last, piece);
+	return last->arguments.text.length == 0 ||
+	       (repeats_arguments(last, piece) && !has_more(last, piece));
 }
 
 static struct call *
@@ -178,14 +192,17 @@ find_without_index(struct tool_calls *t, const struct tool_call_piece *piece)
 	return last != NULL && goes_on(last, piece) ? last : NULL;
 }
 
-/* The call that a whole one restates: whole ones seldom have a number. */
+/* The call that a whole one restates: without a number, by id or else by order. */
 static struct call *
 find_restated(struct tool_calls *t, const struct tool_call_piece *piece)
 {
 	if (piece->index >= 0)
 		return find_by_index(t, piece);
 	struct call *call = find_by_id(t, piece->id);
-	return call != NULL ? call : find_by_content(t, piece);
+	if (call != NULL && has_name(call, piece->name) && !call->arguments.all)
+		return call;
+	call = find_by_name(t, piece, true);
+	return call != NULL ? call : find_by_name(t, piece, false);
 }
 
 static struct call *
@@ -231,12 +248,48 @@ add_call(struct tool_calls *t, const struct tool_call_piece *piece)
 	return &grown[t->count++];
 }
 
+/* The call whose head came before its arguments, and was taken for that of the one before it. */
+static const struct call *
+headed_call(struct tool_calls *t, const struct tool_call_piece *piece)
+{
+	const struct call *call = piece->index >= 0 ? find_by_index(t, piece)
+						    : find_last(t, piece->choice);
+
+	return piece->name == NULL && call != NULL && call->headed ? call : NULL;
+}
+
+/* Return 0, or -1 if memory ran out. */
+static int
+copy_head(struct call *call, const char *id, const char *name)
+{
+	if (id != NULL && (call->id = strdup(id)) == NULL)
+		return -1;
+	return (call->name = strdup(name)) != NULL ? 0 : -1;
+}
+
+static struct call *
+begin_call(struct tool_calls *t, const struct tool_call_piece *piece)
+{
+	const struct call *headed = headed_call(t, piece);
+	size_t position = headed != NULL ? (size_t)(headed - t->calls) : 0;
+	struct call *call = add_call(t, piece);
+
+	if (call == NULL || headed == NULL)
+		return call;
+	headed = &t->calls[position];
+	return copy_head(call, headed->id, headed->name) == 0 ? call : NULL;
+}
+
 static struct call *
 call_of(struct tool_calls *t, const struct tool_call_piece *piece)
 {
 	struct call *call = find(t, piece);
 
-	return call != NULL ? call : add_call(t, piece);
+	if (call == NULL)
+		return begin_call(t, piece);
+	call->headed = call->headed ||
+		       (piece->name != NULL && !piece->all && call->arguments.progress.complete);
+	return call;
 }
 
 /* ---- writing ---- */

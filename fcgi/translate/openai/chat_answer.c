@@ -117,6 +117,7 @@ sign_thinking(struct chat_reader *c)
 	if (!has_to_carry(c) || claude_writer_hides_thinking(c->base.writer) ||
 		tool_calls_busy(c->base.calls))
 		return;
+	reader_release(&c->base);
 	write_carried(c, &carried);
 	claude_writer_sign(c->base.writer, buffer_text(&carried), carried.length);
 	buffer_free(&carried);
@@ -344,7 +345,8 @@ take_call(struct chat_reader *c, const struct json *call, const struct tool_call
 	const struct json *function = json_member_object(call, "function");
 	struct tool_call_piece own = *piece;
 
-	own.index = json_member_int(call, "index", -1);
+	/* A message may number its calls otherwise than the stream did. */
+	own.index = piece->all ? -1 : json_member_int(call, "index", -1);
 	own.id = text_or_null(call, "id");
 	own.extra = json_member_object(call, "extra_content");
 	return take_function(c, function != NULL ? function : call, own);
