@@ -14,7 +14,12 @@
 
 enum {
 	MOST_KEPT = 16 << 10, /* bytes of the beginning: enough to recognise it */
-	CERTAIN = 32,         /* bytes that are not repeated by chance */
+
+	/* What is not repeated by chance has that many bytes, and different ones among the first.
+	 */
+	CERTAIN_LENGTH = 32,
+	CERTAIN_VARIETY = 8,
+	LOOKED_AT = 256,
 };
 
 void
@@ -77,11 +82,26 @@ has_letter(const char *content, size_t length)
 	return false;
 }
 
+/* Has the text at least so many different bytes? */
+static bool
+is_varied(const char *content, size_t length)
+{
+	bool seen[256] = {false};
+	size_t count = 0;
+
+	for (size_t i = 0; i < length && i < LOOKED_AT && count < CERTAIN_VARIETY; i++) {
+		bool *byte = &seen[(unsigned char)content[i]];
+		count += !*byte;
+		*byte = true;
+	}
+	return count == CERTAIN_VARIETY;
+}
+
 static bool
 is_certain(const struct restated *r)
 {
 	return r->mode == RESTATING_ALL ||
-	       (r->length >= CERTAIN && has_letter(r->begin.data, r->begin.length));
+	       (r->length >= CERTAIN_LENGTH && is_varied(r->begin.data, r->begin.length));
 }
 
 static struct restated_news

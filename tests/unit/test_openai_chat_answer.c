@@ -185,6 +185,10 @@ test_texts_come_once(void **state)
 		{SAYS("ha") SAYS("haha") SAYS("!") DONE, "text[hahaha!] end_turn"},
 		{SAYS("--") SAYS("----") DONE, "text[------] end_turn"},
 		{SAYS("a") SAYS("b") SAYS("ab") SAYS("abab") DONE, "text[abababab] end_turn"},
+		{SAYS("xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx") SAYS(
+			 "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx") DONE,
+			"text[xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx]"
+			" end_turn"},
 		/* The whole text once more, as a piece and as a message. */
 		{SAYS("This is a text that is long enough, ") SAYS("and it goes on.")
 				SAYS("This is a text that is long enough, and it goes on.") DONE,

@@ -175,6 +175,39 @@ test_answers_of_all_services(void **state)
 	}
 }
 
+/* An attempt that failed leaves nothing of its text to the next. */
+static void
+test_another_attempt_begins_anew(void **state)
+{
+	static const char *const sequences[] = {"</b>", NULL};
+	static const struct upstream_identity identity = {.name = "up", .model = "m"};
+	static const char *const failures[] = {
+		"{\"choices\":[{\"message\":{\"content\":\"</b>\"},\"finish_reason\":\"error\"}]}",
+		"{\"choices\":[{\"message\":{\"content\":\"</\"},\"finish_reason\":\"error\"}]}"};
+	static const char good[] = "{\"choices\":[{\"message\":{\"content\":\"b>good\"}}]}";
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(failures); i++) {
+		const struct answer_options options = {
+			.translator = &openai_chat, .model = "m", .stop_sequences = sequences};
+		struct buffer out = BUFFER_INIT(0);
+		struct answer *a = answer_new(&options, &out);
+		answer_begin(a, &identity);
+		answer_head(a, 200, NULL, 0);
+		answer_feed(a, failures[i], strlen(failures[i]));
+		assert_int_equal(answer_end(a, true), ANSWER_FAILED);
+		assert_int_equal(answer_redirect(a, &options), 0);
+		answer_begin(a, &identity);
+		answer_head(a, 200, NULL, 0);
+		answer_feed(a, good, strlen(good));
+		assert_int_equal(answer_end(a, true), ANSWER_DONE);
+		assert_contains(buffer_text(&out), "\"text\":\"b>good\"");
+		assert_contains(buffer_text(&out), "\"stop_reason\":\"end_turn\"");
+		answer_free(a);
+		buffer_free(&out);
+	}
+}
+
 int
 main(void)
 {
@@ -183,6 +216,7 @@ main(void)
 		cmocka_unit_test(test_the_text_ends_before_the_first),
 		cmocka_unit_test(test_bounds),
 		cmocka_unit_test(test_answers_of_all_services),
+		cmocka_unit_test(test_another_attempt_begins_anew),
 	};
 
 	log_open(&quiet);

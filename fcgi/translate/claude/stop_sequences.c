@@ -243,6 +243,16 @@ stop_sequences_end(struct stop_sequences *stops, const char **content, size_t *l
 		stops->list[i].matched = 0;
 }
 
+void
+stop_sequences_restart(struct stop_sequences *stops)
+{
+	const char *content;
+	size_t length;
+
+	stop_sequences_end(stops, &content, &length);
+	stops->found = NULL;
+}
+
 const char *
 stop_sequences_found(const struct stop_sequences *stops)
 {

@@ -102,17 +102,16 @@ int
 claude_writer_redirect(struct claude_writer *w, const char *kind, bool hide_thinking)
 {
 	char *copy = strdup(kind);
-	const char *held;
-	size_t length;
 
 	if (copy == NULL)
 		return -1;
 	if (w->stops != NULL)
-		stop_sequences_end(w->stops, &held, &length);
+		stop_sequences_restart(w->stops);
 	free(w->kind);
 	w->kind = copy;
 	w->hide_thinking = hide_thinking;
 	w->usage = (struct claude_usage){0};
+	w->characters = 0;
 	buffer_free(&w->members);
 	return 0;
 }

@@ -533,13 +533,16 @@ take_chunk(struct chat_reader *c, const struct json *chunk, bool whole, struct a
 	int64_t position = 0;
 
 	json_members(chunk, chunk_names, CHUNK_MEMBERS, members);
+	const struct json *choices = json_is_array(members[CHOICES]) ? members[CHOICES] : NULL;
 	if (is_failure(c, chunk, members, error))
 		return -1;
-	if (!json_is_array(members[CHOICES]) && !json_is_object(members[USAGE]))
+	if (whole && json_first(choices) == NULL)
+		return reader_no_answer(&c->base, "answered without choices", chunk, error);
+	if (choices == NULL && !json_is_object(members[USAGE]))
 		return 0;
 	take_usage(c, members);
 	claude_writer_start(c->base.writer);
-	JSON_EACH(choice, json_is_array(members[CHOICES]) ? members[CHOICES] : NULL)
+	JSON_EACH(choice, choices)
 	if (json_is_object(choice) && take_choice(c, choice, position++, whole, error) != 0)
 		return -1;
 	return 0;
@@ -554,16 +557,10 @@ take_event(struct reader *base, const struct json *chunk, struct api_error *erro
 static int
 take_message(struct reader *base, const struct json *message, struct api_error *error)
 {
-	struct chat_reader *c = (struct chat_reader *)base;
-
 	/* An error may stand in a list (Gemini's compatible endpoint). */
 	if (json_is_array(message) && json_first(message) != NULL)
 		message = json_first(message);
-	if (take_chunk(c, message, true, error) != 0)
-		return -1;
-	if (json_first(json_member_array(message, "choices")) == NULL)
-		return reader_no_answer(base, "answered without choices", message, error);
-	return 0;
+	return take_chunk((struct chat_reader *)base, message, true, error);
 }
 
 /* What must come back with the next request, and no text or call followed. */
