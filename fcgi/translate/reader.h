@@ -95,7 +95,7 @@ bool reader_is_over(const struct reader *);
  * until reader_settle.  NULL: the text is complete in itself.
  *
  * ${origin}, static, is where the upstream has its thinking, if not in the usual place: the
- * signature tells the next request (round_trip.h).
+ * signature tells the next request (PROTOCOL.md §C.4).
  */
 void reader_text(struct reader *, struct restated *pieces, const struct json *string);
 void reader_thinking(
