@@ -2,8 +2,8 @@
  * What is new in a piece of text; see restated.h.
  *
  * A piece that begins with all that came before it restates it, if that is long enough to be no
- * coincidence.  A short beginning may be one ("ha", "haha!"): then the second piece waits for the
- * third.
+ * coincidence.  A short beginning may be one ("ha", "haha!"), and the same piece twice may be
+ * meant: then the second waits for the third.
  */
 #include "translate/restated.h"
 
@@ -124,9 +124,12 @@ static struct restated_news
 take_third(struct restated *r, const char *content, size_t length)
 {
 	struct restated_news news;
+	size_t known = r->length;
 	size_t held = r->held.length;
 
-	if (length >= held && memcmp(content, r->held.data, held) == 0) {
+	bool grows = length > held || held > known;
+
+	if (grows && length >= held && memcmp(content, r->held.data, held) == 0) {
 		r->mode = RESTATING_ALL;
 		news = rest_of(r, content, length);
 	} else {
@@ -160,7 +163,7 @@ restated_take(struct restated *r, const char *content, size_t length)
 		return known ? (struct restated_news){0} : all_of(r, content, length);
 	}
 	bool certain = is_certain(r);
-	if (!certain && r->mode == RESTATING_UNKNOWN && length > r->length &&
+	if (r->mode == RESTATING_UNKNOWN && (!certain || length == r->length) &&
 		hold(r, content, length))
 		return (struct restated_news){0};
 	if (r->mode == RESTATING_UNKNOWN)
@@ -175,8 +178,10 @@ restated_settle(struct restated *r)
 
 	if (!r->holds)
 		return news;
-	/* Words that both pieces begin with were hardly meant twice. */
-	bool again = has_letter(r->begin.data, r->begin.length);
+	/* Words that both pieces begin with were hardly meant twice; the same ones may have been.
+	 */
+	bool again = r->held.length > r->length ? has_letter(r->begin.data, r->begin.length)
+						: is_certain(r);
 	r->mode = again ? RESTATING_ALL : RESTATING_NOTHING;
 	news = again ? rest_of(r, r->held.data, r->held.length)
 		     : all_of(r, r->held.data, r->held.length);

@@ -16,7 +16,7 @@
 
 enum { MOST_CALLS = 1024, MOST_KEPT = 32 << 20 /* bytes of arguments */ };
 
-/* REPEATED: another choice told it already, it is not written. */
+/* REPEATED: another choice told one of that id already, perhaps the same. */
 enum call_state { WAITING, LIVE, WRITTEN, REPEATED };
 
 struct call {
@@ -158,15 +158,16 @@ is_another(const struct call *call, const struct tool_call_piece *piece)
 	bool same_id = has_id(call, piece->id);
 	bool other_id = piece->id != NULL && call->id != NULL && !same_id;
 
+	/* An empty object may stand for what follows. */
+	bool may_follow = call_arguments_are_empty(&call->arguments);
+
 	if (is_under_way(call))
 		return false;
 	if (piece->name == NULL)
-		return call->headed && has_more(call, piece);
+		return call->headed && !may_follow && has_more(call, piece);
 	if (other_id || (call->name != NULL && !has_name(call, piece->name)))
 		return true;
-	if (same_id && call_arguments_are_empty(&call->arguments))
-		return false;
-	return has_more(call, piece);
+	return !(same_id && may_follow) && has_more(call, piece);
 }
 
 /* May the piece, which has no number, go on with the last call, whose id it does not have? */
@@ -220,13 +221,30 @@ find(struct tool_calls *t, const struct tool_call_piece *piece)
 	return call != NULL && is_another(call, piece) ? NULL : call;
 }
 
-/* Did another choice tell this call? */
+/* Did another choice tell a call of that id? */
 static bool
 is_told_elsewhere(struct tool_calls *t, const struct tool_call_piece *piece)
 {
 	const struct call *call = find_by_id(t, piece->id);
 
 	return call != NULL && call->choice != piece->choice && has_name(call, piece->name);
+}
+
+/* Did it tell the same? */
+static bool
+is_told_twice(const struct tool_calls *t, const struct call *call)
+{
+	const struct buffer *text = &call->arguments.text;
+
+	for (size_t i = 0; i < t->count; i++) {
+		const struct call *other = &t->calls[i];
+		const struct buffer *known = &other->arguments.text;
+		if (other->choice != call->choice && other->id != NULL &&
+			strcmp(other->id, call->id) == 0 && known->length == text->length &&
+			memcmp(buffer_text(known), buffer_text(text), text->length) == 0)
+			return true;
+	}
+	return false;
 }
 
 static struct call *
@@ -504,6 +522,9 @@ tool_calls_finish(struct tool_calls *t)
 
 	if (live != NULL)
 		status = end_live(t, live);
+	for (size_t i = 0; i < t->count; i++)
+		if (t->calls[i].state == REPEATED && !is_told_twice(t, &t->calls[i]))
+			t->calls[i].state = WAITING;
 	while ((next = next_waiting(t)) != NULL) {
 		if (next->name == NULL) {
 			/* Nobody can run it; without arguments nothing of it is worth an error. */

@@ -136,6 +136,15 @@ test_arguments_come_once(void **state)
 				 FUNCTION(NAME("f") ARGUMENTS("\\\"{\\\\\\\"x\\\\\\\":1}\\\"")))
 				CALL(INDEX(1) ID("b") FUNCTION(NAME("g") ARGUMENTS("[1]"))) DONE,
 			"f[{\"x\":1}] g[{\"_raw\":\"[1]\"}] tool_use"},
+		{CALL(INDEX(0) ID("a") FUNCTION(NAME("f") ARGUMENTS("{}")))
+				CALL(INDEX(0) ID("a") FUNCTION(NAME("f") ARGUMENTS("")))
+					CALL(INDEX(0) FUNCTION(ARGUMENTS("{\\\"x\\\":1}"))) DONE,
+			"f[{\"x\":1}] tool_use"},
+		/* A head alone, of the same id, begins another call when arguments follow. */
+		{CALL(INDEX(0) ID("a") FUNCTION(NAME("f") ARGUMENTS("{\\\"x\\\":1}")))
+				CALL(INDEX(0) ID("a") FUNCTION(NAME("f") ARGUMENTS("")))
+					CALL(INDEX(0) FUNCTION(ARGUMENTS("{\\\"x\\\":2}"))) DONE,
+			"f[{\"x\":1}] f[{\"x\":2}] tool_use"},
 		/* A bracket in a string closes nothing. */
 		{CALL(INDEX(0) ID("a") FUNCTION(NAME("f") ARGUMENTS("{\\\"x\\\":\\\"}")))
 				CALL(INDEX(0) FUNCTION(ARGUMENTS("{\\\\\\\"\\\"}"))) DONE,
@@ -164,6 +173,10 @@ test_several_choices_are_one_answer(void **state)
 		{"{\"choices\":[{\"message\":{\"content\":\"x\"," CALLS "}},{\"message\":"
 		 "{\"content\":\"x\"," CALLS "}}]}",
 			"text[x] f[{}] tool_use"},
+		{CALL(INDEX(0) ID("a") FUNCTION(NAME("f") ARGUMENTS("{\\\"x\\\":1}")))
+				SECOND("{\"tool_calls\":[{\"index\":0,\"id\":\"a\",\"function\":{"
+				       "\"name\":\"f\",\"arguments\":\"{\\\"x\\\":2}\"}}]}") DONE,
+			"f[{\"x\":1}] f[{\"x\":2}] tool_use"},
 	};
 
 	(void)state;
@@ -184,10 +197,17 @@ test_texts_come_once(void **state)
 		/* Pieces that only happen to begin alike. */
 		{SAYS("ha") SAYS("haha") SAYS("!") DONE, "text[hahaha!] end_turn"},
 		{SAYS("--") SAYS("----") DONE, "text[------] end_turn"},
+		{SAYS("no ") SAYS("no ") DONE, "text[no no ] end_turn"},
+		{SAYS("It goes on and on like that, I fear. ")
+				SAYS("It goes on and on like that, I fear. ")
+					SAYS("It goes on and on like that, I fear. ") DONE,
+			"text[It goes on and on like that, I fear. It goes on and on like that, I "
+			"fear. It goes on and on like that, I fear. ] end_turn"},
 		{SAYS("a") SAYS("b") SAYS("ab") SAYS("abab") DONE, "text[abababab] end_turn"},
-		{SAYS("xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx") SAYS(
-			 "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx") DONE,
-			"text[xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx]"
+		{SAYS("xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx")
+				SAYS("xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx") DONE,
+			"text["
+			"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx]"
 			" end_turn"},
 		/* The whole text once more, as a piece and as a message. */
 		{SAYS("This is a text that is long enough, ") SAYS("and it goes on.")
@@ -335,6 +355,23 @@ test_what_must_come_back_is_carried(void **state)
 	/* An id that the client could not be given goes with the one that it gets. */
 	check_carried(CALL(INDEX(0) ID("functions.f:0") FUNCTION(NAME("f") ARGUMENTS("{}"))) DONE,
 		false, "toolu_cp1_", "{\"k\":\"openai\",\"id\":\"functions.f:0\"}");
+}
+
+/* MiniMax has all of the thinking in each chunk, and all of everything in a message at the end. */
+static void
+test_details_that_come_again_are_carried_once(void **state)
+{
+#define SO         DETAIL("text", "\"text\":\"So it is\",\"index\":0,\"id\":\"r\"")
+#define BOTH(text) CHUNK("{\"reasoning_details\":[" SO "],\"content\":\"" text "\"}")
+	static const char stream[] = DETAILS(DETAIL("text",
+		"\"text\":\"So\",\"index\":0,\"id\":\"r\"")) DETAILS(SO) BOTH("Y") BOTH("Yes")
+		BOTH("Yes!") MESSAGE("{\"reasoning_details\":[" SO "],\"content\":\"Yes!\"}") DONE;
+
+	(void)state;
+	check_outline(&openai_chat, stream, "thinking[So it is] text[Yes!] end_turn");
+	check_carried(stream, false, "cp1.",
+		"{\"k\":\"openai\",\"m\":\"reasoning_details\",\"reasoning_details\":["
+		"{\"type\":\"reasoning.text\",\"text\":\"So it is\",\"index\":0,\"id\":\"r\"}]}");
 }
 
 static void
@@ -535,6 +572,7 @@ main(void)
 		cmocka_unit_test(test_events_that_are_not_kept_apart),
 		cmocka_unit_test(test_thinking_wherever_it_comes),
 		cmocka_unit_test(test_what_must_come_back_is_carried),
+		cmocka_unit_test(test_details_that_come_again_are_carried_once),
 		cmocka_unit_test(test_failures_are_failures),
 		cmocka_unit_test(test_what_only_looks_like_a_failure),
 		cmocka_unit_test(test_finish_reasons),

@@ -89,7 +89,7 @@ write_carried(struct chat_reader *c, struct buffer *out)
 	json_open_object(&w);
 	if (c->base.origin != NULL)
 		json_put_text_member(&w, "m", c->base.origin);
-	if (c->details != NULL && !reasoning_details_are_empty(c->details)) {
+	if (c->details != NULL && reasoning_details_have_news(c->details)) {
 		json_put_name(&w, "reasoning_details");
 		reasoning_details_put(c->details, &w);
 	}
@@ -105,7 +105,7 @@ static bool
 has_to_carry(const struct chat_reader *c)
 {
 	return c->opaque.length > 0 ||
-	       (c->details != NULL && !reasoning_details_are_empty(c->details));
+	       (c->details != NULL && reasoning_details_have_news(c->details));
 }
 
 /* Thinking is over: its signature carries what must come back with it. */
@@ -133,11 +133,10 @@ carried_by_call(struct chat_reader *c, const struct json *own)
 	if (!has_to_carry(c) || !claude_writer_hides_thinking(c->base.writer))
 		return own;
 	write_carried(c, &carried);
-	if (carried.failed)
-		return own;
 	buffer_clear(&c->hidden);
 	json_open_object(&w);
-	json_put_raw(&w, carried.data + 1, carried.length - 2);
+	if (!carried.failed)
+		json_put_raw(&w, carried.data + 1, carried.length - 2);
 	if (own != NULL)
 		json_put_value_member(&w, "extra_content", own);
 	json_close_object(&w);
@@ -173,13 +172,13 @@ take_thoughts(struct chat_reader *c, const char *origin, const struct json *thou
 }
 
 static void
-take_details(struct chat_reader *c, const struct json *details)
+take_details(struct chat_reader *c, const struct json *details, bool all)
 {
 	if (json_first(details) == NULL)
 		return;
 	if (c->details == NULL)
 		c->details = reasoning_details_new();
-	if (c->details != NULL && reasoning_details_take(c->details, details) == 0)
+	if (c->details != NULL && reasoning_details_take(c->details, details, all) == 0)
 		return;
 	log_warn("upstream '%s': more reasoning_details than can be kept are not carried",
 		c->base.identity->name);
@@ -243,7 +242,7 @@ take_reasoning(struct chat_reader *c, const struct delta *delta)
 			take_thoughts(c, origin, thoughts, delta->all, &offset);
 	}
 	if (json_is_array(details)) {
-		take_details(c, details);
+		take_details(c, details, delta->all);
 		JSON_EACH(piece, found ? NULL : details)
 		take_thought(c, delta_names[REASONING_DETAILS].text, reasoning_detail_text(piece),
 			delta->all, &offset);

@@ -27,7 +27,8 @@ struct member {
 struct detail {
 	struct member members[MOST_MEMBERS]; /* in the order in which they came */
 	size_t count;
-	struct restated pieces;
+	struct restated pieces; /* of its text */
+	bool news;              /* that were not put yet */
 };
 
 struct reasoning_details {
@@ -42,9 +43,11 @@ reasoning_details_new(void)
 	return calloc(1, sizeof(struct reasoning_details));
 }
 
-static void
-forget(struct reasoning_details *d)
+void
+reasoning_details_free(struct reasoning_details *d)
 {
+	if (d == NULL)
+		return;
 	for (size_t i = 0; i < d->count; i++) {
 		for (size_t m = 0; m < d->list[i].count; m++) {
 			buffer_free(&d->list[i].members[m].name);
@@ -53,22 +56,16 @@ forget(struct reasoning_details *d)
 		restated_free(&d->list[i].pieces);
 	}
 	free(d->list);
-	*d = (struct reasoning_details){0};
-}
-
-void
-reasoning_details_free(struct reasoning_details *d)
-{
-	if (d == NULL)
-		return;
-	forget(d);
 	free(d);
 }
 
 bool
-reasoning_details_are_empty(const struct reasoning_details *d)
+reasoning_details_have_news(const struct reasoning_details *d)
 {
-	return d->count == 0;
+	for (size_t i = d->count; i-- > 0;)
+		if (d->list[i].news)
+			return true;
+	return false;
 }
 
 /* ---- members ---- */
@@ -110,9 +107,36 @@ append_news(struct buffer *out, const struct restated_news *news)
 	buffer_append(out, news->content, news->length);
 }
 
+/* More of the text, or (${whole}) all of it. */
+static void
+take_text(struct detail *detail, struct member *m, const struct json *text, bool whole)
+{
+	const char *content = json_content(text);
+	size_t length = json_content_length(text);
+	size_t before = m->value.length;
+
+	m->is_text = true;
+	if (whole) {
+		size_t known = restated_known(&detail->pieces, 0, content, length);
+		restated_note(&detail->pieces, content + known, length - known);
+		buffer_append(&m->value, content + known, length - known);
+	} else {
+		const struct restated_news news = restated_take(&detail->pieces, content, length);
+		append_news(&m->value, &news);
+	}
+	detail->news = detail->news || m->value.length > before;
+}
+
+static bool
+is_value(const struct member *m, const struct json *value)
+{
+	return !m->is_text && m->value.length == value->length &&
+	       memcmp(m->value.data, value->text, value->length) == 0;
+}
+
 /* A null says nothing of a member that was told. */
 static int
-take_member(struct detail *detail, const struct json *value)
+take_member(struct detail *detail, const struct json *value, bool whole)
 {
 	struct member *m = member_of(detail, value);
 
@@ -120,14 +144,12 @@ take_member(struct detail *detail, const struct json *value)
 		return 0;
 	if (is_text_member(value)) {
 		if (!m->is_text)
-			buffer_clear(&m->value);
-		m->is_text = true;
-		const struct restated_news news = restated_take(
-			&detail->pieces, json_content(value), json_content_length(value));
-		append_news(&m->value, &news);
-	} else if (!m->is_text) {
+			buffer_clear(&m->value); /* null */
+		take_text(detail, m, value, whole);
+	} else if (!m->is_text && !is_value(m, value)) {
 		buffer_clear(&m->value);
 		json_write(&m->value, value);
+		detail->news = true;
 	}
 	return m->name.failed || m->value.failed ? -1 : 0;
 }
@@ -150,21 +172,27 @@ has_same(struct detail *detail, const struct json *piece, const char *name)
 	return true;
 }
 
-/* Only text comes in pieces: another part has another type, number or id. */
+/* Is the piece of that part: of its type, number and id?  Encrypted data comes whole. */
 static bool
-goes_on(struct detail *detail, const struct json *piece)
+is_of(struct detail *detail, const struct json *piece)
 {
-	return reasoning_detail_text(piece) != NULL && has_same(detail, piece, "type") &&
-	       has_same(detail, piece, "index") && has_same(detail, piece, "id");
+	return has_same(detail, piece, "type") && has_same(detail, piece, "index") &&
+	       has_same(detail, piece, "id") && has_same(detail, piece, "data");
 }
 
-/* A signature may follow the text that it is for. */
-static bool
-signs(struct detail *detail, const struct json *piece)
+/* The part that the piece belongs to; without a number or id it can only be the last. */
+static struct detail *
+find(struct reasoning_details *d, const struct json *piece)
 {
-	return json_member(piece, "signature") != NULL && json_member(piece, "data") == NULL &&
-	       json_member(piece, "index") != NULL && has_same(detail, piece, "type") &&
-	       has_same(detail, piece, "index");
+	bool known = json_member(piece, "index") != NULL || json_member(piece, "id") != NULL;
+
+	for (size_t i = d->count; i-- > 0;) {
+		if (is_of(&d->list[i], piece))
+			return &d->list[i];
+		if (!known)
+			break;
+	}
+	return NULL;
 }
 
 static struct detail *
@@ -181,26 +209,28 @@ add(struct reasoning_details *d)
 }
 
 static int
-take_piece(struct reasoning_details *d, const struct json *piece)
+take_piece(struct reasoning_details *d, const struct json *piece, bool whole)
 {
-	struct detail *detail = d->count > 0 ? &d->list[d->count - 1] : NULL;
+	struct detail *detail = find(d, piece);
+	size_t before = d->bytes;
 
-	d->bytes += piece->length;
-	if (detail == NULL || !(goes_on(detail, piece) || signs(detail, piece)))
+	if (detail == NULL)
 		detail = add(d);
-	if (detail == NULL || d->bytes > MOST_BYTES)
+	if (detail == NULL)
 		return -1;
 	JSON_EACH(member, piece)
-	if (take_member(detail, member) != 0)
+	if (take_member(detail, member, whole) != 0)
 		return -1;
-	return 0;
+	if (detail->news)
+		d->bytes = before + piece->length;
+	return d->bytes <= MOST_BYTES ? 0 : -1;
 }
 
 int
-reasoning_details_take(struct reasoning_details *d, const struct json *array)
+reasoning_details_take(struct reasoning_details *d, const struct json *array, bool whole)
 {
 	JSON_EACH(piece, array)
-	if (json_is_object(piece) && take_piece(d, piece) != 0)
+	if (json_is_object(piece) && take_piece(d, piece, whole) != 0)
 		return -1;
 	return 0;
 }
@@ -230,8 +260,10 @@ void
 reasoning_details_put(struct reasoning_details *d, struct json_writer *w)
 {
 	json_open_array(w);
-	for (size_t i = 0; i < d->count; i++)
-		put_detail(&d->list[i], w);
+	for (size_t i = 0; i < d->count; i++) {
+		if (d->list[i].news)
+			put_detail(&d->list[i], w);
+		d->list[i].news = false;
+	}
 	json_close_array(w);
-	forget(d);
 }
