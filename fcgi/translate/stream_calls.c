@@ -158,11 +158,10 @@ is_another(const struct call *call, const struct tool_call_piece *piece)
 	bool same_id = has_id(call, piece->id);
 	bool other_id = piece->id != NULL && call->id != NULL && !same_id;
 
-	/* An empty object may stand for what follows. */
-	bool may_follow = call_arguments_are_empty(&call->arguments);
-
 	if (is_under_way(call))
 		return false;
+	/* An empty object may stand for what follows. */
+	bool may_follow = call_arguments_are_empty(&call->arguments);
 	if (piece->name == NULL)
 		return call->headed && !may_follow && has_more(call, piece);
 	if (other_id || (call->name != NULL && !has_name(call, piece->name)))
