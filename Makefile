@@ -24,6 +24,7 @@ objects   = $(patsubst %.c,$(BUILD)/%.o,$(1))
 programs := $(BUILD)/claude-proxy.fcgi $(BUILD)/claude-proxy-admin
 bundled  := $(programs:$(BUILD)/%=$(BUILD)/bundle/%)
 unit_programs := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(units))
+fuzz_programs := $(patsubst tests/%.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
 
 # Each step in a few words; `make V=1` shows the commands, `make -s` nothing.
 hide := $(if $(V),,@)
@@ -38,7 +39,7 @@ endif
 all: $(programs)                ## build both programs (the default)
 
 $(filter %.fcgi,$(programs) $(bundled)): $(BUILD)/fcgi/main.o $(BUILD)/responder.a $(BUILD)/shared.a
-$(filter %-admin,$(programs) $(bundled)): $(call objects,$(admin)) $(BUILD)/shared.a
+$(filter %-admin,$(programs) $(bundled)): $(BUILD)/cli/main.o $(BUILD)/admin.a $(BUILD)/shared.a
 # A bundle's libraries look beside the program, too: that is RPATH; RUNPATH would count for the program alone.
 $(bundled): rpath := -Wl,-rpath,'$$ORIGIN/lib' -Wl,--disable-new-dtags
 $(programs) $(bundled):
@@ -46,9 +47,10 @@ $(programs) $(bundled):
 	$(call step,LINK $@)
 	$(hide)$(link)
 
-# What the responder, the admin command and the unit tests share is linked from archives.
+# What the programs and their tests share is linked from archives.
 $(BUILD)/shared.a: $(call objects,$(shared))
 $(BUILD)/responder.a: $(call objects,$(filter-out fcgi/main.c,$(responder)))
+$(BUILD)/admin.a: $(call objects,$(filter-out cli/main.c,$(admin)))
 $(BUILD)/%.a:
 	$(call step,AR $@)
 	$(hide)rm -f $@ && $(AR) qcs $@ $^
@@ -67,6 +69,12 @@ $(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/responder.a $(BUILD)/shared.a
 	$(call step,LINK $@)
 	$(hide)$(link) $(shell pkg-config --libs cmocka)
 
+# A target comes before the archives: what it defines takes the place of theirs.
+$(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/admin.a $(BUILD)/responder.a $(BUILD)/shared.a
+	@mkdir -p $(@D)
+	$(call step,LINK $@)
+	$(hide)$(link) -fsanitize=fuzzer
+
 run: all                        ## serve on PORT with lighttpd in the foreground
 	@fcgi/deploy/run.sh $(BUILD)
 
@@ -76,13 +84,20 @@ demo: all                       ## prove the main job on a stand-in upstream
 dev: all                        ## serve, rebuild and restart when a source changes
 	@fcgi/deploy/run.sh --watch $(BUILD)
 
+ifdef SUITE
+test test-clients:
+	@tests/suite.sh $(SUITE) $@ $(foreach name,SANITIZE QUICK,$(if $($(name)),$(name)=$($(name))))
+else
+# SUITE=trixie: in a bare root of that Debian suite.  QUICK=1: without the slow tests.
 test: all unit_programs         ## every test: units, integration through web servers, clients
 	@tests/run.sh $(BUILD)
 
 test-clients: all               ## real clients alone: Claude Code, the official SDK, the AI SDK
 	@tests/run.sh $(BUILD) clients
+endif
 
 unit_programs: $(unit_programs)
+fuzz_programs: $(fuzz_programs)
 
 lint:                           ## warnings as errors, clang-tidy, cppcheck, format, shellcheck
 	@tests/lint.sh
@@ -117,6 +132,6 @@ clean:                          ## remove what was built
 help:                           ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1\t/p' Makefile | expand -t 20
 
-.PHONY: all run demo dev test test-clients unit_programs lint fuzz bench install uninstall dist bundle packages clean help
+.PHONY: all run demo dev test test-clients unit_programs fuzz_programs lint fuzz bench install uninstall dist bundle packages clean help
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

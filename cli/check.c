@@ -7,6 +7,12 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "base/buffer.h"
+#include "base/safe_text.h"
+#include "base/url.h"
+#include "translate/claude/request.h"
+#include "upstream/service.h"
+
 enum { LONGEST_NAME = 64, LONGEST_KEY = 4096 };
 
 const char *
@@ -21,12 +27,33 @@ check_upstream_name(const char *name)
 		return "a name does not begin with '-'";
 	if (name[0] == ' ' || name[length - 1] == ' ')
 		return "a name does not begin or end with a blank";
-	for (const char *c = name; *c != '\0'; c++) {
-		if ((unsigned char)*c < ' ' || *c == 127)
-			return "a name has no control characters";
+	if (!safe_text_is_plain(name))
+		return "a name has no control characters";
+	for (const char *c = name; *c != '\0'; c++)
 		digits = digits && isdigit((unsigned char)*c);
-	}
 	return digits ? "a name of digits alone would look like an index" : NULL;
+}
+
+const char *
+check_model_name(const char *name)
+{
+	if (name[0] == '\0')
+		return "must not be empty";
+	if (strlen(name) > CLAUDE_LONGEST_MODEL)
+		return "must not be longer than 256 bytes";
+	return safe_text_is_plain(name) ? NULL : "must not contain control characters";
+}
+
+const char *
+check_base_url(const char *url, struct buffer *shown)
+{
+	/* What is no URL is not cut into its parts with certainty. */
+	if (strchr(url, '@') == NULL && strlen(url) <= SERVICE_LONGEST_URL) {
+		buffer_putc(shown, '\'');
+		url_write_masked(shown, url);
+		buffer_puts(shown, "' ");
+	}
+	return service_check_base_url(url);
 }
 
 const char *
@@ -35,7 +62,7 @@ check_api_key(const char *key)
 	if (key[0] == '\0')
 		return "it is empty";
 	if (strlen(key) > LONGEST_KEY)
-		return "it is too long";
+		return "it is longer than 4096 bytes";
 	if (strstr(key, "…") != NULL)
 		return "it is masked; claude-proxy-admin export --secrets writes whole keys";
 	for (const char *c = key; *c != '\0'; c++)

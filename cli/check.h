@@ -4,8 +4,19 @@
 #ifndef CHECK_H
 #define CHECK_H
 
+struct buffer;
+
 /** The name of an upstream. */
 const char *check_upstream_name(const char *name);
+
+/** A model of a route, or the pattern for those that it serves. */
+const char *check_model_name(const char *name);
+
+/**
+ * The base URL of an upstream; reads after "base URL " and what is appended to ${shown}: the URL in
+ * quotes, its secrets masked; nothing, where it may contain a password or is too long.
+ */
+const char *check_base_url(const char *url, struct buffer *shown);
 
 /** An API key; reads after "… cannot be an API key: ". */
 const char *check_api_key(const char *key);

@@ -19,7 +19,9 @@
 #include "base/json_writer.h"
 #include "base/secret.h"
 #include "base/settings.h"
+#include "base/url.h"
 #include "command.h"
+#include "output.h"
 #include "print.h"
 #include "probe.h"
 #include "store/config.h"
@@ -43,17 +45,21 @@ static void __attribute__((format(printf, 4, 5)))
 find(struct findings *f, enum level level, const char *what, const char *format, ...)
 {
 	static const char *const names[] = {"ok", "warning", "problem"};
-	char text[1024];
+	char *text = NULL;
 	va_list arguments;
 
 	va_start(arguments, format);
-	vsnprintf(text, sizeof(text), format, arguments);
+	if (vasprintf(&text, format, arguments) < 0)
+		text = NULL;
 	va_end(arguments);
 	f->problems += level == PROBLEM;
 	if (!f->admin->json) {
-		printf("%s%-8s%s %-12s %s\n", level == GOOD ? "" : print_bold(), names[level],
-			level == GOOD ? "" : print_plain(), what, text);
+		fputs(level == GOOD ? "" : print_bold(), stdout);
+		print("%-8s", names[level]);
+		fputs(level == GOOD ? "" : print_plain(), stdout);
+		print(" %-12s %s\n", what, text);
 		fflush(stdout);
+		free(text);
 		return;
 	}
 	buffer_puts(&f->rows, f->rows.length > 0 ? ",{\"level\":" : "{\"level\":");
@@ -61,8 +67,9 @@ find(struct findings *f, enum level level, const char *what, const char *format,
 	buffer_puts(&f->rows, ",\"subject\":");
 	json_write_text(&f->rows, what);
 	buffer_puts(&f->rows, ",\"message\":");
-	json_write_text(&f->rows, text);
+	json_write_text(&f->rows, text != NULL ? text : "");
 	buffer_putc(&f->rows, '}');
+	free(text);
 }
 
 /* ---- program and settings ---- */
@@ -284,7 +291,9 @@ check_reach(struct findings *f, const struct upstream *u)
 {
 	const struct probe probe = {f->admin->settings, u, first_enabled_key(u)};
 	struct probe_answer answer;
+	struct buffer origin = BUFFER_INIT(0);
 
+	url_write_origin(&origin, u->base_url);
 	probe_models(&probe, &answer);
 	if (answer.status == 0)
 		find(f, PROBLEM, u->name,
@@ -293,14 +302,16 @@ check_reach(struct findings *f, const struct upstream *u)
 			answer.error.message, u->name);
 	else if (answer.status == 401 || answer.status == 403)
 		find(f, probe.key != NULL ? PROBLEM : WARNING, u->name,
-			"%s answers, but refuses the key: %s", u->base_url, answer.error.message);
-	else if (answer.status >= 500)
-		find(f, WARNING, u->name, "%s answers with %d: %s", u->base_url, answer.status,
+			"%s answers, but refuses the key: %s", buffer_text(&origin),
 			answer.error.message);
+	else if (answer.status >= 500)
+		find(f, WARNING, u->name, "%s answers with %d: %s", buffer_text(&origin),
+			answer.status, answer.error.message);
 	else
-		find(f, GOOD, u->name, "%s answers (%d, %lld ms)", u->base_url, answer.status,
-			(long long)answer.ms);
+		find(f, GOOD, u->name, "%s answers (%d, %lld ms)", buffer_text(&origin),
+			answer.status, (long long)answer.ms);
 	probe_answer_free(&answer);
+	buffer_free(&origin);
 }
 
 static void
@@ -346,7 +357,7 @@ run_doctor(struct admin *a, int count, char **arguments)
 			check_store(&f);
 	}
 	if (a->json)
-		printf("[%s]\n", buffer_text(&f.rows));
+		print_json_array(&f.rows);
 	config_release(a->config);
 	store_close(a->store);
 	settings_release(a->settings);

@@ -5,10 +5,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/buffer.h"
 #include "base/json_tree.h"
 #include "base/secret.h"
 #include "base/settings.h"
+#include "base/url.h"
 #include "command.h"
+#include "output.h"
 #include "print.h"
 #include "store/config.h"
 #include "store/config_json.h"
@@ -18,6 +21,16 @@ static void
 add_text(struct json_object *object, const char *name, const char *text)
 {
 	json_object_object_add(object, name, json_object_new_string(text));
+}
+
+static void
+add_url(const struct admin *a, struct json_object *object, const char *url)
+{
+	struct buffer masked = BUFFER_INIT(0);
+
+	url_write_masked(&masked, url);
+	add_text(object, "baseUrl", a->secrets ? url : buffer_text(&masked));
+	buffer_free(&masked);
 }
 
 /* Secrets are whole only where they were asked for. */
@@ -68,7 +81,7 @@ upstream_object(const struct admin *a, const struct upstream *u)
 	struct json_object *disabled = keys_of(a, u, false);
 
 	add_text(object, "name", u->name);
-	add_text(object, "baseUrl", u->base_url);
+	add_url(a, object, u->base_url);
 	add_text(object, "serviceType", u->service_type);
 	json_object_object_add(object, "apiKeys", keys_of(a, u, true));
 	if (json_object_array_length(disabled) > 0)
@@ -120,13 +133,16 @@ int
 run_export(struct admin *a, int count, char **arguments)
 {
 	struct json_object *object = config_object(a);
+	struct buffer out = BUFFER_INIT(0);
 	const char *text = json_object_to_json_string_ext(object,
 		JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE);
 
 	(void)count;
 	(void)arguments;
-	if (text != NULL)
-		puts(text);
+	bool written = text != NULL && buffer_puts(&out, text) == 0;
 	json_object_put(object);
-	return text != NULL ? EXIT_DONE : fail("out of memory");
+	if (written)
+		print_json(&out);
+	buffer_free(&out);
+	return written ? EXIT_DONE : fail("out of memory");
 }

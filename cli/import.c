@@ -15,6 +15,7 @@
 #include "check.h"
 #include "command.h"
 #include "input.h"
+#include "output.h"
 #include "store/config.h"
 #include "store/options.h"
 #include "upstream/service.h"
@@ -37,20 +38,24 @@ struct source {
 static int __attribute__((format(printf, 3, 4)))
 bad(const struct source *s, const char *place, const char *format, ...)
 {
-	char problem[512];
+	char *problem = NULL;
 	va_list arguments;
 
 	va_start(arguments, format);
-	vsnprintf(problem, sizeof(problem), format, arguments);
+	if (vasprintf(&problem, format, arguments) < 0)
+		problem = NULL;
 	va_end(arguments);
-	return fail("%s: %s: %s; nothing was changed", s->name, place, problem);
+	int status = fail("%s: %s: %s; nothing was changed", s->name, place,
+		problem != NULL ? problem : "out of memory");
+	free(problem);
+	return status;
 }
 
 static void
 ignore(const struct source *s, const char *place, const char *member)
 {
-	fprintf(stderr, "claude-proxy-admin: %s: %s%s%s is not known here: ignored\n", s->name,
-		place, place[0] != '\0' ? "." : "", member);
+	note("%s: %s%s%s is not known here: ignored", s->name, place, place[0] != '\0' ? "." : "",
+		member);
 }
 
 /* Make room for one more element of ${size} bytes, zeroed.  NULL: no memory. */
@@ -211,11 +216,13 @@ read_service(
 	if (read_needed_text(s, place, value, "baseUrl", &u->base_url) != EXIT_DONE ||
 		read_needed_text(s, place, value, "serviceType", &u->service_type) != EXIT_DONE)
 		return EXIT_FAILED;
-	const char *problem = service_check_base_url(u->base_url);
-	if (problem != NULL && strchr(u->base_url, '@') != NULL)
-		return bad(s, place, "baseUrl %s", problem);
-	if (problem != NULL)
-		return bad(s, place, "baseUrl '%s' %s", u->base_url, problem);
+	struct buffer shown = BUFFER_INIT(0);
+	const char *problem = check_base_url(u->base_url, &shown);
+	int status = problem == NULL ? EXIT_DONE
+				     : bad(s, place, "baseUrl %s%s", buffer_text(&shown), problem);
+	buffer_free(&shown);
+	if (status != EXIT_DONE)
+		return status;
 	/* So the original calls Chat Completions. */
 	if (strcmp(u->service_type, "openaiold") == 0)
 		u->service_type = "openai";
@@ -237,8 +244,7 @@ read_keys(struct source *s, const char *place, const struct json *value, const c
 	if (!json_is_array(keys))
 		return bad(s, where, "must be an array of strings");
 	size_t index = 0;
-	JSON_EACH(key, keys)
-	{
+	JSON_EACH (key, keys) {
 		const char *secret;
 		snprintf(where, sizeof(where), "%s.%s[%zu]", place, member, index++);
 		if (read_string(s, where, key, &secret) != EXIT_DONE)
@@ -270,7 +276,7 @@ read_option(
 {
 	const char *name = keep_name(s, option);
 	char where[2 * LONGEST_PLACE];
-	const char *value;
+	const char *value = "";
 
 	if (name == NULL)
 		return no_memory();
@@ -305,21 +311,27 @@ read_options(
 		return EXIT_DONE;
 	if (!json_is_object(options))
 		return bad(s, where, "must be an object");
-	JSON_EACH(option, options)
-	if (read_option(s, where, option, u) != EXIT_DONE)
-		return EXIT_FAILED;
+	JSON_EACH (option, options)
+		if (read_option(s, where, option, u) != EXIT_DONE)
+			return EXIT_FAILED;
 	return EXIT_DONE;
 }
 
 static int
-add_route(struct source *s, const char *pattern, const char *model, const char *upstream)
+add_route(struct source *s, const char *place, struct import_route route)
 {
-	struct import_route *route = add_element(
-		&s->import.routes, &s->import.route_count, sizeof(*route));
+	const char *problem = check_model_name(route.pattern);
 
-	if (route == NULL)
+	if (problem != NULL)
+		return bad(s, place, "pattern %s", problem);
+	problem = check_model_name(route.model);
+	if (problem != NULL)
+		return bad(s, place, "model %s", problem);
+	struct import_route *added = add_element(
+		&s->import.routes, &s->import.route_count, sizeof(*added));
+	if (added == NULL)
 		return no_memory();
-	*route = (struct import_route){pattern, model, upstream};
+	*added = route;
 	return EXIT_DONE;
 }
 
@@ -328,8 +340,7 @@ static void
 note_unknown(
 	struct source *s, const char *place, const struct json *object, const char *const *known)
 {
-	JSON_EACH(member, object)
-	{
+	JSON_EACH (member, object) {
 		size_t i = 0;
 		while (known[i] != NULL && !json_is_named(member, known[i]))
 			i++;
@@ -400,7 +411,7 @@ read_route(struct source *s, const struct json *value, size_t index)
 		return EXIT_FAILED;
 	if (upstream != NULL && !is_known(s, upstream))
 		return bad(s, place, "there is no upstream '%s'", upstream);
-	return add_route(s, pattern, model, upstream);
+	return add_route(s, place, (struct import_route){pattern, model, upstream});
 }
 
 typedef int element_reader(struct source *, const struct json *, size_t index);
@@ -415,9 +426,9 @@ read_array(struct source *s, const char *member, bool needed, element_reader *re
 	if (!json_is_array(array))
 		return bad(s, member, "must be an array");
 	size_t index = 0;
-	JSON_EACH(value, array)
-	if (read(s, value, index++) != EXIT_DONE)
-		return EXIT_FAILED;
+	JSON_EACH (value, array)
+		if (read(s, value, index++) != EXIT_DONE)
+			return EXIT_FAILED;
 	return EXIT_DONE;
 }
 
@@ -460,7 +471,8 @@ read_mapping(struct source *s, const char *place, const struct json *mapping)
 		if (read_text(s, place, mapping, families[i][0], &model) != EXIT_DONE)
 			return EXIT_FAILED;
 		if (model != NULL && model[0] != '\0' &&
-			add_route(s, families[i][1], model, NULL) != EXIT_DONE)
+			add_route(s, place, (struct import_route){families[i][1], model, NULL}) !=
+				EXIT_DONE)
 			return EXIT_FAILED;
 	}
 	return EXIT_DONE;
@@ -477,10 +489,7 @@ read_mappings(struct source *s)
 		bool current = s->import.current == s->import.upstreams[i].name;
 		snprintf(place, sizeof(place), "upstream[%zu].modelMapping", i);
 		if (mapping != NULL && !current)
-			fprintf(stderr,
-				"claude-proxy-admin: %s: %s: the upstream is not current: "
-				"ignored\n",
-				s->name, place);
+			note("%s: %s: the upstream is not current: ignored", s->name, place);
 		if (mapping != NULL && current && read_mapping(s, place, mapping) != EXIT_DONE)
 			return EXIT_FAILED;
 	}
@@ -541,7 +550,7 @@ apply(struct admin *a, const struct source *s)
 		keys += s->import.upstreams[i].key_count;
 	if (store_import(a->store, &s->import) != STORE_OK)
 		return fail("%s was not imported; nothing was changed", s->name);
-	printf("imported %zu upstream%s, %zu key%s and %zu route%s\n", s->import.upstream_count,
+	print("imported %zu upstream%s, %zu key%s and %zu route%s\n", s->import.upstream_count,
 		s->import.upstream_count == 1 ? "" : "s", keys, keys == 1 ? "" : "s",
 		s->import.route_count, s->import.route_count == 1 ? "" : "s");
 	return EXIT_DONE;

@@ -8,6 +8,8 @@
 #include "base/secret.h"
 #include "check.h"
 #include "command.h"
+#include "input.h"
+#include "output.h"
 #include "print.h"
 #include "store/config.h"
 #include "store/store.h"
@@ -54,11 +56,15 @@ add_to_list(struct key_list *list, const char *key)
 static int
 read_list(struct key_list *list)
 {
+	struct hidden_input hidden;
 	char *line = NULL;
 	size_t size = 0;
 	ssize_t read;
 	int status = EXIT_DONE;
 
+	input_hide(&hidden);
+	if (hidden.terminal)
+		fputs("API keys, one a line (not shown); then press Ctrl-D: ", stderr);
 	while (status == EXIT_DONE && (read = getline(&line, &size, stdin)) >= 0) {
 		char *start = line + strspn(line, " \t\r\n");
 		if (strlen(line) != (size_t)read) {
@@ -72,6 +78,7 @@ read_list(struct key_list *list)
 		if (length > 0)
 			status = add_to_list(list, start);
 	}
+	input_show(&hidden);
 	if (line != NULL)
 		secret_erase(line, size);
 	free(line);
@@ -108,9 +115,9 @@ add_keys(struct admin *a, const struct upstream *u, int count, char **arguments)
 					   list.count, &added) != STORE_OK)
 		status = fail("no key was added");
 	if (status == EXIT_DONE)
-		printf("added %zu key%s to %s", added, added == 1 ? "" : "s", u->name);
+		print("added %zu key%s to %s", added, added == 1 ? "" : "s", u->name);
 	if (status == EXIT_DONE && added < list.count)
-		printf("; %zu %s there already", list.count - added,
+		print("; %zu %s there already", list.count - added,
 			list.count - added == 1 ? "was" : "were");
 	if (status == EXIT_DONE)
 		putchar('\n');
@@ -158,7 +165,7 @@ remove_key(struct admin *a, const struct upstream *u, int count, char **argument
 	secret_erase(arguments[0], strlen(arguments[0]));
 	if (store_remove_key(a->store, key->id) != STORE_OK)
 		return fail("key %s was not removed", mask);
-	printf("removed key %s of %s\n", mask, u->name);
+	print("removed key %s of %s\n", mask, u->name);
 	return EXIT_DONE;
 }
 
@@ -173,7 +180,7 @@ switch_key(struct admin *a, const struct upstream *u, char *key_or_index, bool o
 	secret_mask(key->secret, mask);
 	if (store_enable_key(a->store, key->id, on) != STORE_OK)
 		return fail("key %s was not changed", mask);
-	printf("key %s of %s is %s now\n", mask, u->name, on ? "enabled" : "disabled");
+	print("key %s of %s is %s now\n", mask, u->name, on ? "enabled" : "disabled");
 	return EXIT_DONE;
 }
 

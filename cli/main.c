@@ -3,13 +3,13 @@
  * row of the table.
  */
 #include <signal.h>
-#include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/buffer.h"
 #include "base/log.h"
+#include "base/secret.h"
 #include "base/settings.h"
 #include "command.h"
 #include "store/config.h"
@@ -38,7 +38,10 @@ static const char set_details[] =
 	"  proxy               http://…, https://…, socks4://…, socks5://…\n"
 	"  timeout             ms to connect, and of silence\n"
 	"  reasoning           auto, or off\n"
-	"An empty value removes the option.\n";
+	"An empty value removes the option; - reads it from standard input, one line, so that a "
+	"secret "
+	"does not show\n"
+	"in the process list or the shell's history.\n";
 
 static const char translate_details[] =
 	"  --to <serviceType>  the service whose language it is translated to, or from\n"
@@ -99,35 +102,6 @@ static const struct command commands[] = {
 };
 
 static const size_t command_count = sizeof(commands) / sizeof(commands[0]);
-
-static void __attribute__((format(printf, 1, 0))) say(const char *format, va_list arguments)
-{
-	fputs("claude-proxy-admin: ", stderr);
-	vfprintf(stderr, format, arguments);
-	fputc('\n', stderr);
-}
-
-int
-fail(const char *format, ...)
-{
-	va_list arguments;
-
-	va_start(arguments, format);
-	say(format, arguments);
-	va_end(arguments);
-	return EXIT_FAILED;
-}
-
-int
-misuse(const char *format, ...)
-{
-	va_list arguments;
-
-	va_start(arguments, format);
-	say(format, arguments);
-	va_end(arguments);
-	return EXIT_USAGE;
-}
 
 static int
 print_help(FILE *out)
@@ -277,6 +251,7 @@ main(int argc, char **argv)
 {
 	struct admin admin = {0};
 
+	secret_forbid_dumps();
 	signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error like a full disk */
 	if (argc < 2)
 		return print_help(stderr);

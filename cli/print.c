@@ -4,10 +4,8 @@
 #include "print.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "base/buffer.h"
 #include "base/clock.h"
@@ -15,30 +13,10 @@
 #include "base/secret.h"
 #include "base/settings.h"
 #include "command.h"
+#include "output.h"
 #include "store/config.h"
 #include "store/config_json.h"
 #include "store/store.h"
-
-/* An escape sequence on a terminal whose user did not say NO_COLOR, else nothing. */
-static const char *
-style(const char *sequence)
-{
-	const char *no_color = getenv("NO_COLOR");
-
-	return (no_color == NULL || no_color[0] == '\0') && isatty(STDOUT_FILENO) ? sequence : "";
-}
-
-const char *
-print_bold(void)
-{
-	return style("\033[1m");
-}
-
-const char *
-print_plain(void)
-{
-	return style("\033[0m");
-}
 
 /* ---- keys ---- */
 
@@ -59,12 +37,12 @@ print_state(const struct api_key *key)
 	case KEY_RESTING:
 		localtime_r(&until, &local);
 		strftime(clock, sizeof(clock), "%H:%M:%S", &local);
-		printf("resting until %s (in %lld s)", clock,
+		print("resting until %s (in %lld s)", clock,
 			(long long)((key->rests_until - clock_now_ms() + 999) / 1000));
 		break;
 	}
 	if (key->last_error != NULL)
-		printf("  last error: %s", key->last_error);
+		print("  last error: %s", key->last_error);
 }
 
 void
@@ -73,21 +51,13 @@ print_keys(const struct upstream *u, const char *indent)
 	char mask[SECRET_MASK_SIZE];
 
 	if (u->key_count == 0)
-		printf("%sno keys: claude-proxy-admin key %s add -\n", indent, u->name);
+		print("%sno keys: claude-proxy-admin key %s add -\n", indent, u->name);
 	for (size_t i = 0; i < u->key_count; i++) {
 		secret_mask(u->keys[i].secret, mask);
-		printf("%s%zu  %s  ", indent, i, mask);
+		print("%s%zu  %s  ", indent, i, mask);
 		print_state(&u->keys[i]);
 		putchar('\n');
 	}
-}
-
-/* Print the buffer as one line. */
-static void
-put_line(struct buffer *out)
-{
-	puts(out->failed ? "null" : buffer_text(out));
-	buffer_free(out);
 }
 
 void
@@ -96,7 +66,8 @@ print_keys_json(const struct upstream *u)
 	struct buffer out = BUFFER_INIT(0);
 
 	describe_keys(&out, u, clock_now_ms());
-	put_line(&out);
+	print_json(&out);
+	buffer_free(&out);
 }
 
 /* ---- routes ---- */
@@ -107,13 +78,13 @@ print_routes(const struct config *config, const char *indent)
 	int width = 0;
 
 	if (config->route_count == 0)
-		printf("%sno routes: every model's name goes out unchanged\n", indent);
+		print("%sno routes: every model's name goes out unchanged\n", indent);
 	for (size_t i = 0; i < config->route_count; i++)
 		if ((int)strlen(config->routes[i].pattern) > width)
 			width = (int)strlen(config->routes[i].pattern);
 	for (size_t i = 0; i < config->route_count; i++) {
 		const struct route *r = &config->routes[i];
-		printf("%s%zu  %-*s  ->  %s%s%s\n", indent, i, width, r->pattern, r->model,
+		print("%s%zu  %-*s  ->  %s%s%s\n", indent, i, width, r->pattern, r->model,
 			r->upstream != NULL ? "  at " : "",
 			r->upstream != NULL ? r->upstream->name : "");
 	}
@@ -125,7 +96,8 @@ print_routes_json(const struct config *config)
 	struct buffer out = BUFFER_INIT(0);
 
 	describe_routes(&out, config);
-	put_line(&out);
+	print_json(&out);
+	buffer_free(&out);
 }
 
 /* ---- everything ---- */
@@ -142,19 +114,27 @@ print_options(const struct upstream_options *o)
 	char mask[SECRET_MASK_SIZE];
 
 	if (o->max_output_tokens != 0)
-		printf("     max-output-tokens %lld\n", (long long)o->max_output_tokens);
+		print("     max-output-tokens %lld\n", (long long)o->max_output_tokens);
 	if (o->timeout != 0)
-		printf("     timeout %lld ms\n", (long long)o->timeout);
+		print("     timeout %lld ms\n", (long long)o->timeout);
 	if (o->reasoning_off)
-		printf("     reasoning off\n");
+		print("     reasoning off\n");
 	if (o->proxy != NULL)
-		printf("     proxy %s\n", describe_proxy(o->proxy));
+		print("     proxy %s\n", describe_proxy(o->proxy));
 	if (o->fallback != NULL)
-		printf("     fallback %s\n", o->fallback);
+		print("     fallback %s\n", o->fallback);
 	for (size_t i = 0; i < o->header_count; i++) {
 		secret_mask(o->headers[i].value, mask);
-		printf("     header.%s %s\n", o->headers[i].name, mask);
+		print("     header.%s %s\n", o->headers[i].name, mask);
 	}
+}
+
+static void
+print_heading(const char *heading)
+{
+	fputs(print_bold(), stdout);
+	fputs(heading, stdout);
+	fputs(print_plain(), stdout);
 }
 
 static void
@@ -162,9 +142,14 @@ print_upstream(const struct config *config, size_t index)
 {
 	const struct upstream *u = &config->upstreams[index];
 	bool current = u == config->current;
+	struct buffer url = BUFFER_INIT(0);
 
-	printf("%s%c %zu  %s%s  %s  %s\n", current ? print_bold() : "", current ? '*' : ' ', index,
-		u->name, current ? print_plain() : "", u->service_type, u->base_url);
+	url_write_masked(&url, u->base_url);
+	fputs(current ? print_bold() : "", stdout);
+	print("%c %zu  %s", current ? '*' : ' ', index, u->name);
+	fputs(current ? print_plain() : "", stdout);
+	print("  %s  %s\n", u->service_type, buffer_text(&url));
+	buffer_free(&url);
 	print_options(&u->options);
 	print_keys(u, "     key ");
 }
@@ -174,15 +159,18 @@ print_config(const struct admin *a)
 {
 	const struct config *config = a->config;
 
-	printf("database  %s\n", store_path(a->store));
-	printf("strategy  %s%s\n\n", print_strategy(a),
+	print("database  %s\n", store_path(a->store));
+	print("strategy  %s%s\n\n", print_strategy(a),
 		config->has_strategy ? "" : " (the default)");
-	printf("%supstreams%s (* is current)\n", print_bold(), print_plain());
+	print_heading("upstreams");
+	puts(" (* is current)");
 	if (config->upstream_count == 0)
 		puts("  none: claude-proxy-admin add <name> <baseUrl> <serviceType>");
 	for (size_t i = 0; i < config->upstream_count; i++)
 		print_upstream(config, i);
-	printf("\n%sroutes%s\n", print_bold(), print_plain());
+	putchar('\n');
+	print_heading("routes");
+	putchar('\n');
 	print_routes(config, "  ");
 }
 
@@ -194,7 +182,8 @@ print_config_json(const struct admin *a)
 	buffer_puts(&out, "{\"database\":");
 	json_write_text(&out, store_path(a->store));
 	buffer_putc(&out, ',');
-	describe_config(&out, a->config, print_strategy(a), clock_now_ms());
+	describe_config(&out, a->config, print_strategy(a), clock_now_ms(), url_write_masked);
 	buffer_putc(&out, '}');
-	put_line(&out);
+	print_json(&out);
+	buffer_free(&out);
 }

@@ -13,11 +13,6 @@ struct api_key;
 struct config;
 struct upstream;
 
-/** The escape sequences around a heading; "" where the output is no terminal, or NO_COLOR is set.
- */
-const char *print_bold(void);
-const char *print_plain(void);
-
 /** The strategy in force: the stored one, or LOAD_BALANCE_STRATEGY. */
 const char *print_strategy(const struct admin *);
 

@@ -56,16 +56,27 @@ patience(const struct probe *p)
 
 /* ---- the transfer ---- */
 
-static enum transfer_take
+static void
+on_head(void *context)
+{
+	struct asking *a = context;
+	const char *type = transfer_content_type(a->transfer);
+
+	a->answer->status = transfer_status(a->transfer);
+	a->retry_after = transfer_retry_after(a->transfer);
+	strncpy(a->content_type, type != NULL ? type : "", sizeof(a->content_type) - 1);
+}
+
+static bool
 on_body(void *context, const char *bytes, size_t length)
 {
 	struct asking *a = context;
 
-	return buffer_append(&a->answer->body, bytes, length) == 0 ? TRANSFER_TAKEN : TRANSFER_STOP;
+	return buffer_append(&a->answer->body, bytes, length) == 0;
 }
 
 static void
-on_pause_in_bytes(void *context)
+on_batch_end(void *context)
 {
 	(void)context;
 }
@@ -75,15 +86,9 @@ on_ended(void *context, enum transfer_outcome outcome, const char *problem)
 {
 	struct asking *a = context;
 	const struct upstream *u = a->probe->upstream;
-	const char *type = transfer_content_type(a->transfer);
 
-	a->answer->status = transfer_status(a->transfer);
-	a->retry_after = transfer_retry_after(a->transfer);
-	strncpy(a->content_type, type != NULL ? type : "", sizeof(a->content_type) - 1);
-	if (outcome == TRANSFER_NO_TIME || outcome == TRANSFER_NO_ANSWER)
-		upstream_error_no_answer(u->base_url, problem,
-			outcome == TRANSFER_NO_TIME ? patience(a->probe) : 0, &a->identity,
-			&a->answer->error);
+	if (outcome == TRANSFER_NO_ANSWER || outcome == TRANSFER_NO_ROOM)
+		upstream_error_no_answer(u->base_url, problem, 0, &a->identity, &a->answer->error);
 	else if (outcome != TRANSFER_COMPLETE)
 		upstream_error_bad_answer("broke off its answer", problem, strlen(problem),
 			&a->identity, &a->answer->error);
@@ -96,16 +101,21 @@ on_time_over(uv_timer_t *timer)
 {
 	struct asking *a = timer->data;
 
-	if (a->transfer != NULL)
-		transfer_cancel(a->transfer);
+	if (transfer_connect_time(a->transfer) < 0)
+		upstream_error_no_answer(a->probe->upstream->base_url,
+			transfer_obstacle(a->transfer), patience(a->probe), &a->identity,
+			&a->answer->error);
+	else
+		api_error_set(&a->answer->error, 504, "there was no answer within %lld ms",
+			(long long)patience(a->probe));
+	transfer_cancel(a->transfer);
 	a->transfer = NULL;
-	api_error_set(&a->answer->error, 504, "there was no answer within %lld ms",
-		(long long)patience(a->probe));
 }
 
 static const struct transfer_handler handler = {
+	.head = on_head,
 	.body = on_body,
-	.pause_in_bytes = on_pause_in_bytes,
+	.batch_end = on_batch_end,
 	.ended = on_ended,
 };
 
@@ -195,8 +205,10 @@ asking_of(const struct probe *p, const char *model, struct probe_answer *answer)
 		.probe = p,
 		.service = service_find(p->upstream->service_type),
 		.answer = answer,
-		.identity = {p->upstream->name, p->key != NULL ? p->key->secret : NULL, model,
-			secrets},
+		.identity = {.name = p->upstream->name,
+			.key = p->key != NULL ? p->key->secret : NULL,
+			.model = model,
+			.secrets = secrets},
 		.secrets = secrets,
 	};
 }
@@ -306,18 +318,6 @@ write_message(struct asking *a, const char *model)
 	return status;
 }
 
-static bool
-is_message(const struct buffer *text)
-{
-	struct json_document index = {0};
-	const struct json *value = json_read(
-		&index, buffer_text(text), text->length, JSON_MAX_ANSWER_VALUES, NULL);
-	bool message = json_is_text(json_member(value, "type"), "message");
-
-	json_document_free(&index);
-	return message;
-}
-
 /* Is what came an answer, as the responder reads it? */
 static void
 read_message(struct asking *a, const char *model)
@@ -327,6 +327,7 @@ read_message(struct asking *a, const char *model)
 		.translator = a->service->translator,
 		.model = model,
 		.pass = speaks_claude(a),
+		.message = true,
 	};
 	struct answer *answer = answer_new(&options, &out);
 
@@ -339,8 +340,6 @@ read_message(struct asking *a, const char *model)
 	answer_feed(answer, buffer_text(&a->answer->body), a->answer->body.length);
 	if (answer_end(answer, true) == ANSWER_FAILED)
 		api_error_copy(answer_error(answer), &a->answer->error);
-	else if (!is_message(&out))
-		api_error_set(&a->answer->error, 502, "what came is no message");
 	answer_free(answer);
 	buffer_free(&out);
 }

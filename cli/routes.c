@@ -4,7 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "check.h"
 #include "command.h"
+#include "output.h"
 #include "print.h"
 #include "store/config.h"
 #include "store/store.h"
@@ -14,15 +16,20 @@ add_route(struct admin *a, int count, char **arguments)
 {
 	const struct upstream *u = NULL;
 
-	if (count != 2 || arguments[0][0] == '\0' || arguments[1][0] == '\0')
+	if (count != 2)
 		return misuse("route add takes a pattern and a model: route add 'claude-*haiku*' "
 			      "gpt-4o-mini");
+	for (int i = 0; i < count; i++) {
+		const char *problem = check_model_name(arguments[i]);
+		if (problem != NULL)
+			return misuse("the %s %s", i == 0 ? "pattern" : "model", problem);
+	}
 	if (a->upstream != NULL && (u = find_upstream(a, a->upstream)) == NULL)
 		return EXIT_FAILED;
 	if (store_add_route(a->store, arguments[0], arguments[1], u != NULL ? u->id : 0) !=
 		STORE_OK)
 		return fail("the route was not added");
-	printf("added route %s -> %s%s%s\n", arguments[0], arguments[1], u != NULL ? " at " : "",
+	print("added route %s -> %s%s%s\n", arguments[0], arguments[1], u != NULL ? " at " : "",
 		u != NULL ? u->name : "");
 	return EXIT_DONE;
 }
@@ -56,7 +63,7 @@ remove_route(struct admin *a, int count, char **arguments)
 				arguments[0]);
 	if (store_remove_route(a->store, r->id) != STORE_OK)
 		return fail("the route was not removed");
-	printf("removed route %s -> %s\n", r->pattern, r->model);
+	print("removed route %s -> %s\n", r->pattern, r->model);
 	return EXIT_DONE;
 }
 

@@ -8,7 +8,9 @@
 
 #include "base/json_writer.h"
 #include "base/secret.h"
+#include "base/url.h"
 #include "command.h"
+#include "output.h"
 #include "print.h"
 #include "probe.h"
 #include "store/config.h"
@@ -41,13 +43,13 @@ show(const struct result *r)
 	char mask[SECRET_MASK_SIZE];
 
 	secret_mask(r->upstream->keys[r->index].secret, mask);
-	printf("  %zu  %s  ", r->index, mask);
+	print("  %zu  %s  ", r->index, mask);
 	if (!r->asked)
 		puts("disabled: not asked");
 	else if (is_good(r))
-		printf("ok  %lld ms  %s\n", (long long)r->answer->ms, r->model);
+		print("ok  %lld ms  %s\n", (long long)r->answer->ms, r->model);
 	else
-		printf("%d %s  %lld ms  %s\n       %s\n", r->answer->error.status,
+		print("%d %s  %lld ms  %s\n       %s\n", r->answer->error.status,
 			r->answer->error.type, (long long)r->answer->ms, r->model,
 			r->answer->error.message);
 }
@@ -131,12 +133,24 @@ test_key(struct run *run, const struct upstream *u, size_t index, const char *mo
 	probe_answer_free(&answer);
 }
 
+static void
+show_heading(const struct upstream *u)
+{
+	struct buffer origin = BUFFER_INIT(0);
+
+	url_write_origin(&origin, u->base_url);
+	fputs(print_bold(), stdout);
+	print("%s", u->name);
+	fputs(print_plain(), stdout);
+	print("  %s  %s\n", u->service_type, buffer_text(&origin));
+	buffer_free(&origin);
+}
+
 static int
 test_upstream(struct run *run, const struct upstream *u)
 {
 	if (!run->admin->json)
-		printf("%s%s%s  %s  %s\n", print_bold(), u->name, print_plain(), u->service_type,
-			u->base_url);
+		show_heading(u);
 	if (u->key_count == 0)
 		return fail("%s has no API key: claude-proxy-admin key %s add -", u->name, u->name);
 	char *model = find_model(run->admin, u);
@@ -167,7 +181,7 @@ run_test(struct admin *a, int count, char **arguments)
 			status = EXIT_FAILED;
 	}
 	if (a->json)
-		printf("[%s]\n", buffer_text(&run.rows));
+		print_json_array(&run.rows);
 	buffer_free(&run.rows);
 	curl_global_cleanup();
 	return run.failed > 0 ? EXIT_FAILED : status;

@@ -67,6 +67,7 @@ translate_response(const struct translator *translator, const struct buffer *tex
 		.model = "model",
 		.stream = stream,
 		.pass = translator->reader_new == NULL,
+		.message = true,
 	};
 	struct answer *a = answer_new(&options, out);
 

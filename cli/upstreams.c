@@ -6,10 +6,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/buffer.h"
 #include "base/secret.h"
 #include "base/settings.h"
 #include "check.h"
 #include "command.h"
+#include "input.h"
+#include "output.h"
 #include "print.h"
 #include "store/config.h"
 #include "store/options.h"
@@ -40,24 +43,22 @@ unknown_service(const char *name)
 	return misuse("'%s' is not a service type: it must be one of %s", name, known);
 }
 
-int
-run_add(struct admin *a, int count, char **arguments)
+static int
+check_url(const char *url)
 {
-	const char *name = arguments[0];
-	const char *url = arguments[1];
-	const char *problem = check_upstream_name(name);
+	struct buffer shown = BUFFER_INIT(0);
+	const char *problem = check_base_url(url, &shown);
+	int status = problem == NULL ? EXIT_DONE
+				     : misuse("base URL %s%s", buffer_text(&shown), problem);
 
-	(void)count;
-	if (problem != NULL)
-		return misuse("'%s': %s", name, problem);
-	if (service_find(arguments[2]) == NULL)
-		return unknown_service(arguments[2]);
-	problem = service_check_base_url(url);
-	if (problem != NULL && strchr(url, '@') != NULL)
-		return misuse("the base URL %s", problem);
-	if (problem != NULL)
-		return misuse("base URL '%s' %s", url, problem);
-	switch (store_add_upstream(a->store, name, url, arguments[2])) {
+	buffer_free(&shown);
+	return status;
+}
+
+static int
+add_upstream(struct admin *a, const char *name, const char *url, const char *service_type)
+{
+	switch (store_add_upstream(a->store, name, url, service_type)) {
 	case STORE_OK:
 		break;
 	case STORE_EXISTS:
@@ -65,10 +66,34 @@ run_add(struct admin *a, int count, char **arguments)
 	default:
 		return fail("'%s' was not added", name);
 	}
-	printf("added upstream %s%s\n", name,
+	print("added upstream %s%s\n", name,
 		a->config->current == NULL ? "; it is current now" : "");
-	printf("next: claude-proxy-admin key %s add -\n", name);
+	print("next: claude-proxy-admin key %s add -\n", name);
 	return EXIT_DONE;
+}
+
+int
+run_add(struct admin *a, int count, char **arguments)
+{
+	const char *name = arguments[0];
+	const char *problem = check_upstream_name(name);
+
+	(void)count;
+	if (problem != NULL)
+		return misuse("'%s': %s", name, problem);
+	if (service_find(arguments[2]) == NULL)
+		return unknown_service(arguments[2]);
+	char *url = strdup(arguments[1]);
+	if (url == NULL)
+		return fail("out of memory");
+	/* A query may hold a key: out of the process list, as soon as possible. */
+	if (strchr(url, '?') != NULL)
+		secret_erase(arguments[1], strlen(arguments[1]));
+	int status = check_url(url);
+	if (status == EXIT_DONE)
+		status = add_upstream(a, name, url, arguments[2]);
+	free(url);
+	return status;
 }
 
 int
@@ -81,7 +106,7 @@ run_remove(struct admin *a, int count, char **arguments)
 		return EXIT_FAILED;
 	if (store_remove_upstream(a->store, u->id) != STORE_OK)
 		return fail("'%s' was not removed", u->name);
-	printf("removed upstream %s and its %zu keys\n", u->name, u->key_count);
+	print("removed upstream %s and its %zu keys\n", u->name, u->key_count);
 	return EXIT_DONE;
 }
 
@@ -95,9 +120,9 @@ run_use(struct admin *a, int count, char **arguments)
 		return EXIT_FAILED;
 	if (store_use_upstream(a->store, u->id) != STORE_OK)
 		return fail("'%s' was not made current", u->name);
-	printf("%s is current now\n", u->name);
+	print("%s is current now\n", u->name);
 	if (u->key_count == 0)
-		printf("it has no keys yet: claude-proxy-admin key %s add -\n", u->name);
+		print("it has no keys yet: claude-proxy-admin key %s add -\n", u->name);
 	return EXIT_DONE;
 }
 
@@ -112,7 +137,7 @@ run_balance(struct admin *a, int count, char **arguments)
 			arguments[0]);
 	if (store_set_strategy(a->store, strategy) != STORE_OK)
 		return fail("the strategy was not set");
-	printf("strategy is %s now\n", strategy_name(strategy));
+	print("strategy is %s now\n", strategy_name(strategy));
 	return EXIT_DONE;
 }
 
@@ -140,26 +165,39 @@ unknown_option(const char *name)
 	return misuse("'%s' is not an option: it must be one of %s", name, known);
 }
 
-int
-run_set(struct admin *a, int count, char **arguments)
+static int
+remove_option(struct admin *a, const struct upstream *u, const char *option)
 {
-	const struct upstream *u = find_upstream(a, arguments[0]);
-	const char *option = arguments[1];
-	const char *value = count > 2 ? arguments[2] : "";
+	enum store_result result = store_set_option(a->store, u->id, option, NULL);
 
-	if (u == NULL)
-		return EXIT_FAILED;
-	if (!option_is_known(option))
-		return unknown_option(option);
-	if (value[0] == '\0') {
-		enum store_result result = store_set_option(a->store, u->id, option, NULL);
-		if (result == STORE_FAILED)
-			return fail("%s was not removed", option);
-		printf(result == STORE_OK ? "removed %s of %s\n" : "%s of %s was not set\n", option,
-			u->name);
-		return EXIT_DONE;
-	}
+	if (result == STORE_FAILED)
+		return fail("%s was not removed", option);
+	print(result == STORE_OK ? "removed %s of %s\n" : "%s of %s was not set\n", option,
+		u->name);
+	return EXIT_DONE;
+}
+
+/* The value that the argument stands for, owned; "-" is a line of standard input.  NULL: there is
+ * none, which was said. */
+static char *
+take_value(const char *option, char *argument)
+{
+	if (strcmp(argument, "-") == 0)
+		return input_read_secret(option);
+	char *value = strdup(argument);
+	/* Out of the process list, as soon as possible. */
+	if (option_is_secret(option))
+		secret_erase(argument, strlen(argument));
+	if (value == NULL)
+		fail("out of memory");
+	return value;
+}
+
+static int
+set_option(struct admin *a, const struct upstream *u, const char *option, const char *value)
+{
 	const char *problem = option_check(option, value);
+
 	if (problem != NULL && option_is_secret(option))
 		return misuse("%s: %s", option, problem);
 	if (problem != NULL)
@@ -169,17 +207,31 @@ run_set(struct admin *a, int count, char **arguments)
 			return EXIT_FAILED;
 		value = config_find_upstream(a->config, value)->name;
 	}
-	/* Out of the process list, as soon as possible. */
-	char *kept = strdup(value);
-	if (option_is_secret(option))
-		secret_erase(arguments[2], strlen(arguments[2]));
-	enum store_result result = kept != NULL ? store_set_option(a->store, u->id, option, kept)
-						: STORE_FAILED;
-	free(kept);
-	if (result != STORE_OK)
+	if (store_set_option(a->store, u->id, option, value) != STORE_OK)
 		return fail("%s was not set", option);
-	printf("set %s of %s\n", option, u->name);
+	print("set %s of %s\n", option, u->name);
 	return EXIT_DONE;
+}
+
+int
+run_set(struct admin *a, int count, char **arguments)
+{
+	const struct upstream *u = find_upstream(a, arguments[0]);
+	const char *option = arguments[1];
+
+	if (u == NULL)
+		return EXIT_FAILED;
+	if (!option_is_known(option))
+		return unknown_option(option);
+	if (count < 3 || arguments[2][0] == '\0')
+		return remove_option(a, u, option);
+	char *value = take_value(option, arguments[2]);
+	if (value == NULL)
+		return EXIT_FAILED;
+	int status = set_option(a, u, option, value);
+	secret_erase(value, strlen(value));
+	free(value);
+	return status;
 }
 
 int
@@ -199,7 +251,7 @@ is_confirmed(void)
 {
 	char answer[16];
 
-	printf("remove all upstreams, keys and routes? [y/N] ");
+	print("remove all upstreams, keys and routes? [y/N] ");
 	fflush(stdout);
 	return fgets(answer, sizeof(answer), stdin) != NULL &&
 	       (answer[0] == 'y' || answer[0] == 'Y');

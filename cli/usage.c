@@ -10,7 +10,7 @@
 #include "base/clock.h"
 #include "base/json_writer.h"
 #include "command.h"
-#include "print.h"
+#include "output.h"
 #include "store/usage.h"
 
 static const char standard_period[] = "24h";
@@ -66,22 +66,30 @@ struct table {
 };
 
 static void
+add(int64_t *sum, int64_t n)
+{
+	*sum = (int64_t)usage_sum((uint64_t)*sum, (uint64_t)n);
+}
+
+static void
 add_to_sum(struct usage_total *sum, const struct usage_total *t)
 {
 	sum->requests += t->requests;
 	sum->errors += t->errors;
-	sum->input_tokens += t->input_tokens;
-	sum->output_tokens += t->output_tokens;
-	sum->cache_read_input_tokens += t->cache_read_input_tokens;
-	sum->cache_creation_input_tokens += t->cache_creation_input_tokens;
+	add(&sum->input_tokens, t->input_tokens);
+	add(&sum->output_tokens, t->output_tokens);
+	add(&sum->cache_read_input_tokens, t->cache_read_input_tokens);
+	add(&sum->cache_creation_input_tokens, t->cache_creation_input_tokens);
 }
 
 static void
 print_heading(const struct table *table)
 {
-	printf("%s%-*s %9s %7s %12s %12s %12s  %14s %16s%s\n", print_bold(), table->width,
+	fputs(print_bold(), stdout);
+	print("%-*s %9s %7s %12s %12s %12s  %14s %16s", table->width,
 		usage_group_name(table->group), "requests", "errors", "input", "cached", "output",
-		"first byte ms", "whole answer ms", print_plain());
+		"first byte ms", "whole answer ms");
+	puts(print_plain());
 }
 
 /* "120 (480)": the average, and what 95 % do not exceed. */
@@ -91,13 +99,13 @@ print_latency(int width, double average, int64_t most)
 	char text[64];
 
 	snprintf(text, sizeof(text), "%.0f (%lld)", average, (long long)most);
-	printf(" %*s", width, text);
+	print(" %*s", width, text);
 }
 
 static void
 print_counts(const struct table *table, const struct usage_total *t)
 {
-	printf("%-*s %9lld %7lld %12lld %12lld %12lld", table->width, t->name,
+	print("%-*s %9lld %7lld %12lld %12lld %12lld", table->width, t->name,
 		(long long)t->requests, (long long)t->errors, (long long)t->input_tokens,
 		(long long)t->cache_read_input_tokens + t->cache_creation_input_tokens,
 		(long long)t->output_tokens);
@@ -175,16 +183,19 @@ static int
 print_json_report(struct admin *a, int64_t since, enum usage_group group)
 {
 	struct json_report report = {.rows = BUFFER_INIT(0)};
-	struct buffer total = BUFFER_INIT(0);
+	struct buffer out = BUFFER_INIT(0);
 	enum store_result result = store_report_usage(a->store, since, group, write_row, &report);
 
-	write_counts(&total, &report.sum);
+	buffer_printf(&out, "{\"since\":%lld,\"by\":\"%s\",\"rows\":[", (long long)since,
+		usage_group_name(group));
+	buffer_append(&out, buffer_text(&report.rows), report.rows.length);
+	buffer_puts(&out, "],\"total\":{");
+	write_counts(&out, &report.sum);
+	buffer_puts(&out, "}}");
 	if (result == STORE_OK)
-		printf("{\"since\":%lld,\"by\":\"%s\",\"rows\":[%s],\"total\":{%s}}\n",
-			(long long)since, usage_group_name(group), buffer_text(&report.rows),
-			buffer_text(&total));
+		print_json(&out);
 	buffer_free(&report.rows);
-	buffer_free(&total);
+	buffer_free(&out);
 	return result == STORE_OK ? EXIT_DONE : fail("the usage could not be read");
 }
 

@@ -16,7 +16,9 @@
 #include "base/api_error.h"
 #include "base/buffer.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "base/random.h"
+#include "base/secret.h"
 #include "base/settings.h"
 #include "server.h"
 #include "store/store.h"
@@ -88,45 +90,69 @@ serve(struct settings *settings, bool is_cgi)
 	const struct log_options options = {
 		settings->log_level, settings->log_json, settings->log_file};
 
+	int status = EXIT_FAILURE;
+
+	raise_descriptor_limit();
+	if (!is_cgi) {
+		memory_configure();
+		widen_descriptor_table();
+	}
 	if (log_open(&options) != 0)
 		return refuse_start(is_cgi, "the log file cannot be opened");
+	log_run_apart();
 	struct store *store = store_open(settings->database);
-	if (store == NULL)
-		return refuse_start(
-			is_cgi, "the database cannot be opened: the proxy's log says why");
-	raise_descriptor_limit();
-	if (!is_cgi)
-		widen_descriptor_table();
+	if (store == NULL) {
+		refuse_start(is_cgi, "the database cannot be opened: the proxy's log says why");
+		goto out;
+	}
 	curl_global_init(CURL_GLOBAL_DEFAULT);
-	int status = is_cgi ? server_run_cgi(store, settings) : server_run(store, settings);
+	status = is_cgi ? server_run_cgi(store, settings) : server_run(store, settings);
 	store_close(store);
 	curl_global_cleanup();
+out:
 	log_close();
 	return status;
+}
+
+/* A CGI program gets a query without `=` as its arguments (RFC 3875 4.4): they are the client's
+ * words. */
+static bool
+is_web_request(void)
+{
+	return getenv("GATEWAY_INTERFACE") != NULL || getenv("REQUEST_METHOD") != NULL;
 }
 
 /* Started by hand there is neither a socket nor a request. */
 static bool
 is_started_by_hand(void)
 {
-	return FCGX_IsCGI() && getenv("GATEWAY_INTERFACE") == NULL &&
-	       getenv("REQUEST_METHOD") == NULL;
+	return FCGX_IsCGI() && !is_web_request();
+}
+
+/* What the arguments ask for; the exit status, or -1: nothing. */
+static int
+answer_arguments(int argc, char **argv)
+{
+	if (argc < 2 || is_web_request())
+		return -1;
+	if (argc == 2 && strcmp(argv[1], "--version") == 0) {
+		puts("claude-proxy " VERSION);
+		return EXIT_SUCCESS;
+	}
+	bool asked = strcmp(argv[1], "--help") == 0;
+	fputs(help, asked ? stdout : stderr);
+	return asked ? EXIT_SUCCESS : 2;
 }
 
 int
 main(int argc, char **argv)
 {
 	struct buffer problem = BUFFER_INIT(0);
+	int answered = answer_arguments(argc, argv);
 
-	if (argc == 2 && strcmp(argv[1], "--version") == 0) {
-		puts("claude-proxy " VERSION);
-		return EXIT_SUCCESS;
-	}
-	if (argc > 1) {
-		bool asked = strcmp(argv[1], "--help") == 0;
-		fputs(help, asked ? stdout : stderr);
-		return asked ? EXIT_SUCCESS : 2;
-	}
+	if (answered >= 0)
+		return answered;
+	secret_forbid_dumps();
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error like a full disk */
 	struct settings *settings = settings_load(&problem);
@@ -142,6 +168,8 @@ main(int argc, char **argv)
 		settings_release(settings);
 		return 2;
 	}
+	if (!FCGX_IsCGI())
+		server_hold_signals();
 	FCGX_Init();
 	int status = serve(settings, FCGX_IsCGI());
 	settings_release(settings);

@@ -1,14 +1,13 @@
 /*
  * The responder; see server.h.
  *
- * Acceptors block in accept, in reading a body and in SQLite; the loop blocks in nothing.  A
- * prepared exchange goes from the one to the other through a queue; nothing else is shared but what
- * has its own lock.
+ * Acceptors block at the door (web/door.h) and in SQLite; the loop blocks in nothing.  A prepared
+ * exchange goes from the one to the other through a queue; nothing else is shared but what has its
+ * own lock.
  */
 #include "server.h"
 
 #include <errno.h>
-#include <fcgiapp.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -16,12 +15,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 #include <uv.h>
 
 #include "base/buffer.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "base/settings.h"
 #include "base/watch.h"
 #include "proxy/exchange.h"
@@ -31,18 +30,21 @@
 #include "store/config.h"
 #include "store/store.h"
 #include "upstream/transfer.h"
+#include "http/door.h"
 #include "http/web_request.h"
 
 enum {
 	FIRST_ACCEPTORS = 4,
-	MOST_ACCEPTORS = 64,   /* so many slow uploads at once hold up the next */
+	MOST_ACCEPTORS = 64,
+	QUIET_INTERVAL = 2000, /* ms without a new request after which memory is given back */
+	BODY_PATIENCE = 50, /* ms that an acceptor waits for a body, before it waits at the door */
+	WHOLE_BODY = 1 << 30,  /* ms: a CGI program has nothing else to do */
 	GROW_INTERVAL = 100,   /* ms between looks at whether all acceptors are busy */
 	STOP_INTERVAL = 20,    /* ms between looks at whether everything has stopped */
 	STOP_PATIENCE = 30000, /* ms for what is in flight when the process is told to stop */
 	QUEUE_FIRST = 64,
-	BEGUN_AT_ONCE = 64,    /* exchanges */
-	MANY_STREAMS = 16,     /* under way: then others begin one at a time */
-	WAKE_SIGNAL = SIGUSR2, /* gets an acceptor out of accept */
+	BEGUN_AT_ONCE = 64, /* exchanges */
+	MANY_STREAMS = 16,  /* under way: then others begin one at a time */
 };
 
 /* A prepared exchange on its way to the loop, in order of arrival. */
@@ -51,6 +53,12 @@ struct queue {
 	struct exchange **waiting;
 	size_t count;
 	size_t capacity;
+};
+
+/* How busy the process is: what moves while it is. */
+struct activity {
+	unsigned accepted; /* requests since the start */
+	int in_flight;
 };
 
 struct server {
@@ -62,18 +70,56 @@ struct server {
 	uv_signal_t signals[4];
 	uv_timer_t grow;
 	uv_timer_t stop;
+	uv_timer_t quiet; /* runs from the first request of a busy time on */
+	uv_work_t give_back;
+	struct activity seen; /* when it looked last */
+	struct activity given_back;
 	uint64_t stop_deadline; /* ms of the loop's clock */
 
 	uint64_t began; /* ns of uv_hrtime */
 
+	struct door *door; /* NULL: as CGI */
 	pthread_t acceptors[MOST_ACCEPTORS];
 	size_t acceptor_count;
-	atomic_int idle_acceptors; /* those in accept */
+	atomic_int idle_acceptors; /* those at the door */
 	atomic_uint accepted;      /* requests */
 	unsigned seen_accepted;    /* when the loop last looked */
-	atomic_int live_acceptors;
-	atomic_bool stopping;
+	bool stopping;
 };
+
+/* ---- memory ---- */
+
+static bool
+is_same(struct activity a, struct activity b)
+{
+	return a.accepted == b.accepted && a.in_flight == b.in_flight;
+}
+
+static void
+give_back(uv_work_t *work)
+{
+	(void)work;
+	memory_give_back();
+}
+
+/* When no request came for a while, and something changed since the last time. */
+static void
+on_quiet(uv_timer_t *timer)
+{
+	struct server *s = timer->data;
+	const struct activity now = {
+		atomic_load(&s->accepted), atomic_load(&s->exchanges.in_flight)};
+	bool quiet = now.accepted == s->seen.accepted;
+
+	s->seen = now;
+	if (!quiet)
+		return;
+	if (!is_same(now, s->given_back) &&
+		uv_queue_work(&s->loop, &s->give_back, give_back, NULL) == 0)
+		s->given_back = now;
+	else if (now.in_flight == 0)
+		uv_timer_stop(timer);
+}
 
 /* ---- from the acceptors to the loop ---- */
 
@@ -130,6 +176,8 @@ on_wake(uv_async_t *wake)
 
 	if (more)
 		uv_async_send(wake);
+	if (!uv_is_active((uv_handle_t *)&s->quiet))
+		uv_timer_start(&s->quiet, on_quiet, QUIET_INTERVAL, QUIET_INTERVAL);
 	for (size_t i = 0; i < count; i++)
 		exchange_run(taken[i]);
 }
@@ -140,62 +188,74 @@ uptime_ms(const struct server *s)
 	return (int64_t)((uv_hrtime() - s->began) / 1000000);
 }
 
-/* Serve the request; an exchange for exchange_run where it needs the loop. */
-static struct exchange *
+/* Begin to serve the request.  NULL: there is no memory. */
+static struct visit *
 let_in(struct server *s, struct gateway *g, int64_t uptime)
 {
 	struct config *config = store_config(s->exchanges.store);
 	struct settings *settings = live_settings_get(
 		s->exchanges.live, config != NULL ? config->reloads : 0);
-	struct exchange *x = front_serve(&s->exchanges, g, settings, config, uptime);
+	struct visit *v = front_begin(&s->exchanges, g, settings, config, uptime);
 
 	settings_release(settings);
 	config_release(config);
-	return x;
+	return v;
 }
 
-static void
-serve(struct server *s, struct gateway *g)
+/* The request of a guest who is new.  NULL: there is none. */
+static struct visit *
+receive_guest(struct server *s, struct door_guest *guest)
 {
-	struct exchange *x = let_in(s, g, uptime_ms(s));
+	struct gateway *g = gateway_fcgi(
+		guest->descriptor, guest->bytes, guest->head_length, guest->length);
 
+	if (g == NULL) {
+		close(guest->descriptor);
+		return NULL;
+	}
+	return let_in(s, g, uptime_ms(s));
+}
+
+/* Serve the guest, or let it wait for its body.  True: it leaves. */
+static bool
+serve(struct server *s, struct door_guest *guest)
+{
+	bool is_new = guest->parked == NULL;
+	struct visit *v = is_new ? receive_guest(s, guest) : guest->parked;
+
+	if (v == NULL)
+		return true;
+	if (!front_receive(v, is_new ? BODY_PATIENCE : 0) &&
+		door_park(s->door, front_input(v), front_deadline(v), v) == 0)
+		return false;
+	struct exchange *x = front_end(v);
 	if (x == NULL)
-		return;
+		return true;
 	/* The queue grows by one pointer for each request in flight: where even that has no memory,
 	 * nothing has. */
 	if (queue_push(&s->queue, x) != 0)
 		abort();
 	uv_async_send(&s->wake);
-}
-
-static void
-rest_after_failure(int problem)
-{
-	const struct timespec pause = {.tv_nsec = 50000000};
-
-	log_error("accepting a request: %s", strerror(problem));
-	nanosleep(&pause, NULL);
+	return true;
 }
 
 static void *
 accept_requests(void *context)
 {
 	struct server *s = context;
+	struct door_guest guest;
 
-	while (!atomic_load(&s->stopping)) {
+	for (;;) {
 		atomic_fetch_add(&s->idle_acceptors, 1);
-		struct gateway *g = gateway_accept();
-		int problem = errno;
+		bool found = door_wait(s->door, &guest);
 		if (atomic_fetch_sub(&s->idle_acceptors, 1) == 1)
 			uv_async_send(&s->busy);
+		if (!found)
+			return NULL;
 		atomic_fetch_add(&s->accepted, 1);
-		if (g != NULL)
-			serve(s, g);
-		else if (problem != EINTR && !atomic_load(&s->stopping))
-			rest_after_failure(problem);
+		if (serve(s, &guest))
+			door_leave(s->door);
 	}
-	atomic_fetch_sub(&s->live_acceptors, 1);
-	return NULL;
 }
 
 static int
@@ -204,15 +264,12 @@ add_acceptor(struct server *s)
 	sigset_t all;
 	sigset_t before;
 
-	/* Signals are the loop's; an acceptor hears only the one that wakes it. */
+	/* Signals are the loop's. */
 	sigfillset(&all);
-	sigdelset(&all, WAKE_SIGNAL);
-	atomic_fetch_add(&s->live_acceptors, 1);
 	pthread_sigmask(SIG_BLOCK, &all, &before);
 	int problem = pthread_create(&s->acceptors[s->acceptor_count], NULL, accept_requests, s);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (problem != 0) {
-		atomic_fetch_sub(&s->live_acceptors, 1);
 		log_error("starting a thread: %s", strerror(problem));
 		return -1;
 	}
@@ -220,15 +277,15 @@ add_acceptor(struct server *s)
 	return 0;
 }
 
-/* Slow uploads may hold every acceptor: where none came back and none took a request for a while,
- * add one. */
+/* A locked database may hold every acceptor: where none came back and none took a request for a
+ * while, add one. */
 static void
 on_grow(uv_timer_t *timer)
 {
 	struct server *s = timer->data;
 	unsigned accepted = atomic_load(&s->accepted);
 
-	if (atomic_load(&s->idle_acceptors) > 0 || atomic_load(&s->stopping)) {
+	if (atomic_load(&s->idle_acceptors) > 0 || s->stopping) {
 		uv_timer_stop(timer);
 		return;
 	}
@@ -265,11 +322,11 @@ close_handle(uv_handle_t *handle, void *context)
 		uv_close(handle, NULL);
 }
 
-/* Has the last acceptor gone, and everything been answered? */
+/* Has the last guest left, and everything been answered? */
 static bool
 is_quiet(struct server *s)
 {
-	return atomic_load(&s->live_acceptors) == 0 && s->exchanges.first == NULL &&
+	return door_guests(s->door) == 0 && s->exchanges.first == NULL &&
 	       atomic_load(&s->exchanges.in_flight) == 0;
 }
 
@@ -278,10 +335,6 @@ on_stop(uv_timer_t *timer)
 {
 	struct server *s = timer->data;
 
-	/* A signal that came just before accept did not wake it: send it until all have gone. */
-	if (atomic_load(&s->live_acceptors) > 0)
-		for (size_t i = 0; i < s->acceptor_count; i++)
-			pthread_kill(s->acceptors[i], WAKE_SIGNAL);
 	if (is_quiet(s)) {
 		uv_stop(&s->loop);
 	} else if (uv_now(&s->loop) >= s->stop_deadline) {
@@ -295,11 +348,12 @@ on_stop(uv_timer_t *timer)
 static void
 begin_stop(struct server *s, int number)
 {
-	if (atomic_exchange(&s->stopping, true))
+	if (s->stopping)
 		return;
+	s->stopping = true;
 	log_info("signal %d: finishing %d requests in flight", number,
 		atomic_load(&s->exchanges.in_flight));
-	FCGX_ShutdownPending();
+	door_shut(s->door);
 	uv_timer_stop(&s->grow);
 	s->stop_deadline = uv_now(&s->loop) + STOP_PATIENCE;
 	uv_timer_start(&s->stop, on_stop, 0, STOP_INTERVAL);
@@ -316,25 +370,36 @@ on_signal(uv_signal_t *handle, int number)
 		begin_stop(s, number);
 }
 
+static const int heard_signals[] = {SIGHUP, SIGTERM, SIGINT, SIGUSR1};
+
+enum { HEARD_SIGNALS = sizeof(heard_signals) / sizeof(heard_signals[0]) };
+
 static void
-wake_up(int number)
+mask_signals(int how)
 {
-	(void)number;
+	sigset_t heard;
+
+	sigemptyset(&heard);
+	for (size_t i = 0; i < HEARD_SIGNALS; i++)
+		sigaddset(&heard, heard_signals[i]);
+	pthread_sigmask(how, &heard, NULL);
+}
+
+void
+server_hold_signals(void)
+{
+	mask_signals(SIG_BLOCK);
 }
 
 static void
 catch_signals(struct server *s)
 {
-	static const int numbers[] = {SIGHUP, SIGTERM, SIGINT, SIGUSR1};
-	/* Without SA_RESTART: accept must return. */
-	const struct sigaction wake = {.sa_handler = wake_up};
-
-	sigaction(WAKE_SIGNAL, &wake, NULL);
-	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+	for (size_t i = 0; i < HEARD_SIGNALS; i++) {
 		uv_signal_init(&s->loop, &s->signals[i]);
 		s->signals[i].data = s;
-		uv_signal_start(&s->signals[i], on_signal, numbers[i]);
+		uv_signal_start(&s->signals[i], on_signal, heard_signals[i]);
 	}
+	mask_signals(SIG_UNBLOCK);
 }
 
 /* ---- the whole ---- */
@@ -409,8 +474,27 @@ open_handles(struct server *s)
 	uv_async_init(&s->loop, &s->busy, on_busy);
 	uv_timer_init(&s->loop, &s->grow);
 	uv_timer_init(&s->loop, &s->stop);
-	s->wake.data = s->busy.data = s->grow.data = s->stop.data = s;
+	uv_timer_init(&s->loop, &s->quiet);
+	s->wake.data = s->busy.data = s->grow.data = s->stop.data = s->quiet.data = s;
 	catch_signals(s);
+}
+
+/* Serve until everything that was let in is over.  Return whether it is, or patience ended. */
+static bool
+run(struct server *s)
+{
+	open_handles(s);
+	while (s->acceptor_count < FIRST_ACCEPTORS && add_acceptor(s) == 0)
+		;
+	if (s->acceptor_count > 0)
+		uv_run(&s->loop, UV_RUN_DEFAULT);
+	recorder_flush(s->exchanges.recorder);
+	if (!is_quiet(s))
+		return false;
+	door_close(s->door);
+	for (size_t i = 0; i < s->acceptor_count; i++)
+		pthread_join(s->acceptors[i], NULL);
+	return true;
 }
 
 int
@@ -420,22 +504,21 @@ server_run(struct store *store, struct settings *settings)
 
 	if (s == NULL)
 		return EXIT_FAILURE;
-	open_handles(s);
-	while (s->acceptor_count < FIRST_ACCEPTORS && add_acceptor(s) == 0)
-		;
+	s->door = door_new(STDIN_FILENO);
+	if (s->door == NULL) {
+		server_free(s);
+		return EXIT_FAILURE;
+	}
+	bool quiet = run(s);
 	int status = s->acceptor_count > 0 ? EXIT_SUCCESS : EXIT_FAILURE;
-	if (status == EXIT_SUCCESS)
-		uv_run(&s->loop, UV_RUN_DEFAULT);
-	recorder_flush(s->exchanges.recorder);
-	/* What still reads a body or waits for the database when patience ended is not waited for:
-	 * the process ends it. */
-	bool quiet = is_quiet(s);
-	for (size_t i = 0; quiet && i < s->acceptor_count; i++)
-		pthread_join(s->acceptors[i], NULL);
 	log_info("stopped");
-	/* They work with the store, which the caller would close under their hands. */
-	if (!quiet)
+	/* Who waits for the database still works with it, and the caller would close it under their
+	 * hands: the process ends them. */
+	if (!quiet) {
+		log_close();
 		_exit(status);
+	}
+	door_free(s->door);
 	server_free(s);
 	return status;
 }
@@ -445,11 +528,12 @@ server_run_cgi(struct store *store, struct settings *settings)
 {
 	struct server *s = server_new(store, settings);
 	struct gateway *g = gateway_cgi();
+	struct visit *v = s != NULL && g != NULL ? let_in(s, g, -1) : NULL;
 
-	if (s == NULL || g == NULL)
+	if (v == NULL)
 		return EXIT_FAILURE;
-	atomic_store(&s->live_acceptors, 0);
-	struct exchange *x = let_in(s, g, -1);
+	front_receive(v, WHOLE_BODY);
+	struct exchange *x = front_end(v);
 	if (x != NULL) {
 		exchange_run(x);
 		while (s->exchanges.first != NULL)

@@ -1,11 +1,17 @@
 /*
- * The responder: acceptor threads, the event loop, signals, shutdown (FASTCGI.md §1).
+ * The responder: acceptor threads, the event loop, signals, shutdown (fcgi/DESIGN.md).
  */
 #ifndef SERVER_H
 #define SERVER_H
 
 struct settings;
 struct store;
+
+/**
+ * Let the signals that server_run hears wait until it hears them.  Before FCGX_Init: its handlers
+ * would take them, and the process would neither serve nor end.
+ */
+void server_hold_signals(void);
 
 /**
  * Serve FastCGI requests from the listening socket that is standard input, until SIGTERM, SIGINT or

@@ -1,5 +1,6 @@
 """Fixtures of the integration tests: a site, the stand-in upstream, and the watch over the sanitizers' reports."""
 import os
+import random
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,18 @@ sys.path.insert(0, str(Path(__file__).parent / "integration"))
 
 from site_under_test import Site  # noqa: E402
 from upstream import Upstream  # noqa: E402
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "slow: takes seconds; `make test QUICK=1` leaves it out")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Real clients take seconds to start, and attacks seconds to be survived: all of them are slow."""
+    for item in items:
+        if {"clients", "hostile"} & set(item.path.relative_to(Path(__file__).parent).parts):
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="session")
@@ -42,6 +55,15 @@ def secure_upstream(certificate):
     upstream.stop()
 
 
+@pytest.fixture
+def seed():
+    """Seed what a test draws at random.  A failure shows the seed; TEST_SEED sets it."""
+    value = int(os.environ.get("TEST_SEED") or random.randrange(1 << 32))
+    random.seed(value)
+    print(f"TEST_SEED={value}")
+    return value
+
+
 @pytest.fixture(autouse=True)
 def no_sanitizer_report():
     """A report of a sanitizer fails the test that caused it."""
@@ -63,3 +85,15 @@ def served(site, upstream):
     site.use(upstream)
     with site.lighttpd():
         yield site
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Sum up the hostile tests (tests/hostile) in one line: what they tried, and the worst that they saw."""
+    reports = [report for group in terminalreporter.stats.values() for report in group if getattr(report, "when", "") == "call"]
+    seen = [figures for report in reports for name, figures in report.user_properties if name == "hostile"]
+    if not seen:
+        return
+    slowest, largest = (max(seen, key=lambda figures: figures[name]) for name in ("waited_ms", "peak_mb"))
+    terminalreporter.write_line(
+        f"hostile: {sum(f['inputs'] for f in seen)} inputs tried, {sum(f['crashes'] for f in seen)} crashes; another request waited "
+        f"{slowest['waited_ms']} ms at most ({slowest['test']}), peak memory {largest['peak_mb']} MB ({largest['test']})")

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # make test: every unit program, then pytest.  make test-clients: only tests/clients.  run.sh <build folder> [clients]
-# The last line is `N passed, N failed`.
+# QUICK set: without the tests that are marked as slow.  The last line is `N passed, N failed`.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 export CLAUDE_PROXY_BUILD=${1:?build folder}
@@ -12,6 +12,8 @@ passed=0
 failed=0
 
 files=(tests)
+quick=()
+[ -z "${QUICK:-}" ] || quick=(-m "not slow")
 
 # Sanitizers write their reports here; a test that finds a new one fails (tests/conftest.py).
 if [[ $CLAUDE_PROXY_BUILD == *-address* || $CLAUDE_PROXY_BUILD == *-thread* ]]; then
@@ -21,7 +23,7 @@ if [[ $CLAUDE_PROXY_BUILD == *-address* || $CLAUDE_PROXY_BUILD == *-thread* ]]; 
 	export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1:log_path=$SANITIZER_REPORTS/ubsan
 	export TSAN_OPTIONS=second_deadlock_stack=1:log_path=$SANITIZER_REPORTS/tsan
 	# Real clients once are enough: what they send, the other tests send, too.
-	files=(tests/integration)
+	files=(tests/integration tests/hostile)
 fi
 [ "$only" != clients ] || files=(tests/clients)
 
@@ -41,7 +43,7 @@ done
 [ "$passed" -gt 0 ] || [ "$only" = clients ] || { echo "no unit test ran"; failed=$((failed + 1)); }
 
 # Most tests wait most of the time: two for each processor.
-/usr/bin/python3 -m pytest -q -n $(($(nproc) * 2)) --dist loadgroup -p no:cacheprovider --tb=short -r fEs --basetemp="$folder/pytest" "${files[@]}" </dev/null 2>&1 | tee "$folder/pytest.out"
+/usr/bin/python3 -m pytest -q -n $(($(nproc) * 2)) --dist loadgroup -p no:cacheprovider --tb=short -r fEs --basetemp="$folder/pytest" "${quick[@]}" "${files[@]}" </dev/null 2>&1 | tee "$folder/pytest.out"
 status=${PIPESTATUS[0]}
 count() { grep -oE "[0-9]+ $1" <<<"$(tail -n 1 "$folder/pytest.out")" | grep -oE '[0-9]+' || echo 0; }
 integration=$(count passed)

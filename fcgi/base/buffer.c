@@ -17,6 +17,18 @@ fail(struct buffer *b)
 	return -1;
 }
 
+static int
+resize(struct buffer *b, size_t capacity)
+{
+	char *data = realloc(b->data, capacity);
+
+	if (data == NULL)
+		return fail(b);
+	b->data = data;
+	b->capacity = capacity;
+	return 0;
+}
+
 /* Make room for ${length} more bytes and the NUL. */
 static int
 grow(struct buffer *b, size_t length)
@@ -34,12 +46,26 @@ grow(struct buffer *b, size_t length)
 	/* Never beyond the limit: so what fits into the memory is allowed. */
 	if (capacity > most + 1)
 		capacity = most + 1;
-	char *data = realloc(b->data, capacity);
-	if (data == NULL)
+	return resize(b, capacity);
+}
+
+int
+buffer_allocate(struct buffer *b, size_t length)
+{
+	size_t most = b->limit != 0 ? b->limit : SIZE_MAX / 2;
+
+	if (b->failed || length > most || b->length > most - length)
 		return fail(b);
-	b->data = data;
-	b->capacity = capacity;
-	return 0;
+	return resize(b, b->length + length + 1);
+}
+
+void
+buffer_fit(struct buffer *b)
+{
+	if (b->length == 0)
+		buffer_free(b);
+	else if (b->capacity > b->length + 1)
+		resize(b, b->length + 1);
 }
 
 int

@@ -46,6 +46,12 @@ int buffer_printf(struct buffer *, const char *format, ...) __attribute__((forma
  */
 char *buffer_reserve(struct buffer *, size_t length);
 
+/** Allocate just so much that ${length} more bytes fit.  As buffer_append. */
+int buffer_allocate(struct buffer *, size_t length);
+
+/** Give memory back that the content does not need. */
+void buffer_fit(struct buffer *);
+
 /** Append the content of ${from}, which is empty afterwards: moved, not copied, if ${to} is empty
  * and has no limit. */
 int buffer_move(struct buffer *to, struct buffer *from);

@@ -11,6 +11,9 @@ struct buffer;
 /** Milliseconds since 1970. */
 int64_t clock_now_ms(void);
 
+/** Milliseconds of a clock that nobody sets: for durations, off the loop. */
+int64_t clock_monotonic_ms(void);
+
 /** Append the time of day as "2024-01-01T00:00:00.000Z".  Return 0 or -1. */
 int clock_write_timestamp(struct buffer *);
 

@@ -10,6 +10,9 @@
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
 
 #include "base/buffer.h"
 #include "base/json_writer.h"
@@ -19,7 +22,10 @@ enum {
 	FIRST_CAPACITY = 32, /* entries */
 	KEPT_CAPACITY = 128, /* entries that a document may keep for the next event */
 	MOST_SHOWN = 100,    /* bytes of a value that a message quotes */
+	WORD = 8,
+	SHORT = 24,          /* bytes of a string that is read by words */
 	LONGEST_DOUBLE = 64, /* bytes of a number that is read without allocating */
+	LONGEST_ESCAPE = 6,  /* bytes that stand for one */
 };
 
 /* An array or object whose end has not come. */
@@ -140,6 +146,16 @@ code_unit(const char *at, const char *end)
 	return unit;
 }
 
+/* May the character stand after a backslash?  'u' has more to it. */
+static const bool is_simple_escape[256] = {['"'] = true,
+	['\\'] = true,
+	['/'] = true,
+	['b'] = true,
+	['f'] = true,
+	['n'] = true,
+	['r'] = true,
+	['t'] = true};
+
 /* Step over an escape, from its backslash on. */
 static int
 skip_escape(struct parser *p)
@@ -148,25 +164,11 @@ skip_escape(struct parser *p)
 		p->at = p->end;
 		return fail_here(p);
 	}
-	switch (p->at[1]) {
-	case '"':
-	case '\\':
-	case '/':
-	case 'b':
-	case 'f':
-	case 'n':
-	case 'r':
-	case 't':
-		p->at += 2;
-		return 0;
-	case 'u':
-		if (code_unit(p->at + 2, p->end) < 0)
-			return fail(p, "invalid escape");
-		p->at += 6;
-		return 0;
-	default:
+	bool unicode = p->at[1] == 'u';
+	if (unicode ? code_unit(p->at + 2, p->end) < 0 : !is_simple_escape[(unsigned char)p->at[1]])
 		return fail(p, "invalid escape");
-	}
+	p->at += unicode ? 6 : 2;
+	return 0;
 }
 
 /* Step over what is no plain character.  Return 0, 1 at the closing quote, or -1. */
@@ -198,23 +200,154 @@ skip_special(struct parser *p, bool *escaped)
 	return 0;
 }
 
+/* Step over plain characters and simple escapes, eight bytes at a time: for short strings. */
+static inline const char *
+skip_words(const char *at, const char *end, bool *escaped)
+{
+	while (end - at >= WORD) {
+		size_t plain = first_special(at);
+		at += plain;
+		if (plain == WORD)
+			continue;
+		if (end - at < 2 || at[0] != '\\' || !is_simple_escape[(unsigned char)at[1]])
+			break;
+		*escaped = true;
+		at += 2;
+	}
+	return at;
+}
+
+#if defined(__SSE2__)
+
+enum { VECTOR = 16, BLOCK = 64 /* bytes */ };
+
+/* What the bytes of a block are, a bit for each. */
+struct block {
+	uint64_t quotes;
+	uint64_t backslashes;
+	uint64_t other; /* control characters, and beyond ASCII */
+};
+
+static inline __m128i
+load(const char *at)
+{
+	return _mm_loadu_si128((const __m128i *)(const void *)at);
+}
+
+static inline uint64_t
+bits(__m128i bytes)
+{
+	return (uint64_t)(unsigned)_mm_movemask_epi8(bytes);
+}
+
+static inline uint64_t
+equal(__m128i bytes, char c)
+{
+	return bits(_mm_cmpeq_epi8(bytes, _mm_set1_epi8(c)));
+}
+
+static inline void
+classify(const char *at, struct block *b)
+{
+	*b = (struct block){0};
+	for (int i = 0; i < BLOCK; i += VECTOR) {
+		const __m128i v = load(at + i);
+		b->quotes |= equal(v, '"') << i;
+		b->backslashes |= equal(v, '\\') << i;
+		/* Bytes beyond ASCII are negative here. */
+		b->other |= bits(_mm_cmplt_epi8(v, _mm_set1_epi8(' '))) << i;
+	}
+}
+
+/* Which bytes of a block are letters of simple escapes, or a slash? */
+static inline uint64_t
+escape_letters(const char *at)
+{
+	uint64_t found = 0;
+
+	for (int i = 0; i < BLOCK; i += VECTOR) {
+		const __m128i v = load(at + i);
+		found |= (equal(v, 'n') | equal(v, 't') | equal(v, 'r') | equal(v, '/') |
+				 equal(v, 'b') | equal(v, 'f'))
+			 << i;
+	}
+	return found;
+}
+
+/*
+ * Which bytes stand after a backslash that is none itself: of a run of backslashes every second
+ * one, and what follows a run of odd length.  A run ends where a sum carries out of it, so runs
+ * that begin at odd places tell by how the carry falls.  ${carried}: the block before ended in a
+ * backslash that counts; and whether this one does.
+ */
+static inline uint64_t
+after_backslashes(uint64_t backslashes, uint64_t *carried)
+{
+	const uint64_t even = 0x5555555555555555U;
+	uint64_t sum;
+
+	backslashes &= ~*carried;
+	uint64_t follows = backslashes << 1 | *carried;
+	uint64_t odd_starts = backslashes & ~even & ~follows;
+	*carried = __builtin_add_overflow(odd_starts, backslashes, &sum);
+	return (even ^ sum << 1) & follows;
+}
+
+/* Step over plain characters and simple escapes, a block at a time. */
+static inline const char *
+skip_usual(const char *at, const char *end, bool *escaped)
+{
+	uint64_t carried = 0;
+
+	for (; end - at >= BLOCK; at += BLOCK) {
+		struct block b;
+		uint64_t after = 0;
+		classify(at, &b);
+		uint64_t stop = b.quotes | b.other;
+		if ((b.backslashes | carried) != 0) {
+			*escaped = true;
+			after = after_backslashes(b.backslashes, &carried);
+			stop &= ~after;
+			stop |= after & ~(b.quotes | b.backslashes | escape_letters(at));
+		}
+		if (stop == 0)
+			continue;
+		at += __builtin_ctzll(stop);
+		/* The escape as a whole needs a closer look. */
+		return (after & stop & (~stop + 1)) != 0 ? at - 1 : at;
+	}
+	return skip_words(at - carried, end, escaped);
+}
+
+#else
+
+static inline const char *
+skip_usual(const char *at, const char *end, bool *escaped)
+{
+	return skip_words(at, end, escaped);
+}
+
+#endif
+
 /* Step over a string, from its quote on. */
 static int
 skip_string(struct parser *p, bool *escaped)
 {
+	const char *start = p->at + 1;
+	const char *near = p->end - start > SHORT ? start + SHORT : p->end;
 	int status = 0;
 
+	/* Most strings are short. */
 	*escaped = false;
-	p->at++;
+	p->at = skip_words(start, near, escaped);
+	if (near - p->at < WORD)
+		p->at = skip_usual(p->at, p->end, escaped);
 	while (status == 0) {
-		size_t plain = 8;
-		while (plain == 8 && p->end - p->at >= 8) {
-			plain = first_special(p->at);
-			p->at += plain;
-		}
 		if (p->at == p->end)
 			return fail_here(p);
 		status = skip_special(p, escaped);
+		if (status == 0)
+			p->at = skip_usual(p->at, p->end, escaped);
 	}
 	return status > 0 ? 0 : -1;
 }
@@ -515,8 +648,8 @@ json_count(const struct json *container)
 {
 	size_t count = 0;
 
-	JSON_EACH(value, container)
-	count++;
+	JSON_EACH (value, container)
+		count++;
 	return count;
 }
 
@@ -538,7 +671,9 @@ is_content(const char *content, size_t length, bool escaped, const char *text, s
 
 	if (!escaped)
 		return length == text_length && memcmp(content, text, length) == 0;
-	bool same = length >= text_length && json_append_content(&decoded, content, length) == 0 &&
+	if (length < text_length || length / LONGEST_ESCAPE > text_length)
+		return false;
+	bool same = json_append_content(&decoded, content, length) == 0 &&
 		    decoded.length == text_length &&
 		    memcmp(buffer_text(&decoded), text, text_length) == 0;
 	buffer_free(&decoded);
@@ -570,9 +705,9 @@ json_member(const struct json *object, const char *name)
 
 	if (!json_is_object(object))
 		return NULL;
-	JSON_EACH(value, object)
-	if (is_name(value, name, length))
-		found = value;
+	JSON_EACH (value, object)
+		if (is_name(value, name, length))
+			found = value;
 	return json_is(found, JSON_NULL) ? NULL : found;
 }
 
@@ -598,8 +733,7 @@ json_members(const struct json *object, const struct json_name *names, size_t co
 		values[i] = NULL;
 	if (!json_is_object(object))
 		return;
-	JSON_EACH(value, object)
-	{
+	JSON_EACH (value, object) {
 		size_t i = name_of(value, names, count);
 		if (i < count)
 			values[i] = json_is(value, JSON_NULL) ? NULL : value;
@@ -958,7 +1092,7 @@ json_list_add(struct json_list *list, const struct json *value)
 	if (list->count == list->capacity) {
 		size_t capacity = list->capacity > 0 ? 2 * list->capacity : FIRST_CAPACITY;
 		const struct json **grown = reallocarray(
-			(void *)list->values, capacity, sizeof(*grown));
+			(void *)list->values, capacity, sizeof(void *));
 		if (grown == NULL)
 			return -1;
 		list->values = grown;
@@ -971,9 +1105,9 @@ json_list_add(struct json_list *list, const struct json *value)
 int
 json_list_add_all(struct json_list *list, const struct json *array)
 {
-	JSON_EACH(value, array)
-	if (json_list_add(list, value) != 0)
-		return -1;
+	JSON_EACH (value, array)
+		if (json_list_add(list, value) != 0)
+			return -1;
 	return 0;
 }
 

@@ -127,9 +127,11 @@ json_next(const struct json *value)
 	return (value->flags & JSON_LAST) != 0 ? NULL : value + value->span;
 }
 
+/* NOLINTBEGIN(bugprone-macro-parentheses): what is declared cannot stand in parentheses. */
 #define JSON_EACH(value, container)                                                                \
 	for (const struct json *value = json_first(container); value != NULL;                      \
 		value = json_next(value))
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 /** How many elements or members there are; counts them. */
 size_t json_count(const struct json *container);

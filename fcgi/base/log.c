@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -16,45 +15,53 @@
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/json_writer.h"
+#include "base/log_writer.h"
+#include "base/safe_text.h"
 
-enum { MAX_LINE = 1 << 20 };
+/* Bytes of the texts of one line, before they are escaped: a body, and what stands beside it. */
+enum { MOST_TEXT = (1 << 20) + (16 << 10) };
+
+/* ms at the end of the process, for lines that nobody reads */
+enum { STOP_PATIENCE = 1000 };
 
 static const char *const level_names[] = {"error", "warn", "info", "debug"};
 
-/* The process has one log; the descriptor changes only under the lock. */
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static int descriptor = STDERR_FILENO;
 static atomic_int current_level = LOG_INFO;
 static atomic_bool as_json = false;
 
-static void
-write_line(const struct buffer *line)
-{
-	size_t done = 0;
+/* A line in the making.  Its texts are cut, never the line itself. */
+struct line {
+	struct buffer out;
+	size_t room; /* bytes of text that it may still take */
+};
 
-	pthread_mutex_lock(&lock);
-	while (done < line->length) {
-		ssize_t n = write(descriptor, line->data + done, line->length - done);
-		if (n < 0 && errno != EINTR)
-			break; /* A full disk must not stop the service. */
-		if (n > 0)
-			done += (size_t)n;
-	}
-	pthread_mutex_unlock(&lock);
+/* How much of the text the line takes. */
+static size_t
+take_room(struct line *line, const char *text)
+{
+	size_t length = safe_text_cut(text, strlen(text), line->room);
+
+	line->room -= length;
+	return length;
 }
 
 static void
-put_number(struct buffer *line, int64_t number)
+put_number(struct line *line, int64_t number)
 {
 	if (number < 0)
-		buffer_putc(line, '-');
-	buffer_put_uint(line, number < 0 ? 0 - (uint64_t)number : (uint64_t)number);
+		buffer_putc(&line->out, '-');
+	buffer_put_uint(&line->out, number < 0 ? 0 - (uint64_t)number : (uint64_t)number);
 }
 
-/* A value of a text line; quoted where a reader could not tell its end, and never with a line
- * break. */
 static void
-put_text_value(struct buffer *line, const char *text)
+put_json_text(struct line *line, const char *text)
+{
+	json_write_string(&line->out, text, take_room(line, text));
+}
+
+/* A value of a text line; quoted where a reader could not tell its end. */
+static void
+put_text_value(struct line *line, const char *text)
 {
 	bool plain = text[0] != '\0';
 
@@ -62,60 +69,76 @@ put_text_value(struct buffer *line, const char *text)
 		if ((unsigned char)*c <= ' ' || *c == '"' || *c == '=' || *c == '\\')
 			plain = false;
 	if (plain)
-		buffer_puts(line, text);
+		buffer_append(&line->out, text, take_room(line, text));
 	else
-		json_write_text(line, text);
-}
-
-/* A message may hold what a remote sent: line breaks and control characters would forge lines. */
-static void
-put_message(struct buffer *line, const char *message)
-{
-	for (const char *c = message; *c != '\0'; c++)
-		buffer_putc(line, (unsigned char)*c < ' ' || *c == 127 ? ' ' : *c);
+		put_json_text(line, text);
 }
 
 static void
-put_json_line(struct buffer *line, enum log_level level, const char *message,
+put_json_line(struct line *line, enum log_level level, const char *message,
 	const struct log_field *fields, size_t count)
 {
-	buffer_puts(line, "{\"time\":\"");
-	clock_write_timestamp(line);
-	buffer_puts(line, "\",\"level\":");
-	json_write_text(line, level_names[level]);
-	buffer_puts(line, ",\"message\":");
-	json_write_text(line, message);
+	struct buffer *out = &line->out;
+
+	buffer_puts(out, "{\"time\":\"");
+	clock_write_timestamp(out);
+	buffer_puts(out, "\",\"level\":");
+	json_write_text(out, level_names[level]);
+	buffer_puts(out, ",\"message\":");
+	put_json_text(line, message);
 	for (size_t i = 0; i < count; i++) {
-		buffer_putc(line, ',');
-		json_write_text(line, fields[i].name);
-		buffer_putc(line, ':');
+		buffer_putc(out, ',');
+		json_write_text(out, fields[i].name);
+		buffer_putc(out, ':');
 		if (fields[i].text != NULL)
-			json_write_text(line, fields[i].text);
+			put_json_text(line, fields[i].text);
 		else
 			put_number(line, fields[i].number);
 	}
-	buffer_puts(line, "}\n");
+	buffer_puts(out, "}\n");
 }
 
 static void
-put_text_line(struct buffer *line, enum log_level level, const char *message,
+put_text_line(struct line *line, enum log_level level, const char *message,
 	const struct log_field *fields, size_t count)
 {
-	clock_write_timestamp(line);
-	buffer_putc(line, ' ');
-	buffer_puts(line, level_names[level]);
-	buffer_putc(line, ' ');
-	put_message(line, message);
+	struct buffer *out = &line->out;
+
+	clock_write_timestamp(out);
+	buffer_putc(out, ' ');
+	buffer_puts(out, level_names[level]);
+	buffer_putc(out, ' ');
+	safe_text_write(out, message, take_room(line, message));
 	for (size_t i = 0; i < count; i++) {
-		buffer_putc(line, ' ');
-		buffer_puts(line, fields[i].name);
-		buffer_putc(line, '=');
+		buffer_putc(out, ' ');
+		buffer_puts(out, fields[i].name);
+		buffer_putc(out, '=');
 		if (fields[i].text != NULL)
 			put_text_value(line, fields[i].text);
 		else
 			put_number(line, fields[i].number);
 	}
-	buffer_putc(line, '\n');
+	buffer_putc(out, '\n');
+}
+
+/* Append a line.  What a remote sent stands in it so that it forges no line, and steers no terminal
+ * that shows it. */
+static void
+write_line(struct buffer *out, enum log_level level, const char *message,
+	const struct log_field *fields, size_t count)
+{
+	struct line line = {.out = BUFFER_INIT(0), .room = MOST_TEXT};
+
+	if (atomic_load_explicit(&as_json, memory_order_relaxed))
+		put_json_line(&line, level, message, fields, count);
+	else
+		put_text_line(&line, level, message, fields, count);
+	if (line.out.failed)
+		out->failed = true;
+	/* The white space and control characters of ASCII are escaped already, but for the line's
+	 * own end. */
+	safe_text_write_json(out, buffer_text(&line.out), line.out.length);
+	buffer_free(&line.out);
 }
 
 bool
@@ -127,15 +150,13 @@ log_enabled(enum log_level level)
 void
 log_line(enum log_level level, const char *message, const struct log_field *fields, size_t count)
 {
-	struct buffer line = BUFFER_INIT(MAX_LINE);
+	struct buffer line = BUFFER_INIT(0);
 
 	if (!log_enabled(level))
 		return;
-	if (atomic_load_explicit(&as_json, memory_order_relaxed))
-		put_json_line(&line, level, message, fields, count);
-	else
-		put_text_line(&line, level, message, fields, count);
-	write_line(&line);
+	write_line(&line, level, message, fields, count);
+	if (!line.failed)
+		log_writer_put(line.data, line.length);
 	buffer_free(&line);
 }
 
@@ -166,37 +187,45 @@ LOG_FUNCTION(log_warn, LOG_WARN)
 LOG_FUNCTION(log_info, LOG_INFO)
 LOG_FUNCTION(log_debug, LOG_DEBUG)
 
-static void
-use_descriptor(int fd)
-{
-	pthread_mutex_lock(&lock);
-	int old = descriptor;
-	descriptor = fd;
-	pthread_mutex_unlock(&lock);
-	if (old != STDERR_FILENO)
-		close(old);
-}
-
 int
 log_open(const struct log_options *options)
 {
 	int fd = STDERR_FILENO;
 
 	if (options->file != NULL) {
-		fd = open(options->file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
+		/* It may be a pipe: nobody waits for its reader. */
+		fd = open(options->file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK,
+			0640);
 		if (fd < 0) {
 			log_error("log file %s: %s", options->file, strerror(errno));
 			return -1;
 		}
 	}
-	use_descriptor(fd);
+	log_writer_use(fd);
 	atomic_store(&current_level, (int)options->level);
 	atomic_store(&as_json, options->json);
 	return 0;
 }
 
+static void
+tell_lost(struct buffer *line, uint64_t lost)
+{
+	const struct log_field fields[] = {{"lines", NULL, (int64_t)lost}};
+
+	write_line(
+		line, LOG_WARN, "lines of the log were lost: they could not be written", fields, 1);
+}
+
+void
+log_run_apart(void)
+{
+	if (log_writer_start(tell_lost) != 0)
+		log_error("starting the thread of the log: requests will wait for the log");
+}
+
 void
 log_close(void)
 {
-	use_descriptor(STDERR_FILENO);
+	log_writer_stop(STOP_PATIENCE);
+	log_writer_use(STDERR_FILENO);
 }

@@ -1,7 +1,8 @@
 /*
  * The log: one line an event, to standard error or a file, as text or as JSON (SPEC §3).
  *
- * Each line is one write, so lines of several threads and processes do not mix.  Nothing here knows
+ * Lines of several threads and processes do not mix.  A line always ends in its line break and is
+ * bounded; what a remote sent cannot forge another, nor steer a terminal.  Nothing here knows
  * secrets: callers mask (base/secret.h) before they log.
  */
 #ifndef LOG_H
@@ -45,7 +46,13 @@ void log_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log_info(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log_debug(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/** Write out what is kept and go back to standard error. */
+/**
+ * From now on nobody waits for the log: a thread writes it.  Lines that it cannot write in time are
+ * lost, and it says how many as soon as others can be written.
+ */
+void log_run_apart(void);
+
+/** Write out what is kept, within a second, and go back to standard error. */
 void log_close(void);
 
 #endif

@@ -5,6 +5,10 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
+#ifdef __linux__
+#include <sys/prctl.h>
+#endif
 
 #include "base/buffer.h"
 
@@ -21,6 +25,26 @@ secret_mask(const char *secret, char mask[SECRET_MASK_SIZE])
 		if ((unsigned char)secret[i] >= 0x80 || (unsigned char)secret[i] < 0x20)
 			shown = 0;
 	snprintf(mask, SECRET_MASK_SIZE, "%.*s…%s", shown, secret, secret + length - shown);
+}
+
+int
+secret_write_mask(struct buffer *b, const char *text, size_t length)
+{
+	char copy[512];
+	char mask[SECRET_MASK_SIZE];
+
+	/* Of a very long one only the ends show: they are all that the mask takes. */
+	if (length >= sizeof(copy)) {
+		memcpy(copy, text, 256);
+		memcpy(copy + 256, text + length - 255, 255);
+		length = 511;
+	} else {
+		memcpy(copy, text, length);
+	}
+	copy[length] = '\0';
+	secret_mask(copy, mask);
+	secret_erase(copy, sizeof(copy));
+	return buffer_puts(b, mask);
 }
 
 static bool
@@ -57,26 +81,6 @@ looks_like_key(const char *text, size_t length)
 			return n;
 	}
 	return 0;
-}
-
-static int
-append_masked(struct buffer *b, const char *text, size_t length)
-{
-	char copy[512];
-	char mask[SECRET_MASK_SIZE];
-
-	/* Of a very long one only the ends show: they are all that the mask takes. */
-	if (length >= sizeof(copy)) {
-		memcpy(copy, text, 256);
-		memcpy(copy + 256, text + length - 255, 255);
-		length = 511;
-	} else {
-		memcpy(copy, text, length);
-	}
-	copy[length] = '\0';
-	secret_mask(copy, mask);
-	secret_erase(copy, sizeof(copy));
-	return buffer_puts(b, mask);
 }
 
 /* The length of the secret if the text begins with it, else 0. */
@@ -116,7 +120,7 @@ secret_redact(struct buffer *b, const char *text, size_t length, const char *sec
 			continue;
 		}
 		buffer_append(b, text + plain, i - plain);
-		append_masked(b, text + i, found);
+		secret_write_mask(b, text + i, found);
 		i += found;
 		plain = i;
 		in_word = true;
@@ -150,6 +154,18 @@ secret_equal(const char *given, const char *expected)
 		difference = (unsigned char)(difference | ((unsigned char)given[i] ^ e));
 	}
 	return difference == 0;
+}
+
+void
+secret_forbid_dumps(void)
+{
+	const struct rlimit none = {0, 0};
+
+	setrlimit(RLIMIT_CORE, &none);
+#ifdef __linux__
+	/* The limit does not count where the kernel hands core dumps to a program. */
+	prctl(PR_SET_DUMPABLE, 0);
+#endif
 }
 
 void

@@ -18,6 +18,9 @@ enum { SECRET_MASK_SIZE = 16 };
  */
 void secret_mask(const char *secret, char mask[SECRET_MASK_SIZE]);
 
+/** Append the masked form of the ${length} bytes of ${secret}.  Return 0 or -1 as buffer_append. */
+int secret_write_mask(struct buffer *, const char *secret, size_t length);
+
 /* Shorter ones are too common to be looked for. */
 enum { SECRET_LEAST = 8 };
 
@@ -37,6 +40,10 @@ size_t secret_safe_cut(const char *text, size_t length, size_t most);
 
 /** Are the two texts equal?  Takes the same time wherever they differ. */
 bool secret_equal(const char *given, const char *expected);
+
+/** From now on no core dump of this process is written, by whatever means, nor may others of its
+ * user look into its memory. */
+void secret_forbid_dumps(void);
 
 /** Overwrite ${length} bytes in a way that the compiler does not leave out. */
 void secret_erase(void *data, size_t length);

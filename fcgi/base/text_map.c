@@ -133,11 +133,13 @@ text_map_set(struct text_map *map, const void *text, size_t length, uint64_t num
 		entry->number = number;
 		return 0;
 	}
-	char *copy = malloc(length + 1);
-	if (copy == NULL)
+	entry->text = malloc(length + 1);
+	if (entry->text == NULL)
 		return -1;
-	memcpy(copy, text, length);
-	*entry = (struct text_map_entry){copy, length, hash, number};
+	memcpy(entry->text, text, length);
+	entry->length = length;
+	entry->hash = hash;
+	entry->number = number;
 	map->count++;
 	return 0;
 }

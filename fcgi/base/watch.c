@@ -9,6 +9,7 @@
 
 struct watch {
 	uv_poll_t poll;
+	int events; /* waited for */
 	watch_handler *handler;
 	void *context;
 };
@@ -52,7 +53,12 @@ on_event(uv_poll_t *poll, int status, int events)
 {
 	const struct watch *w = poll->data;
 
-	w->handler(w->context, status, events);
+	if (status < 0) {
+		/* EPOLLERR: libuv gives up the watch, but only its owner may. */
+		events = w->events;
+		uv_poll_start(poll, w->events, on_event);
+	}
+	w->handler(w->context, events);
 }
 
 static int
@@ -101,6 +107,7 @@ watch_start(struct watches *all, int descriptor, int events, watch_handler *hand
 	struct watch *w = all->by_descriptor[at];
 	if (w == NULL)
 		return -1;
+	w->events = events;
 	w->handler = handler;
 	w->context = context;
 	return uv_poll_start(&w->poll, events, on_event) == 0 ? 0 : -1;

@@ -11,9 +11,11 @@
 
 struct watches;
 
-/** ${events} are those of uv_poll_t; ${status} < 0: the descriptor has an error, and is no longer
- * waited for. */
-typedef void watch_handler(void *context, int status, int events);
+/**
+ * ${events} are those of uv_poll_t that the descriptor has now.  Where it has an error, it has all
+ * that is waited for, as poll(2) means it: reading and writing do not block, and tell the error.
+ */
+typedef void watch_handler(void *context, int events);
 
 /** NULL if memory ran out.  Run the loop once more after watches_free, and then close it. */
 struct watches *watches_new(uv_loop_t *);

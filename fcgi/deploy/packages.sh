@@ -12,6 +12,7 @@ for goal in "$@"; do
 	bench) needs="$needs serve" ;;
 	lint) needs="$needs lint" ;;
 	fuzz) needs="$needs lint" ;;
+	suite) needs="$needs suite" ;;
 	esac
 done
 
@@ -70,6 +71,9 @@ check_test() {
 	has strace || missing strace strace strace "" ""
 	has systemd-analyze || missing systemd systemd "" "" ""
 	has openssl || missing openssl openssl openssl openssl openssl
+	# What tests make of the clock and the network; those that need it are left out elsewhere.
+	has faketime || missing faketime libfaketime libfaketime "" ""
+	has ip || missing iproute2 iproute iproute2 "" ""
 	node_is_new || missing "nodejs npm" "nodejs npm" "nodejs npm" "node npm" node
 }
 
@@ -79,6 +83,12 @@ check_lint() {
 	has clang-format || missing clang-format clang-tools-extra clang-extra-tools llvm clang-format
 	has cppcheck || missing cppcheck cppcheck cppcheck cppcheck cppcheck
 	has shellcheck || missing shellcheck ShellCheck shellcheck hs-ShellCheck shellcheck
+}
+
+# Roots of other Debian suites.
+check_suite() {
+	has debootstrap || missing debootstrap debootstrap debootstrap debootstrap ""
+	has git || missing git git git git git
 }
 
 for need in $needs; do "check_$need"; done

@@ -12,8 +12,6 @@
 
 #define UNTIL_END SIZE_MAX
 
-enum { RECEIVE_MILLISECONDS = 30000 }; /* between two pieces of a body */
-
 struct cgi_gateway {
 	struct gateway base;
 	/* Bytes: a web server need not close standard input behind the body.  UNTIL_END: it does,
@@ -52,8 +50,8 @@ cgi_read(struct gateway *g, char *data, size_t size)
 		size = cgi(g)->body_left;
 	if (size == 0)
 		return 0;
-	if (poll(&p, 1, RECEIVE_MILLISECONDS) <= 0)
-		return -1;
+	if (poll(&p, 1, 0) == 0)
+		return NOTHING_YET;
 	do
 		n = read(STDIN_FILENO, data, size);
 	while (n < 0 && errno == EINTR);
@@ -63,6 +61,13 @@ cgi_read(struct gateway *g, char *data, size_t size)
 		return -1;
 	cgi(g)->body_left -= (size_t)n;
 	return n;
+}
+
+static int
+cgi_input(const struct gateway *g)
+{
+	(void)g;
+	return STDIN_FILENO;
 }
 
 static ssize_t
@@ -121,6 +126,7 @@ static const struct gateway_kind cgi_kind = {
 	.parameter = cgi_parameter,
 	.parameters = cgi_parameters,
 	.read = cgi_read,
+	.input = cgi_input,
 	.write = cgi_write,
 	.descriptor = cgi_descriptor,
 	.is_gone = cgi_is_gone,

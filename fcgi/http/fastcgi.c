@@ -1,22 +1,28 @@
 /*
- * One FastCGI request, on libfcgi (FASTCGI.md §2, §4, §6).
+ * One FastCGI request, on libfcgi (fcgi/DESIGN.md).
  */
 #include <errno.h>
 #include <fcgiapp.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/time.h>
+#include <unistd.h>
 
+#include "http/fcgi_records.h"
 #include "http/web_request_kind.h"
 
 enum {
+	DESCRIPTOR_PATIENCE = 5000,  /* ms that a request waits for a descriptor */
+	LOOK_AGAIN = 20,             /* ms between looks */
 	WRITE_OVERHEAD = 2048,       /* what a write costs the socket besides its bytes, at most */
 	LARGEST_WRITE = 65536,       /* what a writable socket takes without blocking */
 	TCP_SEND_BUFFER = 512 << 10, /* so that "writable" means as much over TCP */
-	RECEIVE_SECONDS = 30,        /* between two pieces of a body */
+	NO_LISTENER = -1,            /* libfcgi accepts nothing: see door.h */
 	RECORD_HEADER = 8,           /* bytes */
 	TYPE_AT = 1,                 /* of the record's type in its header */
 	ABORT_REQUEST = 2,           /* FastCGI 1.0 §5.4 */
@@ -25,6 +31,7 @@ enum {
 struct fcgi_gateway {
 	struct gateway base;
 	FCGX_Request request;
+	struct fcgi_records records; /* what has come of the body */
 	size_t room; /* bytes that may be written before the system is asked again */
 	bool ended;  /* the response is */
 };
@@ -50,12 +57,26 @@ fcgi_parameters(const struct gateway *g)
 static ssize_t
 fcgi_read(struct gateway *g, char *data, size_t size)
 {
-	FCGX_Stream *in = fcgi(g)->request.in;
-	int n = FCGX_GetStr(data, (int)size, in);
+	struct fcgi_records *records = &fcgi(g)->records;
+	size_t body = 0;
 
-	if (n <= 0 && FCGX_GetError(in) != 0)
-		return -1;
-	return n;
+	while (body == 0 && !records->ended && !records->broken) {
+		ssize_t n = recv(fcgi(g)->request.ipcFd, data, size, MSG_DONTWAIT);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return errno == EAGAIN || errno == EWOULDBLOCK ? NOTHING_YET : -1;
+		if (n == 0)
+			return -1;
+		body = fcgi_records_body(records, (unsigned char *)data, (size_t)n);
+	}
+	return body == 0 && records->broken ? -1 : (ssize_t)body;
+}
+
+static int
+fcgi_input(const struct gateway *g)
+{
+	return fcgi(g)->request.ipcFd;
 }
 
 /*
@@ -160,6 +181,7 @@ static const struct gateway_kind fcgi_kind = {
 	.parameter = fcgi_parameter,
 	.parameters = fcgi_parameters,
 	.read = fcgi_read,
+	.input = fcgi_input,
 	.write = fcgi_write,
 	.descriptor = fcgi_descriptor,
 	.is_gone = fcgi_is_gone,
@@ -171,33 +193,83 @@ static const struct gateway_kind fcgi_kind = {
 static void
 set_socket_options(int descriptor)
 {
-	struct timeval patience = {.tv_sec = RECEIVE_SECONDS};
 	int size = TCP_SEND_BUFFER;
 	int domain = AF_UNIX;
+	int yes = 1;
 	socklen_t length = sizeof(domain);
 
-	setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
 	getsockopt(descriptor, SOL_SOCKET, SO_DOMAIN, &domain, &length);
-	if (domain != AF_UNIX)
-		setsockopt(descriptor, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	if (domain == AF_UNIX)
+		return;
+	setsockopt(descriptor, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes));
+}
+
+/* Open a pipe; where descriptors have run out, wait for those of requests that end. */
+static int
+open_pipe(int ends[2])
+{
+	int waited = 0;
+
+	while (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) {
+		if ((errno != EMFILE && errno != ENFILE) || waited >= DESCRIPTOR_PATIENCE)
+			return -1;
+		poll(NULL, 0, LOOK_AGAIN);
+		waited += LOOK_AGAIN;
+	}
+	return 0;
+}
+
+/*
+ * Let libfcgi read the head, from a pipe: of the connection itself it would read more, and wait for
+ * it.  Return 0 or -1.
+ */
+static int
+read_head(FCGX_Request *request, const unsigned char *head, size_t length)
+{
+	int ends[2];
+
+	if (open_pipe(ends) != 0)
+		return -1;
+	bool whole = write(ends[1], head, length) == (ssize_t)length;
+	close(ends[1]);
+	if (!whole) {
+		close(ends[0]);
+		return -1;
+	}
+	/* As after a request on a connection that is kept: the next one is read from there. */
+	request->ipcFd = ends[0];
+	request->keepConnection = 1;
+	FCGX_Detach(request); /* a pipe needs no shutdown */
+	if (FCGX_Accept_r(request) != 0)
+		return -1; /* which has closed the pipe */
+	close(ends[0]);
+	return 0;
 }
 
 struct gateway *
-gateway_accept(void)
+gateway_fcgi(int descriptor, unsigned char *bytes, size_t head_length, size_t length)
 {
 	struct fcgi_gateway *g = calloc(1, sizeof(*g));
 
 	if (g == NULL)
 		return NULL;
 	g->base.kind = &fcgi_kind;
-	FCGX_InitRequest(&g->request, 0, FCGI_FAIL_ACCEPT_ON_INTR);
-	int result = FCGX_Accept_r(&g->request);
-	if (result < 0) {
-		FCGX_Free(&g->request, 1);
-		free(g);
-		errno = -result;
-		return NULL;
-	}
-	set_socket_options(g->request.ipcFd);
+	FCGX_InitRequest(&g->request, NO_LISTENER, FCGI_FAIL_ACCEPT_ON_INTR);
+	if (read_head(&g->request, bytes, head_length) != 0)
+		goto err0;
+	g->records.request_id = g->request.requestId;
+	unsigned char *rest = bytes + head_length;
+	g->base.received = fcgi_records_body(&g->records, rest, length - head_length);
+	if (buffer_append(&g->base.body, rest, g->base.received) != 0)
+		goto err0;
+	g->request.ipcFd = descriptor;
+	set_socket_options(descriptor);
 	return &g->base;
+
+err0:
+	FCGX_Free(&g->request, 0);
+	buffer_free(&g->base.body);
+	free(g);
+	return NULL;
 }

@@ -88,10 +88,11 @@ sum_tokens(const struct totals *t, size_t *i)
 	struct tokens sum = {0};
 
 	for (; *i < t->count && strcmp(t->rows[*i].upstream, upstream) == 0; ++*i) {
-		sum.input += t->rows[*i].input_tokens;
-		sum.output += t->rows[*i].output_tokens;
-		sum.cache_read += t->rows[*i].cache_read_input_tokens;
-		sum.cache_creation += t->rows[*i].cache_creation_input_tokens;
+		sum.input = usage_sum(sum.input, t->rows[*i].input_tokens);
+		sum.output = usage_sum(sum.output, t->rows[*i].output_tokens);
+		sum.cache_read = usage_sum(sum.cache_read, t->rows[*i].cache_read_input_tokens);
+		sum.cache_creation = usage_sum(
+			sum.cache_creation, t->rows[*i].cache_creation_input_tokens);
 	}
 	return sum;
 }

@@ -35,7 +35,7 @@ struct asked {
 
 /**
  * What the request asks for.  Only the end of the path counts, whatever the web server puts before
- * it (FASTCGI.md §5).  With ENDPOINT_NONE ${error} is 404 or 405.
+ * it (fcgi/DESIGN.md).  With ENDPOINT_NONE ${error} is 404 or 405.
  */
 void router_find(
 	const struct gateway *, const struct settings *, struct asked *, struct api_error *error);

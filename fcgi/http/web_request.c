@@ -3,18 +3,16 @@
  */
 #include "http/web_request.h"
 
-#include <time.h>
+#include <stdlib.h>
+#include <string.h>
 
-#include "base/buffer.h"
+#include "base/safe_text.h"
 #include "http/web_request_kind.h"
 
 enum {
-	READ_SIZE = 65536,  /* bytes asked for at a time */
-	BODY_SECONDS = 120, /* the longest that a body may take: a web server has it whole */
+	READ_SIZE = 65536,   /* bytes asked for at a time */
+	READ_IN_A_ROW = 256, /* times: then others may have their turn */
 };
-
-static const size_t largest_drain = (size_t)1
-				    << 30; /* bytes of an oversized body that are thrown away */
 
 const char *
 gateway_parameter(const struct gateway *g, const char *name)
@@ -36,37 +34,101 @@ gateway_parameters(const struct gateway *g)
 	return g->kind->parameters(g);
 }
 
-static time_t
-now(void)
+static bool
+begins_with(const char *text, const char *start)
 {
-	struct timespec t;
+	return strncmp(text, start, strlen(start)) == 0;
+}
 
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec;
+/* Is it something that the client, or the web server for this request, has said?  The environment
+ * of a CGI program holds more than that. */
+static bool
+is_of_request(const char *parameter)
+{
+	static const char *const names[] = {"HTTP_", "REDIRECT_HTTP_", "CONTENT_", "REQUEST_",
+		"QUERY_STRING=", "PATH_INFO=", "SCRIPT_NAME=", "REMOTE_ADDR="};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (begins_with(parameter, names[i]))
+			return true;
+	return false;
+}
+
+bool
+gateway_has_control_characters(const struct gateway *g)
+{
+	for (char *const *p = gateway_parameters(g); p != NULL && *p != NULL; p++)
+		if (is_of_request(*p) && !safe_text_is_header(*p))
+			return true;
+	return false;
+}
+
+/* What ${n} bytes of the body lead to, or what kind->read says instead. */
+static enum gateway_read
+take_piece(struct gateway *g, const char *data, ssize_t n, size_t limit)
+{
+	if (n < 0)
+		return GATEWAY_BROKEN;
+	if (n == 0)
+		return g->too_large ? GATEWAY_TOO_LARGE : GATEWAY_READ;
+	g->received += (size_t)n;
+	g->too_large = g->received > limit;
+	if (g->too_large)
+		buffer_free(&g->body);
+	else if (buffer_append(&g->body, data, (size_t)n) != 0)
+		return GATEWAY_NO_MEMORY;
+	return GATEWAY_MORE;
+}
+
+/* How long the body will be, by what the web server says; 0: it does not.  At most ${limit}. */
+static size_t
+expected_length(const struct gateway *g, size_t limit)
+{
+	unsigned long long length = strtoull(gateway_text(g, "CONTENT_LENGTH"), NULL, 10);
+
+	return length <= limit ? (size_t)length : 0;
 }
 
 enum gateway_read
-gateway_read_body(struct gateway *g, size_t limit, struct buffer *body)
+gateway_receive(struct gateway *g, size_t limit)
 {
-	time_t deadline = now() + BODY_SECONDS;
 	char data[READ_SIZE];
-	size_t total = 0;
-	ssize_t n;
 
-	/* An oversized body is read to its end all the same: some web servers lose an answer that
-	 * comes before. */
-	while ((n = g->kind->read(g, data, sizeof(data))) > 0) {
-		total += (size_t)n;
-		if (now() > deadline || total > largest_drain)
-			return GATEWAY_BROKEN;
-		if (total <= limit && buffer_append(body, data, (size_t)n) != 0)
-			return GATEWAY_NO_MEMORY;
-		if (total > limit)
-			buffer_free(body);
+	if (g->received == 0 && g->result == GATEWAY_MORE &&
+		buffer_allocate(&g->body, expected_length(g, limit)) != 0)
+		return g->result = GATEWAY_NO_MEMORY;
+	g->too_large = g->received > limit; /* also by what came with the head */
+	for (int i = 0; i < READ_IN_A_ROW && g->result == GATEWAY_MORE; i++) {
+		ssize_t n = g->kind->read(g, data, sizeof(data));
+		if (n == NOTHING_YET)
+			break;
+		g->result = take_piece(g, data, n, limit);
 	}
-	if (n < 0)
-		return GATEWAY_BROKEN;
-	return total > limit ? GATEWAY_TOO_LARGE : GATEWAY_READ;
+	return g->result;
+}
+
+int
+gateway_input(const struct gateway *g)
+{
+	return g->kind->input(g);
+}
+
+size_t
+gateway_received(const struct gateway *g)
+{
+	return g->received;
+}
+
+enum gateway_read
+gateway_take_body(struct gateway *g, struct buffer *body)
+{
+	if (g->too_large)
+		return GATEWAY_TOO_LARGE;
+	if (g->result == GATEWAY_READ) {
+		*body = g->body;
+		g->body = BUFFER_INIT(0);
+	}
+	return g->result;
 }
 
 ssize_t
@@ -102,5 +164,6 @@ gateway_end(struct gateway *g)
 void
 gateway_free(struct gateway *g)
 {
+	buffer_free(&g->body);
 	g->kind->free(g);
 }

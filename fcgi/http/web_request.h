@@ -2,7 +2,7 @@
  * One web request as the web server hands it over: its parameters, its body, and the way back.
  * FastCGI and CGI stand behind the same functions.
  *
- * One thread at a time owns a gateway.  Reading blocks, for a bounded time; writing never does.
+ * One thread at a time owns a gateway.  Nothing here waits.
  */
 #ifndef GATEWAY_H
 #define GATEWAY_H
@@ -15,17 +15,21 @@ struct buffer;
 struct gateway;
 
 enum gateway_read {
-	GATEWAY_READ,      /* the whole body is there */
-	GATEWAY_TOO_LARGE, /* it is larger than allowed; the rest was read and thrown away */
-	GATEWAY_BROKEN,    /* it stopped coming */
+	GATEWAY_MORE,      /* the body is not whole */
+	GATEWAY_READ,      /* it is */
+	GATEWAY_TOO_LARGE, /* it is larger than allowed, and thrown away */
+	GATEWAY_BROKEN,    /* the rest will not come */
 	GATEWAY_NO_MEMORY,
 };
 
 /**
- * Wait for the next FastCGI request on the listening socket that is standard input, and accept it.
- * NULL: none came; errno says why (EINTR: a signal).  For any number of threads.
+ * The FastCGI request on the connection ${descriptor}, from which ${length} bytes were read: its
+ * head of ${head_length} (fcgi_records.h), and what came with it; they are overwritten.  Takes the
+ * descriptor.  NULL: that is no request, or there is no memory; the descriptor is still the
+ * caller's.
  */
-struct gateway *gateway_accept(void);
+struct gateway *
+gateway_fcgi(int descriptor, unsigned char *bytes, size_t head_length, size_t length);
 
 /** The one request of a CGI program: environment, standard input, standard output.  NULL: no
  * memory. */
@@ -40,8 +44,25 @@ const char *gateway_text(const struct gateway *, const char *name);
 /** All meta-variables, each as "NAME=value", up to a NULL; valid as long as the gateway. */
 char *const *gateway_parameters(const struct gateway *);
 
-/** Append the request's body, of at most ${limit} bytes, to ${body}. */
-enum gateway_read gateway_read_body(struct gateway *, size_t limit, struct buffer *body);
+/** Has a value that came with the request, or the name of a header, control characters in it?  No
+ * web server hands such on. */
+bool gateway_has_control_characters(const struct gateway *);
+
+/**
+ * Take what has come of the request's body; beyond ${limit} bytes it is thrown away.  With
+ * GATEWAY_MORE call again, when gateway_input is readable.
+ */
+enum gateway_read gateway_receive(struct gateway *, size_t limit);
+
+/** A descriptor that becomes readable when gateway_receive may go on. */
+int gateway_input(const struct gateway *);
+
+/** The bytes of the body that have come, those included that were thrown away. */
+size_t gateway_received(const struct gateway *);
+
+/** Give away the body, if it is whole, as ${body}, which is empty.  Else say what is wrong with it,
+ * or that it is not whole. */
+enum gateway_read gateway_take_body(struct gateway *, struct buffer *body);
 
 /**
  * Write as much as can be written at once; with ${last}, end the response behind these bytes if all

@@ -77,14 +77,28 @@ record_failed_attempt(
 	log_line(LOG_WARN, "attempt failed", fields, sizeof(fields) / sizeof(fields[0]));
 }
 
+/* What a whole answer used, as far as that is plausible; nothing of another. */
+static struct claude_usage
+plausible_usage(struct answer *answer)
+{
+	if (answer_state(answer) != ANSWER_DONE)
+		return (struct claude_usage){0};
+	const struct claude_usage *told = answer_usage(answer);
+	return (struct claude_usage){
+		.input_tokens = usage_clamp(told->input_tokens),
+		.output_tokens = usage_clamp(told->output_tokens),
+		.cache_read_input_tokens = usage_clamp(told->cache_read_input_tokens),
+		.cache_creation_input_tokens = usage_clamp(told->cache_creation_input_tokens),
+	};
+}
+
 /* The line that every request gets. */
 static void
 log_end(const struct record *record, const struct plan *plan, const struct inquiry *inquiry,
 	struct answer *answer, uint64_t now, const char *message)
 {
-	const struct claude_usage *usage = answer_usage(answer);
+	const struct claude_usage usage = plausible_usage(answer);
 	const char *stop_reason = answer_stop_reason(answer);
-	bool done = answer_state(answer) == ANSWER_DONE;
 	char mask[SECRET_MASK_SIZE];
 	const struct log_field fields[] = {
 		{"request_id", record->request_id, 0},
@@ -97,8 +111,8 @@ log_end(const struct record *record, const struct plan *plan, const struct inqui
 		{"attempts", NULL, record->attempts},
 		{"ms", NULL, since(record, now)},
 		{"first_byte_ms", NULL, first_byte_ms(record)},
-		{"input_tokens", NULL, done ? (int64_t)usage->input_tokens : 0},
-		{"output_tokens", NULL, done ? (int64_t)usage->output_tokens : 0},
+		{"input_tokens", NULL, (int64_t)usage.input_tokens},
+		{"output_tokens", NULL, (int64_t)usage.output_tokens},
 		{record->error_type != NULL ? "error" : "stop_reason",
 			record->error_type != NULL ? record->error_type
 			: stop_reason != NULL      ? stop_reason
@@ -158,8 +172,7 @@ static void
 keep(const struct record *record, const struct plan *plan, const struct inquiry *inquiry,
 	struct answer *answer, struct recorder *recorder, uint64_t now)
 {
-	const struct claude_usage *usage = answer_usage(answer);
-	bool done = answer_state(answer) == ANSWER_DONE;
+	const struct claude_usage usage = plausible_usage(answer);
 	const struct usage_record row = {
 		.kind = record_kind(inquiry),
 		.finished = clock_now_ms(),
@@ -167,10 +180,10 @@ keep(const struct record *record, const struct plan *plan, const struct inquiry 
 		.key_id = plan->to.key != NULL ? plan->to.key->id : 0,
 		.model = or_empty(plan->to.model),
 		.status = status_of(record),
-		.input_tokens = done ? usage->input_tokens : 0,
-		.output_tokens = done ? usage->output_tokens : 0,
-		.cache_read_input_tokens = done ? usage->cache_read_input_tokens : 0,
-		.cache_creation_input_tokens = done ? usage->cache_creation_input_tokens : 0,
+		.input_tokens = usage.input_tokens,
+		.output_tokens = usage.output_tokens,
+		.cache_read_input_tokens = usage.cache_read_input_tokens,
+		.cache_creation_input_tokens = usage.cache_creation_input_tokens,
 		.first_byte = first_byte_ms(record),
 		.duration = since(record, now),
 	};

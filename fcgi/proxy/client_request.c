@@ -12,24 +12,30 @@
 #include "translate/claude/request.h"
 #include "http/web_request.h"
 
+int
+inquiry_refuse_size(const struct settings *settings, struct api_error *error)
+{
+	return api_error_set(error, 413,
+		"the request is larger than %lld bytes; the owner of the proxy can raise "
+		"MAX_REQUEST_BYTES",
+		(long long)settings->max_request_bytes);
+}
+
 static int
 read_body(struct inquiry *inquiry, const struct settings *settings, const char *request_id,
 	struct api_error *error)
 {
-	size_t limit = (size_t)settings->max_request_bytes;
 	struct buffer *body = &inquiry->body;
 
-	switch (gateway_read_body(inquiry->gateway, limit, body)) {
+	switch (gateway_take_body(inquiry->gateway, body)) {
 	case GATEWAY_READ:
 		if (settings->log_requests)
 			log_body("request body", request_id, buffer_text(body), body->length, NULL,
 				settings);
 		return 0;
 	case GATEWAY_TOO_LARGE:
-		return api_error_set(error, 413,
-			"the request is larger than %zu bytes; the owner of the proxy can raise "
-			"MAX_REQUEST_BYTES",
-			limit);
+		return inquiry_refuse_size(settings, error);
+	case GATEWAY_MORE: /* it did not come in time */
 	case GATEWAY_BROKEN:
 		return api_error_set(error, 400, "the request's body did not arrive whole");
 	case GATEWAY_NO_MEMORY:

@@ -28,8 +28,11 @@ struct inquiry {
 	bool no_thinking; /* thinking is disabled */
 };
 
+/** The error of a body that is larger than MAX_REQUEST_BYTES.  Always -1. */
+int inquiry_refuse_size(const struct settings *, struct api_error *);
+
 /**
- * Read the body, of at most MAX_REQUEST_BYTES, and parse it into ${request} where the endpoint
+ * Take the body that the gateway has received, and parse it into ${request} where the endpoint
  * takes a Claude request (else that is left empty).  Return 0, or -1 and what the client must be
  * told. Either way free the request with claude_request_free, and the inquiry after it with
  * inquiry_free, before the gateway.

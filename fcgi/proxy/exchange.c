@@ -1,5 +1,20 @@
 /*
- * The life of one request to an upstream on the loop; see exchange.h, FASTCGI.md §2 and §4.
+ * The life of one request to an upstream on the loop; see exchange.h, fcgi/DESIGN.md.
+ *
+ *   exchange_run
+ *        |                  it failed
+ *        +---> ASKING ------------------> RETRYING ---------> ABANDONED
+ *        |       |  ^     the next key    |    |      client      |
+ *        |       |  +---------------------+    |      left        | the worker is done
+ *        |       | whole, or failed            | no key           |
+ *        |       | for good                    | is left          v
+ *        +---> ENDING <------------------------+               disposed
+ *                |
+ *                | the client has it all
+ *                v
+ *             DRAINING -- the transfer ended, or took too long --> disposed
+ *
+ * In ASKING and ENDING, a client that leaves ends everything at once.
  */
 #include "proxy/exchange.h"
 
@@ -9,11 +24,10 @@
 #include "base/api_error.h"
 #include "base/log.h"
 #include "base/settings.h"
-#include "base/watch.h"
 #include "proxy/client_request.h"
-#include "proxy/passed_head.h"
 #include "proxy/plan.h"
 #include "proxy/usage_writer.h"
+#include "proxy/reply.h"
 #include "proxy/retry.h"
 #include "store/config.h"
 #include "translate/answer.h"
@@ -21,300 +35,223 @@
 #include "translate/upstream_error.h"
 #include "upstream/service.h"
 #include "upstream/transfer.h"
-#include "http/web_request.h"
-#include "http/response.h"
 
 enum {
-	MOST_PENDING = 65536,    /* bytes kept for a slow client before the transfer pauses */
+	MOST_PENDING = 65536,    /* bytes kept for a slow client before the transfer is held */
+	MOST_DRAINED = 65536,    /* bytes that may come after the answer's end */
 	STALLED_CLIENT = 600000, /* ms without taking a byte: it is gone */
 	DRAIN = 1000, /* ms for the end of a transfer whose answer is whole: keeps its connection */
-	CONNECT_GRACE =
-		1000, /* ms beyond which a connection that curl does not report counts as made */
+	RETRY_WHEN_FULL = 1, /* s, said with 529 */
+};
+
+enum state {
+	ASKING,    /* a transfer runs, and its answer goes to the client as it comes */
+	RETRYING,  /* a worker looks for the next key; it reads inquiry, plan and gateway */
+	ABANDONED, /* the same, but the client is gone */
+	ENDING,    /* all of the response is in the reply; the transfer may still run */
+	DRAINING,  /* the client has its response; the transfer still runs */
 };
 
 struct exchange {
 	struct exchanges *all;
 	struct exchange *next;
 	struct exchange *previous;
+	enum state state;
 
-	struct gateway *gateway; /* NULL once the response has ended */
 	struct settings *settings;
 	struct inquiry inquiry;
 	struct plan plan;
 	struct upstream_identity identity;
-	char *headers; /* lines for the response's head */
 
-	struct transfer *transfer; /* NULL when none runs */
+	struct transfer *transfer; /* in ASKING and DRAINING; in ENDING, until it ends */
 	struct answer *answer;
-	struct buffer out; /* what the client has still to get, from ${sent} on */
-	size_t sent;
-	int passed_status;
-	struct buffer passed_head; /* the head of a response that is passed through */
-	struct api_error failure;  /* of the attempt that a retry follows */
-	bool retrying;             /* a worker thread looks for the next key */
-	bool gone;                 /* meanwhile the client went away */
-	bool has_head;             /* the response's head is written */
-	bool head_known;           /* the upstream's head was told to the answer */
-	bool streaming;            /* it began a stream, and counts as one under way */
-	bool paused;               /* the transfer waits for the client */
-	bool ending;               /* all of the response is in ${out} */
+	size_t drained;           /* bytes that came after the answer's end */
+	struct api_error failure; /* of the attempt that a retry follows */
+
+	struct reply reply; /* has its gateway but in DRAINING */
 
 	uv_timer_t timer;
-	int watched; /* events that the gateway's descriptor is watched for; 0: it is not */
-
-	uint64_t attempt_began; /* ms of the loop's clock, as the rest */
-	uint64_t last_input;    /* from the upstream */
-	uint64_t last_output;   /* to the client */
+	uint64_t timer_due; /* UINT64_MAX: it does not run; ms of the loop's clock, as the rest */
+	uint64_t attempt_began;
+	uint64_t last_input;  /* from the upstream, or since it is not held any more */
+	uint64_t last_output; /* to the client, or since it is waited for */
+	uint64_t whole_since; /* the answer, in ENDING and DRAINING */
 	struct record record;
 };
 
+/* The steps, in the order of the flow. */
+static void attempt(struct exchange *);
+static void on_client(void *context, bool gone);
 static void flush(struct exchange *);
-static void on_timer(uv_timer_t *);
+static void begin_ending(struct exchange *);
+static void fail_attempt(struct exchange *, const struct api_error *, bool refused);
+static void fail(struct exchange *, const struct api_error *);
+static void abandon(struct exchange *);
+static void end_response(struct exchange *, const char *message);
+static void dispose(struct exchange *);
+static void arm_timer(struct exchange *);
+static void free_exchange(struct exchange *);
 
-/* ---- the end ---- */
+/* ---- the beginning ---- */
 
-static void
-free_exchange(struct exchange *x)
+static struct answer_options
+answer_options_of(struct exchange *x)
 {
-	answer_free(x->answer);
-	buffer_free(&x->out);
-	buffer_free(&x->record.shown);
-	buffer_free(&x->passed_head);
-	plan_free(&x->plan);
-	inquiry_free(&x->inquiry);
-	api_error_clear(&x->failure);
-	settings_release(x->settings);
-	free(x->headers);
-	free(x);
+	return (struct answer_options){
+		.translator = x->plan.service->translator,
+		.tool_names = x->plan.tool_names,
+		.model = x->inquiry.model,
+		.stream = x->inquiry.stream,
+		.hide_thinking = x->inquiry.no_thinking ||
+				 x->plan.to.upstream->options.reasoning_off,
+		.estimated_input_tokens = x->plan.input_tokens,
+		.stop_sequences = (const char *const *)x->plan.stop_sequences,
+		.pass = x->plan.pass,
+		.message = x->inquiry.asked.endpoint == ENDPOINT_MESSAGES,
+		.convert = x->plan.convert,
+		.convert_context = &x->plan,
+	};
 }
 
-static void
-on_timer_closed(uv_handle_t *timer)
+static int
+prepare(struct exchange *x, const struct exchange_request *request, struct api_error *error)
 {
-	free_exchange(timer->data);
+	struct claude_request claude;
+	int status = inquiry_read(&x->inquiry, request->gateway, request->asked, request->settings,
+		request->request_id, &claude, error);
+
+	if (status == 0)
+		status = plan_make(&x->plan, request->config, x->all->store, request->settings,
+			&x->inquiry, &claude, error);
+	claude_request_free(&claude);
+	if (status != 0)
+		return -1;
+	const struct answer_options options = answer_options_of(x);
+	x->answer = answer_new(&options, &x->reply.out);
+	x->reply.headers = strdup(request->headers);
+	x->reply.stream = x->inquiry.stream;
+	return x->answer != NULL && x->reply.headers != NULL
+		       ? 0
+		       : api_error_set(error, 500, "out of memory");
 }
 
-/* Response and transfer are both over. */
-static void
-dispose(struct exchange *x)
+struct exchange *
+exchange_new(struct exchanges *all, const struct exchange_request *request, struct api_error *error)
 {
-	if (x->previous != NULL)
-		x->previous->next = x->next;
-	else
-		x->all->first = x->next;
+	struct exchange *x = calloc(1, sizeof(*x));
+
+	if (x == NULL) {
+		api_error_set(error, 500, "out of memory");
+		return NULL;
+	}
+	x->all = all;
+	x->settings = settings_retain(request->settings);
+	x->reply = (struct reply){
+		.gateway = request->gateway,
+		.record = &x->record,
+		.settings = x->settings,
+		.watches = all->watches,
+		.ready = on_client,
+		.context = x,
+	};
+	memcpy(x->record.request_id, request->request_id, REQUEST_ID_SIZE);
+	if (prepare(x, request, error) == 0)
+		return x;
+	free_exchange(x);
+	return NULL;
+}
+
+void
+exchange_run(struct exchange *x)
+{
+	struct exchanges *all = x->all;
+
+	x->next = all->first;
 	if (x->next != NULL)
-		x->next->previous = x->previous;
-	uv_close((uv_handle_t *)&x->timer, on_timer_closed);
+		x->next->previous = x;
+	all->first = x;
+	x->record.began = x->last_output = uv_now(all->loop);
+	recorder_note_begin(all->recorder);
+	uv_timer_init(all->loop, &x->timer);
+	x->timer.data = x;
+	x->timer_due = UINT64_MAX;
+	attempt(x);
 }
 
-/* The client has its response, or is gone. */
-static void
-end_response(struct exchange *x, const char *message)
+/* ---- an attempt ---- */
+
+static int64_t
+connect_timeout(const struct exchange *x)
 {
-	record_end(&x->record, &x->plan, &x->inquiry, x->answer, x->settings, x->all->recorder,
-		uv_now(x->all->loop), message);
-	if (x->watched != 0)
-		watch_stop(x->all->watches, gateway_descriptor(x->gateway));
-	gateway_free(x->gateway);
-	x->gateway = NULL;
-	atomic_fetch_sub(&x->all->in_flight, 1);
-	x->all->streaming -= x->streaming;
+	int64_t own = x->plan.to.upstream->options.timeout;
+
+	return own != 0 ? own : x->settings->connect_timeout;
+}
+
+static int64_t
+silence_timeout(const struct exchange *x)
+{
+	int64_t own = x->plan.to.upstream->options.timeout;
+
+	return own != 0 ? own : x->settings->silence_timeout;
+}
+
+/* The proxy itself ran out of something: no key is at fault, and another would not help. */
+static void
+fail_without_room(struct exchange *x, const char *problem)
+{
+	struct api_error error = API_ERROR_NONE;
+
+	api_error_set(&error, 529, "%s", problem);
+	error.retry_after = RETRY_WHEN_FULL;
+	fail(x, &error);
+	api_error_clear(&error);
+}
+
+static const struct transfer_handler handler;
+
+static void
+start_transfer(struct exchange *x)
+{
+	const struct transfer_request request = {
+		.method = x->plan.method,
+		.certificates = x->settings->certificates,
+		.url = x->plan.url.data,
+		.body = buffer_text(&x->plan.body),
+		.body_length = x->plan.body.length,
+		.headers = x->plan.headers,
+		.proxy = x->plan.to.upstream->options.proxy,
+		.connect_timeout = connect_timeout(x),
+		.once = !x->plan.repeatable,
+	};
+
+	answer_begin(x->answer, &x->identity);
+	x->transfer = transfer_start(x->all->transfers, &request, &handler, x);
 	if (x->transfer == NULL)
-		dispose(x);
+		fail_without_room(x, "the proxy is out of memory");
 	else
-		uv_timer_start(&x->timer, on_timer, DRAIN, 0);
-}
-
-static void
-cancel_transfer(struct exchange *x)
-{
-	if (x->transfer != NULL)
-		transfer_cancel(x->transfer);
-	x->transfer = NULL;
-	x->paused = false;
-}
-
-/* Nobody waits for the answer any more: what the upstream still does would only cost. */
-static void
-abandon(struct exchange *x)
-{
-	cancel_transfer(x);
-	if (!x->retrying) {
-		end_response(x, "client went away");
-		return;
-	}
-	/* The worker still reads what the gateway lends. */
-	x->gone = true;
-	uv_timer_stop(&x->timer);
-	if (x->watched != 0)
-		watch_stop(x->all->watches, gateway_descriptor(x->gateway));
-	x->watched = 0;
-}
-
-/* ---- to the client ---- */
-
-static size_t
-pending(const struct exchange *x)
-{
-	return x->out.length - x->sent;
-}
-
-/* Does the client have to take something before the exchange can go on? */
-static bool
-waits_for_client(const struct exchange *x)
-{
-	return pending(x) > 0 || x->ending;
-}
-
-static void
-on_gateway(void *context, int status, int events)
-{
-	struct exchange *x = context;
-	bool suspicious = status < 0 || (events & (UV_READABLE | UV_DISCONNECT)) != 0;
-
-	if (suspicious && (status < 0 || gateway_is_gone(x->gateway))) {
-		abandon(x);
-		return;
-	}
-	if (events & UV_WRITABLE)
 		flush(x);
 }
-
-/*
- * Wait for the client's going away always, for room to write where something is pending.  A CGI
- * program's output may be a file, which cannot be waited for, and takes everything at once.
- */
-static void
-watch_gateway(struct exchange *x)
-{
-	int events = gateway_tells_by_reading(x->gateway) ? UV_READABLE : UV_DISCONNECT;
-
-	if (waits_for_client(x))
-		events |= UV_WRITABLE;
-	if (events == x->watched)
-		return;
-	if (watch_start(x->all->watches, gateway_descriptor(x->gateway), events, on_gateway, x) ==
-		0)
-		x->watched = events;
-}
-
-/* Put the response's head before its first bytes. */
-static void
-add_head(struct exchange *x)
-{
-	struct buffer whole = BUFFER_INIT(x->out.limit);
-
-	if (x->has_head || (x->out.length == 0 && !(x->ending && x->plan.pass)))
-		return;
-	x->record.status = 200;
-	if (x->plan.pass) {
-		x->record.status = x->passed_status;
-		buffer_append(&whole, buffer_text(&x->passed_head), x->passed_head.length);
-		buffer_append(&whole, buffer_text(&x->out), x->out.length);
-	} else if (x->inquiry.stream) {
-		x->streaming = true;
-		x->all->streaming++;
-		response_write_stream_head(&whole, x->record.request_id, x->headers);
-		buffer_append(&whole, x->out.data, x->out.length);
-	} else {
-		response_write_json(
-			&whole, 200, x->record.request_id, x->out.data, x->out.length, x->headers);
-	}
-	x->has_head = true;
-	if (whole.failed) {
-		buffer_free(&whole);
-		x->out.failed = true;
-		return;
-	}
-	buffer_free(&x->out);
-	x->out = whole;
-}
-
-/* Give the client what it takes, and go on from there. */
-static void
-flush(struct exchange *x)
-{
-	if (x->gateway == NULL || x->gone)
-		return;
-	add_head(x);
-	if (pending(x) > 0) {
-		ssize_t n = gateway_write(x->gateway, x->out.data + x->sent, pending(x), x->ending);
-		if (n < 0 || x->out.failed) {
-			abandon(x);
-			return;
-		}
-		if (n > 0) {
-			x->last_output = uv_now(x->all->loop);
-			if (x->record.first_byte == 0)
-				x->record.first_byte = x->last_output;
-			record_bytes(&x->record, x->settings, x->out.data + x->sent, (size_t)n);
-		}
-		x->sent += (size_t)n;
-	}
-	if (pending(x) == 0) {
-		buffer_clear(&x->out);
-		x->sent = 0;
-	}
-	if (x->ending && pending(x) == 0 && gateway_end(x->gateway)) {
-		end_response(x, "request");
-		return;
-	}
-	watch_gateway(x);
-	if (x->paused && pending(x) < MOST_PENDING / 2) {
-		x->paused = false;
-		x->last_input = uv_now(x->all->loop);
-		transfer_resume(x->transfer); /* may come back here, and end the exchange */
-	}
-}
-
-/* Tell the client of the failure: with a status while nothing was sent, else as the stream's last
- * event. */
-static void
-fail(struct exchange *x, const struct api_error *error)
-{
-	x->record.error_type = error->type;
-	x->record.error_status = error->status;
-	log_debug("%s %d %s: %s", x->record.request_id, error->status, error->type,
-		error->message != NULL ? error->message : "");
-	if (answer_pass_refusal(x->answer)) {
-		/* The upstream's own words. */
-	} else if (answer_started(x->answer)) {
-		if (!answer_write_error(x->answer, error)) {
-			abandon(x);
-			return;
-		}
-	} else {
-		response_write_error(&x->out, error, x->record.request_id, x->headers);
-		x->has_head = true;
-		x->record.status = error->status;
-	}
-	x->ending = true;
-	flush(x);
-}
-
-/* ---- attempts ---- */
-
-static void start_transfer(struct exchange *);
-static struct answer_options answer_options_of(struct exchange *);
 
 /* The answer is known without asking anybody. */
 static void
 answer_at_once(struct exchange *x)
 {
-	plan_write_answer(&x->plan, &x->out);
-	x->ending = true;
-	flush(x);
+	plan_write_answer(&x->plan, &x->reply.out);
+	begin_ending(x);
 }
 
 static void
 attempt(struct exchange *x)
 {
+	x->state = ASKING;
 	x->record.attempts++;
 	x->identity = (struct upstream_identity){
 		.name = x->plan.to.upstream->name,
 		.key = x->plan.to.key != NULL ? x->plan.to.key->secret : NULL,
 		.model = x->plan.to.model != NULL ? x->plan.to.model : "",
 		.secrets = x->plan.secrets,
+		.max_tokens = x->plan.max_tokens,
 	};
 	x->attempt_began = x->last_input = uv_now(x->all->loop);
 	if (x->plan.url.length > 0)
@@ -323,21 +260,222 @@ attempt(struct exchange *x)
 		answer_at_once(x);
 }
 
+/* ---- from the upstream ---- */
+
+static void
+on_head(void *context)
+{
+	struct exchange *x = context;
+
+	if (x->state != ASKING)
+		return;
+	if (x->plan.pass)
+		reply_keep_head(&x->reply, x->transfer);
+	answer_head(x->answer, transfer_status(x->transfer), transfer_content_type(x->transfer),
+		transfer_retry_after(x->transfer));
+}
+
+/* What comes after the end is read only to keep the connection. */
+static bool
+drain(struct exchange *x, size_t length)
+{
+	x->drained += length;
+	return x->drained <= MOST_DRAINED;
+}
+
+static bool
+on_body(void *context, const char *bytes, size_t length)
+{
+	struct exchange *x = context;
+
+	if (answer_state(x->answer) == ANSWER_DONE)
+		return drain(x, length);
+	return answer_feed(x->answer, bytes, length) != ANSWER_FAILED &&
+	       answer_wants_more(x->answer);
+}
+
+static void
+on_batch_end(void *context)
+{
+	struct exchange *x = context;
+
+	if (x->state != ASKING)
+		return;
+	x->last_input = uv_now(x->all->loop);
+	/* It will not be sent again: a long stream need not keep it. */
+	if (x->inquiry.body.length > 0 && answer_has_content(x->answer))
+		inquiry_forget_body(&x->inquiry);
+	if (answer_state(x->answer) == ANSWER_DONE)
+		begin_ending(x);
+	else
+		flush(x);
+}
+
+/* There was no response, or none that is read. */
+static void
+fail_without_answer(struct exchange *x, enum transfer_outcome outcome, const char *problem)
+{
+	struct api_error error = API_ERROR_NONE;
+
+	if (outcome == TRANSFER_EXCESSIVE)
+		upstream_error_bad_answer(problem, "", 0, &x->identity, &error);
+	else
+		upstream_error_no_answer(
+			x->plan.to.upstream->base_url, problem, 0, &x->identity, &error);
+	fail_attempt(x, &error, false);
+	api_error_clear(&error);
+}
+
+/* The transfer ended while its answer was waited for. */
+static void
+end_asking(struct exchange *x, enum transfer_outcome outcome, const char *problem)
+{
+	switch (outcome) {
+	case TRANSFER_NO_ROOM:
+		fail_without_room(x, problem);
+		return;
+	case TRANSFER_NO_ANSWER:
+	case TRANSFER_EXCESSIVE:
+		fail_without_answer(x, outcome, problem);
+		return;
+	case TRANSFER_COMPLETE:
+	case TRANSFER_BROKEN:
+	case TRANSFER_STOPPED:
+		break;
+	}
+	if (answer_end(x->answer, outcome != TRANSFER_BROKEN) == ANSWER_FAILED)
+		fail_attempt(x, answer_error(x->answer), outcome == TRANSFER_COMPLETE);
+	else
+		begin_ending(x);
+}
+
+static void
+on_ended(void *context, enum transfer_outcome outcome, const char *problem)
+{
+	struct exchange *x = context;
+
+	x->transfer = NULL;
+	if (x->state == ASKING)
+		end_asking(x, outcome, problem);
+	else if (x->state == DRAINING)
+		dispose(x);
+}
+
+/* Whoever needs it again, for another key, writes it anew. */
+static void
+on_body_sent(void *context)
+{
+	struct exchange *x = context;
+
+	buffer_free(&x->plan.body);
+}
+
+static const struct transfer_handler handler = {
+	.head = on_head,
+	.body_sent = on_body_sent,
+	.body = on_body,
+	.batch_end = on_batch_end,
+	.ended = on_ended,
+};
+
+static void
+cancel_transfer(struct exchange *x)
+{
+	if (x->transfer != NULL)
+		transfer_cancel(x->transfer);
+	x->transfer = NULL;
+}
+
+/* ---- to the client ---- */
+
+/* Does the client have to take something before the exchange can go on? */
+static bool
+waits_for_client(const struct exchange *x)
+{
+	switch (x->state) {
+	case ASKING:
+	case RETRYING:
+		return reply_pending(&x->reply) > 0;
+	case ENDING:
+		return true;
+	case ABANDONED:
+	case DRAINING:
+		break;
+	}
+	return false;
+}
+
+/* Read from the upstream as fast as the client takes it, but for MOST_PENDING bytes. */
+static void
+hold_back(struct exchange *x)
+{
+	size_t pending = reply_pending(&x->reply);
+
+	if (x->transfer == NULL)
+		return;
+	if (x->state == ASKING && pending > MOST_PENDING) {
+		transfer_hold(x->transfer);
+	} else if (transfer_is_held(x->transfer) && pending < MOST_PENDING / 2) {
+		x->last_input = uv_now(x->all->loop);
+		transfer_go_on(x->transfer);
+	}
+}
+
+/* Give the client what it takes, and go on from there. */
+static void
+flush(struct exchange *x)
+{
+	bool streamed = x->reply.head == REPLY_STREAM;
+	x->reply.pass = answer_passes(x->answer);
+	ssize_t n = reply_write(&x->reply, x->state == ENDING, uv_now(x->all->loop));
+
+	x->all->streaming += !streamed && x->reply.head == REPLY_STREAM;
+	if (n < 0) {
+		abandon(x);
+		return;
+	}
+	if (x->state == ENDING && reply_pending(&x->reply) == 0 && reply_end(&x->reply)) {
+		end_response(x, "request");
+		return;
+	}
+	if (reply_watch(&x->reply, waits_for_client(x)) || n > 0)
+		x->last_output = uv_now(x->all->loop);
+	hold_back(x);
+	arm_timer(x);
+}
+
+static void
+on_client(void *context, bool gone)
+{
+	if (gone)
+		abandon(context);
+	else
+		flush(context);
+}
+
+/* ---- a failure ---- */
+
 /* On the loop again: the next plan, or NULL when nothing is left to try. */
 static void
 on_retry(void *context, struct plan *next)
 {
 	struct exchange *x = context;
 
-	x->retrying = false;
-	if (next != NULL)
-		plan_replace(&x->plan, next);
-	if (x->gone) {
+	if (x->state == ABANDONED) {
+		/* The key that was asked is the one that counts: the next one never was. */
+		if (next != NULL)
+			plan_free(next);
 		end_response(x, "client went away");
 		return;
 	}
+	x->state = ASKING;
+	if (next == NULL) {
+		fail(x, &x->failure);
+		return;
+	}
+	plan_replace(&x->plan, next);
 	const struct answer_options options = answer_options_of(x);
-	if (next != NULL && answer_redirect(x->answer, &options) == 0)
+	if (answer_redirect(x->answer, &options) == 0)
 		attempt(x);
 	else
 		fail(x, &x->failure);
@@ -367,134 +505,156 @@ fail_attempt(struct exchange *x, const struct api_error *error, bool refused)
 		return;
 	}
 	record_failed_attempt(&x->record, &x->plan, error->type, retry_rest(error));
-	x->retrying = retry_begin(&retry) == 0;
-	if (!x->retrying)
+	if (retry_begin(&retry) != 0) {
 		fail(x, error);
-}
-
-/* ---- from the upstream ---- */
-
-static void
-tell_head(struct exchange *x)
-{
-	if (x->head_known)
 		return;
-	x->head_known = true;
-	if (x->plan.pass) {
-		buffer_clear(&x->passed_head);
-		x->passed_status = passed_head_write(&x->passed_head, x->transfer, x->headers);
 	}
-	answer_head(x->answer, transfer_status(x->transfer), transfer_content_type(x->transfer),
-		transfer_retry_after(x->transfer));
+	x->state = RETRYING;
+	flush(x); /* what this attempt wrote: the next one may have another head */
 }
 
-static enum transfer_take
-on_body(void *context, const char *bytes, size_t length)
+/*
+ * Put the failure into the response: with a status while nothing was sent, else as the stream's
+ * last event.  Return 0, or -1: nothing can be said any more, it must break off.
+ */
+static int
+write_failure(struct exchange *x, const struct api_error *error)
 {
-	struct exchange *x = context;
-
-	if (answer_state(x->answer) != ANSWER_OPEN)
-		return TRANSFER_TAKEN; /* What comes after the end is read only to keep the
-					  connection. */
-	if (pending(x) > MOST_PENDING) {
-		x->paused = true;
-		return TRANSFER_PAUSE;
-	}
-	x->last_input = uv_now(x->all->loop);
-	tell_head(x);
-	return answer_feed(x->answer, bytes, length) == ANSWER_FAILED ? TRANSFER_STOP
-								      : TRANSFER_TAKEN;
+	x->record.error_type = error->type;
+	x->record.error_status = error->status;
+	log_debug("%s %d %s: %s", x->record.request_id, error->status, error->type,
+		error->message != NULL ? error->message : "");
+	if (answer_pass_refusal(x->answer))
+		return 0; /* the upstream's own words */
+	if (answer_started(x->answer))
+		return answer_write_error(x->answer, error) ? 0 : -1;
+	reply_write_error(&x->reply, error);
+	return 0;
 }
 
 static void
-on_pause_in_bytes(void *context)
+fail(struct exchange *x, const struct api_error *error)
 {
-	struct exchange *x = context;
+	if (write_failure(x, error) != 0)
+		abandon(x);
+	else
+		begin_ending(x);
+}
 
-	if (answer_state(x->answer) == ANSWER_DONE)
-		x->ending = true;
-	/* It will not be sent again: a long stream need not keep it. */
-	if (x->inquiry.body.length > 0 && answer_has_content(x->answer))
-		inquiry_forget_body(&x->inquiry);
+/* ---- the end ---- */
+
+/* All of the response is written. */
+static void
+begin_ending(struct exchange *x)
+{
+	x->state = ENDING;
+	x->whole_since = uv_now(x->all->loop);
 	flush(x);
 }
 
-static int64_t
-connect_timeout(const struct exchange *x)
+/* Nobody waits for the answer any more: what the upstream still does would only cost. */
+static void
+abandon(struct exchange *x)
 {
-	int64_t own = x->plan.to.upstream->options.timeout;
-
-	return own != 0 ? own : x->settings->connect_timeout;
+	cancel_transfer(x);
+	if (x->state != RETRYING) {
+		end_response(x, "client went away");
+		return;
+	}
+	x->state = ABANDONED;
+	reply_unwatch(&x->reply);
 }
 
-/* There was no response at all. */
+/* The client has its response, or is gone. */
 static void
-fail_without_answer(struct exchange *x, enum transfer_outcome outcome, const char *problem)
+end_response(struct exchange *x, const char *message)
 {
-	struct api_error error = API_ERROR_NONE;
-
-	upstream_error_no_answer(x->plan.to.upstream->base_url, problem,
-		outcome == TRANSFER_NO_TIME ? connect_timeout(x) : 0, &x->identity, &error);
-	fail_attempt(x, &error, false);
-	api_error_clear(&error);
-}
-
-static void
-on_ended(void *context, enum transfer_outcome outcome, const char *problem)
-{
-	struct exchange *x = context;
-
-	if (outcome == TRANSFER_COMPLETE || outcome == TRANSFER_BROKEN)
-		tell_head(x);
-	x->transfer = NULL;
-	if (x->gateway == NULL) {
+	record_end(&x->record, &x->plan, &x->inquiry, x->answer, x->settings, x->all->recorder,
+		uv_now(x->all->loop), message);
+	reply_close(&x->reply);
+	atomic_fetch_sub(&x->all->in_flight, 1);
+	x->all->streaming -= x->reply.head == REPLY_STREAM;
+	if (x->transfer == NULL) {
 		dispose(x);
 		return;
 	}
-	if (outcome == TRANSFER_NO_ANSWER || outcome == TRANSFER_NO_TIME) {
-		fail_without_answer(x, outcome, problem);
-		return;
-	}
-	if (outcome != TRANSFER_STOPPED)
-		answer_end(x->answer, outcome == TRANSFER_COMPLETE);
-	if (answer_state(x->answer) == ANSWER_FAILED) {
-		fail_attempt(x, answer_error(x->answer), outcome == TRANSFER_COMPLETE);
-		return;
-	}
-	x->ending = true;
-	flush(x);
+	x->state = DRAINING;
+	arm_timer(x);
 }
 
-static const struct transfer_handler handler = {
-	.body = on_body,
-	.pause_in_bytes = on_pause_in_bytes,
-	.ended = on_ended,
-};
+static void
+on_timer_closed(uv_handle_t *timer)
+{
+	free_exchange(timer->data);
+}
+
+/* Response and transfer are both over. */
+static void
+dispose(struct exchange *x)
+{
+	if (x->previous != NULL)
+		x->previous->next = x->next;
+	else
+		x->all->first = x->next;
+	if (x->next != NULL)
+		x->next->previous = x->previous;
+	uv_close((uv_handle_t *)&x->timer, on_timer_closed);
+}
+
+static void
+free_exchange(struct exchange *x)
+{
+	answer_free(x->answer);
+	reply_free(&x->reply);
+	buffer_free(&x->record.shown);
+	plan_free(&x->plan);
+	inquiry_free(&x->inquiry);
+	api_error_clear(&x->failure);
+	settings_release(x->settings);
+	free(x);
+}
 
 /* ---- time ---- */
 
-static int64_t
-silence_timeout(const struct exchange *x)
+/* When a client that takes nothing counts as gone; UINT64_MAX, here and below: it does not now. */
+static uint64_t
+client_deadline(const struct exchange *x)
 {
-	int64_t own = x->plan.to.upstream->options.timeout;
-
-	return own != 0 ? own : x->settings->silence_timeout;
+	return waits_for_client(x) ? x->last_output + STALLED_CLIENT : UINT64_MAX;
 }
 
-/* When the upstream has been silent for too long, in ms of the loop's clock; while it connects,
- * curl keeps the time. */
+/* When the upstream has been silent for too long. */
 static uint64_t
 silence_deadline(const struct exchange *x)
 {
-	uint64_t from = x->last_input;
+	if (x->last_input > x->attempt_began)
+		return x->last_input + (uint64_t)silence_timeout(x);
 	int64_t connected = transfer_connect_time(x->transfer);
-	uint64_t latest = x->attempt_began + (uint64_t)connect_timeout(x) + CONNECT_GRACE;
+	if (connected < 0)
+		return x->attempt_began + (uint64_t)connect_timeout(x);
+	return x->attempt_began + (uint64_t)connected + (uint64_t)silence_timeout(x);
+}
 
-	if (connected < 0 && from < latest)
-		from = latest;
-	else if (connected >= 0 && from < x->attempt_began + (uint64_t)connected)
-		from = x->attempt_began + (uint64_t)connected;
-	return from + (uint64_t)silence_timeout(x);
+/* When the transfer is cancelled; not while we hold it ourselves. */
+static uint64_t
+upstream_deadline(const struct exchange *x)
+{
+	if (x->transfer == NULL)
+		return UINT64_MAX;
+	if (x->state != ASKING)
+		return x->whole_since + DRAIN;
+	return transfer_is_held(x->transfer) ? UINT64_MAX : silence_deadline(x);
+}
+
+/* When a silent stream gets a ping.  What is passed through has its own. */
+static uint64_t
+ping_deadline(const struct exchange *x)
+{
+	bool open = x->state == ASKING || x->state == RETRYING;
+
+	if (!open || reply_pending(&x->reply) > 0 || !x->inquiry.stream || x->plan.pass)
+		return UINT64_MAX;
+	return x->last_output + (uint64_t)x->settings->ping_interval;
 }
 
 static void
@@ -502,18 +662,53 @@ time_out(struct exchange *x)
 {
 	struct api_error error = API_ERROR_NONE;
 
+	if (transfer_connect_time(x->transfer) < 0)
+		upstream_error_no_answer(x->plan.to.upstream->base_url,
+			transfer_obstacle(x->transfer), connect_timeout(x), &x->identity, &error);
+	else
+		api_error_set(&error, 504, "upstream '%s' sent nothing for %lld ms",
+			x->plan.to.upstream->name, (long long)silence_timeout(x));
 	cancel_transfer(x);
-	api_error_set(&error, 504, "upstream '%s' sent nothing for %lld ms",
-		x->plan.to.upstream->name, (long long)silence_timeout(x));
 	fail_attempt(x, &error, false);
 	api_error_clear(&error);
 }
 
-/* Does a silent stream get pings?  What is passed through has its own. */
-static bool
-has_pings(const struct exchange *x)
+/* The answer is whole, and the end of the transfer has not come in time. */
+static void
+stop_draining(struct exchange *x)
 {
-	return x->inquiry.stream && !x->plan.pass;
+	cancel_transfer(x);
+	if (x->state == DRAINING)
+		dispose(x);
+	else
+		arm_timer(x);
+}
+
+static void
+ping(struct exchange *x)
+{
+	answer_ping(x->answer);
+	x->last_output = uv_now(x->all->loop);
+	flush(x);
+}
+
+static void
+on_timer(uv_timer_t *timer)
+{
+	struct exchange *x = timer->data;
+	uint64_t now = uv_now(x->all->loop);
+
+	x->timer_due = UINT64_MAX;
+	if (now >= client_deadline(x))
+		abandon(x);
+	else if (now < upstream_deadline(x) && now >= ping_deadline(x))
+		ping(x);
+	else if (now < upstream_deadline(x))
+		arm_timer(x);
+	else if (x->state == ASKING)
+		time_out(x);
+	else
+		stop_draining(x);
 }
 
 static uint64_t
@@ -522,155 +717,34 @@ earlier(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-/* The moment of the next thing that time does. */
-static uint64_t
-next_deadline(const struct exchange *x)
-{
-	if (waits_for_client(x))
-		return x->last_output + STALLED_CLIENT;
-	uint64_t next = x->transfer != NULL ? silence_deadline(x) : UINT64_MAX;
-	if (has_pings(x))
-		next = earlier(next, x->last_output + (uint64_t)x->settings->ping_interval);
-	return next;
-}
-
-/* Armed once; deadlines that moved meanwhile are found here, not at every byte. */
+/*
+ * To be called whatever changed the exchange, so that its deadlines are those of the state that it
+ * is in now.  Deadlines that moved away, as they do at every byte, cost nothing: the timer finds
+ * out when it fires.
+ */
 static void
-on_timer(uv_timer_t *timer)
+arm_timer(struct exchange *x)
 {
-	struct exchange *x = timer->data;
 	uint64_t now = uv_now(x->all->loop);
+	uint64_t due = earlier(client_deadline(x), earlier(upstream_deadline(x), ping_deadline(x)));
 
-	if (x->gateway == NULL) {
-		cancel_transfer(x);
-		dispose(x);
+	if (due >= x->timer_due)
 		return;
-	}
-	if (waits_for_client(x) && now >= x->last_output + STALLED_CLIENT) {
-		abandon(x);
-		return;
-	}
-	if (!waits_for_client(x) && x->transfer != NULL && now >= silence_deadline(x)) {
-		time_out(x);
-		return;
-	}
-	uint64_t next = next_deadline(x);
-	uv_timer_start(timer, on_timer, next > now ? next - now : 1, 0);
-	if (has_pings(x) && !waits_for_client(x) &&
-		now >= x->last_output + (uint64_t)x->settings->ping_interval) {
-		answer_ping(x->answer);
-		flush(x);
-	}
+	x->timer_due = due;
+	uv_timer_start(&x->timer, on_timer, due > now ? due - now : 0, 0);
 }
 
-/* When the timer looks first, in ms from now. */
-static uint64_t
-first_look(const struct exchange *x)
-{
-	uint64_t silence = (uint64_t)silence_timeout(x);
+/* ---- stopping ---- */
 
-	return has_pings(x) ? earlier((uint64_t)x->settings->ping_interval, silence) : silence;
-}
-
+/* A worker still reads what belongs to the exchange: tell the client at once what it takes, and
+ * leave the rest to the end of the process. */
 static void
-start_transfer(struct exchange *x)
+abort_retry(struct exchange *x, const struct api_error *error)
 {
-	const struct transfer_request request = {
-		.method = x->plan.method,
-		.certificates = x->settings->certificates,
-		.url = x->plan.url.data,
-		.body = buffer_text(&x->plan.body),
-		.body_length = x->plan.body.length,
-		.headers = x->plan.headers,
-		.proxy = x->plan.to.upstream->options.proxy,
-		.connect_timeout = connect_timeout(x),
-		.once = !x->plan.repeatable,
-	};
-
-	answer_begin(x->answer, &x->identity);
-	x->head_known = false;
-	x->transfer = transfer_start(x->all->transfers, &request, &handler, x);
-	if (x->transfer == NULL)
-		fail_without_answer(x, TRANSFER_NO_ANSWER, "out of memory");
-	else
-		uv_timer_start(&x->timer, on_timer, first_look(x), 0);
-}
-
-/* ---- the beginning ---- */
-
-static struct answer_options
-answer_options_of(struct exchange *x)
-{
-	return (struct answer_options){
-		.translator = x->plan.service->translator,
-		.tool_names = x->plan.tool_names,
-		.model = x->inquiry.model,
-		.stream = x->inquiry.stream,
-		.hide_thinking = x->inquiry.no_thinking ||
-				 x->plan.to.upstream->options.reasoning_off,
-		.estimated_input_tokens = x->plan.input_tokens,
-		.stop_sequences = (const char *const *)x->plan.stop_sequences,
-		.pass = x->plan.pass,
-		.counts_usage = x->inquiry.asked.endpoint == ENDPOINT_MESSAGES,
-		.convert = x->plan.convert,
-		.convert_context = &x->plan,
-	};
-}
-
-static int
-prepare(struct exchange *x, const struct exchange_request *request, struct api_error *error)
-{
-	struct claude_request claude;
-	int status = inquiry_read(&x->inquiry, request->gateway, request->asked, request->settings,
-		request->request_id, &claude, error);
-
-	if (status == 0)
-		status = plan_make(&x->plan, request->config, x->all->store, request->settings,
-			&x->inquiry, &claude, error);
-	claude_request_free(&claude);
-	if (status != 0)
-		return -1;
-	const struct answer_options options = answer_options_of(x);
-	x->answer = answer_new(&options, &x->out);
-	x->headers = strdup(request->headers);
-	return x->answer != NULL && x->headers != NULL ? 0
-						       : api_error_set(error, 500, "out of memory");
-}
-
-struct exchange *
-exchange_new(struct exchanges *all, const struct exchange_request *request, struct api_error *error)
-{
-	struct exchange *x = calloc(1, sizeof(*x));
-
-	if (x == NULL) {
-		api_error_set(error, 500, "out of memory");
-		return NULL;
-	}
-	x->all = all;
-	x->gateway = request->gateway;
-	x->settings = settings_retain(request->settings);
-	memcpy(x->record.request_id, request->request_id, REQUEST_ID_SIZE);
-	if (prepare(x, request, error) == 0)
-		return x;
-	free_exchange(x);
-	return NULL;
-}
-
-void
-exchange_run(struct exchange *x)
-{
-	struct exchanges *all = x->all;
-
-	x->next = all->first;
-	if (x->next != NULL)
-		x->next->previous = x;
-	all->first = x;
-	x->record.began = x->last_output = uv_now(all->loop);
-	recorder_note_begin(all->recorder);
-	uv_timer_init(all->loop, &x->timer);
-	x->timer.data = x;
-	watch_gateway(x);
-	attempt(x);
+	if (write_failure(x, error) == 0)
+		reply_write(&x->reply, true, uv_now(x->all->loop));
+	x->state = ABANDONED;
+	reply_unwatch(&x->reply);
 }
 
 void
@@ -682,15 +756,23 @@ exchanges_abort(struct exchanges *all)
 	api_error_set(&error, 529, "the proxy is being stopped: please ask again");
 	for (struct exchange *x = all->first; x != NULL; x = next) {
 		next = x->next;
-		if (x->retrying)
-			continue;
-		cancel_transfer(x);
-		if (x->gateway == NULL)
-			dispose(x);
-		else if (x->ending)
-			abandon(x);
-		else
+		switch (x->state) {
+		case ASKING:
+			cancel_transfer(x);
 			fail(x, &error);
+			break;
+		case RETRYING:
+			abort_retry(x, &error);
+			break;
+		case ABANDONED:
+			break;
+		case ENDING:
+			abandon(x);
+			break;
+		case DRAINING:
+			stop_draining(x);
+			break;
+		}
 	}
 	api_error_clear(&error);
 }

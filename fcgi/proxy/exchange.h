@@ -50,9 +50,9 @@ struct exchange_request {
 };
 
 /**
- * Read the request from the gateway, check it and plan it: on an acceptor thread.  The caller has
- * counted it in ${in_flight}.  Return it for exchange_run, having taken the gateway and the count,
- * or NULL with ${error}; gateway and count are then still the caller's.
+ * Take the request that the gateway has received, check it and plan it: on an acceptor thread.  The
+ * caller has counted it in ${in_flight}.  Return it for exchange_run, having taken the gateway and
+ * the count, or NULL with ${error}; gateway and count are then still the caller's.
  */
 struct exchange *
 exchange_new(struct exchanges *, const struct exchange_request *, struct api_error *error);

@@ -5,6 +5,7 @@
 
 #include <poll.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/api_error.h"
@@ -12,10 +13,11 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/settings.h"
+#include "proxy/accounting.h"
+#include "proxy/client_request.h"
 #include "proxy/exchange.h"
 #include "proxy/live_settings.h"
 #include "proxy/plan.h"
-#include "proxy/accounting.h"
 #include "proxy/usage_writer.h"
 #include "store/config.h"
 #include "store/store.h"
@@ -31,6 +33,11 @@
 enum {
 	RETRY_WHEN_FULL = 1,     /* seconds */
 	ANSWER_PATIENCE = 10000, /* ms that a client may take for each part of a small answer */
+	/* ms that a body may take: a web server has it whole, or hands it on as it comes */
+	BODY_PATIENCE = 120000,
+	SILENCE_PATIENCE = 30000,  /* ms between two pieces of it */
+	DISCARD_PATIENCE = 10000,  /* ms for the rest of one that is not wanted */
+	MOST_DISCARDED = 64 << 20, /* bytes of it */
 };
 
 /* Write a small answer; the acceptor may wait for it, within bounds. */
@@ -61,7 +68,14 @@ struct visit {
 	int64_t uptime;        /* ms; -1: as CGI */
 	struct asked asked;
 	char request_id[REQUEST_ID_SIZE];
-	struct buffer headers; /* lines for the response's head */
+	struct buffer headers;  /* lines for the response's head */
+	struct api_error error; /* what the head tells; status 0: nothing */
+	bool admitted;          /* counted as in flight */
+
+	/* Of the body, in ms of clock_monotonic_ms. */
+	int64_t began;
+	int64_t last_input;
+	int64_t refused; /* when it was known that the body is not wanted; 0: it is */
 };
 
 static void
@@ -217,17 +231,6 @@ answer_hello(struct visit *v)
 	buffer_free(&body);
 }
 
-/* Read what the client still sends: some web servers lose an answer that comes before the end of
- * the request, even of one without a body (Apache's mod_proxy_fcgi makes it a 503). */
-static void
-discard_body(struct gateway *g)
-{
-	struct buffer nothing = BUFFER_INIT(0);
-
-	gateway_read_body(g, 0, &nothing);
-	buffer_free(&nothing);
-}
-
 /* Read the settings again here, then tell all other processes. */
 static int
 reload(struct visit *v, struct api_error *error)
@@ -275,36 +278,10 @@ admit(struct exchanges *all, const struct settings *settings, struct api_error *
 	return -1;
 }
 
-static struct exchange *
-make_exchange(struct visit *v, struct api_error *error)
-{
-	/* What is not there is not there for anybody: no key is asked for. */
-	bool other = v->asked.endpoint == ENDPOINT_OTHER;
-
-	if ((other && plan_check_other(v->config, error) != 0) || let_in(v, error) != 0 ||
-		admit(v->all, v->settings, error) != 0) {
-		discard_body(v->gateway);
-		return NULL;
-	}
-	const struct exchange_request request = {
-		.gateway = v->gateway,
-		.settings = v->settings,
-		.config = v->config,
-		.asked = &v->asked,
-		.request_id = v->request_id,
-		.headers = buffer_text(&v->headers),
-	};
-	struct exchange *x = exchange_new(v->all, &request, error);
-	if (x == NULL)
-		atomic_fetch_sub(&v->all->in_flight, 1);
-	return x;
-}
-
-/* Answer what no upstream is asked for. */
+/* Answer what no upstream is asked for, and what the head does not refuse. */
 static void
 answer_here(struct visit *v, struct api_error *error)
 {
-	discard_body(v->gateway);
 	switch (v->asked.endpoint) {
 	case ENDPOINT_HEALTH:
 		answer_health(v);
@@ -316,20 +293,25 @@ answer_here(struct visit *v, struct api_error *error)
 		answer_hello(v);
 		break;
 	case ENDPOINT_RELOAD:
-		if (let_in(v, error) == 0)
-			reload(v, error);
+		reload(v, error);
 		break;
 	case ENDPOINT_METRICS:
-		if (let_in(v, error) == 0)
-			answer_metrics(v);
+		answer_metrics(v);
 		break;
 	case ENDPOINT_DEV_INFO:
-		if (let_in(v, error) == 0)
-			answer_dev_info(v);
+		answer_dev_info(v);
 		break;
-	default: /* the router has set the error */
+	default:
 		break;
 	}
+}
+
+/* Does it need the access key, though no upstream is asked? */
+static bool
+is_for_owner(enum endpoint endpoint)
+{
+	return endpoint == ENDPOINT_RELOAD || endpoint == ENDPOINT_METRICS ||
+	       endpoint == ENDPOINT_DEV_INFO;
 }
 
 static bool
@@ -347,30 +329,165 @@ asks_upstream(enum endpoint endpoint)
 	}
 }
 
-struct exchange *
-front_serve(struct exchanges *all, struct gateway *g, struct settings *settings,
+/* ---- the head ---- */
+
+/* Is the body that the head announces too large? */
+static bool
+announces_too_much(const struct visit *v)
+{
+	const char *length = gateway_text(v->gateway, "CONTENT_LENGTH");
+
+	return strtoull(length, NULL, 10) > (unsigned long long)v->settings->max_request_bytes;
+}
+
+/* May this request go to an upstream?  Then it is counted as in flight. */
+static int
+admit_exchange(struct visit *v)
+{
+	struct api_error *error = &v->error;
+	bool other = v->asked.endpoint == ENDPOINT_OTHER;
+
+	/* What is not there is not there for anybody: no key is asked for. */
+	if ((other && plan_check_other(v->config, error) != 0) || let_in(v, error) != 0)
+		return -1;
+	if (announces_too_much(v))
+		return inquiry_refuse_size(v->settings, error);
+	return admit(v->all, v->settings, error);
+}
+
+/* Decide whatever the head decides. */
+static void
+read_head(struct visit *v)
+{
+	if (gateway_has_control_characters(v->gateway)) {
+		api_error_set(&v->error, 400, "a header or the path contains control characters");
+		return;
+	}
+	cors_write_headers(v->gateway, v->settings, &v->headers);
+	router_find(v->gateway, v->settings, &v->asked, &v->error);
+	if (asks_upstream(v->asked.endpoint))
+		v->admitted = admit_exchange(v) == 0;
+	else if (is_for_owner(v->asked.endpoint))
+		let_in(v, &v->error);
+}
+
+struct visit *
+front_begin(struct exchanges *all, struct gateway *g, struct settings *settings,
 	struct config *config, int64_t uptime)
 {
-	struct visit v = {
-		.all = all,
-		.gateway = g,
-		.settings = settings,
-		.config = config,
-		.uptime = uptime,
+	struct visit *v = calloc(1, sizeof(*v));
+
+	if (v == NULL) {
+		gateway_free(g);
+		return NULL;
+	}
+	v->all = all;
+	v->gateway = g;
+	v->settings = settings_retain(settings);
+	v->config = config != NULL ? config_retain(config) : NULL;
+	v->uptime = uptime;
+	v->began = v->last_input = clock_monotonic_ms();
+	random_id(v->request_id, sizeof(v->request_id), "req_");
+	read_head(v);
+	if (!v->admitted)
+		v->refused = v->began;
+	return v;
+}
+
+/* ---- the body ---- */
+
+int
+front_input(const struct visit *v)
+{
+	return gateway_input(v->gateway);
+}
+
+static int64_t
+earlier(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+int64_t
+front_deadline(const struct visit *v)
+{
+	if (v->refused != 0)
+		return v->refused + DISCARD_PATIENCE;
+	return earlier(v->began + BODY_PATIENCE, v->last_input + SILENCE_PATIENCE);
+}
+
+/* Take what is there.  True: the body is whole, or no more of it is waited for. */
+static bool
+take_input(struct visit *v)
+{
+	size_t limit = v->admitted ? (size_t)v->settings->max_request_bytes : 0;
+	size_t before = gateway_received(v->gateway);
+	bool over = gateway_receive(v->gateway, limit) != GATEWAY_MORE;
+	size_t received = gateway_received(v->gateway);
+	int64_t now = clock_monotonic_ms();
+
+	if (received > before)
+		v->last_input = now;
+	if (received > limit && v->refused == 0)
+		v->refused = now;
+	return over || now >= front_deadline(v) || received > limit + MOST_DISCARDED;
+}
+
+bool
+front_receive(struct visit *v, int64_t patience)
+{
+	struct pollfd p = {.fd = front_input(v), .events = POLLIN};
+	int64_t until = clock_monotonic_ms() + patience;
+
+	while (!take_input(v)) {
+		int64_t left = earlier(until, front_deadline(v)) - clock_monotonic_ms();
+		if (left <= 0 || poll(&p, 1, (int)left) == 0)
+			return clock_monotonic_ms() >= front_deadline(v);
+	}
+	return true;
+}
+
+/* ---- the end ---- */
+
+static struct exchange *
+make_exchange(struct visit *v)
+{
+	const struct exchange_request request = {
+		.gateway = v->gateway,
+		.settings = v->settings,
+		.config = v->config,
+		.asked = &v->asked,
+		.request_id = v->request_id,
+		.headers = buffer_text(&v->headers),
 	};
-	struct api_error error = API_ERROR_NONE;
+	struct exchange *x = exchange_new(v->all, &request, &v->error);
+
+	if (x == NULL)
+		atomic_fetch_sub(&v->all->in_flight, 1);
+	return x;
+}
+
+static void
+free_visit(struct visit *v)
+{
+	settings_release(v->settings);
+	config_release(v->config);
+	api_error_clear(&v->error);
+	buffer_free(&v->headers);
+	free(v);
+}
+
+struct exchange *
+front_end(struct visit *v)
+{
 	struct exchange *x = NULL;
 
-	random_id(v.request_id, sizeof(v.request_id), "req_");
-	cors_write_headers(g, settings, &v.headers);
-	router_find(g, settings, &v.asked, &error);
-	if (asks_upstream(v.asked.endpoint))
-		x = make_exchange(&v, &error);
-	else
-		answer_here(&v, &error);
-	if (error.status != 0)
-		refuse(&v, &error);
-	api_error_clear(&error);
-	buffer_free(&v.headers);
+	if (v->admitted)
+		x = make_exchange(v);
+	else if (v->error.status == 0)
+		answer_here(v, &v->error);
+	if (v->error.status != 0)
+		refuse(v, &v->error);
+	free_visit(v);
 	return x;
 }

@@ -8,12 +8,22 @@
 #include <strings.h>
 
 #include "base/buffer.h"
+#include "base/safe_text.h"
 #include "upstream/transfer.h"
 #include "http/response.h"
+
+/* nginx takes a head of 4 KiB unless it is told otherwise, and ours has lines of its own. */
+enum { LONGEST_LINE = 256, MOST_OF_FAMILY = 2048 }; /* bytes */
+
+/* Those that come back in any case, each once, and the family that does while there is room. */
+static const char *const passed[] = {"request-id", "retry-after", "x-should-retry", "content-type"};
+static const char family[] = "anthropic-";
 
 struct head {
 	struct buffer *out;
 	const char *extra;
+	unsigned seen; /* bits: which of ${passed} */
+	size_t room;   /* bytes left for the family */
 };
 
 /* Do our own lines say it? */
@@ -31,24 +41,39 @@ is_ours(const struct head *head, const char *name)
 	return false;
 }
 
+/* Does a header of ${length} bytes come back, as far as its name says?  Then it is counted. */
+static bool
+has_place(struct head *head, const char *name, size_t length)
+{
+	for (unsigned i = 0; i < sizeof(passed) / sizeof(passed[0]); i++) {
+		if (strcasecmp(name, passed[i]) != 0)
+			continue;
+		bool first = (head->seen & 1U << i) == 0;
+		head->seen |= 1U << i;
+		return first;
+	}
+	if (strncasecmp(name, family, sizeof(family) - 1) != 0 || length > head->room)
+		return false;
+	head->room -= length;
+	return true;
+}
+
 static void
 pass_header(void *context, const char *name, const char *value)
 {
-	static const char *const passed[] = {
-		"request-id", "retry-after", "x-should-retry", "content-type"};
-	const struct head *head = context;
-	bool pass = strncasecmp(name, "anthropic-", 10) == 0;
+	struct head *head = context;
+	size_t length = strlen(name) + strlen(value) + sizeof(": \r\n") - 1;
 
-	for (size_t i = 0; i < sizeof(passed) / sizeof(passed[0]); i++)
-		pass = pass || strcasecmp(name, passed[i]) == 0;
-	if (pass && !is_ours(head, name))
-		buffer_printf(head->out, "%s: %s\r\n", name, value);
+	if (length > LONGEST_LINE || !safe_text_is_header(name) || !safe_text_is_header(value) ||
+		is_ours(head, name) || !has_place(head, name, length))
+		return;
+	buffer_printf(head->out, "%s: %s\r\n", name, value);
 }
 
 int
 passed_head_write(struct buffer *out, struct transfer *transfer, const char *extra)
 {
-	struct head head = {out, extra};
+	struct head head = {.out = out, .extra = extra, .room = MOST_OF_FAMILY};
 	const char *type = transfer_content_type(transfer);
 	int status = transfer_status(transfer);
 

@@ -9,7 +9,8 @@ struct transfer;
 
 /**
  * Append the upstream's status and those of its headers that come back unchanged, ${extra} lines of
- * ours (may be empty), and the empty line.  Return the status.
+ * ours (may be empty), and the empty line.  What is too long, has control characters, or comes when
+ * there is enough, is left out.  Return the status.
  */
 int passed_head_write(struct buffer *, struct transfer *, const char *extra);
 

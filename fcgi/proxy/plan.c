@@ -21,7 +21,10 @@
 #include "upstream/service.h"
 #include "http/web_request.h"
 
-enum { MOST_FORWARDED = 32 }; /* headers */
+enum {
+	MOST_FORWARDED = 32, /* headers */
+	BODY_GROWTH = 1024,  /* bytes by which a translation is usually longer, at most */
+};
 
 static int
 no_memory(struct api_error *error)
@@ -142,12 +145,9 @@ write_headers(struct plan *plan, const struct inquiry *inquiry, bool pass, bool 
 
 /* The URL and the headers of a request whose body, if it has one, is written. */
 static int
-address(struct plan *plan, const struct inquiry *inquiry, const char *endpoint,
+address(struct plan *plan, const struct inquiry *inquiry, const char *endpoint, const char *query,
 	struct api_error *error)
 {
-	/* Of a request for models the query is ours to answer. */
-	const char *query = speaks_claude(plan) && plan->query == NULL ? inquiry->query : NULL;
-
 	if (service_write_url(plan->service, plan->to.upstream->base_url, endpoint, plan->to.model,
 		    query, &plan->url) != 0) {
 		api_error_set(error, 500, "upstream '%s' has no usable base URL",
@@ -157,6 +157,13 @@ address(struct plan *plan, const struct inquiry *inquiry, const char *endpoint,
 	if (plan->body.failed)
 		return no_memory(error);
 	return write_headers(plan, inquiry, plan->pass, plan->body.length > 0, error);
+}
+
+/* The client's query, for a service that knows it. */
+static const char *
+own_query(const struct plan *plan, const struct inquiry *inquiry)
+{
+	return speaks_claude(plan) ? inquiry->query : NULL;
 }
 
 typedef int request_writer(const struct claude_request *, const struct translate_target *,
@@ -175,7 +182,13 @@ translate(struct plan *plan, const struct claude_request *request, request_write
 	plan->tool_names = tool_names_new(plan->service->translator->name_rule);
 	if (plan->tool_names == NULL)
 		return no_memory(error);
-	return write(request, &target, plan->tool_names, &plan->body, error);
+	/* It will be about as long as what it is made of; buffers that double would be half empty.
+	 */
+	if (buffer_allocate(&plan->body, request->length + BODY_GROWTH) != 0)
+		return no_memory(error);
+	int status = write(request, &target, plan->tool_names, &plan->body, error);
+	buffer_fit(&plan->body);
+	return status;
 }
 
 /* ---- messages ---- */
@@ -191,13 +204,24 @@ copy_stop_sequences(struct plan *plan, const struct json *sequences)
 	plan->stop_sequences = calloc(json_count(sequences) + 1, sizeof(*plan->stop_sequences));
 	if (plan->stop_sequences == NULL)
 		return -1;
-	JSON_EACH(sequence, sequences)
-	{
+	JSON_EACH (sequence, sequences) {
 		plan->stop_sequences[count] = json_copy(sequence);
 		if (plan->stop_sequences[count++] == NULL)
 			return -1;
 	}
 	return 0;
+}
+
+/* How many tokens of output are asked for; 0: the request does not say. */
+static uint64_t
+asked_output(const struct plan *plan, const struct claude_request *request)
+{
+	int64_t asked = json_member_int(request->body, "max_tokens", 0);
+	int64_t most = plan->to.upstream->options.max_output_tokens;
+
+	if (most > 0 && asked > most)
+		asked = most;
+	return asked > 0 ? (uint64_t)asked : 0;
 }
 
 static int
@@ -210,6 +234,7 @@ plan_message(struct plan *plan, const struct inquiry *inquiry, struct claude_req
 
 	plan->method = "POST";
 	plan->pass = speaks_claude(plan);
+	plan->max_tokens = asked_output(plan, request);
 	if (!plan->pass && claude_request_check(request, CLAUDE_TO_ANSWER, error) != 0)
 		return -1;
 	if (translate(plan, request, s->translator->write_request, error) != 0)
@@ -219,7 +244,7 @@ plan_message(struct plan *plan, const struct inquiry *inquiry, struct claude_req
 		if (copy_stop_sequences(plan, request->stop_sequences) != 0)
 			return no_memory(error);
 	}
-	return address(plan, inquiry, endpoint, error);
+	return address(plan, inquiry, endpoint, own_query(plan, inquiry), error);
 }
 
 /* ---- counting tokens ---- */
@@ -232,7 +257,15 @@ write_count(struct buffer *out, uint64_t tokens)
 	return buffer_putc(out, '}');
 }
 
-/* The upstream's count; the estimate where it has no such endpoint. */
+/* Does the key fail with every request, whichever endpoint it is for? */
+static bool
+is_refused_key(int status)
+{
+	return status == 401 || status == 402 || status == 429;
+}
+
+/* The upstream's count; the estimate where it has no such endpoint.  A service says that in any
+ * way, also with a status that elsewhere is a failure, or with a page of its own. */
 static int
 convert_count(void *context, int status, const char *body, size_t length, struct buffer *out,
 	struct api_error *error)
@@ -240,17 +273,21 @@ convert_count(void *context, int status, const char *body, size_t length, struct
 	const struct plan *plan = context;
 	const char *member = plan->service->translator->count_member;
 	struct json_document index = {0};
+	int64_t count = -1;
 
-	if (status != 200)
-		return write_count(out, plan->input_tokens);
-	const struct json *answer = json_read(&index, body, length, JSON_MAX_ANSWER_VALUES, NULL);
-	int64_t count = json_member_int(answer, member, -1);
+	if (status == 200)
+		count = json_member_int(
+			json_read(&index, body, length, JSON_MAX_ANSWER_VALUES, NULL), member, -1);
 	json_document_free(&index);
-	if (count < 0)
+	if (count >= 0)
+		return write_count(out, (uint64_t)count);
+	if (status != 200 && (is_refused_key(error->status) || plan->input_tokens == 0))
+		return -1;
+	if (plan->input_tokens == 0)
 		return api_error_set(error, 502,
 			"upstream '%s' did not say how many tokens it counted",
 			plan->to.upstream->name);
-	return write_count(out, (uint64_t)count);
+	return write_count(out, plan->input_tokens);
 }
 
 static int
@@ -271,7 +308,7 @@ plan_count(struct plan *plan, const struct inquiry *inquiry, struct claude_reque
 	plan->convert = convert_count;
 	if (translate(plan, request, s->translator->write_count_request, error) != 0)
 		return -1;
-	return address(plan, inquiry, s->count_endpoint, error);
+	return address(plan, inquiry, s->count_endpoint, own_query(plan, inquiry), error);
 }
 
 int
@@ -288,7 +325,7 @@ plan_other(struct plan *plan, const struct inquiry *inquiry, struct api_error *e
 	plan->method = inquiry->method;
 	plan->pass = true;
 	buffer_append(&plan->body, buffer_text(&inquiry->body), inquiry->body.length);
-	return address(plan, inquiry, inquiry->asked.path, error);
+	return address(plan, inquiry, inquiry->asked.path, own_query(plan, inquiry), error);
 }
 
 /* ---- models ---- */
@@ -317,6 +354,37 @@ add_routes(struct claude_models *models, const struct config *config)
 			claude_models_add(models, config->routes[i].pattern);
 }
 
+/* Does the status, which is told as ${told}, say that a service has no list of models?  Those that
+ * speak Claude's language and are not Claude's own say it in more ways. */
+static bool
+has_no_models(const struct plan *plan, int status, int told)
+{
+	if (status == 404 || status == 405)
+		return true;
+	return speaks_claude(plan) && (told == 400 || status == 501);
+}
+
+/* The models in the upstream's answer.  One that speaks Claude's language may have none. */
+static int
+read_models(const struct plan *plan, int status, const struct json *answer,
+	struct claude_models *models, struct api_error *error)
+{
+	if (status != 200)
+		return has_no_models(plan, status, error->status) ? 0 : -1;
+	if (claude_models_read(models, answer) == 0 || speaks_claude(plan))
+		return 0;
+	return api_error_set(error, 502, "upstream '%s' answered without a list of models",
+		plan->to.upstream->name);
+}
+
+static int
+write_models(const struct plan *plan, const struct claude_models *models, struct buffer *out,
+	struct api_error *error)
+{
+	return plan->model_id != NULL ? claude_models_write_one(models, plan->model_id, out, error)
+				      : claude_models_write_page(models, plan->query, out, error);
+}
+
 static int
 convert_models(void *context, int status, const char *body, size_t length, struct buffer *out,
 	struct api_error *error)
@@ -324,30 +392,35 @@ convert_models(void *context, int status, const char *body, size_t length, struc
 	const struct plan *plan = context;
 	struct claude_models models = {0};
 	struct json_document index = {0};
+	const struct json *answer = json_read(&index, body, length, JSON_MAX_ANSWER_VALUES, NULL);
 	int result = 0;
 
-	add_routes(&models, plan->to.config);
 	/* A service without such a list has its routes all the same. */
-	if (status == 200)
-		result = claude_models_read(
-			&models, json_read(&index, body, length, JSON_MAX_ANSWER_VALUES, NULL));
-	json_document_free(&index);
-	if (result != 0)
-		api_error_set(error, 502, "upstream '%s' answered without a list of models",
-			plan->to.upstream->name);
-	else if (plan->model_id != NULL)
-		result = claude_models_write_one(&models, plan->model_id, out, error);
+	add_routes(&models, plan->to.config);
+	if (status == 200 && models.count == 0 && claude_models_is_answer(answer))
+		buffer_append(out, body, length);
+	else if (read_models(plan, status, answer, &models, error) == 0)
+		result = write_models(plan, &models, out, error);
 	else
-		result = claude_models_write_page(&models, plan->query, out, error);
+		result = -1;
+	json_document_free(&index);
 	claude_models_free(&models);
 	return result;
+}
+
+/* The one model or the page that the client asked for, where the service can tell it; else all, to
+ * be chosen from here. */
+static int
+address_models(struct plan *plan, const struct inquiry *inquiry, struct api_error *error)
+{
+	if (speaks_claude(plan) && !has_plain_route(plan->to.config))
+		return address(plan, inquiry, inquiry->asked.path, inquiry->query, error);
+	return address(plan, inquiry, plan->service->models_endpoint, NULL, error);
 }
 
 static int
 plan_models(struct plan *plan, const struct inquiry *inquiry, struct api_error *error)
 {
-	if (speaks_claude(plan) && !has_plain_route(plan->to.config))
-		return plan_other(plan, inquiry, error);
 	plan->method = "GET";
 	plan->convert = convert_models;
 	plan->query = strdup(inquiry->query);
@@ -359,9 +432,7 @@ plan_models(struct plan *plan, const struct inquiry *inquiry, struct api_error *
 		if (plan->model_id == NULL)
 			return no_memory(error);
 	}
-	if (plan->query == NULL)
-		return no_memory(error);
-	return address(plan, inquiry, plan->service->models_endpoint, error);
+	return plan->query != NULL ? address_models(plan, inquiry, error) : no_memory(error);
 }
 
 static int

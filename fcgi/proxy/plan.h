@@ -38,7 +38,8 @@ struct plan {
 	 */
 	bool pass;
 	answer_converter *convert;
-	uint64_t input_tokens; /* an estimate */
+	uint64_t input_tokens; /* an estimate; 0: none could be made */
+	uint64_t max_tokens;   /* of output that a message asks for; 0: not known */
 	char **stop_sequences; /* the client's, which the answer ends before whether or not the
 				  upstream heeds them; owned, ends in NULL; NULL: none */
 	char *query;           /* of a request for models */

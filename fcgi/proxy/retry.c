@@ -13,24 +13,9 @@
 #include "proxy/plan.h"
 #include "store/config.h"
 #include "store/store.h"
+#include "translate/upstream_error.h"
 
 enum { MOST_STORED = 300 /* bytes of an error's message */ };
-
-/* By the status that the client would be told, how long a key rests that says nothing itself: in
- * seconds. What is not listed no other key cures. */
-static const struct {
-	int status;
-	int rest;
-} rests[] = {
-	{401, 600},
-	{402, 600},
-	{403, 600},
-	{429, 60},
-	{500, 10},
-	{502, 10},
-	{504, 10},
-	{529, 10},
-};
 
 struct retry {
 	uv_work_t work;
@@ -39,25 +24,17 @@ struct retry {
 	bool found;
 };
 
-static int
-find_rest(int status)
-{
-	for (size_t i = 0; i < sizeof(rests) / sizeof(rests[0]); i++)
-		if (rests[i].status == status)
-			return rests[i].rest;
-	return 0;
-}
-
 bool
 retry_may_cure(const struct api_error *error)
 {
-	return find_rest(error->status) > 0;
+	return upstream_error_pause(error->status) > 0;
 }
 
 int64_t
 retry_rest(const struct api_error *error)
 {
-	int64_t seconds = error->retry_after > 0 ? error->retry_after : find_rest(error->status);
+	int64_t seconds = error->retry_after > 0 ? error->retry_after
+						 : upstream_error_pause(error->status);
 
 	return 1000 * seconds < KEY_LONGEST_REST ? 1000 * seconds : KEY_LONGEST_REST;
 }

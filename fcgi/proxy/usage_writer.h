@@ -1,7 +1,7 @@
 /*
  * What is recorded of finished requests, on its way to the database: collected and written in
- * batches by a worker thread, so that no request and no stream waits for a transaction (FASTCGI.md
- * §7).
+ * batches by a worker thread, so that no request and no stream waits for a transaction (DESIGN.md,
+ * "SQLite").
  */
 #ifndef RECORDER_H
 #define RECORDER_H

@@ -104,14 +104,18 @@ write_options(struct buffer *out, const struct upstream_options *o)
 }
 
 static void
-write_upstream(struct buffer *out, const struct config *config, size_t index, int64_t now)
+write_upstream(struct buffer *out, const struct config *config, size_t index, int64_t now,
+	url_writer *write_url)
 {
 	const struct upstream *u = &config->upstreams[index];
+	struct buffer url = BUFFER_INIT(0);
 
 	buffer_printf(out, "{\"index\":%zu,\"name\":", index);
 	json_write_text(out, u->name);
 	buffer_puts(out, ",\"baseUrl\":");
-	json_write_text(out, u->base_url);
+	write_url(&url, u->base_url);
+	json_write_text(out, buffer_text(&url));
+	buffer_free(&url);
 	buffer_puts(out, ",\"serviceType\":");
 	json_write_text(out, u->service_type);
 	buffer_printf(out, ",\"current\":%s,\"options\":", u == config->current ? "true" : "false");
@@ -122,7 +126,8 @@ write_upstream(struct buffer *out, const struct config *config, size_t index, in
 }
 
 void
-describe_config(struct buffer *out, const struct config *config, const char *strategy, int64_t now)
+describe_config(struct buffer *out, const struct config *config, const char *strategy, int64_t now,
+	url_writer *write_url)
 {
 	buffer_puts(out, "\"strategy\":");
 	json_write_text(out, strategy);
@@ -132,7 +137,7 @@ describe_config(struct buffer *out, const struct config *config, const char *str
 	for (size_t i = 0; i < config->upstream_count; i++) {
 		if (i > 0)
 			buffer_putc(out, ',');
-		write_upstream(out, config, i, now);
+		write_upstream(out, config, i, now, write_url);
 	}
 	buffer_puts(out, "],\"routes\":");
 	describe_routes(out, config);

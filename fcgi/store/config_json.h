@@ -7,13 +7,17 @@
 
 #include <stdint.h>
 
+#include "base/url.h"
+
 struct buffer;
 struct config;
 struct upstream;
 
 /** Append the members of an object: strategy (the one in force), currentUpstream, upstreams with
- * their keys as they are at ${now} (ms since 1970), routes. */
-void describe_config(struct buffer *, const struct config *, const char *strategy, int64_t now);
+ * their keys as they are at ${now} (ms since 1970) and their base URLs as ${write_url} writes them,
+ * routes. */
+void describe_config(struct buffer *, const struct config *, const char *strategy, int64_t now,
+	url_writer *write_url);
 
 /** Append the upstream's keys, or the routes, as a list. */
 void describe_keys(struct buffer *, const struct upstream *, int64_t now);

@@ -1,6 +1,6 @@
 /*
  * What requests change in the database: the rotation counter, the rests of keys, the windows of the
- * rate limit.  Each is one small transaction on the connection that writes (FASTCGI.md §7).
+ * rate limit.  Each is one small transaction on the connection that writes (fcgi/DESIGN.md).
  */
 #include <string.h>
 

@@ -6,6 +6,7 @@
 
 #include <pthread.h>
 #include <sqlite3.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -84,9 +85,21 @@ enum store_result database_unless_failed(enum store_result);
 /** Where none is current, or one that is gone, make the first one current. */
 enum store_result database_settle_current(struct store *);
 
+/* Rows that the database refused.  Begin with {0}. */
+struct refused_rows {
+	size_t count;
+	char reason[256]; /* of the first */
+};
+
+/**
+ * Run ${statement}, which stores one row, and reset it.  A row that violates a constraint is left
+ * out and counted: trying again would not help.  Return 0, or -1 if the database cannot be written.
+ */
+int database_store_row(sqlite3_stmt *statement, struct refused_rows *);
+
 /** Add the totals to those in the database, within the transaction that is open.  Return 0 or -1.
  */
-int totals_store(const struct totals *, sqlite3 *db);
+int totals_store(const struct totals *, sqlite3 *db, struct refused_rows *);
 
 /** Read the whole configuration in one transaction.  NULL: it failed (logged). */
 struct config *config_read(sqlite3 *db, const char *path);

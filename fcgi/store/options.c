@@ -12,6 +12,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/safe_text.h"
 #include "store/config.h"
 
 /* Return NULL or the problem; with ${options} NULL only check. */
@@ -20,7 +21,11 @@ option_reader(struct upstream_options *options, const char *name, const char *va
 
 static const char out_of_memory[] = "out of memory";
 
-enum { LONGEST_HEADER = 256 /* bytes of its name */, LONGEST_TIMEOUT = 86400000 /* ms: a day */ };
+enum {
+	LONGEST_VALUE = 8192,       /* bytes */
+	LONGEST_HEADER = 256,       /* bytes of its name */
+	LONGEST_TIMEOUT = 86400000, /* ms: a day */
+};
 
 static const char *
 read_number(const char *value, int64_t *number)
@@ -147,10 +152,8 @@ check_header(const char *name, const char *value)
 	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
 		if (strcasecmp(ours[i], name) == 0)
 			return "is a header that only the transfer itself may set";
-	for (const char *c = value; *c != '\0'; c++)
-		if (((unsigned char)*c < ' ' && *c != '\t') || *c == 127)
-			return "must not hold line breaks or control characters";
-	return NULL;
+	return safe_text_is_header(value) ? NULL
+					  : "must not hold line breaks or control characters";
 }
 
 static const char *
@@ -201,7 +204,11 @@ option_check(const char *name, const char *value)
 {
 	option_reader *read = find_reader(name);
 
-	return read != NULL ? read(NULL, name, value) : "is not an option";
+	if (read == NULL)
+		return "is not an option";
+	if (strlen(value) > LONGEST_VALUE)
+		return "must not be longer than 8192 bytes";
+	return read(NULL, name, value);
 }
 
 int

@@ -1,5 +1,5 @@
 /*
- * The SQLite database; see store.h and FASTCGI.md §7.  Opening, the cached snapshot, and the
+ * The SQLite database; see store.h and fcgi/DESIGN.md.  Opening, the cached snapshot, and the
  * rotation counter.
  */
 #include "store/store.h"

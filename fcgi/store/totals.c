@@ -44,6 +44,12 @@ row_of(struct totals *t, const char *upstream, enum request_kind kind, int statu
 }
 
 static void
+add(uint64_t *sum, uint64_t n)
+{
+	*sum = usage_sum(*sum, n);
+}
+
+static void
 add_latency(struct latency *latency, int64_t ms)
 {
 	size_t bucket = 0;
@@ -51,7 +57,7 @@ add_latency(struct latency *latency, int64_t ms)
 	while (ms > latency_bounds[bucket])
 		bucket++;
 	latency->requests[bucket]++;
-	latency->duration[bucket] += (uint64_t)ms;
+	add(&latency->duration[bucket], (uint64_t)ms);
 }
 
 int
@@ -62,10 +68,10 @@ totals_add(struct totals *t, const struct usage_record *record)
 	if (row == NULL)
 		return -1;
 	row->requests++;
-	row->input_tokens += record->input_tokens;
-	row->output_tokens += record->output_tokens;
-	row->cache_read_input_tokens += record->cache_read_input_tokens;
-	row->cache_creation_input_tokens += record->cache_creation_input_tokens;
+	add(&row->input_tokens, record->input_tokens);
+	add(&row->output_tokens, record->output_tokens);
+	add(&row->cache_read_input_tokens, record->cache_read_input_tokens);
+	add(&row->cache_creation_input_tokens, record->cache_creation_input_tokens);
 	if (record->first_byte >= 0)
 		add_latency(&row->first_byte, record->first_byte);
 	if (record->duration >= 0)
@@ -78,7 +84,7 @@ add_latencies(struct latency *to, const struct latency *from)
 {
 	for (size_t i = 0; i < LATENCY_BUCKETS; i++) {
 		to->requests[i] += from->requests[i];
-		to->duration[i] += from->duration[i];
+		add(&to->duration[i], from->duration[i]);
 	}
 }
 
@@ -91,10 +97,10 @@ totals_add_all(struct totals *t, const struct totals *other)
 		if (to == NULL)
 			continue;
 		to->requests += from->requests;
-		to->input_tokens += from->input_tokens;
-		to->output_tokens += from->output_tokens;
-		to->cache_read_input_tokens += from->cache_read_input_tokens;
-		to->cache_creation_input_tokens += from->cache_creation_input_tokens;
+		add(&to->input_tokens, from->input_tokens);
+		add(&to->output_tokens, from->output_tokens);
+		add(&to->cache_read_input_tokens, from->cache_read_input_tokens);
+		add(&to->cache_creation_input_tokens, from->cache_creation_input_tokens);
 		add_latencies(&to->first_byte, &from->first_byte);
 		add_latencies(&to->duration, &from->duration);
 	}
@@ -111,29 +117,27 @@ totals_free(struct totals *t)
 
 /* ---- in the database ---- */
 
+/*
+ * A sum beyond the most (the last parameter) begins again, as a counter of Prometheus may, and so
+ * does a negative one: older versions took absurd counts for true, and the sum says nothing.
+ */
 static const char add_requests[] =
 	"INSERT INTO request_totals VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) "
-	"ON CONFLICT DO UPDATE SET requests = requests + ?4, input_tokens = input_tokens + ?5, "
-	"output_tokens = output_tokens + ?6, "
-	"cache_read_input_tokens = cache_read_input_tokens + ?7, "
-	"cache_creation_input_tokens = cache_creation_input_tokens + ?8";
+	"ON CONFLICT DO UPDATE SET requests = requests + ?4, "
+	"input_tokens = iif(input_tokens BETWEEN 0 AND ?9, input_tokens, 0) + ?5, "
+	"output_tokens = iif(output_tokens BETWEEN 0 AND ?9, output_tokens, 0) + ?6, "
+	"cache_read_input_tokens = "
+	"iif(cache_read_input_tokens BETWEEN 0 AND ?9, cache_read_input_tokens, 0) + ?7, "
+	"cache_creation_input_tokens = "
+	"iif(cache_creation_input_tokens BETWEEN 0 AND ?9, cache_creation_input_tokens, 0) + ?8";
 
-static const char add_bucket[] =
-	"INSERT INTO latency_totals VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) "
-	"ON CONFLICT DO UPDATE SET requests = requests + ?6, duration = duration + ?7";
+static const char add_bucket[] = "INSERT INTO latency_totals VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) "
+				 "ON CONFLICT DO UPDATE SET requests = requests + ?6, "
+				 "duration = iif(duration BETWEEN 0 AND ?8, duration, 0) + ?7";
 
 /* How the latencies are named there. */
 static const char first_byte[] = "first_byte";
 static const char duration[] = "duration";
-
-static int
-run(sqlite3_stmt *statement)
-{
-	int step = sqlite3_step(statement);
-
-	sqlite3_reset(statement);
-	return step == SQLITE_DONE ? 0 : -1;
-}
 
 static void
 bind_name(sqlite3_stmt *statement, const struct request_total *row)
@@ -144,7 +148,7 @@ bind_name(sqlite3_stmt *statement, const struct request_total *row)
 }
 
 static int
-store_row(sqlite3_stmt *statement, const struct request_total *row)
+store_row(sqlite3_stmt *statement, const struct request_total *row, struct refused_rows *refused)
 {
 	bind_name(statement, row);
 	sqlite3_bind_int64(statement, 4, (int64_t)row->requests);
@@ -152,30 +156,32 @@ store_row(sqlite3_stmt *statement, const struct request_total *row)
 	sqlite3_bind_int64(statement, 6, (int64_t)row->output_tokens);
 	sqlite3_bind_int64(statement, 7, (int64_t)row->cache_read_input_tokens);
 	sqlite3_bind_int64(statement, 8, (int64_t)row->cache_creation_input_tokens);
-	return run(statement);
+	sqlite3_bind_int64(statement, 9, USAGE_MOST_TOTAL);
+	return database_store_row(statement, refused);
 }
 
 static int
 store_latency(sqlite3_stmt *statement, const struct request_total *row, const char *measure,
-	const struct latency *latency)
+	const struct latency *latency, struct refused_rows *refused)
 {
 	int status = 0;
 
 	bind_name(statement, row);
 	sqlite3_bind_text(statement, 4, measure, -1, SQLITE_STATIC);
+	sqlite3_bind_int64(statement, 8, USAGE_MOST_TOTAL);
 	for (int i = 0; i < LATENCY_BUCKETS && status == 0; i++) {
 		if (latency->requests[i] == 0)
 			continue;
 		sqlite3_bind_int(statement, 5, i);
 		sqlite3_bind_int64(statement, 6, (int64_t)latency->requests[i]);
 		sqlite3_bind_int64(statement, 7, (int64_t)latency->duration[i]);
-		status = run(statement);
+		status = database_store_row(statement, refused);
 	}
 	return status;
 }
 
 int
-totals_store(const struct totals *t, sqlite3 *db)
+totals_store(const struct totals *t, sqlite3 *db, struct refused_rows *refused)
 {
 	sqlite3_stmt *requests = NULL;
 	sqlite3_stmt *bucket = NULL;
@@ -186,9 +192,9 @@ totals_store(const struct totals *t, sqlite3 *db)
 		status = 0;
 	for (size_t i = 0; i < t->count && status == 0; i++) {
 		const struct request_total *row = &t->rows[i];
-		if (store_row(requests, row) != 0 ||
-			store_latency(bucket, row, first_byte, &row->first_byte) != 0 ||
-			store_latency(bucket, row, duration, &row->duration) != 0)
+		if (store_row(requests, row, refused) != 0 ||
+			store_latency(bucket, row, first_byte, &row->first_byte, refused) != 0 ||
+			store_latency(bucket, row, duration, &row->duration, refused) != 0)
 			status = -1;
 	}
 	sqlite3_finalize(requests);
@@ -221,6 +227,15 @@ read_name(sqlite3_stmt *statement, struct request_total *name)
 	return request_kind_parse((const char *)sqlite3_column_text(statement, 1), &name->kind);
 }
 
+/* A sum in the database; 0 for one that begins again. */
+static uint64_t
+sum_in(sqlite3_stmt *statement, int column)
+{
+	int64_t sum = sqlite3_column_int64(statement, column);
+
+	return sum >= 0 && sum <= USAGE_MOST_TOTAL ? (uint64_t)sum : 0;
+}
+
 static void
 take_row(sqlite3_stmt *statement, void *context)
 {
@@ -232,10 +247,10 @@ take_row(sqlite3_stmt *statement, void *context)
 	if (row == NULL)
 		return;
 	row->requests = (uint64_t)sqlite3_column_int64(statement, 3);
-	row->input_tokens = (uint64_t)sqlite3_column_int64(statement, 4);
-	row->output_tokens = (uint64_t)sqlite3_column_int64(statement, 5);
-	row->cache_read_input_tokens = (uint64_t)sqlite3_column_int64(statement, 6);
-	row->cache_creation_input_tokens = (uint64_t)sqlite3_column_int64(statement, 7);
+	row->input_tokens = sum_in(statement, 4);
+	row->output_tokens = sum_in(statement, 5);
+	row->cache_read_input_tokens = sum_in(statement, 6);
+	row->cache_creation_input_tokens = sum_in(statement, 7);
 }
 
 static void
@@ -253,7 +268,7 @@ take_bucket(sqlite3_stmt *statement, void *context)
 	struct latency *latency = strcmp(measure, first_byte) == 0 ? &row->first_byte
 								   : &row->duration;
 	latency->requests[bucket] = (uint64_t)sqlite3_column_int64(statement, 5);
-	latency->duration[bucket] = (uint64_t)sqlite3_column_int64(statement, 6);
+	latency->duration[bucket] = sum_in(statement, 6);
 }
 
 enum store_result

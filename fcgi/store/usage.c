@@ -4,12 +4,54 @@
 #include "store/usage.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/secret.h"
 #include "store/database.h"
 #include "store/totals.h"
+
+uint64_t
+usage_clamp(uint64_t tokens)
+{
+	return tokens <= USAGE_MOST_TOKENS ? tokens : 0;
+}
+
+uint64_t
+usage_sum(uint64_t a, uint64_t b)
+{
+	return a <= USAGE_MOST_TOTAL && b <= USAGE_MOST_TOTAL - a ? a + b : USAGE_MOST_TOTAL;
+}
+
+/* ---- writing ---- */
+
+/* Is the row at fault?  Other failures pass, like a lock or a full disk. */
+static bool
+is_refusal(int step)
+{
+	switch (step & 0xff) {
+	case SQLITE_CONSTRAINT:
+	case SQLITE_MISMATCH:
+	case SQLITE_TOOBIG:
+		return true;
+	default:
+		return false;
+	}
+}
+
+int
+database_store_row(sqlite3_stmt *statement, struct refused_rows *refused)
+{
+	int step = sqlite3_step(statement);
+
+	if (is_refusal(step) && refused->count++ == 0)
+		snprintf(refused->reason, sizeof(refused->reason), "%s",
+			sqlite3_errmsg(sqlite3_db_handle(statement)));
+	sqlite3_reset(statement);
+	return step == SQLITE_DONE || is_refusal(step) ? 0 : -1;
+}
 
 static const char insert[] = "INSERT INTO usage (finished, upstream, key_id, model, status, "
 			     "input_tokens, output_tokens, cache_read_input_tokens, "
@@ -17,7 +59,7 @@ static const char insert[] = "INSERT INTO usage (finished, upstream, key_id, mod
 			     "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 
 static int
-insert_row(sqlite3_stmt *statement, const struct usage_record *row)
+insert_row(sqlite3_stmt *statement, const struct usage_record *row, struct refused_rows *refused)
 {
 	sqlite3_bind_int64(statement, 1, row->finished);
 	sqlite3_bind_text(statement, 2, row->upstream, -1, SQLITE_STATIC);
@@ -30,9 +72,7 @@ insert_row(sqlite3_stmt *statement, const struct usage_record *row)
 	sqlite3_bind_int64(statement, 9, (int64_t)row->cache_creation_input_tokens);
 	sqlite3_bind_int64(statement, 10, row->first_byte);
 	sqlite3_bind_int64(statement, 11, row->duration);
-	int step = sqlite3_step(statement);
-	sqlite3_reset(statement);
-	return step == SQLITE_DONE ? 0 : -1;
+	return database_store_row(statement, refused);
 }
 
 static const char *const kinds[] = {
@@ -62,13 +102,13 @@ request_kind_parse(const char *name, enum request_kind *kind)
 }
 
 static int
-insert_rows(sqlite3 *db, const struct usage_batch *batch)
+insert_rows(sqlite3 *db, const struct usage_batch *batch, struct refused_rows *refused)
 {
 	sqlite3_stmt *statement = NULL;
 	int status = sqlite3_prepare_v2(db, insert, -1, &statement, NULL) == SQLITE_OK ? 0 : -1;
 
 	for (size_t i = 0; i < batch->count && status == 0; i++)
-		status = insert_row(statement, &batch->rows[i]);
+		status = insert_row(statement, &batch->rows[i], refused);
 	sqlite3_finalize(statement);
 	return status;
 }
@@ -101,9 +141,9 @@ tell_in_flight(sqlite3 *db, const struct usage_batch *batch)
 
 /* In the transaction that is open. */
 static int
-write_batch(sqlite3 *db, const struct usage_batch *batch)
+write_batch(sqlite3 *db, const struct usage_batch *batch, struct refused_rows *refused)
 {
-	if (insert_rows(db, batch) != 0 || totals_store(batch->totals, db) != 0 ||
+	if (insert_rows(db, batch, refused) != 0 || totals_store(batch->totals, db, refused) != 0 ||
 		tell_in_flight(db, batch) != 0)
 		return -1;
 	if (batch->forget_before == 0)
@@ -115,10 +155,11 @@ enum store_result
 store_record_usage(struct store *s, const struct usage_batch *batch)
 {
 	enum store_result result = STORE_FAILED;
+	struct refused_rows refused = {0};
 
 	pthread_mutex_lock(&s->write_lock);
 	if (sqlite3_exec(s->writer, "BEGIN IMMEDIATE", NULL, NULL, NULL) == SQLITE_OK) {
-		if (write_batch(s->writer, batch) == 0 &&
+		if (write_batch(s->writer, batch, &refused) == 0 &&
 			sqlite3_exec(s->writer, "COMMIT", NULL, NULL, NULL) == SQLITE_OK)
 			result = STORE_OK;
 	}
@@ -128,6 +169,9 @@ store_record_usage(struct store *s, const struct usage_batch *batch)
 		sqlite3_exec(s->writer, "ROLLBACK", NULL, NULL, NULL);
 	}
 	pthread_mutex_unlock(&s->write_lock);
+	if (result == STORE_OK && refused.count > 0)
+		log_error("database %s: recording usage: %zu rows were refused and are lost: %s",
+			s->path, refused.count, refused.reason);
 	return result;
 }
 
@@ -148,11 +192,17 @@ static const struct {
 
 /*
  * Ranks number the rows of a group, failed ones apart, so that the one at 95 % can be picked.  The
- * sorting is SQLite's, on the disk where it must.
+ * sorting is SQLite's, on the disk where it must.  Counts beyond ?1 were stored by older versions;
+ * total() cannot overflow, as sum() does.
  */
 static const char report[] =
-	"SELECT g, count(*), sum(failed), sum(input_tokens), sum(output_tokens), "
-	"sum(cache_read_input_tokens), sum(cache_creation_input_tokens), "
+	"SELECT g, count(*), sum(failed), "
+	"CAST(total(input_tokens) FILTER (WHERE input_tokens BETWEEN 0 AND ?1) AS INTEGER), "
+	"CAST(total(output_tokens) FILTER (WHERE output_tokens BETWEEN 0 AND ?1) AS INTEGER), "
+	"CAST(total(cache_read_input_tokens) "
+	"FILTER (WHERE cache_read_input_tokens BETWEEN 0 AND ?1) AS INTEGER), "
+	"CAST(total(cache_creation_input_tokens) "
+	"FILTER (WHERE cache_creation_input_tokens BETWEEN 0 AND ?1) AS INTEGER), "
 	"avg(CASE WHEN NOT failed AND first_byte >= 0 THEN first_byte END), "
 	"avg(CASE WHEN NOT failed THEN duration END), "
 	"max(CASE WHEN NOT failed AND first_rank = (firsts * 95 + 99) / 100 THEN first_byte END), "
@@ -239,6 +289,7 @@ store_report_usage(struct store *s, int64_t since, enum usage_group group,
 	pthread_mutex_lock(&s->read_lock);
 	if (sql != NULL)
 		step = sqlite3_prepare_v2(s->reader, sql, -1, &statement, NULL);
+	sqlite3_bind_int64(statement, 1, USAGE_MOST_TOKENS);
 	while (step == SQLITE_OK || step == SQLITE_ROW) {
 		step = sqlite3_step(statement);
 		if (step == SQLITE_ROW)

@@ -27,18 +27,31 @@ int request_kind_parse(const char *name, enum request_kind *);
 /* One finished request. */
 struct usage_record {
 	enum request_kind kind;
-	int64_t finished;     /* ms since 1970 */
-	const char *upstream; /* its name; "": none was asked */
-	int64_t key_id;       /* 0: none was used */
-	const char *model;    /* that the upstream was asked for */
-	int status;           /* told to the client */
-	uint64_t input_tokens;
+	int64_t finished;      /* ms since 1970 */
+	const char *upstream;  /* its name; "": none was asked */
+	int64_t key_id;        /* 0: none was used */
+	const char *model;     /* that the upstream was asked for */
+	int status;            /* told to the client */
+	uint64_t input_tokens; /* plausible (usage_clamp), as the next */
 	uint64_t output_tokens;
 	uint64_t cache_read_input_tokens;
 	uint64_t cache_creation_input_tokens;
 	int64_t first_byte; /* ms; -1: none */
 	int64_t duration;   /* ms; -1: not measured */
 };
+
+/*
+ * The most tokens that one request plausibly uses, and the most that they add up to: a million such
+ * requests.  Upstreams report anything, for example -1 as 18446744073709551615.
+ */
+#define USAGE_MOST_TOKENS INT64_C(1000000000000)
+#define USAGE_MOST_TOTAL  (1000000 * USAGE_MOST_TOKENS)
+
+/** The tokens that an upstream reported, or 0 if that is no plausible count. */
+uint64_t usage_clamp(uint64_t tokens);
+
+/** The sum, but at most USAGE_MOST_TOTAL: the sum of two such sums does not overflow either. */
+uint64_t usage_sum(uint64_t, uint64_t);
 
 /* What a process writes at once. */
 struct usage_batch {
@@ -56,7 +69,10 @@ enum {
 		30000 /* ms after which a process that says nothing has nothing in flight */
 };
 
-/** Write it in one transaction.  Blocks while others write: not for the loop. */
+/**
+ * Write it in one transaction.  Rows that the database refuses for what is in them are lost, which
+ * is logged; the others are written all the same.  Blocks while others write: not for the loop.
+ */
 enum store_result store_record_usage(struct store *, const struct usage_batch *);
 
 enum usage_group { USAGE_BY_UPSTREAM, USAGE_BY_KEY, USAGE_BY_MODEL, USAGE_BY_DAY };
@@ -66,6 +82,7 @@ struct usage_total {
 	const char *name; /* upstream, model, day as "2026-01-31", or upstream and masked key */
 	int64_t requests;
 	int64_t errors; /* those that ended with a status of 400 or more */
+	/* Tokens, without the implausible counts that older versions stored. */
 	int64_t input_tokens;
 	int64_t output_tokens;
 	int64_t cache_read_input_tokens;

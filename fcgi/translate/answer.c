@@ -12,6 +12,8 @@
 #include "base/json.h"
 #include "base/secret.h"
 #include "translate/event_stream.h"
+#include "translate/claude/passed_message.h"
+#include "translate/claude/passed_stream.h"
 #include "translate/claude/passed_usage.h"
 #include "translate/translator.h"
 
@@ -21,6 +23,8 @@ enum {
 			    sense */
 };
 
+static const char too_large[] = "sent more than 16 MiB"; /* ANSWER_MAX_BODY */
+
 /* What the body is. */
 enum form { FORM_UNKNOWN, FORM_ERROR, FORM_MESSAGE, FORM_EVENTS, FORM_PASSED, FORM_CONVERTED };
 
@@ -28,8 +32,10 @@ struct answer {
 	struct answer_options options;
 	struct claude_writer *writer; /* NULL: the answer is no message that we write */
 	struct buffer *out;
-	bool passed_events; /* what is passed is an event stream */
-	bool passed_any;
+	bool passed_any;     /* bytes were passed on */
+	bool passed_events;  /* … of an event stream, or are about to be */
+	bool passed_start;   /* among them a message_start */
+	bool passed_content; /* what another answer could not follow */
 	enum answer_state state;
 	struct api_error error;
 
@@ -40,9 +46,10 @@ struct answer {
 	enum form form;
 	struct reader *reader;
 	struct event_stream *events;
-	struct passed_usage *passed_usage;
+	struct passed_stream *passed_stream;
+	struct passed_usage passed_usage; /* of a whole message */
+	bool played;        /* what is passed is a message, as the stream that was asked for */
 	bool refused;       /* what would be passed is a whole refusal */
-	bool skips_start;   /* what is passed begins with a message_start that was told already */
 	struct buffer body; /* of an error or a whole message; of a stream the start */
 	size_t received;    /* bytes */
 };
@@ -96,10 +103,23 @@ end_transfer(struct answer *a)
 	a->reader = NULL;
 	event_stream_free(a->events);
 	a->events = NULL;
-	passed_usage_free(a->passed_usage);
-	a->passed_usage = NULL;
+	passed_stream_free(a->passed_stream);
+	a->passed_stream = NULL;
 	buffer_free(&a->body);
 	api_error_clear(&a->error);
+}
+
+/* A writer of its own for the next upstream's message, which goes on where others began. */
+static int
+renew_writer(struct answer *a)
+{
+	claude_writer_free(a->writer);
+	a->writer = new_writer(&a->options, a->out);
+	if (a->writer == NULL)
+		return -1;
+	if (a->passed_start)
+		claude_writer_resume(a->writer);
+	return 0;
 }
 
 int
@@ -111,19 +131,17 @@ answer_redirect(struct answer *a, const struct answer_options *options)
 	end_transfer(a);
 	a->refused = false;
 	a->options = *options;
-	if (!writes_message(options)) {
-		/* A stream that was begun goes on, whoever brings the rest. */
-		if (!started) {
-			claude_writer_free(a->writer);
-			a->writer = NULL;
-		}
-		return 0;
-	}
-	if (a->writer != NULL)
+	if (writes_message(options) && started)
 		return claude_writer_redirect(
 			a->writer, options->translator->kind, options->hide_thinking);
-	a->writer = new_writer(options, a->out);
-	return a->writer != NULL ? 0 : -1;
+	if (writes_message(options))
+		return renew_writer(a);
+	/* A stream that was begun goes on, whoever brings the rest. */
+	if (!started) {
+		claude_writer_free(a->writer);
+		a->writer = NULL;
+	}
+	return 0;
 }
 
 void
@@ -146,7 +164,8 @@ answer_begin(struct answer *a, const struct upstream_identity *identity)
 	a->retry_after = 0;
 	a->form = FORM_UNKNOWN;
 	a->refused = false;
-	a->skips_start = a->options.pass && a->writer != NULL;
+	a->played = false;
+	a->passed_usage = (struct passed_usage){0};
 	a->received = 0;
 	a->body = BUFFER_INIT(ANSWER_MAX_BODY);
 }
@@ -166,11 +185,14 @@ bad_answer(struct answer *a, const char *what)
 	return failed(a);
 }
 
-/* Not every service has every endpoint. */
+/* May a client get an answer of this status as it is?  A message comes with 200; 1xx and 3xx, and
+ * what is no status of HTTP, are none that a client of this service could use. */
 static bool
-is_missing_endpoint(int status)
+is_final(const struct answer *a, int status)
 {
-	return status == 404 || status == 405;
+	if (a->options.message && status < 400)
+		return status == 200;
+	return (status >= 200 && status < 300) || (status >= 400 && status < 600);
 }
 
 void
@@ -181,17 +203,16 @@ answer_head(struct answer *a, int status, const char *content_type, int64_t retr
 
 	a->status = status;
 	a->retry_after = retry_after;
-	a->passed_events = events;
-	if (a->options.pass)
+	if (!a->passed_any)
+		a->passed_events = events;
+	if (a->options.pass && is_final(a, status) && !(a->options.message && status == 200))
 		a->form = FORM_PASSED;
-	else if (a->options.convert != NULL && (status == 200 || is_missing_endpoint(status)))
+	else if (a->options.convert != NULL)
 		a->form = FORM_CONVERTED;
 	else if (status != 200)
 		a->form = FORM_ERROR;
 	else if (events)
 		a->form = FORM_EVENTS;
-	if (a->form == FORM_PASSED && a->options.counts_usage && status == 200)
-		a->passed_usage = passed_usage_new(events);
 	/* Any other content type may be wrong: the first bytes decide. */
 }
 
@@ -214,24 +235,52 @@ on_event(void *context, const char *data, size_t length)
 	return -1;
 }
 
+/* What the client got of a stream that is passed through. */
+static void
+note_passed(struct answer *a, size_t written)
+{
+	a->passed_any = a->passed_any || written > 0;
+	a->passed_events = a->passed_any;
+	a->passed_start = a->passed_start || passed_stream_has_begun(a->passed_stream);
+	a->passed_content = a->passed_content || passed_stream_has_content(a->passed_stream);
+}
+
+static enum answer_state
+feed_passed_stream(struct answer *a, const char *bytes, size_t length)
+{
+	size_t before = a->out->length;
+
+	if (!a->options.stream)
+		return bad_answer(a, "streamed its answer although no stream was requested");
+	int status = passed_stream_feed(a->passed_stream, bytes, length, &a->error);
+	note_passed(a, a->out->length - before);
+	if (status != 0)
+		return failed(a);
+	if (passed_stream_is_over(a->passed_stream))
+		a->state = ANSWER_DONE;
+	return a->state;
+}
+
 static enum answer_state
 feed_events(struct answer *a, const char *bytes, size_t length)
 {
 	if (a->body.length < MOST_HEAD)
 		buffer_append(&a->body, bytes, length < MOST_HEAD ? length : MOST_HEAD);
 	a->received += length;
+	if (a->options.pass)
+		return feed_passed_stream(a, bytes, length);
 	if (!a->options.stream && a->received > ANSWER_MAX_BODY)
-		return bad_answer(a, "sent more than 64 MiB");
+		return bad_answer(a, too_large);
 	event_stream_feed(a->events, bytes, length);
 	if (event_stream_overflowed(a->events))
-		return bad_answer(a, "sent an event of more than 16 MiB");
+		return bad_answer(a, "sent an event of more than 8 MiB");
 	return a->state;
 }
 
 /* ---- which form ---- */
 
 static int
-prepare(struct answer *a)
+prepare_reader(struct answer *a)
 {
 	const struct reader_context context = {
 		.writer = a->writer,
@@ -243,7 +292,29 @@ prepare(struct answer *a)
 		a->reader = a->options.translator->reader_new(&context);
 	if (a->events == NULL && a->form == FORM_EVENTS)
 		a->events = event_stream_new(on_event, a);
-	if (a->reader != NULL && (a->events != NULL || a->form != FORM_EVENTS))
+	return a->reader != NULL && (a->events != NULL || a->form != FORM_EVENTS) ? 0 : -1;
+}
+
+/* Did the client get a message_start, of whichever upstream? */
+static bool
+start_told(const struct answer *a)
+{
+	return a->passed_start || (a->writer != NULL && claude_writer_started(a->writer));
+}
+
+static int
+prepare_passed(struct answer *a)
+{
+	if (a->form != FORM_EVENTS || a->passed_stream != NULL)
+		return 0;
+	a->passed_stream = passed_stream_new(a->out, a->identity, start_told(a));
+	return a->passed_stream != NULL ? 0 : -1;
+}
+
+static int
+prepare(struct answer *a)
+{
+	if ((a->options.pass ? prepare_passed(a) : prepare_reader(a)) == 0)
 		return 0;
 	api_error_set(&a->error, 500, "out of memory");
 	failed(a);
@@ -258,7 +329,7 @@ begins_with(const char *text, size_t length, const char *start)
 	return strncmp(text, start, length < n ? length : n) == 0;
 }
 
-/* What the first bytes look like; FORM_UNKNOWN while they do not tell. */
+/* What the first bytes, which are no blanks, look like; FORM_UNKNOWN while they do not tell. */
 static enum form
 form_of(const char *text, size_t length)
 {
@@ -271,10 +342,6 @@ form_of(const char *text, size_t length)
 		text += strlen(mark);
 		length -= strlen(mark);
 	}
-	while (length > 0 && strchr(" \t\r\n", *text) != NULL && *text != '\0') {
-		text++;
-		length--;
-	}
 	if (length == 0)
 		return FORM_UNKNOWN;
 	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
@@ -283,12 +350,29 @@ form_of(const char *text, size_t length)
 	return FORM_MESSAGE;
 }
 
+static size_t
+blanks_at_start(const char *text, size_t length)
+{
+	size_t n = 0;
+
+	while (n < length &&
+		(text[n] == ' ' || text[n] == '\t' || text[n] == '\r' || text[n] == '\n'))
+		n++;
+	return n;
+}
+
+/* Blanks before the answer mean nothing in either form, and are not kept: no piece of it is looked
+ * at twice, however many come. */
 static enum answer_state
 feed_unknown(struct answer *a, const char *bytes, size_t length)
 {
-	if (buffer_append(&a->body, bytes, length) != 0)
-		return bad_answer(a, "sent more than 64 MiB");
-	a->form = form_of(a->body.data, a->body.length);
+	size_t blanks = a->body.length == 0 ? blanks_at_start(bytes, length) : 0;
+
+	a->received += blanks;
+	if (a->received > ANSWER_MAX_BODY ||
+		buffer_append(&a->body, bytes + blanks, length - blanks) != 0)
+		return bad_answer(a, too_large);
+	a->form = form_of(buffer_text(&a->body), a->body.length);
 	if (a->form != FORM_EVENTS)
 		return a->state;
 	struct buffer first = a->body;
@@ -307,52 +391,43 @@ is_refusal(const struct answer *a)
 	return a->status >= 400;
 }
 
-/* The length of an event with the empty line behind it; 0: it is not whole yet. */
-static size_t
-event_length(const char *text, size_t length)
-{
-	const char *end = memmem(text, length, "\n\n", 2);
-	const char *end_crlf = memmem(text, length, "\r\n\r\n", 4);
-
-	if (end != NULL && (end_crlf == NULL || end < end_crlf))
-		return (size_t)(end - text) + 2;
-	return end_crlf != NULL ? (size_t)(end_crlf - text) + 4 : 0;
-}
-
-/* Our own message_start was sent while the upstream, or another before it, was silent. */
-static enum answer_state
-skip_start(struct answer *a, const char *bytes, size_t length)
-{
-	if (!a->passed_events)
-		return bad_answer(a, "answered a request for a stream without one");
-	if (a->body.length > MOST_ERROR_BODY || buffer_append(&a->body, bytes, length) != 0)
-		return bad_answer(a, "began its stream with an event that is too long");
-	size_t first = event_length(a->body.data, a->body.length);
-	if (first == 0)
-		return a->state;
-	a->skips_start = false;
-	size_t from = memmem(a->body.data, first, "message_start", 13) != NULL ? first : 0;
-	a->passed_any = a->passed_any || from < a->body.length;
-	buffer_append(a->out, a->body.data + from, a->body.length - from);
-	return a->state;
-}
-
 static enum answer_state
 feed_passed(struct answer *a, const char *bytes, size_t length)
 {
 	if (is_refusal(a)) {
 		/* It may quote the key: it is looked through when it is whole. */
 		if (buffer_append(&a->body, bytes, length) != 0)
-			return bad_answer(a, "sent more than 64 MiB");
+			return bad_answer(a, too_large);
 		return a->state;
 	}
-	if (a->passed_usage != NULL)
-		passed_usage_feed(a->passed_usage, bytes, length);
-	if (a->skips_start)
-		return skip_start(a, bytes, length);
-	a->passed_any = true;
+	a->passed_any = a->passed_content = true;
 	buffer_append(a->out, bytes, length);
 	return a->state;
+}
+
+/* Of an error's body only the beginning says anything. */
+static void
+keep_error(struct answer *a, const char *bytes, size_t length)
+{
+	size_t room = a->body.length < MOST_ERROR_BODY ? MOST_ERROR_BODY - a->body.length : 0;
+
+	buffer_append(&a->body, bytes, length < room ? length : room);
+}
+
+static enum answer_state
+feed_whole(struct answer *a, const char *bytes, size_t length)
+{
+	if (buffer_append(&a->body, bytes, length) == 0)
+		return a->state;
+	a->body.length = 0;
+	return bad_answer(a, too_large);
+}
+
+/* An event stream by its content type, which an error may have as well. */
+static bool
+is_whole_json(const struct answer *a, const char *bytes)
+{
+	return a->form == FORM_EVENTS && a->received == 0 && (*bytes == '{' || *bytes == '[');
 }
 
 enum answer_state
@@ -360,23 +435,21 @@ answer_feed(struct answer *a, const char *bytes, size_t length)
 {
 	if (a->state != ANSWER_OPEN || length == 0)
 		return a->state;
+	if (is_whole_json(a, bytes))
+		a->form = FORM_MESSAGE;
 	switch (a->form) {
 	case FORM_ERROR:
-		if (a->body.length < MOST_ERROR_BODY)
-			buffer_append(&a->body, bytes,
-				length < MOST_ERROR_BODY - a->body.length
-					? length
-					: MOST_ERROR_BODY - a->body.length);
+		keep_error(a, bytes, length);
 		return a->state;
 	case FORM_PASSED:
 		return feed_passed(a, bytes, length);
 	case FORM_CONVERTED:
-	case FORM_MESSAGE:
-		if (buffer_append(&a->body, bytes, length) != 0) {
-			a->body.length = 0;
-			return bad_answer(a, "sent more than 64 MiB");
-		}
+		if (a->status == 200)
+			return feed_whole(a, bytes, length);
+		keep_error(a, bytes, length);
 		return a->state;
+	case FORM_MESSAGE:
+		return feed_whole(a, bytes, length);
 	case FORM_EVENTS:
 		return prepare(a) == 0 ? feed_events(a, bytes, length) : a->state;
 	case FORM_UNKNOWN:
@@ -385,25 +458,62 @@ answer_feed(struct answer *a, const char *bytes, size_t length)
 	return feed_unknown(a, bytes, length);
 }
 
+bool
+answer_wants_more(const struct answer *a)
+{
+	return a->form != FORM_ERROR || a->body.length < MOST_ERROR_BODY;
+}
+
 /* ---- the end ---- */
+
+static enum answer_state
+end_passed_stream(struct answer *a, bool complete)
+{
+	size_t before = a->out->length;
+	int status = passed_stream_end(a->passed_stream, complete, &a->error);
+
+	note_passed(a, a->out->length - before);
+	if (status != 0)
+		return failed(a);
+	a->state = ANSWER_DONE;
+	return a->state;
+}
 
 static enum answer_state
 end_events(struct answer *a, bool complete)
 {
+	if (a->options.pass)
+		return end_passed_stream(a, complete);
 	event_stream_end(a->events);
 	if (a->state != ANSWER_OPEN)
 		return a->state;
 	if (event_stream_overflowed(a->events))
-		return bad_answer(a, "sent an event of more than 16 MiB");
+		return bad_answer(a, "sent an event of more than 8 MiB");
 	if (a->options.translator->read_end(a->reader, complete, &a->error) != 0) {
 		/* Where nothing of it could be read, the client should see what came. */
 		if (complete && !claude_writer_has_content(a->writer) && a->error.status == 502 &&
 			a->body.length > 0 && !claude_writer_started(a->writer)) {
 			api_error_clear(&a->error);
-			return bad_answer(a, "sent a stream without an answer in it");
+			return bad_answer(a, "sent a stream that contained no answer");
 		}
 		return failed(a);
 	}
+	a->state = ANSWER_DONE;
+	return a->state;
+}
+
+static enum answer_state
+end_passed_message(struct answer *a)
+{
+	if (passed_message_check(buffer_text(&a->body), a->body.length, a->identity,
+		    &a->passed_usage, &a->error) != 0)
+		return failed(a);
+	a->played = a->options.stream;
+	if (a->played)
+		passed_message_play(a->out, buffer_text(&a->body), a->body.length, start_told(a));
+	else
+		buffer_move(a->out, &a->body);
+	a->passed_any = a->passed_content = true;
 	a->state = ANSWER_DONE;
 	return a->state;
 }
@@ -413,6 +523,8 @@ end_message(struct answer *a, bool complete)
 {
 	if (!complete)
 		return bad_answer(a, "broke off its answer");
+	if (a->options.pass)
+		return end_passed_message(a);
 	if (prepare(a) != 0)
 		return a->state;
 	if (a->options.translator->read_message(
@@ -428,13 +540,10 @@ end_passed(struct answer *a, bool complete)
 	if (!complete)
 		return bad_answer(a, "broke off its answer");
 	if (is_refusal(a)) {
-		upstream_error_from_status(a->status, a->retry_after, buffer_text(&a->body),
-			a->body.length, a->identity, &a->error);
-		a->refused = true;
+		a->refused = !upstream_error_from_status(a->status, a->retry_after,
+			buffer_text(&a->body), a->body.length, a->identity, &a->error);
 		return failed(a);
 	}
-	if (a->skips_start)
-		return bad_answer(a, "sent a stream without an answer in it");
 	a->state = ANSWER_DONE;
 	return a->state;
 }
@@ -456,9 +565,13 @@ end_converted(struct answer *a, bool complete)
 {
 	if (!complete)
 		return bad_answer(a, "broke off its answer");
+	if (a->status != 200)
+		upstream_error_from_status(a->status, a->retry_after, buffer_text(&a->body),
+			a->body.length, a->identity, &a->error);
 	if (a->options.convert(a->options.convert_context, a->status, buffer_text(&a->body),
 		    a->body.length, a->out, &a->error) != 0)
 		return failed(a);
+	api_error_clear(&a->error);
 	a->state = ANSWER_DONE;
 	return a->state;
 }
@@ -493,25 +606,31 @@ void
 answer_ping(struct answer *a)
 {
 	/* An attempt that failed may be followed by another. */
-	if (a->state != ANSWER_DONE && a->writer != NULL && !a->passed_any)
+	if (a->state != ANSWER_DONE && a->writer != NULL && !a->options.pass)
 		claude_writer_ping(a->writer);
 }
 
 bool
 answer_write_error(struct answer *a, const struct api_error *error)
 {
-	if (a->writer != NULL && !a->passed_any) {
+	if (a->writer != NULL) {
 		claude_writer_error(a->writer, error);
 		return true;
 	}
 	if (!a->passed_events)
 		return false;
-	/* What was passed may have ended inside a line: whatever that was, this event is an error.
-	 */
-	buffer_puts(a->out, "\nevent: error\ndata: ");
+	/* What was passed unread may have ended inside a line: whatever that was, this event is an
+	 * error. */
+	buffer_puts(a->out, a->options.message ? "event: error\ndata: " : "\nevent: error\ndata: ");
 	api_error_write(error, NULL, a->out);
 	buffer_puts(a->out, "\n\n");
 	return true;
+}
+
+bool
+answer_passes(const struct answer *a)
+{
+	return a->options.pass && !a->played;
 }
 
 bool
@@ -523,7 +642,11 @@ answer_started(const struct answer *a)
 bool
 answer_has_content(const struct answer *a)
 {
-	return a->passed_any || (a->writer != NULL && claude_writer_has_content(a->writer));
+	if (a->passed_content)
+		return true;
+	/* A whole message is given to the client at its end. */
+	return a->writer != NULL && (a->options.stream ? claude_writer_has_content(a->writer)
+						       : claude_writer_ended(a->writer));
 }
 
 enum answer_state
@@ -538,20 +661,32 @@ answer_error(const struct answer *a)
 	return &a->error;
 }
 
+/* What a message that is passed through told; NULL: it is none. */
+static const struct passed_usage *
+passed_usage_of(const struct answer *a)
+{
+	if (!a->options.pass || !a->options.message)
+		return NULL;
+	return a->passed_stream != NULL ? passed_stream_usage(a->passed_stream) : &a->passed_usage;
+}
+
 const struct claude_usage *
-answer_usage(struct answer *a)
+answer_usage(const struct answer *a)
 {
 	static const struct claude_usage none;
+	const struct passed_usage *passed = passed_usage_of(a);
 
-	if (a->passed_usage != NULL)
-		return passed_usage_end(a->passed_usage);
+	if (passed != NULL)
+		return &passed->usage;
 	return a->writer != NULL ? claude_writer_usage_told(a->writer) : &none;
 }
 
 const char *
 answer_stop_reason(const struct answer *a)
 {
-	if (a->passed_usage != NULL)
-		return passed_usage_stop_reason(a->passed_usage);
+	const struct passed_usage *passed = passed_usage_of(a);
+
+	if (passed != NULL)
+		return passed->stop_reason[0] != '\0' ? passed->stop_reason : NULL;
 	return a->writer != NULL ? claude_writer_stop_reason(a->writer) : NULL;
 }

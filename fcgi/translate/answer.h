@@ -22,11 +22,12 @@ struct buffer;
 struct tool_names;
 struct translator;
 
-enum { ANSWER_MAX_BODY = 64 << 20 }; /* bytes of an answer that is not a stream */
+enum { ANSWER_MAX_BODY = 16 << 20 }; /* bytes of an answer that is not a stream */
 
 /**
- * Make the client's answer of a whole body.  ${status}: 200, or that the service has no such
- * endpoint.  Return 0, or -1 and the error.
+ * Make the client's answer of a whole body.  With another status than 200, ${error} says what the
+ * client would be told of it, for the converter to tell that, or to answer all the same.  Return 0,
+ * or -1 and the error.
  */
 typedef int answer_converter(void *context, int status, const char *body, size_t length,
 	struct buffer *out, struct api_error *error);
@@ -40,8 +41,8 @@ struct answer_options {
 	uint64_t estimated_input_tokens;
 	const char *const
 		*stop_sequences; /* to be carried out here (claude/writer.h); NULL: none */
-	bool pass;         /* pass the body through as it comes; nothing else counts then, but: */
-	bool counts_usage; /* what is passed is a message, whose usage is wanted */
+	bool pass;    /* pass the body through as it comes; nothing else counts then, but: */
+	bool message; /* what is passed is a Claude message, and not only bytes */
 	answer_converter *convert; /* not a message: convert the body; NULL: it is one */
 	void *convert_context;
 };
@@ -79,6 +80,9 @@ void answer_head(struct answer *, int status, const char *content_type, int64_t 
 /** Bytes of the body. */
 enum answer_state answer_feed(struct answer *, const char *bytes, size_t length);
 
+/** Is more of the body of any use?  Of an error only the beginning is kept. */
+bool answer_wants_more(const struct answer *);
+
 /** The body ended.  ${complete}: properly; false: the connection broke. */
 enum answer_state answer_end(struct answer *, bool complete);
 
@@ -97,7 +101,11 @@ void answer_ping(struct answer *);
  */
 bool answer_write_error(struct answer *, const struct api_error *error);
 
-/** Has anything been written, so that the response's head must say 200?  Has content? */
+/** Is what was written the upstream's own body, to which its head belongs? */
+bool answer_passes(const struct answer *);
+
+/** Has anything been written, so that the response's head must say 200?  Has content, which no
+ * other upstream's answer may follow? */
 bool answer_started(const struct answer *);
 bool answer_has_content(const struct answer *);
 
@@ -107,7 +115,7 @@ enum answer_state answer_state(const struct answer *);
 const struct api_error *answer_error(const struct answer *);
 
 /** Usage and stop reason that the client was told; valid with ANSWER_DONE. */
-const struct claude_usage *answer_usage(struct answer *);
+const struct claude_usage *answer_usage(const struct answer *);
 const char *answer_stop_reason(const struct answer *);
 
 #endif

@@ -11,6 +11,7 @@
 
 #include "base/json.h"
 #include "base/log.h"
+#include "translate/event_stream.h"
 
 static const char blanks[] = " \t\r\n";
 
@@ -175,6 +176,8 @@ call_arguments_take(struct call_arguments *a, const char *json, size_t length)
 {
 	if (length == 0)
 		return 0;
+	if (a->passing)
+		return add(a, json, length);
 	if (a->held.length > 0) {
 		int status = decide(a, json, length);
 		return status == 0 ? add(a, json, length) : status > 0 ? 0 : -1;
@@ -196,7 +199,9 @@ call_arguments_take_all(struct call_arguments *a, const char *json, size_t lengt
 	int status = 0;
 
 	buffer_clear(&a->held);
-	if (begins_with(json, length, &a->text))
+	if (a->passing)
+		log_warn("a tool call's arguments are too long to be those of the whole");
+	else if (begins_with(json, length, &a->text))
 		status = add(a, json + known, length - known);
 	else if (forget_stand_in(a, json, length))
 		status = add(a, json, length);
@@ -205,6 +210,20 @@ call_arguments_take_all(struct call_arguments *a, const char *json, size_t lengt
 	a->progress.complete = true;
 	a->all = true;
 	return status;
+}
+
+void
+call_arguments_give(struct call_arguments *a)
+{
+	a->given = a->text.length;
+	if (!a->passing && (a->given <= EVENT_STREAM_MAX_EVENT || a->held.length > 0))
+		return;
+	if (a->passing)
+		buffer_clear(&a->text);
+	else
+		buffer_free(&a->text);
+	a->passing = true;
+	a->given = 0;
 }
 
 int

@@ -1,6 +1,7 @@
 /*
  * The arguments of one tool call: a JSON text that comes in pieces, which some services repeat, in
  * every piece or once more at the end (MiniMax, vLLM), or begin with a {} that stands for nothing.
+ * What is longer than one event cannot be repeated.
  */
 #ifndef CALL_ARGUMENTS_H
 #define CALL_ARGUMENTS_H
@@ -25,7 +26,8 @@ struct call_arguments {
 	struct json_progress progress;
 	bool restated; /* every piece begins with all that came before it */
 	bool all;      /* all of them came */
-	size_t given;  /* bytes of ${text} that were handed on, which stay: set by whoever does */
+	size_t given;  /* bytes of ${text} that were handed on */
+	bool passing;  /* ${text} is only what was not handed on */
 };
 
 /** More of them.  Return 0, or -1 if memory ran out. */
@@ -33,6 +35,16 @@ int call_arguments_take(struct call_arguments *, const char *json, size_t length
 
 /** All of them: what is missing is added, and they are complete.  Return 0 or -1. */
 int call_arguments_take_all(struct call_arguments *, const char *json, size_t length);
+
+/** The text was handed on.  It is kept as long as it could be repeated. */
+void call_arguments_give(struct call_arguments *);
+
+/** Was any of it? */
+static inline bool
+call_arguments_were_given(const struct call_arguments *a)
+{
+	return a->given > 0 || a->passing;
+}
 
 /** No more follows: decide about what is held.  Return 0 or -1. */
 int call_arguments_settle(struct call_arguments *);

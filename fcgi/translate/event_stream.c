@@ -16,9 +16,11 @@ struct event_stream {
 	void *context;
 	struct buffer line; /* the beginning of a line whose end has not come */
 	struct buffer data; /* the data lines of the event so far, joined by LF */
+	size_t position;    /* of the line that was taken last, its end included, in what is fed */
 	bool has_data;
 	bool bare;     /* the data is JSON without a field's name before it */
 	bool begun;    /* the first line was seen */
+	bool inside;   /* the last line was not empty */
 	bool after_cr; /* the last byte was a CR: an LF now belongs to it */
 	bool overflowed;
 };
@@ -104,6 +106,7 @@ take_line(struct event_stream *s, const char *line, size_t length)
 		length -= sizeof(mark) - 1;
 	}
 	s->begun = true;
+	s->inside = length > 0;
 	if (length == 0)
 		return dispatch(s);
 	if (!BEGINS_WITH(line, length, field))
@@ -130,48 +133,53 @@ end_line(struct event_stream *s, const char *bytes, size_t length)
 	return status;
 }
 
-/* The first LF or CR, or NULL. */
-static const char *
-find_line_end(const char *bytes, size_t length)
+/* An LF that follows a CR of the last feed belongs to it. */
+static void
+skip_split_lf(struct event_stream *s, const char **bytes, size_t *length)
 {
-	const char *lf = memchr(bytes, '\n', length);
-	const char *cr = memchr(bytes, '\r', lf != NULL ? (size_t)(lf - bytes) : length);
-
-	return cr != NULL ? cr : lf;
+	if (!s->after_cr || *length == 0)
+		return;
+	s->after_cr = false;
+	if (**bytes == '\n') {
+		(*bytes)++;
+		(*length)--;
+	}
 }
 
 int
 event_stream_feed(struct event_stream *s, const char *bytes, size_t length)
 {
-	const char *end;
+	const char *begin = bytes;
 
 	if (s->overflowed)
 		return -1;
-	if (s->after_cr && length > 0) {
-		s->after_cr = false;
-		if (bytes[0] == '\n') {
-			bytes++;
-			length--;
-		}
-	}
-	while (length > 0 && (end = find_line_end(bytes, length)) != NULL) {
-		size_t line = (size_t)(end - bytes);
-		if (end_line(s, bytes, line) != 0)
+	skip_split_lf(s, &bytes, &length);
+	const char *end = bytes + length;
+	const char *lf = NULL; /* the next one, or the end: searched for once, not at every CR */
+	while (bytes < end) {
+		if (lf == NULL || lf < bytes)
+			lf = memchr(bytes, '\n', (size_t)(end - bytes));
+		if (lf == NULL)
+			lf = end;
+		const char *cr = memchr(bytes, '\r', (size_t)(lf - bytes));
+		const char *line_end = cr != NULL ? cr : lf;
+		if (line_end == end)
+			break;
+		s->position = (size_t)(line_end + 1 - begin);
+		if (end_line(s, bytes, (size_t)(line_end - bytes)) != 0)
 			return -1;
-		size_t used = line + 1;
-		if (*end == '\r' && used < length && end[1] == '\n')
-			used++;
-		else if (*end == '\r' && used == length)
-			s->after_cr = true;
-		bytes += used;
-		length -= used;
+		bytes = line_end + 1;
+		s->after_cr = cr != NULL && bytes == end;
+		if (cr != NULL && bytes < end && *bytes == '\n')
+			bytes++;
 	}
-	return buffer_append(&s->line, bytes, length) == 0 ? 0 : overflow(s);
+	return buffer_append(&s->line, bytes, (size_t)(end - bytes)) == 0 ? 0 : overflow(s);
 }
 
 int
 event_stream_end(struct event_stream *s)
 {
+	s->position = 0;
 	if (s->overflowed || (s->line.length > 0 && end_line(s, "", 0) != 0))
 		return -1;
 	return dispatch(s);
@@ -181,4 +189,16 @@ bool
 event_stream_overflowed(const struct event_stream *s)
 {
 	return s->overflowed;
+}
+
+size_t
+event_stream_position(const struct event_stream *s)
+{
+	return s->position;
+}
+
+bool
+event_stream_is_between(const struct event_stream *s)
+{
+	return !s->inside && s->line.length == 0;
 }

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { EVENT_STREAM_MAX_EVENT = 16 << 20 }; /* bytes of one event's data */
+enum { EVENT_STREAM_MAX_EVENT = 8 << 20 }; /* bytes of one event's data */
 
 struct event_stream;
 
@@ -28,5 +28,14 @@ int event_stream_end(struct event_stream *);
 
 /** Was an event larger than EVENT_STREAM_MAX_EVENT, or memory exhausted? */
 bool event_stream_overflowed(const struct event_stream *);
+
+/**
+ * For the handler: how many of the bytes that are being fed had been read when the event was whole.
+ * What comes after them belongs to the next one.
+ */
+size_t event_stream_position(const struct event_stream *);
+
+/** Is no event under way: was the last line an empty one, or did nothing come yet? */
+bool event_stream_is_between(const struct event_stream *);
 
 #endif

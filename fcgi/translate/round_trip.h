@@ -27,8 +27,8 @@ bool carry_is_id(const char *id, size_t length);
 
 /**
  * Append the signature of a thinking block: "cp1." and the base64url of {"k":kind, …members}.
- * ${members} is the text of a JSON object, of ${length} bytes, without white space around it; NULL:
- * none.  Return 0 or -1.
+ * ${members} is the text of a JSON object, of ${length} bytes, without white space outside
+ * strings; NULL: none.  Return 0 or -1.
  */
 int carry_write_signature(struct buffer *, const char *kind, const char *members, size_t length);
 

@@ -319,11 +319,16 @@ give(struct tool_calls *t, struct call *call)
 	struct call_arguments *a = &call->arguments;
 	const char *text = buffer_text(&a->text);
 
-	if (a->text.length == a->given || text[strspn(text, " \t\r\n")] != '{' ||
-		(a->given == 0 && a->progress.complete && call_arguments_are_empty(a)))
+	if (a->text.length == a->given)
 		return;
+	if (!call_arguments_were_given(a) &&
+		(text[strspn(text, " \t\r\n")] != '{' ||
+			(a->progress.complete && call_arguments_are_empty(a))))
+		return;
+	size_t before = call_arguments_size(a);
 	claude_writer_tool_input(t->writer, text + a->given, a->text.length - a->given);
-	a->given = a->text.length;
+	call_arguments_give(a);
+	t->kept -= before - call_arguments_size(a);
 }
 
 /* The object that a JSON string contains, decoded; empty: it contains none. */
@@ -390,7 +395,8 @@ end_live(struct tool_calls *t, struct call *call)
 	int status = call_arguments_settle(&call->arguments);
 
 	give(t, call);
-	if (call->arguments.given == 0 && !call_arguments_are_empty(&call->arguments))
+	if (!call_arguments_were_given(&call->arguments) &&
+		!call_arguments_are_empty(&call->arguments))
 		give_odd(t, call);
 	claude_writer_tool_end(t->writer);
 	call->state = WRITTEN;
@@ -432,7 +438,8 @@ is_complete(const struct call *call)
 {
 	const struct call_arguments *a = &call->arguments;
 
-	return a->progress.complete && (a->all || a->given > 0 || !call_arguments_are_empty(a));
+	return a->progress.complete &&
+	       (a->all || call_arguments_were_given(a) || !call_arguments_are_empty(a));
 }
 
 /* Let the next calls begin as far as the grammar of blocks allows. */

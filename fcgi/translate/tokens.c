@@ -436,8 +436,7 @@ cost_of_object(struct counter *c, const struct json *object)
 		return json_is_text(type, "tool_result")
 			       ? cost_of(c, json_member(object, "content"))
 			       : guess_of_text(object->length);
-	JSON_EACH(member, object)
-	{
+	JSON_EACH (member, object) {
 		if (!json_is_named(member, "cache_control") && !json_is_named(member, "signature"))
 			cost += cost_of_name(c, member) + MEMBER_COST + cost_of(c, member);
 	}
@@ -455,8 +454,7 @@ cost_of(struct counter *c, const struct json *value)
 		return cost_of_object(c, value);
 	if (!json_is_array(value))
 		return ONE;
-	JSON_EACH(element, value)
-	{
+	JSON_EACH (element, value) {
 		cost += cost_of(c, element);
 	}
 	return cost;

@@ -3,7 +3,6 @@
  */
 #include "translate/upstream_error.h"
 
-#include <ctype.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +13,12 @@
 #include "base/buffer.h"
 #include "base/json.h"
 #include "base/secret.h"
+#include "base/url.h"
 #include "base/utf8.h"
+#include "translate/overflow.h"
+#include "translate/upstream_json.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 enum {
 	QUOTED = 200 /* bytes of a body that are quoted */,
@@ -23,23 +27,29 @@ enum {
 	LONGEST_WORD = 63, /* of a code or type, in bytes */
 };
 
-/* What an upstream's status becomes; what is not listed: 4xx → 400, the rest → 502. */
-static const struct {
+/*
+ * What an upstream's status becomes, and for how many seconds a key is paused that failed with it,
+ * unless the service says how long; 0: another key would fail as well.  What is not listed: 4xx as
+ * 400, the rest as 502.
+ */
+static const struct status {
 	int upstream;
 	int client;
+	int pause;
 } statuses[] = {
-	{401, 401},
-	{402, 402},
-	{403, 403},
-	{404, 404},
-	{408, 504},
-	{413, 413},
-	{429, 429},
-	{500, 500},
-	{502, 502},
-	{503, 529},
-	{504, 504},
-	{529, 529},
+	{400, 400, 0},
+	{401, 401, 600},
+	{402, 402, 600},
+	{403, 403, 600},
+	{404, 404, 0},
+	{408, 504, 10},
+	{413, 413, 0},
+	{429, 429, 60},
+	{500, 500, 10},
+	{502, 502, 10},
+	{503, 529, 10},
+	{504, 504, 10},
+	{529, 529, 10},
 };
 
 /* Words in `code`, `type` or `status` of an error object that say more than a status, or stand in
@@ -68,23 +78,45 @@ static const struct {
 	{"NOT_FOUND", 404},
 	{"invalid_request_error", 400},
 	{"INVALID_ARGUMENT", 400},
-	{"context_length_exceeded", 400},
+	{"request_too_large", 413},
 	{"timeout", 504},
+	{"timeout_error", 504},
 	{"DEADLINE_EXCEEDED", 504},
+};
+
+/* Those that say that the context is too long. */
+static const char *const overflow_words[] = {
+	"context_length_exceeded", "exceed_context_size_error", /* llama.cpp */
+	"model_max_prompt_tokens_exceeded",                     /* Copilot */
+	"1261",                                                 /* GLM */
+};
+
+/* MiniMax's own numbers, in a `base_resp` that comes with status 200. */
+static const struct {
+	int64_t number;
+	int status;
+} base_numbers[] = {
+	{1002, 429},
+	{1004, 401},
+	{1008, 402},
+	{1026, 400},
+	{1039, 429},
+	{2013, 400},
+	{2049, 401},
 };
 
 /* An error as it is being understood. */
 struct refusal {
 	const struct upstream_identity *who;
-	int status;            /* for the client; 0: not known yet */
-	int64_t retry_after;   /* seconds */
-	bool too_long;         /* the context is */
+	int status;          /* for the client; 0: not known yet */
+	int64_t retry_after; /* seconds */
+	struct overflow_facts overflow;
 	struct buffer message; /* the upstream's, masked, valid UTF-8 */
 };
 
 /* ---- text ---- */
 
-/* Append at most ${most} bytes as valid UTF-8, with line breaks and control characters as blanks.
+/* Append at most ${most} bytes as valid UTF-8, with line breaks and control characters as spaces.
  */
 static void
 append_clean(struct buffer *out, const char *text, size_t length, size_t most)
@@ -155,21 +187,40 @@ first_element(const struct json *array)
 	return json_is_array(array) ? json_first(array) : NULL;
 }
 
-/* error.message, error, message, detail, errors[0].message; msg, error_msg; MiniMax's status_msg.
- */
+/* OpenRouter puts the words of the service behind it beside its own, which say nothing. */
+static void
+add_raw_message(struct refusal *r, const struct json *error)
+{
+	const struct json *raw = json_member_string(json_member(error, "metadata"), "raw");
+	struct buffer text = BUFFER_INIT(0);
+
+	if (json_content_length(raw) == 0)
+		return;
+	json_append(&text, raw);
+	buffer_puts(&r->message, ": ");
+	append_quoted(&r->message, buffer_text(&text), text.length, MOST_MESSAGE, r->who);
+	buffer_free(&text);
+}
+
+/* error.message, error, message, detail, errors[0].message, and what gateways have instead. */
 static bool
 find_message_in(struct refusal *r, const struct json *body)
 {
 	const struct json *error = json_member(body, "error");
 	const struct json *detail = json_member(body, "detail");
 	const struct json *errors = json_member(body, "errors");
+	const struct json *base = json_member(body, "base_resp");
 
-	if (take_message(r, json_member(error, "message")) || take_message(r, error) ||
-		take_message(r, json_member(body, "message")) || take_message(r, detail) ||
-		take_message(r, json_member(first_element(errors), "message")) ||
+	if (take_message(r, json_member(error, "message"))) {
+		add_raw_message(r, error);
+		return true;
+	}
+	if (take_message(r, error) || take_message(r, json_member(body, "message")) ||
+		take_message(r, json_member(error, "msg")) ||
 		take_message(r, json_member(body, "msg")) ||
-		take_message(r, json_member(body, "error_msg")) ||
-		take_message(r, json_member(body, "status_msg")))
+		take_message(r, json_member(body, "error_msg")) || take_message(r, detail) ||
+		take_message(r, json_member(first_element(errors), "message")) ||
+		take_message(r, json_member(base, "status_msg")))
 		return true;
 	if (!json_is_array(detail))
 		return false;
@@ -208,30 +259,54 @@ find_title(struct refusal *r, const char *body, size_t length)
 
 /* ---- understanding ---- */
 
+/* Does the word say more than the status that is known? */
+static bool
+says_more(int word, int status)
+{
+	return status == 0 || (status == 429 && word == 402) || (status == 400 && word == 401);
+}
+
 static void
 take_word(struct refusal *r, const struct json *word)
 {
 	char text[LONGEST_WORD + 1];
 
-	if (!json_is_string(word) || json_content_length(word) > LONGEST_WORD)
+	if ((!json_is_string(word) && !json_is_integer(word)) || word->length > LONGEST_WORD)
 		return;
 	snprintf(text, sizeof(text), "%.*s", JSON_SHOWN(word));
-	if (strcmp(text, "context_length_exceeded") == 0)
-		r->too_long = true;
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-		if (strcasecmp(words[i].word, text) == 0 &&
-			(r->status == 0 || (r->status == 429 && words[i].status == 402) ||
-				(r->status == 400 && words[i].status == 401)))
+	for (size_t i = 0; i < COUNT(overflow_words); i++)
+		if (strcasecmp(overflow_words[i], text) == 0)
+			r->overflow.told_by_code = true;
+	for (size_t i = 0; i < COUNT(words); i++)
+		if (strcasecmp(words[i].word, text) == 0 && says_more(words[i].status, r->status))
 			r->status = words[i].status;
+}
+
+static const struct status *
+find_status(int upstream)
+{
+	for (size_t i = 0; i < COUNT(statuses); i++)
+		if (statuses[i].upstream == upstream)
+			return &statuses[i];
+	return NULL;
 }
 
 static int
 client_status(int upstream)
 {
-	for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++)
-		if (statuses[i].upstream == upstream)
-			return statuses[i].client;
+	const struct status *status = find_status(upstream);
+
+	if (status != NULL)
+		return status->client;
 	return upstream >= 400 && upstream < 500 ? 400 : 502;
+}
+
+int64_t
+upstream_error_pause(int status)
+{
+	const struct status *row = find_status(status);
+
+	return row != NULL ? row->pause : 0;
 }
 
 /* "13.5s" of Gemini's RetryInfo, rounded up. */
@@ -252,8 +327,7 @@ take_retry_delay(struct refusal *r, const struct json *delay)
 static void
 take_details(struct refusal *r, const struct json *error)
 {
-	JSON_EACH(detail, json_member_array(error, "details"))
-	{
+	JSON_EACH (detail, json_member_array(error, "details")) {
 		take_word(r, json_member(detail, "reason"));
 		take_retry_delay(r, json_member(detail, "retryDelay"));
 	}
@@ -274,84 +348,37 @@ take_codes(struct refusal *r, const struct json *error)
 	take_word(r, json_member(error, "type"));
 	take_word(r, json_member(error, "status"));
 	take_details(r, error);
+	upstream_json_take_count(error, "n_prompt_tokens", &r->overflow.prompt);
+	upstream_json_take_count(error, "n_ctx", &r->overflow.limit);
 }
-
-/* The next number in the text, which may have commas, and where it ends; 0: none. */
-static uint64_t
-next_number(const char **text)
-{
-	uint64_t number = 0;
-	const char *at = *text;
-
-	while (*at != '\0' && !isdigit((unsigned char)*at))
-		at++;
-	for (; isdigit((unsigned char)*at) || (*at == ',' && isdigit((unsigned char)at[1])); at++)
-		if (*at != ',' && number < UINT64_MAX / 100)
-			number = number * 10 + (uint64_t)(*at - '0');
-	*text = at;
-	return number;
-}
-
-/*
- * The wordings of "too long", by what stands before the two numbers and in which order they come.
- * A ${limit_first} one says the maximum before what was sent.
- */
-static const struct {
-	const char *words;
-	bool limit_first;
-} too_long_wordings[] = {
-	{"maximum context length is", true},
-	{"input token count", false},
-	{"prompt is too long", false},
-	{"exceeds the maximum number of tokens", false},
-	{"context length of only", true},
-	{"context window", false},
-	{"maximum prompt length is", true},
-	{"context length", false},
-};
 
 static void
-write_too_long(struct buffer *out, const char *text, bool limit_first)
+take_base_number(struct refusal *r, const struct json *base)
 {
-	uint64_t first = next_number(&text);
-	uint64_t second = next_number(&text);
-	uint64_t limit = limit_first || second == 0 ? first : second;
-	uint64_t sent = limit_first ? second : second == 0 ? 0 : first;
+	int64_t number = json_member_int(base, "status_code", 0);
 
-	buffer_puts(out, "prompt is too long");
-	if (sent > limit)
-		buffer_printf(out, ": %llu tokens > %llu maximum", (unsigned long long)sent,
-			(unsigned long long)limit);
-	else if (limit > 0)
-		buffer_printf(
-			out, ": more tokens than the %llu maximum", (unsigned long long)limit);
+	for (size_t i = 0; i < COUNT(base_numbers); i++)
+		if (r->status == 0 && base_numbers[i].number == number)
+			r->status = base_numbers[i].status;
 }
 
-/* Claude Code compacts its conversation when it reads these words, so they come as it knows them.
- */
+/* Claude Code acts on these words, so they come as it knows them.  False: that is not it, or the
+ * service words it so itself. */
 static bool
-rephrase_too_long(struct refusal *r)
+rephrase_overflow(struct refusal *r)
 {
-	const char *message = buffer_text(&r->message);
 	struct buffer said = BUFFER_INIT(0);
-	const char *at = NULL;
-	bool limit_first = false;
 
-	for (size_t i = 0;
-		at == NULL && i < sizeof(too_long_wordings) / sizeof(too_long_wordings[0]); i++) {
-		/* The last two are too general to tell without the code. */
-		bool certain = i + 3 < sizeof(too_long_wordings) / sizeof(too_long_wordings[0]);
-		at = certain || r->too_long ? strcasestr(message, too_long_wordings[i].words)
-					    : NULL;
-		limit_first = too_long_wordings[i].limit_first;
-	}
-	if (at == NULL && !r->too_long)
+	if (r->status != 400 && r->status != 413 && r->status != 500 && r->status != 502)
 		return false;
-	write_too_long(&said, at != NULL ? at : "", limit_first);
+	r->overflow.asked_output = r->who->max_tokens;
+	if (!overflow_rephrase(&said, buffer_text(&r->message), &r->overflow))
+		return false;
+	bool differs = strcmp(buffer_text(&said), buffer_text(&r->message)) != 0;
 	buffer_free(&r->message);
 	r->message = said;
 	r->status = 400;
-	return true;
+	return differs;
 }
 
 /* ---- saying it ---- */
@@ -360,7 +387,7 @@ static void
 tell(struct refusal *r, struct api_error *error)
 {
 	const char *name = r->who->name;
-	const char *said = r->message.length > 0 ? buffer_text(&r->message) : "it gave no reason";
+	const char *said = r->message.length > 0 ? buffer_text(&r->message) : "no reason given";
 	char mask[SECRET_MASK_SIZE] = "";
 
 	if (r->who->key != NULL)
@@ -383,7 +410,7 @@ tell(struct refusal *r, struct api_error *error)
 		break;
 	case 404:
 		api_error_set(error, 404,
-			"upstream '%s' does not have what was asked for (model '%s'): %s", name,
+			"upstream '%s' has no such model or endpoint (model '%s'): %s", name,
 			r->who->model, said);
 		break;
 	default:
@@ -411,26 +438,53 @@ understand_body(struct refusal *r, const char *body, size_t length)
 	json_document_free(&index);
 }
 
-void
+bool
 upstream_error_from_status(int status, int64_t retry_after, const char *body, size_t length,
 	const struct upstream_identity *who, struct api_error *error)
 {
 	struct refusal r = {
-		.who = who, .status = client_status(status), .retry_after = retry_after};
+		.who = who,
+		.status = client_status(status),
+		.retry_after = retry_after,
+		.overflow.too_large = status == 413,
+	};
 
 	understand_body(&r, body, length);
-	bool may_be_too_long = status == 400 || status == 413 || status == 422;
-	if (!may_be_too_long || !rephrase_too_long(&r)) {
-		if (status < 400) {
-			r.status = 502;
-			set_message(&r, "", 0, 0);
-			buffer_printf(&r.message, "unexpected status %d", status);
-		} else if (r.message.length == 0) {
-			buffer_printf(&r.message, "status %d", status);
-		}
+	bool rephrased = status >= 400 && rephrase_overflow(&r);
+	if (status < 400) {
+		r.status = 502;
+		set_message(&r, "", 0, 0);
+		buffer_printf(&r.message, "unexpected status %d", status);
+	} else if (r.message.length == 0) {
+		buffer_printf(&r.message, "status %d", status);
 	}
 	tell(&r, error);
 	buffer_free(&r.message);
+	return rephrased;
+}
+
+bool
+upstream_error_is_told(const struct json *error)
+{
+	const struct json *code = json_member(error, "code");
+
+	if (json_is_string(error))
+		return json_content_length(error) > 0;
+	if (json_is_number(error))
+		return json_int(error, 0) != 0;
+	if (json_is_number(code) && json_int(code, 0) == 0)
+		return json_content_length(json_member(error, "message")) > 0;
+	return json_is(error, JSON_TRUE) || json_first(error) != NULL;
+}
+
+bool
+upstream_error_is(const struct json *object)
+{
+	return upstream_error_is_told(json_member(object, "error")) ||
+	       upstream_error_is_told(json_member(object, "errors")) ||
+	       json_is_text(json_member(object, "object"), "error") ||
+	       json_is_text(json_member(object, "type"), "error") ||
+	       json_member_int(json_member(object, "base_resp"), "status_code", 0) != 0;
 }
 
 void
@@ -440,12 +494,15 @@ upstream_error_from_object(
 	struct refusal r = {.who = who};
 	const struct json *inner = json_member(object, "error");
 
-	take_codes(&r, inner != NULL ? inner : object);
+	if (!json_is_object(inner))
+		inner = object;
+	take_codes(&r, inner);
+	take_base_number(&r, json_member(object, "base_resp"));
 	if (!find_message(&r, object))
-		quote_value(&r, inner != NULL ? inner : object, QUOTED);
+		quote_value(&r, inner, QUOTED);
 	if (r.status == 0)
 		r.status = 502;
-	rephrase_too_long(&r);
+	rephrase_overflow(&r);
 	tell(&r, error);
 	buffer_free(&r.message);
 }
@@ -471,14 +528,17 @@ upstream_error_no_answer(const char *base_url, const char *problem, int64_t pati
 	const struct upstream_identity *who, struct api_error *error)
 {
 	struct buffer said = BUFFER_INIT(0);
+	struct buffer origin = BUFFER_INIT(0);
 
 	secret_redact(&said, problem, strlen(problem), who->key, who->secrets);
+	url_write_origin(&origin, base_url);
 	if (patience > 0)
-		api_error_set(error, 504, "upstream '%s' could not be reached within %lld ms: %s",
-			who->name, (long long)patience, buffer_text(&said));
+		api_error_set(error, 504, "could not reach upstream '%s' at %s within %lld ms: %s",
+			who->name, buffer_text(&origin), (long long)patience, buffer_text(&said));
 	else
-		api_error_set(error, 502, "upstream '%s' at %s could not be asked: %s", who->name,
-			base_url, buffer_text(&said));
+		api_error_set(error, 502, "could not reach upstream '%s' at %s: %s", who->name,
+			buffer_text(&origin), buffer_text(&said));
+	buffer_free(&origin);
 	buffer_free(&said);
 	return -1;
 }

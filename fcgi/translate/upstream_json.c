@@ -88,10 +88,22 @@ upstream_json_message(struct json_document *index, const char *body, size_t leng
 	return message;
 }
 
+bool
+upstream_json_take_count(const struct json *object, const char *name, uint64_t *count)
+{
+	int64_t n = json_int(json_member(object, name), -1);
+
+	if (n < 0 || n > largest_count)
+		return false;
+	*count = (uint64_t)n;
+	return true;
+}
+
 uint64_t
 upstream_json_count(const struct json *object, const char *name)
 {
-	int64_t n = json_member_int(object, name, 0);
+	uint64_t count = 0;
 
-	return n > 0 && n <= largest_count ? (uint64_t)n : 0;
+	upstream_json_take_count(object, name, &count);
+	return count;
 }

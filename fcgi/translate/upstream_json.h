@@ -4,6 +4,7 @@
 #ifndef UPSTREAM_JSON_H
 #define UPSTREAM_JSON_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -34,5 +35,9 @@ const struct json *upstream_json_message(struct json_document *index, const char
 /** A member that counts something: never negative, 0 where there is none, and bounded by what can
  * be a count. */
 uint64_t upstream_json_count(const struct json *object, const char *name);
+
+/** Set ${count} to such a member.  One that is absent, or cannot be a count, leaves it as it is:
+ * false. */
+bool upstream_json_take_count(const struct json *object, const char *name, uint64_t *count);
 
 #endif

@@ -11,6 +11,7 @@
 
 #include "base/buffer.h"
 #include "base/secret.h"
+#include "base/url.h"
 #include "store/config.h"
 #include "translate/translator.h"
 
@@ -112,6 +113,10 @@ service_check_base_url(const char *base_url)
 	for (const char *c = base_url; *c != '\0'; c++)
 		if ((unsigned char)*c <= ' ' || *c == 127)
 			return "must not hold blanks or control characters";
+	if (strstr(base_url, "…") != NULL)
+		return "is masked; claude-proxy-admin export --secrets writes it whole";
+	if (strlen(base_url) > SERVICE_LONGEST_URL)
+		return "is longer than 2048 bytes";
 	CURLU *url = curl_url();
 	if (url == NULL)
 		return "cannot be checked: out of memory";
@@ -328,20 +333,79 @@ service_headers(const struct service *s, const struct upstream *upstream, const 
 	return list;
 }
 
+/* Secrets that are parts of a URL, one after the other, each with its NUL. */
+struct url_secrets {
+	struct buffer texts;
+	size_t count;
+};
+
+static void
+add_secret(struct url_secrets *secrets, const char *text, size_t length)
+{
+	buffer_append(&secrets->texts, text, length);
+	buffer_putc(&secrets->texts, '\0');
+	secrets->count++;
+}
+
+/* As it is written in the URL, and as it is meant: an upstream may repeat it in either form. */
+static void
+take_query_value(void *context, const char *value, size_t length)
+{
+	struct url_secrets *secrets = context;
+	int decoded_length = 0;
+	char *decoded = curl_easy_unescape(NULL, value, (int)length, &decoded_length);
+
+	add_secret(secrets, value, length);
+	if (decoded == NULL)
+		secrets->texts.failed = true;
+	else if ((size_t)decoded_length != length)
+		add_secret(secrets, decoded, strlen(decoded));
+	curl_free(decoded);
+}
+
+static void
+take_password(struct url_secrets *secrets, const char *proxy)
+{
+	CURLU *url = curl_url();
+	char *password = NULL;
+
+	add_secret(secrets, proxy, strlen(proxy));
+	if (url != NULL &&
+		curl_url_set(url, CURLUPART_URL, proxy, CURLU_NON_SUPPORT_SCHEME) == CURLUE_OK &&
+		curl_url_get(url, CURLUPART_PASSWORD, &password, CURLU_URLDECODE) == CURLUE_OK)
+		add_secret(secrets, password, strlen(password));
+	curl_free(password);
+	curl_url_cleanup(url);
+}
+
 const char **
 service_secrets(const struct upstream *upstream, const struct api_key *key)
 {
 	const struct upstream_options *options = &upstream->options;
-	const char **secrets = calloc(options->header_count + 3, sizeof(*secrets));
+	struct url_secrets parts = {.texts = BUFFER_INIT(0)};
+	const char **secrets = NULL;
 	size_t count = 0;
 
+	url_each_query_value(upstream->base_url, take_query_value, &parts);
+	if (options->proxy != NULL && strchr(options->proxy, '@') != NULL)
+		take_password(&parts, options->proxy);
+	/* One block: the list, and behind it the texts that nobody else has. */
+	size_t most = options->header_count + parts.count + 2;
+	if (!parts.texts.failed)
+		secrets = calloc(1, most * sizeof(*secrets) + parts.texts.length);
 	if (secrets == NULL)
-		return NULL;
+		goto out;
 	if (key != NULL)
 		secrets[count++] = key->secret;
 	for (size_t i = 0; i < options->header_count; i++)
 		secrets[count++] = options->headers[i].value;
-	if (options->proxy != NULL && strchr(options->proxy, '@') != NULL)
-		secrets[count++] = options->proxy;
+	char *text = (char *)(secrets + most);
+	memcpy(text, buffer_text(&parts.texts), parts.texts.length);
+	for (size_t i = 0; i < parts.count; i++, text += strlen(text) + 1)
+		secrets[count++] = text;
+out:
+	if (parts.texts.data != NULL)
+		secret_erase(parts.texts.data, parts.texts.length);
+	buffer_free(&parts.texts);
 	return secrets;
 }

@@ -50,6 +50,8 @@ const struct service *service_find(const char *name);
 /** The ${index}th service type, or NULL beyond the last: for messages and lists. */
 const struct service *service_at(size_t index);
 
+enum { SERVICE_LONGEST_URL = 2048 }; /* bytes of a base URL */
+
 /**
  * Can requests be sent to this base URL: http or https, a host, no user name or password, no
  * fragment?  NULL if so, else what is wrong with it: a static text that reads after the URL.  A
@@ -75,9 +77,10 @@ struct curl_slist *service_headers(const struct service *, const struct upstream
 	const struct api_key *, const struct service_head *);
 
 /**
- * What of a request is secret: the key, the headers that the upstream's owner set, and a proxy with
- * a password.  A list that ends in NULL, for secret_redact; it is freed with free, its texts are
- * lent.  NULL if memory ran out.
+ * What of a request is secret: the key, the headers that the upstream's owner set, the values in
+ * the query of its base URL, and a proxy with a password.  A list that ends in NULL, for
+ * secret_redact; it is freed with free, and lends what upstream and key have.  NULL if memory ran
+ * out.
  */
 const char **service_secrets(const struct upstream *, const struct api_key *);
 

@@ -1,8 +1,9 @@
 /*
  * HTTP transfers to upstreams: libcurl's multi interface on a libuv loop.  All of them share one
- * connection cache, so connections, TLS sessions and HTTP/2 are used again.
+ * connection cache, so connections and TLS sessions are used again.
  *
- * Everything here belongs to the loop's thread.
+ * Nothing here ever waits: not for a socket, and not for a name that is still being looked up when
+ * its transfer is cancelled.  Everything belongs to the loop's thread.
  */
 #ifndef TRANSFER_H
 #define TRANSFER_H
@@ -26,36 +27,42 @@ struct transfer_request {
 	struct curl_slist *headers;
 	const char *proxy;        /* curl proxy URL; NULL: as the environment says */
 	const char *certificates; /* file of the authorities' certificates; NULL: the system's */
-	int64_t connect_timeout;  /* ms */
+	int64_t connect_timeout;  /* ms; the caller cancels then, libcurl itself gives up later */
 	bool once; /* never sent again by curl itself, as it does where a kept connection is closed
 		    */
-};
-
-enum transfer_take {
-	TRANSFER_TAKEN, /* go on */
-	TRANSFER_PAUSE, /* nothing was taken: bring the same bytes again after transfer_resume */
-	TRANSFER_STOP,  /* no more is wanted: end it */
 };
 
 enum transfer_outcome {
 	TRANSFER_COMPLETE,  /* the whole response came */
 	TRANSFER_BROKEN,    /* the response began, then the connection broke */
 	TRANSFER_NO_ANSWER, /* no response: not connected, TLS or DNS failure, closed at once */
-	TRANSFER_NO_TIME,   /* no connection within connect_timeout */
-	TRANSFER_STOPPED,   /* by TRANSFER_STOP */
+	TRANSFER_STOPPED,   /* by the handler */
+	TRANSFER_EXCESSIVE, /* the upstream sent what no answer needs, see "Bounds" in DESIGN.md */
+	TRANSFER_NO_ROOM,   /* the proxy itself ran out of something: no upstream is to blame */
 };
 
-/* Whose bytes they are.  No function of it may call transfer_cancel, ended excepted (where it is
- * not needed). */
+/* Whose bytes they are.  ${head} and ${body} must not call anything that changes a transfer. */
 struct transfer_handler {
-	/** Bytes of the response's body. */
-	enum transfer_take (*body)(void *context, const char *bytes, size_t length);
+	/** The head is there: called once, before any bytes and, where none come, before ${ended}.
+	 */
+	void (*head)(void *context);
 
-	/** What could be read at once has been brought: a good moment to send on. */
-	void (*pause_in_bytes)(void *context);
+	/** The request's body was sent, and will not be asked for again: it is no longer lent.  At
+	 * most once; may be NULL. */
+	void (*body_sent)(void *context);
 
-	/** It is over and the transfer is gone.  ${problem} is curl's text for what failed, "" if
-	 * nothing did. */
+	/** Bytes of the response's body, decoded.  False: no more is wanted, end it. */
+	bool (*body)(void *context, const char *bytes, size_t length);
+
+	/** What could be read at once has been brought: a good moment to send on.  May hold the
+	 * transfer, or cancel any. */
+	void (*batch_end)(void *context);
+
+	/**
+	 * It is over and the transfer is gone; what came since the last ${batch_end} is the end.
+	 * ${problem} says what went wrong, "" if nothing did: after TRANSFER_EXCESSIVE in words
+	 * that follow on the upstream's name, else a sentence of its own.
+	 */
 	void (*ended)(void *context, enum transfer_outcome outcome, const char *problem);
 };
 
@@ -68,13 +75,24 @@ void transfers_free(struct transfers *);
 struct transfer *transfer_start(struct transfers *, const struct transfer_request *,
 	const struct transfer_handler *, void *context);
 
-/** Take bytes again after TRANSFER_PAUSE. */
-void transfer_resume(struct transfer *);
+/** Read no more for now.  What was read already has been brought. */
+void transfer_hold(struct transfer *);
+
+/** Read on after transfer_hold.  Bytes may come at once; the end of their batch comes later. */
+void transfer_go_on(struct transfer *);
+
+bool transfer_is_held(const struct transfer *);
 
 /** End it now, without a further call of the handler; its connection is closed. */
 void transfer_cancel(struct transfer *);
 
-/* The response's head, once bytes of the body came or it ended; 0 or NULL when there is none. */
+/** How long the connection took, in ms; -1: there is none yet. */
+int64_t transfer_connect_time(struct transfer *);
+
+/** What a transfer without a connection waits for, as a ${problem}.  Static. */
+const char *transfer_obstacle(const struct transfer *);
+
+/* The response's head, from ${head} on; 0 or NULL when there is none. */
 int transfer_status(struct transfer *);
 const char *transfer_content_type(struct transfer *);
 int64_t transfer_retry_after(struct transfer *); /* seconds; 0: it says nothing */
@@ -82,8 +100,5 @@ int64_t transfer_retry_after(struct transfer *); /* seconds; 0: it says nothing 
 /** Call ${take} with each header of the response. */
 void transfer_each_header(struct transfer *,
 	void (*take)(void *context, const char *name, const char *value), void *context);
-
-/** How long the connection took, in ms; -1: there is none yet. */
-int64_t transfer_connect_time(struct transfer *);
 
 #endif

@@ -19,7 +19,7 @@ SCHEMAS = [{"name": f"tool_{i}", "description": "Reads a file from the local fil
 TEXTS = {
     "prose": lambda: Path("/usr/share/common-licenses/GPL-3").read_text(),
     "documentation": lambda: (ROOT / "README.md").read_text(),
-    "c": lambda: "".join(p.read_text() for p in sorted((ROOT / "fcgi/translate").glob("claude*.c"))),
+    "c": lambda: "".join(p.read_text() for p in sorted((ROOT / "fcgi/translate/claude").glob("*.c"))),
     "python": lambda: (PYTHON / "argparse.py").read_text()[:40000],
     "javascript": lambda: (HERE / "client.mjs").read_text() + (HERE / "tokens.mjs").read_text(),
     "sql and make": lambda: (ROOT / "schema.sql").read_text() + (ROOT / "Makefile").read_text(),

@@ -143,13 +143,20 @@ class Front(Site):
         with contextlib.suppress(ProcessLookupError):  # it may have ended by itself
             os.kill(process, number)
 
+    def belongs_here(self, process):
+        """Was it started with our folder in its words, or by one that was?  Its memory, and so /proc/*/exe, is closed to us."""
+        while process > 1:
+            if str(self.folder) in Path(f"/proc/{process}/cmdline").read_bytes().decode(errors="replace"):
+                return True
+            process = int(re.search(r"PPid:\s+(\d+)", Path(f"/proc/{process}/status").read_text())[1])
+        return False
+
     def process_ids(self):
         """Every responder that runs now, whoever started it."""
         found = []
         for entry in Path("/proc").iterdir():
             with contextlib.suppress(OSError):
-                if entry.name.isdigit() and re.match(
-                        rf"{self.folder}/.*/claude-proxy\.fcgi", os.readlink(entry / "exe")):
+                if entry.name.isdigit() and (entry / "comm").read_text() == "claude-proxy.fc\n" and self.belongs_here(int(entry.name)):
                     found.append(int(entry.name))
         return found
 

@@ -3,7 +3,7 @@ import json
 import socket
 import threading
 
-from site_under_test import ACCESS_KEY, collect, next_event, request
+from site_under_test import ACCESS_KEY, collect, next_event, parse_events, request
 
 CHUNKS = 20
 PATIENCE = 120  # s
@@ -67,11 +67,23 @@ def check_many_at_once(site, upstream, count, look):
     assert [r["content"][0]["text"] for r in results] == ["a" + "b" * CHUNKS] * count
 
 
-def send_request(site):
+def send_request(site, **members):
     """Ask for a stream on a socket of our own, which takes little that is not read."""
-    body = json.dumps(request(stream=True)).encode()
-    client = socket.create_connection(("127.0.0.1", site.port), timeout=60)
-    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    client.sendall(b"POST %s/v1/messages HTTP/1.1\r\nHost: x\r\nx-api-key: %s\r\nContent-Length: %d\r\n\r\n%s"
+    body = json.dumps(request(stream=True, **members)).encode()
+    client = socket.socket()
+    client.settimeout(60)
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 32768)
+    # Loopback's segments are larger than this window: then each one waits for the timer of an empty window.
+    client.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 1400)
+    client.connect(("127.0.0.1", site.port))
+    client.sendall(b"POST %s/v1/messages HTTP/1.0\r\nHost: x\r\nx-api-key: %s\r\nContent-Length: %d\r\n\r\n%s"
                    % (site.prefix.encode(), ACCESS_KEY.encode(), len(body), body))
     return client
+
+
+def read_events(client):
+    """The events of what send_request asked for, to its end."""
+    with client, client.makefile("rb") as response:
+        head, _, body = response.read().decode().partition("\r\n\r\n")
+    assert head.split()[1] == "200", head
+    return parse_events(body)

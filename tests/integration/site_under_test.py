@@ -5,6 +5,7 @@ import itertools
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import socket
@@ -86,6 +87,14 @@ def wait_for(condition, what, seconds=20):
             return value
         time.sleep(0.01)
     raise AssertionError(f"waited {seconds} s for {what}")
+
+
+def runs(process):
+    """Does it run?  One that has ended, and whose parent has not looked, does not."""
+    try:
+        return not re.search(r"^State:\s+Z", Path(f"/proc/{process}/status").read_text(), re.MULTILINE)
+    except OSError:
+        return False
 
 
 class Answer:
@@ -209,7 +218,8 @@ class Site:
     @contextlib.contextmanager
     def running(self, command, env, wait_path="/health", **options):
         process = subprocess.Popen(command, env=env, stdin=options.pop("stdin", subprocess.DEVNULL), start_new_session=True,
-                                   stdout=subprocess.DEVNULL, stderr=open(self.folder / "server.err", "ab"), **options)
+                                   stdout=subprocess.DEVNULL, stderr=options.pop("stderr", None) or open(self.folder / "server.err", "ab"),
+                                   **options)
         try:
             if wait_path:
                 wait_for(lambda: process.poll() is not None or self.is_up(wait_path), f"{command[0]} to answer")
@@ -272,8 +282,11 @@ class Site:
         with self.running([program("lighttpd"), "-D", "-f", str(config)], self.environment(**settings)) as server:
             # One of them may answer while the others still have lighttpd's name.
             wait_for(lambda: len(self.responders(server)) == processes, "every responder to start")
-            self.responder = self.responders(server)[0]
+            responders = self.responders(server)
+            self.responder = responders[0]
             yield server
+        # lighttpd does not wait for them, and they have still something to log.
+        wait_for(lambda: not any(runs(responder) for responder in responders), "every responder to end", 40)
 
     @contextlib.contextmanager
     def cgi(self, stream=2, **settings):
@@ -293,10 +306,10 @@ class Site:
         return listener
 
     @contextlib.contextmanager
-    def fastcgi(self, **settings):
+    def fastcgi(self, stderr=None, **settings):
         """The responder alone, on a listening Unix socket."""
         with self.listener() as listener, self.running([BUILD / "claude-proxy.fcgi"], self.environment(**settings),
-                                                       wait_path=None, stdin=listener) as responder:
+                                                       wait_path=None, stdin=listener, stderr=stderr) as responder:
             listener.close()
             yield responder
 

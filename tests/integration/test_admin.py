@@ -8,7 +8,8 @@ import threading
 
 import pytest
 
-from site_under_test import BUILD
+from site_under_test import BUILD, request
+from upstream import status
 
 SECRETS = ["sk-first-0123456789abcdef", "sk-second-0123456789abcdef"]
 
@@ -184,3 +185,81 @@ def test_translate_answers_and_streams(admin, site):
     assert "No such file" in admin("translate", "--to", "openai", "missing", status=1)
     assert "must be one of" in admin("translate", "--to", "nothing", status=2)
     assert "--to" in admin("translate", status=2)
+
+
+# ---- what others chose: names of models, words of upstreams ----
+
+# What steers a terminal, or ends a line: C0, DEL, C1, separators, writing direction.
+NASTY = "a\x1b[2J\x1b]0;x\x07\r\n * 9  forged\x7f\x9b\u2028\u200e\u202e\u2066|"
+SHOWN = NASTY.encode("unicode_escape").decode().replace("\\x", "\\u00").replace("\\r", "\\u000d").replace("\\n", "\\u000a")
+ACTING = [*range(0x20), *range(0x7f, 0xa0), 0x200e, 0x200f, 0x2028, 0x2029, *range(0x202a, 0x202f), *range(0x2066, 0x206a)]
+
+
+def check_harmless(text):
+    acting = [c for c in text if ord(c) in ACTING and c not in "\n\t"]
+    assert acting == [] and "\n * 9" not in text, text
+    return text
+
+
+def test_what_others_chose_steers_no_terminal(site, upstream):
+    """It came in by requests and answers, or lies in the database since before names were checked."""
+    site.use(upstream)
+    upstream.answer = status(500, {"error": {"message": NASTY, "code": NASTY}})
+    with site.lighttpd():
+        assert site.post({**request(), "model": NASTY}).status == 500
+    with sqlite3.connect(site.database) as database:
+        database.execute("INSERT INTO routes (pattern, model) VALUES (?, ?)", (NASTY, NASTY))
+        database.execute("UPDATE upstreams SET name = ?, service_type = 'openai'", (f"up{NASTY}",))
+        database.execute("UPDATE api_keys SET last_error = ?", (NASTY,))
+        database.execute("INSERT INTO upstream_options SELECT id, 'header.X', ? FROM upstreams", (NASTY * 2,))
+    for command in (["show"], ["key", "0", "list"], ["route", "list"], ["usage", "--by", "model"],
+                    ["doctor"], ["test"], ["test", NASTY], ["export"], ["use", "0"], ["set", "0", "timeout", "500"],
+                    ["route", "remove", NASTY + "x"], ["add", "new", NASTY, "openai"], ["add", "new", "http://x", NASTY], [NASTY],
+                    ["balance", NASTY], ["usage", "--since", NASTY], ["translate", "--to", NASTY], ["import", NASTY]):
+        done = site.admin(*command, check=False)
+        check_harmless(done.stdout + done.stderr)
+        if command[0] in ("show", "route", "usage", "test", "use", "balance"):
+            assert SHOWN in done.stdout + done.stderr, (command, done)
+    for command in (["show", "--json"], ["key", "0", "list", "--json"], ["route", "list", "--json"], ["usage", "--by", "model", "--json"],
+                    ["doctor", "--json"], ["test", "--json"], ["export"]):
+        done = site.admin(*command, check=False)
+        check_harmless(done.stdout)
+        assert [text for text in texts_of(json.loads(done.stdout)) if NASTY in text], command
+
+
+def texts_of(value):
+    """Every text in a JSON value."""
+    inside = list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else []
+    return [value] if isinstance(value, str) else [text for v in inside for text in texts_of(v)]
+
+
+def test_a_file_steers_no_terminal_either(site):
+    done = site.admin("import", "-", input=json.dumps({NASTY: 1, "upstream": [
+        {"name": f"x{NASTY}", "baseUrl": "http://x", "serviceType": "openai", NASTY: 2}]}), check=False)
+    assert done.returncode == 1 and SHOWN in check_harmless(done.stderr)
+
+
+def test_lengths_are_bounded(admin, site):
+    """Each refusal names the bound."""
+    admin("add", "a", "http://a", "openai")
+    name, url, key, value, model = "n" * 65, "http://h/" + "p" * 2048, "k" * 4097, "v" * 8193, "m" * 257
+    assert "64" in admin("add", name, "http://a", "openai", status=2)
+    assert "2048 bytes" in admin("add", "b", url, "openai", status=2)
+    assert "4096 bytes" in admin("key", "a", "add", key, status=2)
+    assert "8192 bytes" in admin("set", "a", "header.X", value, status=2)
+    assert "header" in admin("set", "a", "header." + "X" * 257, "v", status=2)
+    assert "pattern must not be longer than 256 bytes" in admin("route", "add", model, "m", status=2)
+    assert "model must not be longer than 256 bytes" in admin("route", "add", "m", model, status=2)
+    good = {"name": "n", "baseUrl": "http://x", "serviceType": "openai"}
+    for bad, bound in [({"name": name}, "64"), ({"baseUrl": url}, "2048"), ({"apiKeys": [key]}, "4096"),
+                       ({"options": {"header.X": value}}, "8192")]:
+        assert bound in admin("import", "-", input=json.dumps({"upstream": [{**good, **bad}]}), status=1)
+    for route in ({"pattern": model, "model": "m"}, {"pattern": "m", "model": model}):
+        assert "256 bytes" in admin("import", "-", input=json.dumps({"upstream": [good], "routes": [route]}), status=1)
+    assert "256 bytes" in admin("import", "-", input=json.dumps(
+        {"upstream": [{**good, "modelMapping": {"opus": model}}], "currentUpstream": 0}), status=1)
+    admin("add", "n" * 64, url[:2048], "openai")
+    admin("key", "a", "add", key[:4096])
+    admin("set", "a", "header.X", value[:8192])
+    admin("route", "add", model[:256], model[:256])
+    assert json.loads(admin("show", "--json"))["routes"][0]["model"] == model[:256]

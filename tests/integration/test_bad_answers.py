@@ -88,6 +88,7 @@ def check(body, content_type, site, upstream, stream):
         assert events[-1].startswith(("event: message_stop\n", "event: error\n")), (body, events[-1])
 
 
+@pytest.mark.slow
 def test_wrong_types_at_every_field_of_a_whole_answer(served_by, upstream, service):
     whole = recorded(service, False)
     for path in places(whole):
@@ -96,6 +97,7 @@ def test_wrong_types_at_every_field_of_a_whole_answer(served_by, upstream, servi
     assert served_by.request("GET", "/health").status == 200
 
 
+@pytest.mark.slow
 def test_wrong_types_at_every_field_of_a_stream(served_by, upstream, service):
     events = recorded(service, True)
     seen = set()
@@ -122,6 +124,7 @@ def test_an_answer_cut_anywhere(served_by, upstream, service):
             check(text[:end], kind, served_by, upstream, stream)
 
 
+@pytest.mark.slow
 def test_large_answers(served_by, upstream, service):
     """H.28: 8 MB of answer, 20,000 chunks, one line of 5 MB."""
     text = "gr\u00fc\u00dfe " * 1_000_000

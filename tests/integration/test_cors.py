@@ -138,6 +138,7 @@ def page():
     server.server_close()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("chromium"), reason="no chromium here")
 @pytest.mark.skipif("-" in BUILD.name, reason="a browser is tried with the plain build")
 def test_a_page_of_another_origin_reads_a_stream_as_it_comes(site, upstream, page, tmp_path):
@@ -169,6 +170,7 @@ def test_a_page_of_another_origin_reads_a_stream_as_it_comes(site, upstream, pag
         assert "message_stop" in text
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("chromium"), reason="no chromium here")
 @pytest.mark.skipif("-" in BUILD.name, reason="a browser is tried with the plain build")
 def test_a_page_of_an_origin_that_is_not_listed_gets_nothing(site, upstream, page, tmp_path):

@@ -102,4 +102,4 @@ def test_reaching_upstreams(site, upstream, doctor):
     upstream.answer = status(404, "no list")
     assert worst(doctor(0), "answers (404") == "ok"
     site.admin("add", "down", f"http://127.0.0.1:{free_port()}", "gemini")
-    assert worst(doctor(1), "down: upstream 'down' at http://127.0.0.1") == "problem"
+    assert worst(doctor(1), "down: could not reach upstream 'down' at http://127.0.0.1") == "problem"

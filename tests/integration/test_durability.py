@@ -55,7 +55,8 @@ class Responder:
         self.process.wait()
 
 
-def test_kill_at_any_moment_leaves_a_whole_database(site, upstream):
+@pytest.mark.slow
+def test_kill_at_any_moment_leaves_a_whole_database(site, upstream, seed):
     site.use(upstream, *KEYS)
     site.admin("balance", "round-robin")
     upstream.answer = lambda call: (status(500, "{}") if random.random() < 0.3 else text("hello"))(call)
@@ -267,6 +268,7 @@ def test_where_a_write_ahead_log_does_not_work_there_is_none(site, upstream):
 
 # ---- other programs, and other files ----
 
+@pytest.mark.slow
 def test_a_lock_that_another_program_keeps_is_waited_for_once_not_by_every_request(site, upstream):
     site.use(upstream, *KEYS)
     site.admin("balance", "round-robin")

@@ -14,6 +14,14 @@ def message(*blocks, role="user"):
     return {"model": "m", "max_tokens": 5, "messages": [{"role": role, "content": list(blocks)}]}
 
 
+def nested_documents(count):
+    """A document of documents of …"""
+    block = {"type": "text", "text": "x"}
+    for _ in range(count):
+        block = {"type": "document", "source": {"type": "content", "content": [block]}}
+    return block
+
+
 BAD_REQUESTS = {
     "": "not valid JSON", "{": "not valid JSON", "[1]": "must be a JSON object", '"x"': "must be a JSON object",
     "{'a':1}": "not valid JSON", '{"a":1,}': "not valid JSON", '{"a":NaN}': "NaN", "[" * 200 + "]" * 200: "128 levels",
@@ -22,6 +30,7 @@ BAD_REQUESTS = {
 
 BAD_MEMBERS = [
     ({}, "model"), ({"model": ""}, "model"), ({"model": 5}, "model"), ({"model": "m"}, "max_tokens"),
+    ({"model": "m" * 257, "max_tokens": 5, "messages": USER}, "model: must not be longer than 256 bytes"),
     ({"model": "m", "max_tokens": 0, "messages": USER}, "max_tokens"),
     ({"model": "m", "max_tokens": "5", "messages": USER}, "max_tokens"),
     ({"model": "m", "max_tokens": 1.5, "messages": USER}, "max_tokens"),
@@ -44,7 +53,7 @@ BAD_MEMBERS = [
     (message({"type": "tool_result", "tool_use_id": "a", "content": [{"type": "tool_use"}]}),
      "messages.0.content.0.content.0.type"),
     (message({"type": "tool_result", "tool_use_id": "a", "is_error": "yes"}), "messages.0.content.0.is_error"),
-    (message({"type": "text", "text": ""}), "no content"),
+    (message({"type": "text", "text": ""}), "no content"), (message(nested_documents(6)), "'document' is not allowed here"),
     (request(system=5), "system"), (request(system=[{"type": "image"}]), "system.0.type"), (request(stream="yes"), "stream"),
     (request(temperature="hot"), "temperature"), (request(stop_sequences="x"), "stop_sequences"),
     (request(stop_sequences=[1]), "stop_sequences.0"), (request(tools={}), "tools"), (request(tools=[5]), "tools.0"),

@@ -183,6 +183,7 @@ def test_the_transfer_ends_when_the_client_hangs_up(front, upstream):
         front.set()
 
 
+@pytest.mark.slow
 def test_many_streams_at_once(front, upstream):
     began = time.monotonic()
 
@@ -194,6 +195,7 @@ def test_many_streams_at_once(front, upstream):
     check_many_at_once(front, upstream, front.streams, look)
 
 
+@pytest.mark.slow
 def test_a_client_that_does_not_read_delays_no_other_and_costs_no_memory(front, upstream):
     chunks, size, stalled = 2000, 100_000, 4  # 200 MB for each client
     sent, ended = [], []

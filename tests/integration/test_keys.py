@@ -1,6 +1,7 @@
 """Keys and upstreams that fail: the next key, rests, the fallback (SPEC §5)."""
 import itertools
 import json
+import re
 import socket
 import sqlite3
 import threading
@@ -10,6 +11,7 @@ from email.utils import formatdate
 
 import pytest
 
+import fastcgi_client
 import upstream as upstream_chat
 import upstream_claude
 import upstream_gemini
@@ -143,6 +145,32 @@ def test_when_all_keys_rest_the_one_that_is_back_first_is_tried(site, upstream):
         upstream.calls.clear()
         assert site.ask()["content"][0]["text"] == "at last"
         assert [call.key for call in upstream.calls] == [KEYS[1]]
+
+
+def test_a_client_that_leaves_while_the_next_key_is_looked_for_is_not_served(site, upstream):
+    use(site, upstream, "failover", KEYS[:2])
+    upstream.answer = lambda call: (error(500) if call.key == KEYS[0] and "hang up" in call.text.decode() else text("hello"))(call)
+    with site.fastcgi():
+        fastcgi_client.ask(site)
+        # Nobody can note that the first key failed: the search for the next one waits.
+        other = sqlite3.connect(site.database, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        client = fastcgi_client.Connection(site, fastcgi_client.message(request("hang up", stream=True)))
+        wait_for(lambda: "attempt failed" in site.log_text(), "the first key to fail")
+        client.close()
+        # A later request has its answer: by then the loop has heard of the earlier one.
+        assert fastcgi_client.ask(site)[0] == 200
+        asked = len(upstream.calls)
+        other.execute("ROLLBACK")
+        recorded = wait_for(lambda: len(rows := other.execute("SELECT status FROM usage").fetchall()) == 3 and rows, "the usage of all three")
+        assert sorted(recorded) == [(200,), (200,), (499,)] and len(upstream.calls) == asked == 3
+        assert site.log_text().count("client went away") == 1
+
+        def in_flight():
+            _, _, body = fastcgi_client.ask(site, b"", method="GET", path="/metrics")
+            return int(re.search(rb"^claude_proxy_requests_in_flight (\d+)$", body, re.MULTILINE)[1])
+
+        assert in_flight() == 0
 
 
 def test_a_short_rest_ends_by_itself(site, upstream):

@@ -3,14 +3,13 @@ import json
 import os
 import select
 import signal
-import socket
 import stat
-import struct
 import subprocess
 import threading
 
 import pytest
 
+import fastcgi_client
 from live_streams import check_chunks_come_one_by_one
 from site_under_test import ACCESS_KEY, BUILD, collect, next_event, parse_events, request, wait_for
 from upstream import parts, status, tool_call
@@ -114,6 +113,17 @@ def test_cgi_that_cannot_start_tells_its_client(site):
     assert done.stdout.startswith("Status: 500") and '"api_error"' in done.stdout and "PORT" in done.stdout
 
 
+@pytest.mark.parametrize("words", [["beta"], ["--version"], ["--help"], ["a", "b"]], ids=lambda words: "+".join(words))
+def test_cgi_arguments_are_the_query_and_no_options(site, upstream, words):
+    """A query without `=` comes as arguments, too (RFC 3875 4.4): `POST /v1/messages?beta`."""
+    site.use(upstream)
+    env = site.environment(GATEWAY_INTERFACE="CGI/1.1", REQUEST_METHOD="POST", SCRIPT_NAME="/x.fcgi", PATH_INFO="/v1/messages",
+                           QUERY_STRING="+".join(words), HTTP_X_API_KEY=ACCESS_KEY, CONTENT_LENGTH=len(json.dumps(request())))
+    done = subprocess.run([BUILD / "claude-proxy.fcgi", *words], env=env, input=json.dumps(request()), capture_output=True,
+                          text=True, timeout=30)
+    assert (done.returncode, done.stdout[:11]) == (0, "Status: 200"), done
+
+
 def test_started_by_hand_it_says_what_it_is(site):
     done = subprocess.run([BUILD / "claude-proxy.fcgi"], env=site.environment(), capture_output=True, text=True, timeout=30)
     assert done.returncode == 2 and "web server" in done.stderr
@@ -155,14 +165,6 @@ def test_the_database_is_nobody_elses(site, upstream):
             assert stat.S_IMODE(os.stat(site.database.parent / name).st_mode) == 0o600, name
 
 
-def fcgi_record(kind, content=b""):
-    return struct.pack("!BBHHBB", 1, kind, 1, len(content), 0, 0) + content
-
-
-def fcgi_pair(name, value):
-    return bytes([len(name), len(value)]) + name + value
-
-
 @pytest.mark.parametrize("method, path, code", [
     ("GET", "/health", 503), ("HEAD", "/health", 503), ("OPTIONS", "/v1/messages", 204), ("GET", "/nowhere", 404),
     ("GET", "/v1/messages", 405), ("GET", "/v1/models", 401), ("POST", "/v1/messages", 401), ("POST", "/admin/config/reload", 401),
@@ -170,15 +172,11 @@ def fcgi_pair(name, value):
 def test_no_answer_comes_before_the_whole_request(site, method, path, code):
     """Apache's mod_proxy_fcgi sends the end of a body apart, also of an empty one; who is gone by then has not answered."""
     with site.fastcgi():
-        with socket.socket(socket.AF_UNIX) as early, socket.socket(socket.AF_UNIX) as whole:
-            for client in (early, whole):
-                client.settimeout(30)
-                client.connect(str(site.folder / "fcgi.sock"))
-                client.sendall(fcgi_record(1, struct.pack("!HB5x", 1, 0)) + fcgi_record(4, b"".join([
-                    fcgi_pair(b"REQUEST_METHOD", method.encode()), fcgi_pair(b"SCRIPT_NAME", path.encode())])) + fcgi_record(4))
-            whole.sendall(fcgi_record(5))
+        head = fastcgi_client.head(method, path, key=None)
+        with fastcgi_client.Connection(site, head) as early, fastcgi_client.Connection(site, head) as whole:
+            whole.socket.sendall(fastcgi_client.record(fastcgi_client.STDIN))
             # The later one has its answer: the earlier would have, too.
-            assert b"Status: %d" % code in whole.recv(4096)
-            assert select.select([early], [], [], 0)[0] == []
-            early.sendall(fcgi_record(5))
-            assert b"Status: %d" % code in early.recv(4096)
+            assert whole.answer()[0] == code
+            assert select.select([early.socket], [], [], 0)[0] == []
+            early.socket.sendall(fastcgi_client.record(fastcgi_client.STDIN))
+            assert early.answer()[0] == code

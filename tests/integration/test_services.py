@@ -11,7 +11,7 @@ import upstream as openai_chat
 import upstream_claude
 import upstream_gemini
 import upstream_responses
-from site_under_test import collect, parse_events, request
+from site_under_test import ACCESS_KEY, collect, parse_events, request
 from upstream import tool_call
 
 TRANSLATED = [openai_chat, upstream_responses, upstream_gemini]
@@ -282,6 +282,7 @@ def test_text_and_arguments_arrive_unchanged(serve, upstream, translated):
         assert EDGES in sent
 
 
+@pytest.mark.slow
 def test_random_text_and_arguments_arrive_unchanged(serve, upstream, translated):
     """A property test: what the client sends is what the service gets, and back."""
     import random
@@ -424,6 +425,9 @@ def test_claude_is_passed_through_byte_for_byte(serve, upstream):
         site.admin("set", "main", "max-output-tokens", "4")
         site.post(odd)
         assert upstream.calls[-1].text == odd.replace(b": 10 ,", b": 4 ,")
+        for modest in (b": 4 ,", b": 3 ,"):
+            site.post(odd.replace(b": 10 ,", modest))
+            assert upstream.calls[-1].text == odd.replace(b": 10 ,", modest)
 
 
 def test_claude_streams_are_passed_byte_for_byte(serve, upstream):
@@ -488,6 +492,55 @@ def test_claude_errors_come_back_as_they_are(serve, upstream):
         assert site.post(request("x")).json["error"]["message"] == "bad key sk-t\u2026cdef!"
         upstream.answer = openai_chat.status(500, "")
         assert (site.post(request("x")).status, site.post(request("x")).body) == (500, b"")
+
+
+@pytest.mark.parametrize("code", [101, 202, 204, 206, 302, 304, 600, 999])
+def test_a_status_that_no_client_could_use_is_not_passed_on(serve, upstream, code):
+    def answer(call):
+        openai_chat.status(code, "" if code in (101, 204, 304) else "words of the service")(call)
+        call.handler.close_connection = True  # 101 lasts until then
+
+    with serve(upstream_claude) as site:
+        upstream.answer = answer
+        for stream in (False, True):
+            refused = site.post(request("x", stream=stream))
+            assert (refused.status, refused.error["type"]) == (502, "api_error") and "main" in refused.error["message"]
+        other = site.request("DELETE", "/v1/files/file_1", None, {"x-api-key": ACCESS_KEY})
+        assert other.status == (code if 200 <= code < 300 else 502)
+
+
+def raw_reply(*headers, body=b'{"type":"message","content":[]}'):
+    """An answer with these header lines, as they are."""
+    def answer(call):
+        call.handler.wfile.write(b"\r\n".join([b"HTTP/1.1 200 OK", b"content-length: %d" % len(body), *headers]) + b"\r\n\r\n" + body)
+    return answer
+
+
+@pytest.mark.parametrize("server", ["lighttpd", "nginx"])
+def test_headers_that_are_passed_on_are_bounded(site, upstream, server):
+    """nginx takes a head of 4 KiB, lighttpd more; real answers have some 30 such headers with 2 KiB in all."""
+    upstream.speak(upstream_claude)
+    upstream.strict = False
+    site.use(upstream, service_type="claude")
+    flood = [b"anthropic-x-%d: %s" % (n, b"v" * 80) for n in range(900)]
+    with getattr(site, server)():
+        def headers(*lines):
+            upstream.answer = raw_reply(*lines)
+            answer = site.post(request("x"))
+            assert (answer.status, answer.json["type"]) == (200, "message")
+            return answer.headers
+
+        got = headers(*flood, b"content-type: application/json", b"request-id: of-theirs", b"retry-after: 7")
+        assert (got["content-type"], got["request-id"], got["retry-after"]) == ("application/json", "of-theirs", "7")
+        passed = [name for name in got if name.startswith("anthropic-x-")]
+        assert passed == [f"anthropic-x-{n}" for n in range(len(passed))] and 15 < len(passed) < 30
+        got = headers(b"anthropic-long: " + b"v" * 4000, b"anthropic-short: v", *[b"request-id: %d" % n for n in range(500)])
+        assert "anthropic-long" not in got and (got["anthropic-short"], got["request-id"]) == ("v", "0")
+        got = headers(b"anthropic-a: x\x01y", b"anthropic-b: x\x7fy", b"anthropic-c: x\x1b[2J", b"anthropic-d: x\ty")
+        assert [name for name in got if name.startswith("anthropic-")] == ["anthropic-d"]
+        got = headers(*[b"anthropic-ratelimit-%s-%s: 2026-01-01T00:00:00Z" % (what, which) for which in (b"limit", b"remaining", b"reset")
+                        for what in (b"requests", b"tokens", b"input-tokens", b"output-tokens", b"unified-5h", b"unified-7d", b"unified")])
+        assert len([name for name in got if name.startswith("anthropic-")]) == 21
 
 
 def test_other_paths_reach_a_claude_service(serve, upstream):

@@ -1,7 +1,7 @@
 """Everything at once: failures of every kind, clients that hang up, reloads, and an owner who changes everything.
 
 What is proven is that the responder survives it: no report of a sanitizer, every answer one that a client may get, nothing
-left in flight, nothing leaked.  SOAK_SECONDS lets it last longer.
+left in flight, nothing leaked.  SOAK_SECONDS lets it last longer, TEST_SEED chooses the same again.
 """
 import http.client
 import json
@@ -11,6 +11,8 @@ import signal
 import sqlite3
 import threading
 import time
+
+import pytest
 
 import upstream_claude
 import upstream_gemini
@@ -144,7 +146,8 @@ class Soak:
             nap(0.1)
 
 
-def test_everything_at_once(site):
+@pytest.mark.slow
+def test_everything_at_once(site, seed):
     upstreams = [Upstream(), Upstream(), Upstream()]
     modules = [upstreams[0].service, upstream_gemini, upstream_claude]
     for name, upstream, module in zip(("chat", "gemini", "claude"), upstreams, modules):

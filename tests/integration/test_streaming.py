@@ -1,5 +1,7 @@
 """Streams: each event as it comes, many at once, slow and vanishing clients, broken upstreams."""
+import contextlib
 import json
+import select
 import threading
 import time
 
@@ -34,34 +36,38 @@ def test_200_streams_at_once_in_one_process(site, upstream):
         check_many_at_once(site, upstream, 200, lambda: wait_for(lambda: len(site.responders(server)) == 1, "one process"))
 
 
+def nothing_is_sent(calls):
+    """None of the connections takes a byte, for as long as we look."""
+    return select.select([], [call.handler.connection for call in calls], [], 0.5)[1] == []
+
+
 @pytest.mark.parametrize("server", ["lighttpd", "nginx"])
 def test_a_client_that_stops_reading_delays_no_other(site, upstream, server):
-    sent = []
+    stalled, size = 4, 20_000
+    sent, ended = [], []
 
     def flood(call):
-        for _ in range(2000):
-            call.chunk(content="x" * 20000)
-            sent.append(1)
-        call.event("[DONE]")
-        call.end_stream()
+        with contextlib.suppress(OSError):
+            for _ in range(5000):  # 100 MB
+                call.chunk(content="x" * size)
+                sent.append(size)
+        ended.append(call)
 
     upstream.answer = flood
     site.use(upstream)
     with getattr(site, server)():
-        clients = [send_request(site) for _ in range(4)]
-        wait_for(lambda: len(upstream.calls) == 4, "the stalled streams to begin")
-        # The upstream is held back once the buffers on the way are full.
-        before = -1
-        while before != len(sent):
-            before = len(sent)
-            time.sleep(0.3)
-        assert before < 4 * 2000
+        clients = [send_request(site) for _ in range(stalled)]
+        wait_for(lambda: len(upstream.calls) == stalled, "the stalled streams to begin")
         upstream.answer = text("quick")
         for _ in range(20):
             assert site.ask()["content"][0]["text"] == "quick"
             assert collect(site.stream())["content"][0]["text"] == "quick"
+        wait_for(lambda: nothing_is_sent(upstream.calls[:stalled]), "the upstream to be held back")
+        # No more was sent than the sockets on the way contain: some 4 MB each on the way in and out.
+        assert sum(sent) < stalled * 16e6 and not ended
         for client in clients:
             client.close()
+        wait_for(lambda: len(ended) == stalled, "the abandoned transfers to end")
 
 
 @pytest.mark.parametrize("server", ["lighttpd", "nginx"])
@@ -244,4 +250,13 @@ def test_an_event_beyond_the_bound_is_refused(served, upstream):
 
     upstream.answer = answer
     answer = served.post(request(stream=True))
-    assert answer.status == 502 and "16 MiB" in answer.error["message"]
+    assert answer.status == 502 and "8 MiB" in answer.error["message"]
+
+
+@pytest.mark.parametrize("filler, stream", [(b" ", False), (b" ", True), (b'{"choices":[{"message":{"content":"', False), (b"\r", True)],
+                         ids=["blanks", "blanks for a stream", "a whole answer", "carriage returns"])
+def test_an_answer_beyond_the_bound_is_refused(served, upstream, filler, stream):
+    body = filler + b"y" * (17 << 20) if len(filler) > 1 else filler * (17 << 20)
+    upstream.answer = lambda call: call.reply(200, body)
+    answer = served.post(request(stream=stream))
+    assert answer.status == 502 and "more than 16 MiB" in answer.error["message"]

@@ -6,8 +6,9 @@ import time
 
 import pytest
 
+import upstream as openai_chat
 import upstream_claude
-from site_under_test import request, wait_for
+from site_under_test import ACCESS_KEY, request, wait_for
 from upstream import status, text
 
 DAY = 86400000
@@ -63,6 +64,56 @@ def test_the_usage_of_what_is_passed_through_is_read(site, upstream, stream):
         assert (total["inputTokens"], total["outputTokens"]) == (told["input_tokens"], told["output_tokens"])
         assert total["cacheReadInputTokens"] == told["cache_read_input_tokens"]
         wait_for(lambda: f"output_tokens={told['output_tokens']}" in site.log_text(), "the log line")
+
+
+# ---- absurd counts ----
+
+ABSURD = ["9223372036854775807", "18446744073709551615", "1e30", "-1", "1000000000001", '"many"']
+
+
+def counted(service, count):
+    """An answer that reports this count, as it is spelled here, for everything."""
+    usage = {"prompt_tokens": "COUNT", "completion_tokens": "COUNT", "input_tokens": "COUNT", "output_tokens": "COUNT",
+             "prompt_tokens_details": {"cached_tokens": "COUNT"}, "cache_read_input_tokens": "COUNT"}
+    body = service.message("hello" if service is openai_chat else [{"type": "text", "text": "hello"}], "stop")
+    return status(200, json.dumps({**body, "usage": usage}).replace('"COUNT"', count))
+
+
+@pytest.mark.parametrize("service", [openai_chat, upstream_claude], ids=lambda service: service.SERVICE_TYPE)
+def test_absurd_counts_do_not_count_and_hold_nothing_back(site, upstream, service):
+    upstream.speak(service)
+    site.use(upstream, service_type=service.SERVICE_TYPE)
+    with site.lighttpd():
+        for count in ABSURD:
+            upstream.answer = counted(service, count)
+            for _ in range(2):
+                assert site.post(request()).status == 200, count
+        upstream.answer = service.parts("hello")
+        site.ask()
+        total = rows_when(site, 2 * len(ABSURD) + 1)["total"]
+        # What stands in their place is nothing, or an estimate.
+        assert 5 <= total["outputTokens"] < 100 and 12 <= total["inputTokens"] < 1000, total
+        metrics = site.request("GET", "/metrics", headers={"x-api-key": ACCESS_KEY}).body.decode()
+        assert f'claude_proxy_tokens_total{{upstream="main",type="output"}} {total["outputTokens"]}\n' in metrics
+    assert "cannot store" not in site.log_text() and "output_tokens=5" in site.log_text()
+
+
+def test_a_database_with_absurd_counts_is_read_and_written_again(site, upstream):
+    """An older version took them for true."""
+    site.use(upstream)
+    most = 2 ** 63 - 1
+    insert(site, [(int(time.time() * 1000), "main", 0, "m", 200, most, most, most, -1, 1, 1)] * 3)
+    with sqlite3.connect(site.database) as db:
+        db.execute("INSERT INTO request_totals VALUES ('main', 'message', 200, 3, ?, -2, ?, 7)", (most, most - 1))
+    assert usage(site)["total"]["inputTokens"] == 0 and " 3 " in site.admin("usage").stdout
+    with site.lighttpd():
+        site.ask()
+        total = rows_when(site, 4)["total"]
+    assert (total["inputTokens"], total["outputTokens"], total["cacheReadInputTokens"]) == (12, 5, 8)
+    with sqlite3.connect(site.database) as db:
+        assert db.execute("SELECT requests, input_tokens, output_tokens, cache_read_input_tokens, cache_creation_input_tokens "
+                          "FROM request_totals WHERE upstream = 'main'").fetchall() == [(4, 12, 5, 8, 7)]
+    assert site.log_text().count("recording usage") == 0
 
 
 def test_a_stream_that_fails_is_an_error(site, upstream):

@@ -183,8 +183,7 @@ outline_event(struct outlined *o, const struct json *event)
 static inline void
 outline_message(struct outlined *o, const struct json *message)
 {
-	JSON_EACH(block, json_member(message, "content"))
-	{
+	JSON_EACH (block, json_member(message, "content")) {
 		outline_begin(o, block);
 		json_write(&o->input, json_member(block, "input"));
 		outline_end(o);

@@ -1,6 +1,13 @@
 /* Buffers, secrets, random ids, hashes, errors. */
 #include "unit.h"
 
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#ifdef __linux__
+#include <sys/prctl.h>
+#endif
+
 #include "base/api_error.h"
 #include "base/buffer.h"
 #include "base/hash.h"
@@ -118,6 +125,27 @@ test_secrets_are_compared_whole(void **state)
 }
 
 static void
+test_no_core_dump_is_written(void **state)
+{
+	int status;
+	pid_t child = fork();
+
+	(void)state;
+	if (child == 0) {
+		struct rlimit limit;
+		secret_forbid_dumps();
+		bool forbidden = getrlimit(RLIMIT_CORE, &limit) == 0 && limit.rlim_cur == 0 &&
+				 limit.rlim_max == 0;
+#ifdef __linux__
+		forbidden = forbidden && prctl(PR_GET_DUMPABLE) == 0;
+#endif
+		_exit(forbidden ? 0 : 1);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+}
+
+static void
 test_random_ids_are_base62_and_differ(void **state)
 {
 	char one[64];
@@ -203,6 +231,7 @@ main(void)
 		cmocka_unit_test(test_secrets_are_redacted_wherever_they_stand),
 		cmocka_unit_test(test_a_cut_never_shows_a_part_of_a_secret),
 		cmocka_unit_test(test_secrets_are_compared_whole),
+		cmocka_unit_test(test_no_core_dump_is_written),
 		cmocka_unit_test(test_random_ids_are_base62_and_differ),
 		cmocka_unit_test(test_random_numbers_stay_below_their_bound),
 		cmocka_unit_test(test_hashes_are_the_same_every_time),

@@ -1,4 +1,4 @@
-/* Routes, access and response heads over a gateway made of a table (SPEC §4, FASTCGI.md §5). */
+/* Routes, access and response heads over a gateway made of a table (SPEC §4, fcgi/DESIGN.md). */
 #include "unit.h"
 
 #include "base/api_error.h"
@@ -10,11 +10,15 @@
 #include "http/response.h"
 #include "http/router.h"
 
-/* A request that is only its parameters, name and value in turn, and a body of a given size. */
+/* A request that is only its parameters, name and value in turn, and a body of a given size, which
+ * comes in pieces: between two of them, and at first, there is nothing. */
 struct table_gateway {
 	struct gateway base;
 	const char *const *parameters;
 	size_t body;
+	size_t piece; /* bytes; 0: all at once */
+	bool breaks;  /* off, where the body should end */
+	bool silent;
 };
 
 static const char *
@@ -34,17 +38,29 @@ table_read(struct gateway *g, char *data, size_t size)
 	struct table_gateway *t = (struct table_gateway *)g;
 	size_t n = t->body < size ? t->body : size;
 
+	if (t->piece != 0 && n > t->piece)
+		n = t->piece;
+	t->silent = !t->silent && t->piece != 0;
+	if (t->silent)
+		return NOTHING_YET;
 	memset(data, 'x', n);
 	t->body -= n;
-	return (ssize_t)n;
+	return n == 0 && t->breaks ? -1 : (ssize_t)n;
 }
 
-static const struct gateway_kind table_kind = {.parameter = table_parameter, .read = table_read};
+static void
+table_free(struct gateway *g)
+{
+	(void)g;
+}
+
+static const struct gateway_kind table_kind = {
+	.parameter = table_parameter, .read = table_read, .free = table_free};
 
 static struct table_gateway
 gateway_of(const char *const *parameters)
 {
-	return (struct table_gateway){.base = {&table_kind}, .parameters = parameters};
+	return (struct table_gateway){.base = {.kind = &table_kind}, .parameters = parameters};
 }
 
 static struct settings settings = {
@@ -251,14 +267,22 @@ static void
 test_a_body_is_bounded(void **state)
 {
 	static const struct {
-		size_t body, limit;
+		size_t body, limit, piece;
+		bool breaks;
 		enum gateway_read result;
 	} rows[] = {
-		{0, 10, GATEWAY_READ},
-		{10, 10, GATEWAY_READ},
-		{11, 10, GATEWAY_TOO_LARGE},
-		{200000, 100000, GATEWAY_TOO_LARGE},
-		{1, 0, GATEWAY_TOO_LARGE},
+		{0, 10, 0, false, GATEWAY_READ},
+		{10, 10, 0, false, GATEWAY_READ},
+		{10, 10, 1, false, GATEWAY_READ},
+		{200000, 200000, 999, false, GATEWAY_READ},
+		{11, 10, 0, false, GATEWAY_TOO_LARGE},
+		{11, 10, 3, false, GATEWAY_TOO_LARGE},
+		{11, 10, 3, true, GATEWAY_TOO_LARGE},
+		{200000, 100000, 0, false, GATEWAY_TOO_LARGE},
+		{40000000, 100000, 0, false, GATEWAY_TOO_LARGE},
+		{1, 0, 0, false, GATEWAY_TOO_LARGE},
+		{9, 10, 0, true, GATEWAY_BROKEN},
+		{9, 10, 2, true, GATEWAY_BROKEN},
 	};
 
 	(void)state;
@@ -266,11 +290,69 @@ test_a_body_is_bounded(void **state)
 		struct table_gateway g = gateway_of(NULL);
 		struct buffer body = BUFFER_INIT(0);
 		g.body = rows[i].body;
-		assert_int_equal(gateway_read_body(&g.base, rows[i].limit, &body), rows[i].result);
+		g.piece = rows[i].piece;
+		g.breaks = rows[i].breaks;
+		while (gateway_receive(&g.base, rows[i].limit) == GATEWAY_MORE)
+			assert_true(g.base.body.length <= rows[i].limit);
 		assert_int_equal(g.body, 0);
-		if (rows[i].result == GATEWAY_READ)
-			assert_int_equal(body.length, rows[i].body);
+		assert_int_equal(gateway_received(&g.base), rows[i].body);
+		assert_int_equal(gateway_take_body(&g.base, &body), rows[i].result);
+		assert_int_equal(body.length, rows[i].result == GATEWAY_READ ? rows[i].body : 0);
 		buffer_free(&body);
+		gateway_free(&g.base);
+	}
+}
+
+static void
+test_a_body_that_is_not_whole_is_not_given_away(void **state)
+{
+	struct table_gateway g = gateway_of(NULL);
+	struct buffer body = BUFFER_INIT(0);
+
+	(void)state;
+	g.body = g.piece = 7;
+	assert_int_equal(gateway_receive(&g.base, 10), GATEWAY_MORE);
+	assert_int_equal(gateway_take_body(&g.base, &body), GATEWAY_MORE);
+	assert_int_equal(body.length, 0);
+	gateway_free(&g.base);
+}
+
+static char *const *
+listed(const struct gateway *g)
+{
+	return (char *const *)((const struct table_gateway *)g)->parameters;
+}
+
+static void
+test_control_characters_count_where_a_client_may_have_put_them(void **state)
+{
+	static const struct gateway_kind kind = {.parameters = listed};
+	static const struct {
+		const char *parameter;
+		bool found;
+	} rows[] = {
+		{"HTTP_ANTHROPIC_BETA=a, b", false},
+		{"HTTP_ANTHROPIC_BETA=a\tb", false},
+		{"HTTP_ANTHROPIC_BETA=a\nb", true},
+		{"HTTP_A\nB=c", true},
+		{"REDIRECT_HTTP_AUTHORIZATION=a\rb", true},
+		{"CONTENT_TYPE=a\x7f", true},
+		{"CONTENT_LENGTH=1\n", true},
+		{"REQUEST_METHOD=GET\n", true},
+		{"REQUEST_URI=/\033", true},
+		{"QUERY_STRING=a\nb", true},
+		{"PATH_INFO=/a\nb", true},
+		{"SCRIPT_NAME=/a\nb", true},
+		{"REMOTE_ADDR=1\n2", true},
+		{"BASH_FUNC_x=() {\n}", false},
+		{"LESS=\033[1m", false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		const char *const p[] = {"HTTP_HOST=h", rows[i].parameter, NULL};
+		struct table_gateway g = {.base = {.kind = &kind}, .parameters = p};
+		assert_int_equal(gateway_has_control_characters(&g.base), rows[i].found);
 	}
 }
 
@@ -306,6 +388,8 @@ main(void)
 		cmocka_unit_test(test_origins),
 		cmocka_unit_test(test_a_preflight_lets_the_headers_through_that_were_asked_for),
 		cmocka_unit_test(test_a_body_is_bounded),
+		cmocka_unit_test(test_a_body_that_is_not_whole_is_not_given_away),
+		cmocka_unit_test(test_control_characters_count_where_a_client_may_have_put_them),
 		cmocka_unit_test(test_an_error_is_told_in_the_shape_of_claude),
 	};
 

@@ -627,7 +627,7 @@ test_a_schema_beyond_the_budget_is_cut(void **state)
 	buffer_puts(&text, "]}");
 	json_object_put(clean(buffer_text(&text), &budget, &out));
 	assert_string_equal(buffer_text(&out), "{\"type\":\"object\"}");
-	assert_int_equal(budget, GEMINI_SCHEMA_BUDGET);
+	assert_in_range(budget, GEMINI_SCHEMA_BUDGET - 1, GEMINI_SCHEMA_BUDGET);
 	buffer_free(&out);
 	buffer_free(&text);
 }

@@ -380,8 +380,7 @@ test_what_is_inside_is_visited_in_order(void **state)
 	(void)state;
 	const struct json *value = read_text(
 		&document, "[[1,[2,[]]],{\"a\":{\"b\":[3]}},\"x\",[],null]");
-	JSON_EACH(element, value)
-	{
+	JSON_EACH (element, value) {
 		json_write(&out, element);
 		buffer_putc(&out, ';');
 		assert_int_equal(json_list_add(&list, element), 0);
@@ -741,8 +740,7 @@ rewrite(struct json_writer *w, const struct json *value)
 	if (json_is_object(value) || json_is_array(value)) {
 		bool object = json_is_object(value);
 		object ? json_open_object(w) : json_open_array(w);
-		JSON_EACH(inside, value)
-		{
+		JSON_EACH (inside, value) {
 			buffer_clear(&text);
 			if (object && json_append_name(&text, inside) == 0)
 				json_put_any_name(w, buffer_text(&text), text.length);

@@ -323,7 +323,7 @@ test_failures(void **state)
 			EVENT("error", ",\"code\":\"insufficient_quota\",\"message\":\"m\""), true,
 			402, "m"},
 		{"text/event-stream", TEXTS(0, "a"), false, 502, "broke off"},
-		{"text/event-stream", EVENT("response.created", ""), true, 502, "without"},
+		{"text/event-stream", EVENT("response.created", ""), true, 502, "answer"},
 		{"application/json", "{\"status\":\"cancelled\",\"output\":[]}", true, 502,
 			"cancelled"},
 		{"application/json", "{\"status\":\"queued\",\"output\":[]}", true, 502, "queued"},

@@ -160,6 +160,32 @@ test_unknown_service_types_are_not_found(void **state)
 	assert_null(service_at(1000));
 }
 
+static void
+test_what_of_a_request_is_secret(void **state)
+{
+	struct extra_header header = {(char[]){"X-Token"}, (char[]){"a-token-of-mine"}};
+	struct api_key key = {.secret = (char[]){"sk-key"}};
+	struct upstream upstream = {
+		.base_url = (char[]){"https://h/v1?v=2024-10-21&key=a%2Fb"},
+		.options = {.headers = &header,
+			.header_count = 1,
+			.proxy = (char[]){"http://me:w%40rd@proxy"}},
+	};
+	static const char *const expected[] = {"sk-key", "a-token-of-mine", "2024-10-21", "a%2Fb",
+		"a/b", "http://me:w%40rd@proxy", "w@rd"};
+
+	(void)state;
+	const char **secrets = service_secrets(&upstream, &key);
+	for (size_t i = 0; i < COUNT(expected); i++)
+		assert_string_equal(secrets[i], expected[i]);
+	assert_null(secrets[COUNT(expected)]);
+	free(secrets);
+	upstream = (struct upstream){.base_url = (char[]){"https://h"}};
+	secrets = service_secrets(&upstream, NULL);
+	assert_null(secrets[0]);
+	free(secrets);
+}
+
 int
 main(void)
 {
@@ -169,6 +195,7 @@ main(void)
 		cmocka_unit_test(test_headers_of_the_upstream_replace_ours),
 		cmocka_unit_test(test_each_service_gets_its_key_in_its_way),
 		cmocka_unit_test(test_unknown_service_types_are_not_found),
+		cmocka_unit_test(test_what_of_a_request_is_secret),
 	};
 
 	return cmocka_run_group_tests_name("service", tests, NULL, NULL);

@@ -435,6 +435,117 @@ in_flight_for(struct store *s, int64_t process, int64_t now)
 }
 
 static void
+test_sums_of_tokens_are_bounded(void **state)
+{
+	static const uint64_t most = USAGE_MOST_TOTAL;
+
+	(void)state;
+	assert_int_equal(usage_clamp(0), 0);
+	assert_int_equal(usage_clamp(USAGE_MOST_TOKENS), USAGE_MOST_TOKENS);
+	assert_int_equal(usage_clamp(USAGE_MOST_TOKENS + 1), 0);
+	assert_int_equal(usage_clamp(UINT64_MAX), 0); /* a -1 without its sign */
+	assert_int_equal(usage_sum(2, 3), 5);
+	assert_int_equal(usage_sum(most - 1, 1), most);
+	assert_int_equal(usage_sum(most, 1), most);
+	assert_int_equal(usage_sum(1, UINT64_MAX), most);
+	assert_int_equal(usage_sum(UINT64_MAX, UINT64_MAX), most);
+}
+
+/* What a version stored that took every count for true. */
+static const char poison[] =
+	"INSERT INTO request_totals VALUES "
+	"('main', 'stream', 200, 7, 9223372036854775807, -2, 1000000000000000001, 4); "
+	"INSERT INTO latency_totals VALUES "
+	"('main', 'stream', 200, 'duration', 2, 7, 9223372036854775807); "
+	"INSERT INTO usage (finished, upstream, key_id, model, status, input_tokens, "
+	"output_tokens, cache_read_input_tokens, cache_creation_input_tokens, first_byte, "
+	"duration) VALUES (1, 'main', 0, 'm', 200, 9223372036854775807, 5, -1, 0, 1, 1), "
+	"(1, 'main', 0, 'm', 200, 9223372036854775807, 9223372036854775807, 0, 0, 1, 1), "
+	"(1, 'main', 0, 'm', 200, 3, 1000000000000, 0, 0, 1, 1)";
+
+static void
+test_totals_that_absurd_counts_spoiled_begin_again(void **state)
+{
+	struct store *s = open_store();
+	struct totals t = {0};
+	struct totals read = {0};
+
+	(void)state;
+	execute(poison);
+	assert_int_equal(store_read_totals(s, &read), STORE_OK);
+	assert_int_equal(read.rows[0].input_tokens, 0);
+	assert_int_equal(read.rows[0].output_tokens, 0);
+	totals_free(&read);
+	record(&t, REQUEST_STREAM, 200, 200);
+	for (int i = 0; i < 2; i++)
+		write_totals(s, &t, 1, 0, 1000);
+	assert_int_equal(store_read_totals(s, &read), STORE_OK);
+	assert_int_equal(read.count, 1);
+	assert_int_equal(read.rows[0].requests, 9);
+	assert_int_equal(read.rows[0].input_tokens, 20);
+	assert_int_equal(read.rows[0].output_tokens, 0);
+	assert_int_equal(read.rows[0].cache_read_input_tokens, 0);
+	assert_int_equal(read.rows[0].cache_creation_input_tokens, 6);
+	assert_int_equal(read.rows[0].duration.requests[2], 9);
+	assert_int_equal(read.rows[0].duration.duration[2], 400);
+	totals_free(&t);
+	totals_free(&read);
+	store_close(s);
+}
+
+static void
+keep_total(void *context, const struct usage_total *total)
+{
+	struct usage_total *kept = context;
+
+	assert_string_equal(total->name, "main");
+	*kept = *total;
+}
+
+static void
+test_a_report_leaves_absurd_counts_out(void **state)
+{
+	struct store *s = open_store();
+	struct usage_total total = {0};
+
+	(void)state;
+	execute(poison);
+	assert_int_equal(store_report_usage(s, 0, USAGE_BY_UPSTREAM, keep_total, &total), STORE_OK);
+	assert_int_equal(total.requests, 3);
+	assert_int_equal(total.input_tokens, 3);
+	assert_int_equal(total.output_tokens, USAGE_MOST_TOKENS + 5);
+	assert_int_equal(total.cache_read_input_tokens, 0);
+	store_close(s);
+}
+
+static void
+test_a_row_that_is_refused_holds_back_no_other(void **state)
+{
+	struct store *s = open_store();
+	struct totals t = {0};
+	struct usage_record rows[] = {
+		{.upstream = "main", .model = "good", .status = 200},
+		{.upstream = "main", .model = "bad", .status = 200},
+		{.upstream = "main", .model = "good", .status = 200},
+	};
+
+	(void)state;
+	execute("CREATE TRIGGER refuse BEFORE INSERT ON usage WHEN NEW.model = 'bad' "
+		"BEGIN SELECT RAISE(ABORT, 'it is bad'); END; "
+		"CREATE TRIGGER refuse_total BEFORE INSERT ON request_totals WHEN NEW.status = 502 "
+		"BEGIN SELECT RAISE(ABORT, 'it is bad, too'); END");
+	record(&t, REQUEST_MESSAGE, 502, 1);
+	record(&t, REQUEST_MESSAGE, 200, 1);
+	const struct usage_batch batch = {.rows = rows, .count = COUNT(rows), .totals = &t};
+	assert_int_equal(store_record_usage(s, &batch), STORE_OK);
+	assert_int_equal(number_in("SELECT count(*) FROM usage WHERE model = 'good'"), 2);
+	assert_int_equal(number_in("SELECT count(*) FROM usage"), 2);
+	assert_int_equal(number_in("SELECT sum(requests) FROM request_totals"), 1);
+	totals_free(&t);
+	store_close(s);
+}
+
+static void
 test_what_processes_have_in_flight(void **state)
 {
 	struct store *s = open_store();
@@ -676,6 +787,13 @@ main(void)
 			test_totals_add_up_in_memory_and_in_the_database, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			test_what_processes_have_in_flight, set_up, tear_down),
+		cmocka_unit_test(test_sums_of_tokens_are_bounded),
+		cmocka_unit_test_setup_teardown(
+			test_totals_that_absurd_counts_spoiled_begin_again, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			test_a_report_leaves_absurd_counts_out, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			test_a_row_that_is_refused_holds_back_no_other, set_up, tear_down),
 		cmocka_unit_test(test_failover_takes_the_first_in_working_order),
 		cmocka_unit_test_setup_teardown(
 			test_round_robin_takes_each_ready_one_in_turn, set_up, tear_down),

@@ -286,8 +286,7 @@ check_content(const struct place *place, const struct json *content, unsigned al
 	if (depth > MOST_NESTED)
 		return claude_refuse(place, error, "is nested too deep");
 	size_t index = 0;
-	JSON_EACH(block, content)
-	{
+	JSON_EACH (block, content) {
 		const struct place element = PLACE_ELEMENT(place, index++);
 		if (check_block(&element, block, allowed, depth, error) != 0)
 			return -1;
@@ -358,8 +357,7 @@ claude_check_messages(
 	if (json_first(messages) == NULL)
 		return claude_refuse(place, error, "must not be empty");
 	size_t index = 0;
-	JSON_EACH(message, messages)
-	{
+	JSON_EACH (message, messages) {
 		const struct place element = PLACE_ELEMENT(place, index++);
 		if (check_message(&element, message, error) != 0)
 			return -1;

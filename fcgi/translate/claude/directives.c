@@ -28,8 +28,7 @@ follow_system(struct claude_request *r)
 
 	if (json_is_string(system))
 		return json_list_add(&r->system, system);
-	JSON_EACH(block, system)
-	{
+	JSON_EACH (block, system) {
 		if (!json_starts_with(claude_block_text(block), billing_note) &&
 			json_list_add(&r->system, block) != 0)
 			return -1;
@@ -42,8 +41,7 @@ follow_system(struct claude_request *r)
 static bool
 has_result(const struct json *content)
 {
-	CLAUDE_EACH_BLOCK(block, content)
-	{
+	CLAUDE_EACH_BLOCK (block, content) {
 		if (claude_block_type(block) == CLAUDE_TOOL_RESULT)
 			return true;
 	}
@@ -56,8 +54,7 @@ follow_effort(struct claude_request *r, const struct json *messages)
 {
 	const struct json *asked = r->effort;
 
-	JSON_EACH(message, messages)
-	{
+	JSON_EACH (message, messages) {
 		enum claude_role role = claude_message_role(message);
 		const struct json *effort = json_member_string(
 			json_member(message, "output_config"), "effort");
@@ -81,13 +78,11 @@ follow_messages(struct claude_request *r, const struct json *messages)
 {
 	const struct json *last_user = NULL;
 
-	JSON_EACH(message, messages)
-	{
+	JSON_EACH (message, messages) {
 		if (claude_message_role(message) == CLAUDE_USER)
 			last_user = message;
 	}
-	JSON_EACH(message, messages)
-	{
+	JSON_EACH (message, messages) {
 		bool user_speaks_later = last_user != NULL && message < last_user;
 		if (!(user_speaks_later && ends_with_turn(message)) &&
 			json_list_add(&r->messages, message) != 0)
@@ -181,8 +176,7 @@ read_change(struct changes *c, const struct json *block)
 static int
 read_found(struct changes *c, const struct json *result)
 {
-	CLAUDE_EACH_BLOCK(block, json_member(result, "content"))
-	{
+	CLAUDE_EACH_BLOCK (block, json_member(result, "content")) {
 		if (claude_block_type(block) != CLAUDE_TOOL_REFERENCE)
 			continue;
 		if (take_name(c, json_member(block, "tool_name")) != 0 || set_offered(c, true) != 0)
@@ -194,10 +188,8 @@ read_found(struct changes *c, const struct json *result)
 static int
 read_changes(struct changes *c, const struct json *messages)
 {
-	JSON_EACH(message, messages)
-	{
-		CLAUDE_EACH_BLOCK(block, json_member(message, "content"))
-		{
+	JSON_EACH (message, messages) {
+		CLAUDE_EACH_BLOCK (block, json_member(message, "content")) {
 			enum claude_block type = claude_block_type(block);
 			if ((type == CLAUDE_TOOL_CHANGE && read_change(c, block) != 0) ||
 				(type == CLAUDE_TOOL_RESULT && read_found(c, block) != 0))
@@ -212,8 +204,7 @@ read_changes(struct changes *c, const struct json *messages)
 static bool
 searches_at_the_service(const struct json *tools)
 {
-	JSON_EACH(tool, tools)
-	{
+	JSON_EACH (tool, tools) {
 		if (json_starts_with(json_member(tool, "type"), "tool_search_tool_"))
 			return true;
 	}
@@ -260,8 +251,7 @@ offer(struct claude_request *r, struct changes *c)
 	const struct json *tools = json_member(r->body, "tools");
 	bool all = searches_at_the_service(tools);
 
-	JSON_EACH(tool, tools)
-	{
+	JSON_EACH (tool, tools) {
 		bool waits = !all && json_member_bool(tool, "defer_loading", false);
 		if (offer_declared(r, c, tool, waits) != 0)
 			return -1;

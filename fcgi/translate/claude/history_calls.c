@@ -185,6 +185,7 @@ dequeue(struct claude_calls *calls, const struct claude_call *call)
 struct claude_call *
 claude_calls_answer(struct claude_calls *calls, const struct json *tool_result)
 {
+	const void *address = tool_result;
 	char *id = json_copy(json_member(tool_result, "tool_use_id"));
 	size_t position = id != NULL ? position_in(&calls->waiting, id, strlen(id)) : 0;
 
@@ -193,7 +194,7 @@ claude_calls_answer(struct claude_calls *calls, const struct json *tool_result)
 		return NULL;
 	struct claude_call *call = &calls->list[position - 1];
 	if (dequeue(calls, call) != 0 ||
-		text_map_set(&calls->answering, &tool_result, sizeof(tool_result), position) != 0)
+		text_map_set(&calls->answering, &address, sizeof(address), position) != 0)
 		return NULL;
 	call->result = tool_result;
 	return call;
@@ -202,7 +203,8 @@ claude_calls_answer(struct claude_calls *calls, const struct json *tool_result)
 const struct claude_call *
 claude_calls_find(const struct claude_calls *calls, const struct json *tool_result)
 {
-	size_t position = position_in(&calls->answering, &tool_result, sizeof(tool_result));
+	const void *address = tool_result;
+	size_t position = position_in(&calls->answering, &address, sizeof(address));
 
 	return position > 0 ? &calls->list[position - 1] : NULL;
 }
@@ -262,8 +264,7 @@ claude_calls_answer_all(
 	struct claude_calls *calls, const struct claude_request *r, size_t first, size_t end)
 {
 	for (size_t m = first; m < end; m++) {
-		CLAUDE_EACH_BLOCK(block, claude_content_at(r, m))
-		{
+		CLAUDE_EACH_BLOCK (block, claude_content_at(r, m)) {
 			if (claude_block_type(block) == CLAUDE_TOOL_RESULT)
 				claude_calls_answer(calls, block);
 		}

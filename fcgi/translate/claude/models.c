@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/json_writer.h"
+#include "translate/upstream_json.h"
 
 enum { USUAL_LIMIT = 20, LARGEST_LIMIT = 1000, LONGEST_ID = 512 };
 
@@ -21,8 +22,36 @@ static const char never[] = "1970-01-01T00:00:00Z";
 struct claude_model {
 	char *id;
 	char *display_name;
-	char *created_at; /* as Claude's service writes it */
+	char *created_at;          /* as Claude's service writes it */
+	uint64_t max_input_tokens; /* 0: not told, as the next */
+	uint64_t max_tokens;       /* of output */
 };
+
+/* Where services tell how many tokens a model takes and gives, the more exact before the others. */
+struct limit_place {
+	const char *object; /* the member that contains it; NULL: it stands in the model itself */
+	const char *name;
+};
+
+static const struct limit_place input_places[] = {
+	{NULL, "max_input_tokens"},         /* Claude */
+	{NULL, "inputTokenLimit"},          /* Gemini */
+	{"top_provider", "context_length"}, /* OpenRouter */
+	{NULL, "context_length"},           /* OpenRouter, Moonshot, Together */
+	{NULL, "max_context_length"},       /* Mistral, LM Studio */
+	{NULL, "max_model_len"},            /* vLLM, SGLang */
+	{NULL, "context_window"},           /* Groq */
+};
+
+static const struct limit_place output_places[] = {
+	{NULL, "max_tokens"},
+	{NULL, "outputTokenLimit"},
+	{"top_provider", "max_completion_tokens"},
+	{NULL, "max_completion_tokens"},
+	{NULL, "max_output_tokens"},
+};
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 /* ---- one model ---- */
 
@@ -40,9 +69,9 @@ can_answer(const struct json *element)
 {
 	const struct json *methods = json_member_array(element, "supportedGenerationMethods");
 
-	JSON_EACH(method, methods)
-	if (json_is_text(method, "generateContent"))
-		return true;
+	JSON_EACH (method, methods)
+		if (json_is_text(method, "generateContent"))
+			return true;
 	return methods == NULL;
 }
 
@@ -79,6 +108,21 @@ read_created(const struct json *element)
 	return buffer_take(&created);
 }
 
+/* The first limit that is told in one of the places. */
+static uint64_t
+read_limit(const struct json *element, const struct limit_place *places, size_t count)
+{
+	uint64_t limit = 0;
+
+	for (size_t i = 0; i < count && limit == 0; i++) {
+		const struct json *object = places[i].object != NULL
+						    ? json_member(element, places[i].object)
+						    : element;
+		upstream_json_take_count(object, places[i].name, &limit);
+	}
+	return limit;
+}
+
 /* An element of any service's list.  False: it is no model. */
 static bool
 read_model(const struct json *element, struct claude_model *model)
@@ -95,6 +139,8 @@ read_model(const struct json *element, struct claude_model *model)
 		name = json_member_string(element, "displayName");
 	model->display_name = name != NULL ? json_copy(name) : strdup(model->id);
 	model->created_at = read_created(element);
+	model->max_input_tokens = read_limit(element, input_places, COUNT(input_places));
+	model->max_tokens = read_limit(element, output_places, COUNT(output_places));
 	return true;
 }
 
@@ -156,7 +202,39 @@ void
 claude_models_add(struct claude_models *models, const char *name)
 {
 	if (position_of(models, name) == models->count)
-		add(models, (struct claude_model){strdup(name), strdup(name), strdup(never)});
+		add(models, (struct claude_model){.id = strdup(name),
+				    .display_name = strdup(name),
+				    .created_at = strdup(never)});
+}
+
+static bool
+is_model(const struct json *value)
+{
+	return json_is_text(json_member(value, "type"), "model") &&
+	       json_member_string(value, "id") != NULL;
+}
+
+bool
+claude_models_is_answer(const struct json *answer)
+{
+	const struct json *list = json_member_array(answer, "data");
+
+	if (list == NULL)
+		return is_model(answer);
+	return json_is_bool(json_member(answer, "has_more")) &&
+	       (json_first(list) == NULL || is_model(json_first(list)));
+}
+
+/* Add a model that is not among the first ${before}. */
+static void
+add_read(struct claude_models *models, size_t before, const struct json *element)
+{
+	struct claude_model model;
+
+	if (read_model(element, &model) && position_among(models, before, model.id) == before)
+		add(models, model);
+	else
+		free_model(&model);
 }
 
 int
@@ -169,17 +247,12 @@ claude_models_read(struct claude_models *models, const struct json *answer)
 		elements = json_member_array(answer, "models");
 	if (elements == NULL && json_is_array(answer))
 		elements = answer;
-	if (elements == NULL)
+	if (elements == NULL && json_member_string(answer, "id") == NULL)
 		return -1;
-	JSON_EACH(element, elements)
-	{
-		struct claude_model model;
-		if (read_model(element, &model) &&
-			position_among(models, before, model.id) == before)
-			add(models, model);
-		else
-			free_model(&model);
-	}
+	if (elements == NULL)
+		add_read(models, before, answer);
+	JSON_EACH (element, elements)
+		add_read(models, before, element);
 	return 0;
 }
 
@@ -214,7 +287,7 @@ read_parameter(const char *query, const char *name, char value[LONGEST_ID])
 	return false;
 }
 
-/* Which models the page holds. */
+/* Which models the page contains. */
 struct page {
 	size_t first;
 	size_t end;
@@ -261,6 +334,10 @@ put_model(struct json_writer *out, const struct claude_model *model)
 	json_put_text_member(out, "id", model->id);
 	json_put_text_member(out, "display_name", model->display_name);
 	json_put_text_member(out, "created_at", model->created_at);
+	if (model->max_input_tokens > 0)
+		json_put_uint_member(out, "max_input_tokens", model->max_input_tokens);
+	if (model->max_tokens > 0)
+		json_put_uint_member(out, "max_tokens", model->max_tokens);
 	json_close_object(out);
 }
 

@@ -30,9 +30,12 @@ const char *claude_models_id(const struct claude_models *, size_t index);
 /** Add a model of that name, which a route serves, unless the list has it. */
 void claude_models_add(struct claude_models *, const char *name);
 
+/** Is an upstream's answer a list of models, or one model, in Claude's own shape? */
+bool claude_models_is_answer(const struct json *answer);
+
 /**
- * Add the models in an upstream's answer, whichever service's shape it has, but for those that were
- * there before.  Return 0, or -1: it holds no list.
+ * Add the models in an upstream's answer, a list or one model, whichever service's shape it has,
+ * but for those that were there before.  Return 0, or -1: it contains none.
  */
 int claude_models_read(struct claude_models *, const struct json *answer);
 

@@ -45,8 +45,7 @@ copy_elements(struct copy *copy, const struct json *array, bool (*left_out)(cons
 	const struct json *before = NULL;
 	bool kept = false;
 
-	JSON_EACH(element, array)
-	{
+	JSON_EACH (element, array) {
 		const struct json *after = json_next(element);
 		if (!left_out(element)) {
 			kept = true;
@@ -77,8 +76,7 @@ is_all_foreign(const struct json *message)
 {
 	const struct json *content = json_member_array(message, "content");
 
-	JSON_EACH(block, content)
-	{
+	JSON_EACH (block, content) {
 		if (!is_foreign(block))
 			return false;
 	}
@@ -88,8 +86,7 @@ is_all_foreign(const struct json *message)
 static void
 copy_message(struct copy *copy, const struct json *message)
 {
-	JSON_EACH(member, message)
-	{
+	JSON_EACH (member, message) {
 		if (json_is_named(member, "content") && json_is_array(member))
 			copy_elements(copy, member, is_foreign, NULL);
 	}
@@ -123,8 +120,7 @@ write_request(const struct claude_request *r, const struct translate_target *tar
 	const char *end = r->text + r->length;
 
 	(void)names;
-	JSON_EACH(member, r->body)
-	{
+	JSON_EACH (member, r->body) {
 		copy_member(&copy, member, target);
 	}
 	leave_out(&copy, end, end);

@@ -12,8 +12,6 @@
 #include "translate/claude/check.h"
 #include "translate/claude/directives.h"
 
-enum { LONGEST_MODEL = 256 /* bytes; the names of models are stored and logged */ };
-
 /* The parts of a request are read one after the other; each returns 0, or -1 and the error. */
 typedef int part_reader(struct claude_request *, struct api_error *);
 
@@ -71,9 +69,9 @@ read_model(struct claude_request *r, struct api_error *error)
 	r->model = json_copy(model);
 	if (r->model == NULL)
 		return api_error_set(error, 500, "out of memory");
-	if (strlen(r->model) > LONGEST_MODEL)
+	if (strlen(r->model) > CLAUDE_LONGEST_MODEL)
 		return claude_refuse(
-			&place, error, "must not be longer than %d bytes", LONGEST_MODEL);
+			&place, error, "must not be longer than %d bytes", CLAUDE_LONGEST_MODEL);
 	return 0;
 }
 
@@ -175,8 +173,7 @@ read_stop_sequences(struct claude_request *r, struct api_error *error)
 	if (!json_is_array(r->stop_sequences))
 		return claude_refuse(&place, error, "must be an array of strings");
 	size_t index = 0;
-	JSON_EACH(sequence, r->stop_sequences)
-	{
+	JSON_EACH (sequence, r->stop_sequences) {
 		const struct place element = PLACE_ELEMENT(&place, index++);
 		if (!json_is_string(sequence))
 			return claude_refuse(&element, error, "must be a string");

@@ -14,6 +14,8 @@
 
 struct api_error;
 
+enum { CLAUDE_LONGEST_MODEL = 256 }; /* bytes of a model's name */
+
 enum claude_thinking {
 	CLAUDE_THINKING_ABSENT,
 	CLAUDE_THINKING_ENABLED,
@@ -116,9 +118,11 @@ claude_next_block(const struct json *content, const struct json *block)
 	return block == content ? NULL : json_next(block);
 }
 
+/* NOLINTBEGIN(bugprone-macro-parentheses): what is declared cannot stand in parentheses. */
 #define CLAUDE_EACH_BLOCK(block, content)                                                          \
 	for (const struct json *block##_in = (content), *block = claude_first_block(block##_in);   \
 		block != NULL; block = claude_next_block(block##_in, block))
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 /** The string of a text block, or the string itself if ${block} is one; NULL: it is neither. */
 const struct json *claude_block_text(const struct json *block);

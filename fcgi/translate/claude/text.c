@@ -26,8 +26,7 @@ has_text(const struct json *block)
 bool
 claude_has_text(const struct json *content)
 {
-	CLAUDE_EACH_BLOCK(block, content)
-	{
+	CLAUDE_EACH_BLOCK (block, content) {
 		if (has_text(block))
 			return true;
 	}
@@ -60,8 +59,7 @@ claude_string_texts(struct json_writer *w, const struct json *content, const cha
 {
 	bool any = false;
 
-	CLAUDE_EACH_BLOCK(block, content)
-	{
+	CLAUDE_EACH_BLOCK (block, content) {
 		put_text(w, block, between, &any);
 	}
 }
@@ -145,16 +143,15 @@ claude_string_result(struct json_writer *w, const struct json *tool_result)
 	struct buffer *out = w->out;
 	size_t start = out->length;
 
-	CLAUDE_EACH_BLOCK(block, json_member(tool_result, "content"))
-	{
+	CLAUDE_EACH_BLOCK (block, json_member(tool_result, "content")) {
 		size_t end = out->length;
 		if (end > start)
 			json_string_text(w, paragraph);
 		size_t after = out->length;
 		put_result_block(w, block);
 		/* An image says nothing: then nothing is to be kept apart. */
-		if (out->length == after && end > start && !out->failed)
-			out->data[out->length = end] = '\0';
+		if (out->length == after)
+			buffer_cut(out, end);
 	}
 }
 

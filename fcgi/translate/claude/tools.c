@@ -147,8 +147,7 @@ claude_check_tools(const struct place *place, const struct json *tools, struct a
 	if (!json_is_array(tools))
 		return claude_refuse(place, error, "must be an array");
 	size_t index = 0;
-	JSON_EACH(tool, tools)
-	{
+	JSON_EACH (tool, tools) {
 		const struct place element = PLACE_ELEMENT(place, index++);
 		if (claude_check_tool(&element, tool, error) != 0)
 			return -1;

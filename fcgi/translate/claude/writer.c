@@ -204,6 +204,12 @@ claude_writer_start(struct claude_writer *w)
 }
 
 void
+claude_writer_resume(struct claude_writer *w)
+{
+	w->started = true;
+}
+
+void
 claude_writer_ping(struct claude_writer *w)
 {
 	if (!w->stream || w->ended)

@@ -48,6 +48,9 @@ int claude_writer_redirect(struct claude_writer *, const char *kind, bool hide_t
  * itself. */
 void claude_writer_start(struct claude_writer *);
 
+/** The client got a message_start from another: go on after it. */
+void claude_writer_resume(struct claude_writer *);
+
 /** A ping event; in the whole-message form nothing. */
 void claude_writer_ping(struct claude_writer *);
 

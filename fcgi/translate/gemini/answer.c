@@ -12,79 +12,65 @@
 #include "base/log.h"
 #include "translate/claude/writer.h"
 #include "translate/gemini/gemini.h"
+#include "translate/reader.h"
 #include "translate/tool_names.h"
 #include "translate/translator.h"
 #include "translate/upstream_error.h"
 #include "translate/upstream_json.h"
 
-enum { KEPT_SCRATCH = 64 << 10 }; /* bytes that the reader keeps for the next event */
-
-struct reader {
-	struct claude_writer *writer;
-	const struct tool_names *names;
-	const struct upstream_identity *identity;
-	struct json_document index; /* of the event, or the message, that is being read */
-	struct buffer scratch;      /* for what has to be put together */
-	const char *stop_reason;    /* NULL: no finishReason came */
-	const char *failure;        /* a finishReason that says that the model went wrong */
-	bool produced;              /* a part came */
-	bool answered;              /* a candidate came, or the reason why there is none */
-	bool over;
-	bool out_of_memory;
-	int skipped; /* events that were no JSON */
+/* Tokens; what a chunk does not tell stays as an earlier one told it. */
+struct counts {
+	uint64_t prompt;
+	uint64_t tool_prompt;
+	uint64_t cached;
+	uint64_t candidates;
+	uint64_t thoughts;
 };
 
-/* PROTOCOL.md §C.2.  Those without a stop reason are failures of the model. */
+struct gemini_reader {
+	struct reader base;
+	struct counts counts;
+	bool output_known;
+	bool answered; /* a candidate came, or the reason why there is none */
+	bool said;     /* something came that is no thought */
+	bool out_of_memory;
+};
+
+/* PROTOCOL.md §C.2.  A fault of the model is an error, unless it has said something by then. */
 static const struct {
 	const char *finish_reason;
 	const char *stop_reason;
-} stop_reasons[] = {
-	{"STOP", "end_turn"},
-	{"MAX_TOKENS", "max_tokens"},
-	{"SAFETY", "refusal"},
-	{"RECITATION", "refusal"},
-	{"BLOCKLIST", "refusal"},
-	{"PROHIBITED_CONTENT", "refusal"},
-	{"SPII", "refusal"},
-	{"LANGUAGE", "refusal"},
-	{"IMAGE_SAFETY", "refusal"},
-	{"IMAGE_PROHIBITED_CONTENT", "refusal"},
-	{"IMAGE_RECITATION", "refusal"},
-	{"IMAGE_OTHER", "refusal"},
-	{"NO_IMAGE", "refusal"},
-	{"MALFORMED_FUNCTION_CALL", NULL},
-	{"UNEXPECTED_TOOL_CALL", NULL},
-	{"TOO_MANY_TOOL_CALLS", NULL},
-	{"MALFORMED_RESPONSE", NULL},
+	bool fault;
+} endings[] = {
+	{"STOP", "end_turn", false},
+	{"MAX_TOKENS", "max_tokens", false},
+	{"CONTINUATION", "max_tokens", false},
+	{"SAFETY", "refusal", false},
+	{"RECITATION", "refusal", false},
+	{"BLOCKLIST", "refusal", false},
+	{"PROHIBITED_CONTENT", "refusal", false},
+	{"SPII", "refusal", false},
+	{"LANGUAGE", "refusal", false},
+	{"MODEL_ARMOR", "refusal", false},
+	{"ESCALATION", "refusal", false},
+	{"PUP_LIMITED_DISABLED", "refusal", false},
+	{"IMAGE_SAFETY", "refusal", false},
+	{"IMAGE_PROHIBITED_CONTENT", "refusal", false},
+	{"IMAGE_RECITATION", "refusal", false},
+	{"IMAGE_OTHER", "refusal", false},
+	{"NO_IMAGE", "refusal", false},
+	{"MALFORMED_FUNCTION_CALL", "end_turn", true},
+	{"MALFORMED_RESPONSE", "end_turn", true},
+	{"UNEXPECTED_TOOL_CALL", "end_turn", true},
+	{"TOO_MANY_TOOL_CALLS", "end_turn", true},
+	{"MISSING_THOUGHT_SIGNATURE", "end_turn", true},
+	{"OTHER", "end_turn", true},
 };
 
-static struct reader *
-reader_new(const struct reader_context *context)
+static struct gemini_reader *
+gemini_of(struct reader *r)
 {
-	struct reader *r = calloc(1, sizeof(*r));
-
-	if (r == NULL)
-		return NULL;
-	r->writer = context->writer;
-	r->names = context->names;
-	r->identity = context->identity;
-	return r;
-}
-
-static void
-reader_free(struct reader *r)
-{
-	if (r == NULL)
-		return;
-	json_document_free(&r->index);
-	buffer_free(&r->scratch);
-	free(r);
-}
-
-static bool
-is_over(const struct reader *r)
-{
-	return r->over;
+	return (struct gemini_reader *)r;
 }
 
 /* ---- parts ---- */
@@ -101,8 +87,18 @@ scratch_writer(struct reader *r)
 static bool
 is_whole(struct reader *r)
 {
-	r->out_of_memory = r->out_of_memory || r->scratch.failed;
-	return !r->out_of_memory;
+	struct gemini_reader *g = gemini_of(r);
+
+	g->out_of_memory = g->out_of_memory || r->scratch.failed;
+	return !g->out_of_memory;
+}
+
+/* What comes is part of the answer, and no thought. */
+static void
+note_said(struct reader *r)
+{
+	r->produced = true;
+	gemini_of(r)->said = true;
 }
 
 /* The text of an object with one member, for what is carried through the client. */
@@ -121,20 +117,21 @@ static void
 take_text(struct reader *r, const struct json *part, const struct json *signature)
 {
 	const struct json *text = json_member(part, "text");
-	const char *content = json_content(text);
-	size_t length = json_content_length(text);
 	bool thought = json_member_bool(part, "thought", false);
 
-	r->produced = r->produced || length > 0;
-	if (thought)
-		claude_writer_thinking(r->writer, content, length);
+	if (thought) {
+		reader_thinking(r, NULL, NULL, text);
+		r->produced = gemini_of(r)->said; /* thoughts alone are no answer */
+	}
 	/* A text's own signature has no place in Claude's text block; the thinking before it has.
 	 */
 	if (signature != NULL && claude_writer_is_thinking(r->writer) &&
 		write_carried(r, thought ? "s" : "t", signature))
 		claude_writer_signature(r->writer, r->scratch.data, r->scratch.length);
-	if (!thought)
-		claude_writer_text(r->writer, content, length);
+	if (thought || json_content_length(text) == 0)
+		return;
+	note_said(r);
+	reader_text(r, NULL, text);
 }
 
 /* Arguments that are no object, as the text of one. */
@@ -175,7 +172,7 @@ take_call(struct reader *r, const struct json *call, const struct json *signatur
 	char *name = json_copy(json_member(call, "name"));
 	bool carries = signature != NULL && write_carried(r, "s", signature);
 
-	r->produced = true;
+	note_said(r);
 	claude_writer_tool_start(r->writer, id,
 		tool_names_to_client(r->names, name != NULL ? name : ""),
 		carries ? r->scratch.data : NULL, carries ? r->scratch.length : 0);
@@ -192,7 +189,7 @@ open_fence(struct reader *r, const char *label)
 {
 	struct json_writer w = scratch_writer(r);
 
-	r->produced = true;
+	note_said(r);
 	json_string_text(&w, "```");
 	json_string_text(&w, label);
 	json_string_text(&w, "\n");
@@ -264,58 +261,85 @@ take_part(struct reader *r, const struct json *part)
 
 /* ---- the rest of a chunk ---- */
 
-static void
-take_finish_reason(struct reader *r, const struct json *reason)
+/* 502: the model failed in a way that the service calls ${reason}.  Another try may well succeed.
+ */
+static int
+tell_fault(struct reader *r, const char *reason, const struct json *words, struct api_error *error)
 {
+	struct buffer what = BUFFER_INIT(0);
+	struct buffer said = BUFFER_INIT(0);
+
+	buffer_printf(&what, "ended its answer with %s", reason);
+	json_append(&said, words);
+	upstream_error_bad_answer(
+		buffer_text(&what), buffer_text(&said), said.length, r->identity, error);
+	buffer_free(&said);
+	buffer_free(&what);
+	return -1;
+}
+
+static int
+take_finish_reason(struct reader *r, const struct json *candidate, struct api_error *error)
+{
+	const struct json *reason = json_member_string(candidate, "finishReason");
+
 	if (reason == NULL || json_is_text(reason, "FINISH_REASON_UNSPECIFIED"))
-		return;
-	r->stop_reason = "end_turn";
-	for (size_t i = 0; i < sizeof(stop_reasons) / sizeof(stop_reasons[0]); i++) {
-		if (!json_is_text(reason, stop_reasons[i].finish_reason))
+		return 0;
+	for (size_t i = 0; i < sizeof(endings) / sizeof(endings[0]); i++) {
+		if (!json_is_text(reason, endings[i].finish_reason))
 			continue;
-		if (stop_reasons[i].stop_reason != NULL)
-			r->stop_reason = stop_reasons[i].stop_reason;
-		else
-			r->failure = stop_reasons[i].finish_reason;
+		if (endings[i].fault && !gemini_of(r)->said)
+			return tell_fault(r, endings[i].finish_reason,
+				json_member(candidate, "finishMessage"), error);
+		r->stop_reason = endings[i].stop_reason;
+		return 0;
 	}
+	log_warn("upstream '%s': unknown finishReason %.*s", r->identity->name, JSON_SHOWN(reason));
+	r->stop_reason = "end_turn";
+	return 0;
 }
 
-static void
-take_candidate(struct reader *r, const struct json *candidate)
+static int
+take_candidate(struct reader *r, const struct json *candidate, struct api_error *error)
 {
-	r->answered = true;
-	JSON_EACH(part, json_member_array(json_member(candidate, "content"), "parts"))
-	take_part(r, part);
-	take_finish_reason(r, json_member_string(candidate, "finishReason"));
+	gemini_of(r)->answered = true;
+	JSON_EACH (part, json_member_array(json_member(candidate, "content"), "parts"))
+		take_part(r, part);
+	return take_finish_reason(r, candidate, error);
 }
 
+/* Gemini counts what the cache and the tools brought to the prompt, and thoughts apart. */
 static void
 take_usage(struct reader *r, const struct json *usage)
 {
-	struct claude_usage told = {0};
+	struct gemini_reader *g = gemini_of(r);
+	struct counts *c = &g->counts;
 
-	if (usage == NULL)
-		return;
-	uint64_t prompt = upstream_json_count(usage, "promptTokenCount") +
-			  upstream_json_count(usage, "toolUsePromptTokenCount");
-	uint64_t cached = upstream_json_count(usage, "cachedContentTokenCount");
-	told.input_tokens = prompt > cached ? prompt - cached : 0;
-	told.cache_read_input_tokens = cached;
-	told.output_tokens = upstream_json_count(usage, "candidatesTokenCount") +
-			     upstream_json_count(usage, "thoughtsTokenCount");
-	told.input_known = prompt > 0;
-	told.output_known = json_member(usage, "candidatesTokenCount") != NULL ||
-			    json_member(usage, "thoughtsTokenCount") != NULL;
+	upstream_json_take_count(usage, "promptTokenCount", &c->prompt);
+	upstream_json_take_count(usage, "toolUsePromptTokenCount", &c->tool_prompt);
+	upstream_json_take_count(usage, "cachedContentTokenCount", &c->cached);
+	if (upstream_json_take_count(usage, "candidatesTokenCount", &c->candidates))
+		g->output_known = true;
+	if (upstream_json_take_count(usage, "thoughtsTokenCount", &c->thoughts))
+		g->output_known = true;
+	uint64_t prompt = c->prompt + c->tool_prompt;
+	const struct claude_usage told = {
+		.input_tokens = prompt > c->cached ? prompt - c->cached : 0,
+		.cache_read_input_tokens = c->cached,
+		.output_tokens = c->candidates + c->thoughts,
+		.input_known = prompt > 0,
+		.output_known = g->output_known,
+	};
 	claude_writer_usage(r->writer, &told);
 }
 
-/* The candidate with index 0, or without one. */
+/* One is asked for; should there be more, the others are other answers. */
 static const struct json *
 first_candidate(const struct json *chunk)
 {
-	JSON_EACH(candidate, json_member_array(chunk, "candidates"))
-	if (json_is_object(candidate) && json_member_int(candidate, "index", 0) == 0)
-		return candidate;
+	JSON_EACH (candidate, json_member_array(chunk, "candidates"))
+		if (json_is_object(candidate) && json_member_int(candidate, "index", 0) == 0)
+			return candidate;
 	return NULL;
 }
 
@@ -324,90 +348,61 @@ take_chunk(struct reader *r, const struct json *chunk, struct api_error *error)
 {
 	const struct json *candidate = first_candidate(chunk);
 	const struct json *usage = json_member_object(chunk, "usageMetadata");
+	const struct json *feedback = json_member(chunk, "promptFeedback");
 
-	if (json_member(chunk, "error") != NULL) {
+	/* Only what has no answer in it is searched for an error of any shape. */
+	if (candidate == NULL ? upstream_error_is(chunk)
+			      : json_member_object(chunk, "error") != NULL) {
 		upstream_error_from_object(chunk, r->identity, error);
 		return -1;
 	}
-	take_usage(r, usage);
-	if (json_member_string(json_member(chunk, "promptFeedback"), "blockReason") != NULL) {
-		r->answered = true;
+	if (usage != NULL)
+		take_usage(r, usage);
+	if (json_member_string(feedback, "blockReason") != NULL) {
+		gemini_of(r)->answered = true;
 		r->stop_reason = "refusal";
 	}
 	if (candidate != NULL || usage != NULL)
 		claude_writer_start(r->writer);
-	if (candidate != NULL)
-		take_candidate(r, candidate);
-	return r->out_of_memory ? api_error_set(error, 500, "out of memory") : 0;
-}
-
-/* ---- the end ---- */
-
-static int
-finish(struct reader *r, struct api_error *error)
-{
-	if (r->failure != NULL && !r->produced) {
-		api_error_set(error, 502,
-			"upstream '%s' ended its answer with %s: please ask again",
-			r->identity->name, r->failure);
+	if (candidate != NULL && take_candidate(r, candidate, error) != 0)
 		return -1;
-	}
-	r->over = true;
-	claude_writer_finish(r->writer, r->stop_reason != NULL ? r->stop_reason : "end_turn", NULL);
-	return 0;
-}
-
-static int
-read_end(struct reader *r, bool complete, struct api_error *error)
-{
-	if (r->over)
-		return 0;
-	if (r->stop_reason != NULL || (complete && r->produced))
-		return finish(r, error);
-	if (!complete)
-		return upstream_error_bad_answer("broke off its answer", "", 0, r->identity, error);
-	return upstream_error_bad_answer(
-		"ended its answer without content", "", 0, r->identity, error);
-}
-
-static int
-read_event(struct reader *r, const char *data, size_t length, struct api_error *error)
-{
-	if (r->over || length == 0 || (length == 6 && memcmp(data, "[DONE]", 6) == 0))
-		return 0;
-	const struct json *chunk = upstream_json_event(
-		&r->index, data, length, r->identity, &r->skipped);
-	int status = chunk != NULL ? take_chunk(r, chunk, error) : 0;
-	json_document_trim(&r->index);
-	if (r->scratch.capacity > KEPT_SCRATCH)
-		buffer_free(&r->scratch);
-	return status;
+	return gemini_of(r)->out_of_memory ? api_error_set(error, 500, "out of memory") : 0;
 }
 
 /* Without alt=sse a stream is an array of chunks. */
 static int
-take_all(struct reader *r, const struct json *message, struct api_error *error)
+take_event(struct reader *r, const struct json *event, struct api_error *error)
 {
-	if (!json_is_array(message))
-		return take_chunk(r, message, error);
-	JSON_EACH(chunk, message)
-	if (take_chunk(r, chunk, error) != 0)
-		return -1;
+	if (!json_is_array(event))
+		return take_chunk(r, event, error);
+	JSON_EACH (chunk, event)
+		if (take_chunk(r, chunk, error) != 0)
+			return -1;
 	return 0;
 }
 
 static int
-read_message(struct reader *r, const char *body, size_t length, struct api_error *error)
+take_message(struct reader *r, const struct json *message, struct api_error *error)
 {
-	const struct json *message = upstream_json_message(
-		&r->index, body, length, r->identity, error);
-
-	if (message == NULL || take_all(r, message, error) != 0)
+	if (take_event(r, message, error) != 0)
 		return -1;
-	if (!r->answered)
-		return upstream_error_bad_answer(
-			"answered without candidates", body, length, r->identity, error);
-	return finish(r, error);
+	if (!gemini_of(r)->answered)
+		return reader_no_answer(r, "answered without candidates", message, error);
+	if (r->stop_reason == NULL && !r->produced)
+		return reader_no_answer(r, "answered without content", message, error);
+	return 0;
+}
+
+static struct reader *
+new_reader(const struct reader_context *context)
+{
+	static const struct reader_kind kind = {
+		.size = sizeof(struct gemini_reader),
+		.take_event = take_event,
+		.take_message = take_message,
+	};
+
+	return reader_new(&kind, context);
 }
 
 const struct translator gemini = {
@@ -416,10 +411,10 @@ const struct translator gemini = {
 	.write_request = gemini_write_request,
 	.write_count_request = gemini_write_count_request,
 	.count_member = "totalTokens",
-	.reader_new = reader_new,
-	.read_event = read_event,
-	.read_message = read_message,
-	.read_end = read_end,
-	.is_over = is_over,
+	.reader_new = new_reader,
+	.read_event = reader_read_event,
+	.read_message = reader_read_message,
+	.read_end = reader_read_end,
+	.is_over = reader_is_over,
 	.reader_free = reader_free,
 };

@@ -329,8 +329,7 @@ put_rest_of_result(struct contents *c, const struct json *result)
 		claude_string_tool_result(c->out, result);
 		close_text(c, &mark);
 	}
-	CLAUDE_EACH_BLOCK(block, json_member(result, "content"))
-	{
+	CLAUDE_EACH_BLOCK (block, json_member(result, "content")) {
 		enum claude_block type = claude_block_type(block);
 		if (type == CLAUDE_IMAGE ||
 			(type == CLAUDE_DOCUMENT && !claude_document_is_text(block)))
@@ -386,16 +385,16 @@ put_user_block(struct contents *c, const struct json *block)
 static void
 put_results_of(struct contents *c, const struct json *content)
 {
-	CLAUDE_EACH_BLOCK(block, content)
-	if (claude_block_type(block) == CLAUDE_TOOL_RESULT)
-		put_rest_of_result(c, block);
+	CLAUDE_EACH_BLOCK (block, content)
+		if (claude_block_type(block) == CLAUDE_TOOL_RESULT)
+			put_rest_of_result(c, block);
 }
 
 static void
 put_user_content(struct contents *c, const struct json *content)
 {
-	CLAUDE_EACH_BLOCK(block, content)
-	put_user_block(c, block);
+	CLAUDE_EACH_BLOCK (block, content)
+		put_user_block(c, block);
 }
 
 /* Gemini has no system turns. */
@@ -439,9 +438,9 @@ put_assistant_run(struct contents *c, size_t first, size_t end)
 	claude_calls_clear(&c->calls);
 	c->has_call = false;
 	for (size_t m = first; m < end; m++)
-		CLAUDE_EACH_BLOCK(block, claude_content_at(c->request, m))
-	if (put_assistant_block(c, block) != 0)
-		return -1;
+		CLAUDE_EACH_BLOCK (block, claude_content_at(c->request, m))
+			if (put_assistant_block(c, block) != 0)
+				return -1;
 	forget_thought(c);
 	if (c->calls.count > 0)
 		put_responses(c, end, end < count ? run_end(c, end) : end);

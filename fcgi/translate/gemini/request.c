@@ -71,8 +71,7 @@ put_stops(struct json_writer *w, const struct json *stops)
 {
 	size_t written = 0;
 
-	JSON_EACH(stop, stops)
-	{
+	JSON_EACH (stop, stops) {
 		if (written == MOST_STOPS)
 			break;
 		if (json_content_length(stop) == 0)

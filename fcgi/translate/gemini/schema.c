@@ -190,6 +190,17 @@ afford_value(struct cleaning *c, struct json_object *value)
 	return enough;
 }
 
+/* Pay for looking at a schema. */
+static bool
+afford_schema(struct cleaning *c, struct json_object *schema)
+{
+	size_t members = json_object_is_type(schema, json_type_object)
+				 ? (size_t)json_object_object_length(schema)
+				 : 0;
+
+	return afford(c, 1 + members / SEEN_OF_ONE);
+}
+
 /* ---- references ---- */
 
 /* What "#/$defs/x" leads to; NULL: nothing in this schema. */
@@ -293,7 +304,7 @@ flatten(struct cleaning *c, struct json_object *schema, struct json_object *into
 	const char *reference = json_tree_member_string(schema, "$ref");
 
 	if (!json_object_is_type(schema, json_type_object) || level > MOST_LEVELS || c->failed ||
-		!afford(c, 1 + (size_t)json_object_object_length(schema) / SEEN_OF_ONE) ||
+		!afford_schema(c, schema) ||
 		(reference != NULL && !afford_text(c, strlen(reference))))
 		return;
 	merge(c, schema, into, level);
@@ -307,6 +318,20 @@ flatten(struct cleaning *c, struct json_object *schema, struct json_object *into
 	}
 	c->open[c->open_count++] = target;
 	flatten(c, target, into, level + 1);
+}
+
+/* The schema with what it refers to beside its own keywords; of most that is the schema itself. */
+static struct json_object *
+flattened(struct cleaning *c, struct json_object *schema, int level)
+{
+	if (json_object_is_type(schema, json_type_object) &&
+		json_tree_member(schema, "$ref") == NULL &&
+		json_tree_member(schema, "allOf") == NULL)
+		return json_object_get(schema);
+	struct json_object *into = new_object(c);
+	if (into != NULL)
+		flatten(c, schema, into, level);
+	return into;
 }
 
 /* ---- types ---- */
@@ -541,16 +566,24 @@ static void
 put_properties(struct cleaning *c, struct json_object *out, struct json_object *flat, int level)
 {
 	struct json_object *properties = json_tree_member_object(flat, "properties");
-	struct json_object *cleaned = NULL;
 
-	if (properties == NULL || json_object_object_length(properties) == 0)
+	if (properties == NULL)
 		return;
-	cleaned = new_object(c);
+	struct json_object *cleaned = new_object(c);
 	json_object_object_foreach(properties, name, schema)
 	{
-		put(c, cleaned, name, clean(c, schema, level + 1));
+		if (c->failed || !afford_text(c, strlen(name)))
+			break;
+		if (schema != NULL)
+			put(c, cleaned, name, clean(c, schema, level + 1));
+	}
+	if (cleaned == NULL || json_object_object_length(cleaned) == 0) {
+		json_object_put(cleaned);
+		return;
 	}
 	put(c, out, "properties", cleaned);
+	if (c->failed)
+		return;
 	put_names(c, out, flat, "required", cleaned);
 	put_names(c, out, flat, "propertyOrdering", cleaned);
 }
@@ -712,14 +745,12 @@ clean(struct cleaning *c, struct json_object *schema, int level)
 {
 	size_t open = c->open_count;
 
-	if (level > MOST_LEVELS || c->failed || c->left == 0)
+	if (level > MOST_LEVELS || c->failed || !afford_schema(c, schema))
 		return of_type(c, "object");
-	struct json_object *flat = new_object(c);
+	struct json_object *flat = flattened(c, schema, level);
 	struct json_object *out = new_object(c);
-	if (!c->failed) {
-		flatten(c, schema, flat, level);
+	if (!c->failed)
 		put_schema(c, out, flat, level);
-	}
 	c->open_count = open;
 	json_object_put(flat);
 	return out;

@@ -166,9 +166,9 @@ take_thoughts(struct chat_reader *c, const char *origin, const struct json *thou
 		take_thought(c, origin, thoughts, all, offset);
 		return;
 	}
-	JSON_EACH(part, thoughts)
-	take_thought(
-		c, origin, json_is_string(part) ? part : json_member(part, "text"), all, offset);
+	JSON_EACH (part, thoughts)
+		take_thought(c, origin, json_is_string(part) ? part : json_member(part, "text"),
+			all, offset);
 }
 
 static void
@@ -243,9 +243,9 @@ take_reasoning(struct chat_reader *c, const struct delta *delta)
 	}
 	if (json_is_array(details)) {
 		take_details(c, details, delta->all);
-		JSON_EACH(piece, found ? NULL : details)
-		take_thought(c, delta_names[REASONING_DETAILS].text, reasoning_detail_text(piece),
-			delta->all, &offset);
+		JSON_EACH (piece, found ? NULL : details)
+			take_thought(c, delta_names[REASONING_DETAILS].text,
+				reasoning_detail_text(piece), delta->all, &offset);
 	}
 	if (json_content_length(opaque) > 0) {
 		buffer_clear(&c->opaque);
@@ -268,8 +268,7 @@ take_parts(struct chat_reader *c, const struct json *parts, bool all)
 	size_t text = 0;
 	size_t thinking = 0;
 
-	JSON_EACH(part, parts)
-	{
+	JSON_EACH (part, parts) {
 		const struct json *thought = json_member(part, "thinking");
 		const struct json *string = json_member_string(part, "text");
 		if (is_thinking_part(part)) {
@@ -367,9 +366,9 @@ take_tool_calls(struct chat_reader *c, const struct delta *delta)
 		return 0;
 	reader_settle(&c->base);
 	sign_thinking(c);
-	JSON_EACH(call, json_is_array(calls) ? calls : NULL)
-	if (json_is_object(call) && take_call(c, call, &piece) != 0)
-		return -1;
+	JSON_EACH (call, json_is_array(calls) ? calls : NULL)
+		if (json_is_object(call) && take_call(c, call, &piece) != 0)
+			return -1;
 	return json_is_object(only) ? take_function(c, only, piece) : 0;
 }
 
@@ -520,7 +519,8 @@ is_failure(struct chat_reader *c, const struct json *chunk, const struct json *c
 		       openai_error_in(members[X_GROQ], json_member(members[X_GROQ], "error"), who,
 			       error)) ||
 	       (members[BASE_RESP] != NULL &&
-		       openai_error_of_minimax(members[BASE_RESP], who, error)) ||
+		       openai_error_in(chunk, json_member(members[BASE_RESP], "status_code"), who,
+			       error)) ||
 	       (members[CHOICES] == NULL && openai_error_instead(chunk, who, error));
 }
 
@@ -541,9 +541,9 @@ take_chunk(struct chat_reader *c, const struct json *chunk, bool whole, struct a
 		return 0;
 	take_usage(c, members);
 	claude_writer_start(c->base.writer);
-	JSON_EACH(choice, choices)
-	if (json_is_object(choice) && take_choice(c, choice, position++, whole, error) != 0)
-		return -1;
+	JSON_EACH (choice, choices)
+		if (json_is_object(choice) && take_choice(c, choice, position++, whole, error) != 0)
+			return -1;
 	return 0;
 }
 

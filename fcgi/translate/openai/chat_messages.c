@@ -71,8 +71,7 @@ write_tool_message(struct chat *c, const struct claude_call *call)
 static void
 write_results_in(struct chat *c, const struct json *content)
 {
-	CLAUDE_EACH_BLOCK(block, content)
-	{
+	CLAUDE_EACH_BLOCK (block, content) {
 		if (claude_block_type(block) != CLAUDE_TOOL_RESULT)
 			continue;
 		const struct claude_call *call = claude_calls_answer(&c->calls, block);
@@ -139,8 +138,7 @@ gather_string(struct chat *c, struct json_list *list, const struct json *string)
 static int
 gather_assistant(struct chat *c, const struct json *content)
 {
-	CLAUDE_EACH_BLOCK(block, content)
-	{
+	CLAUDE_EACH_BLOCK (block, content) {
 		const struct json *text = claude_block_text(block);
 		enum claude_block type = claude_block_type(block);
 		int status = 0;

@@ -27,8 +27,7 @@ put_stops(struct json_writer *w, const struct json *stops)
 {
 	size_t written = 0;
 
-	JSON_EACH(stop, stops)
-	{
+	JSON_EACH (stop, stops) {
 		if (json_content_length(stop) == 0 || written == MOST_STOPS)
 			continue;
 		if (written++ == 0)

@@ -15,10 +15,6 @@ struct upstream_identity;
 bool openai_error_in(const struct json *object, const struct json *value,
 	const struct upstream_identity *, struct api_error *);
 
-/** Is MiniMax's `base_resp` an error?  As above. */
-bool openai_error_of_minimax(
-	const struct json *base_resp, const struct upstream_identity *, struct api_error *);
-
 /** Does what is no piece of an answer read as an error?  As above. */
 bool openai_error_instead(
 	const struct json *object, const struct upstream_identity *, struct api_error *);

@@ -161,9 +161,9 @@ put_schema(struct json_writer *w, const struct json *schema)
 	const struct json *type = json_member(schema, "type");
 
 	json_open_object(w);
-	JSON_EACH(member, schema)
-	if (!json_is_named(member, "$schema"))
-		json_put_member(w, member);
+	JSON_EACH (member, schema)
+		if (!json_is_named(member, "$schema"))
+			json_put_member(w, member);
 	if (type == NULL)
 		json_put_text_member(w, "type", "object");
 	if ((type == NULL || json_is_text(type, "object")) &&

@@ -85,8 +85,7 @@ add_document(struct gathering *g, const struct json *block)
 static int
 add_result_files(struct gathering *g, const struct json *result, const char *call_id)
 {
-	CLAUDE_EACH_BLOCK(block, json_member(result, "content"))
-	{
+	CLAUDE_EACH_BLOCK (block, json_member(result, "content")) {
 		struct openai_part label = {.block = result, .call_id = call_id};
 		enum claude_block type = claude_block_type(block);
 		if (type == CLAUDE_IMAGE)
@@ -140,12 +139,14 @@ openai_parts_gather(struct openai_parts *parts, const struct json *content,
 
 	parts->count = 0;
 	parts->has_file = false;
-	CLAUDE_EACH_BLOCK(block, content)
-	if (claude_block_type(block) == CLAUDE_TOOL_RESULT && add_tool_result(&g, block) != 0)
-		return -1;
-	CLAUDE_EACH_BLOCK(block, content)
-	if (claude_block_type(block) != CLAUDE_TOOL_RESULT && add_user_block(&g, block) != 0)
-		return -1;
+	CLAUDE_EACH_BLOCK (block, content)
+		if (claude_block_type(block) == CLAUDE_TOOL_RESULT &&
+			add_tool_result(&g, block) != 0)
+			return -1;
+	CLAUDE_EACH_BLOCK (block, content)
+		if (claude_block_type(block) != CLAUDE_TOOL_RESULT &&
+			add_user_block(&g, block) != 0)
+			return -1;
 	return 0;
 }
 

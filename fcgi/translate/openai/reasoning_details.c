@@ -218,9 +218,9 @@ take_piece(struct reasoning_details *d, const struct json *piece, bool whole)
 		detail = add(d);
 	if (detail == NULL)
 		return -1;
-	JSON_EACH(member, piece)
-	if (take_member(detail, member, whole) != 0)
-		return -1;
+	JSON_EACH (member, piece)
+		if (take_member(detail, member, whole) != 0)
+			return -1;
 	if (detail->news)
 		d->bytes = before + piece->length;
 	return d->bytes <= MOST_BYTES ? 0 : -1;
@@ -229,9 +229,9 @@ take_piece(struct reasoning_details *d, const struct json *piece, bool whole)
 int
 reasoning_details_take(struct reasoning_details *d, const struct json *array, bool whole)
 {
-	JSON_EACH(piece, array)
-	if (json_is_object(piece) && take_piece(d, piece, whole) != 0)
-		return -1;
+	JSON_EACH (piece, array)
+		if (json_is_object(piece) && take_piece(d, piece, whole) != 0)
+			return -1;
 	return 0;
 }
 

@@ -95,8 +95,7 @@ take_message_item(struct responses_reader *r, struct answer_item *item, const st
 	size_t offset = 0;
 
 	begin_text(r, item);
-	JSON_EACH(part, json_member_array(object, "content"))
-	{
+	JSON_EACH (part, json_member_array(object, "content")) {
 		const struct json *refusal = json_member_string(part, "refusal");
 		r->base.refused = r->base.refused || refusal != NULL;
 		offset = reader_whole_text(
@@ -110,8 +109,8 @@ take_summary(struct responses_reader *r, struct answer_item *item, const struct 
 {
 	int64_t number = 0;
 
-	JSON_EACH(part, parts)
-	take_thinking(r, item, number++, json_member(part, "text"));
+	JSON_EACH (part, parts)
+		take_thinking(r, item, number++, json_member(part, "text"));
 }
 
 /* Write what of a reasoning item must come back with the next request.  Nothing: it is no whole
@@ -282,8 +281,7 @@ take_response(struct responses_reader *r, const struct json *response, struct ap
 	else if (has_failed(r, response, error))
 		return -1;
 	claude_writer_start(base->writer);
-	JSON_EACH(object, json_member_array(response, "output"))
-	{
+	JSON_EACH (object, json_member_array(response, "output")) {
 		struct answer_item *item = answer_items_of_list(&r->items, object);
 		if (item == NULL || take_item(r, item, object, true) != 0)
 			return reader_too_much(base, error);

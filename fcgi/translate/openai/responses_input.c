@@ -199,9 +199,9 @@ write_assistant_block(struct input *in, const struct json *block)
 static int
 write_assistant_message(struct input *in, const struct json *content)
 {
-	CLAUDE_EACH_BLOCK(block, content)
-	if (write_assistant_block(in, block) != 0)
-		return -1;
+	CLAUDE_EACH_BLOCK (block, content)
+		if (write_assistant_block(in, block) != 0)
+			return -1;
 	return 0;
 }
 

@@ -1,0 +1,201 @@
+/*
+ * What claude-proxy-admin says; see output.h.
+ */
+#include "output.h"
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buffer.h"
+#include "base/safe_text.h"
+#include "command.h"
+
+/* ---- to standard output ---- */
+
+/* va_list may be an array: a struct can be handed on. */
+struct arguments {
+	va_list list;
+};
+
+static void
+pad(struct buffer *out, const struct buffer *text, int width, bool left)
+{
+	int blanks = width;
+
+	for (size_t i = 0; i < text->length; i++)
+		blanks -= ((unsigned char)text->data[i] & 0xc0) != 0x80;
+	if (left)
+		buffer_append(out, buffer_text(text), text->length);
+	for (; blanks > 0; blanks--)
+		buffer_putc(out, ' ');
+	if (!left)
+		buffer_append(out, buffer_text(text), text->length);
+}
+
+/* Append the next argument, as the letters at ${type} say.  Return what stands behind them. */
+static const char *
+put_argument(struct buffer *text, const char *type, struct arguments *arguments)
+{
+	if (*type == 's') {
+		const char *value = va_arg(arguments->list, const char *);
+		value = value != NULL ? value : "";
+		safe_text_write(text, value, strlen(value));
+		return type + 1;
+	}
+	if (*type == 'c') {
+		buffer_putc(text, (char)va_arg(arguments->list, int));
+		return type + 1;
+	}
+	if (*type == 'd') {
+		buffer_printf(text, "%d", va_arg(arguments->list, int));
+		return type + 1;
+	}
+	if (strncmp(type, "zu", 2) == 0) {
+		buffer_printf(text, "%zu", va_arg(arguments->list, size_t));
+		return type + 2;
+	}
+	if (strncmp(type, "lld", 3) == 0) {
+		buffer_printf(text, "%lld", va_arg(arguments->list, long long));
+		return type + 3;
+	}
+	abort(); /* a format of ours that this does not know */
+}
+
+/* Append what the conversion behind a percent sign stands for.  Return what stands behind it. */
+static const char *
+put_conversion(struct buffer *out, const char *at, struct arguments *arguments)
+{
+	struct buffer text = BUFFER_INIT(0);
+	bool left = *at == '-';
+	int width = 0;
+
+	if (*at == '%') {
+		buffer_putc(out, '%');
+		return at + 1;
+	}
+	at += left;
+	if (*at == '*') {
+		width = va_arg(arguments->list, int);
+		at++;
+	}
+	for (; *at >= '0' && *at <= '9'; at++)
+		width = width * 10 + (*at - '0');
+	at = put_argument(&text, at, arguments);
+	pad(out, &text, width, left);
+	buffer_free(&text);
+	return at;
+}
+
+void
+print(const char *format, ...)
+{
+	struct buffer out = BUFFER_INIT(0);
+	struct arguments arguments;
+
+	va_start(arguments.list, format);
+	while (*format != '\0') {
+		size_t plain = strcspn(format, "%");
+		buffer_append(&out, format, plain);
+		format += plain;
+		if (*format == '%')
+			format = put_conversion(&out, format + 1, &arguments);
+	}
+	va_end(arguments.list);
+	fwrite(buffer_text(&out), 1, out.length, stdout);
+	buffer_free(&out);
+}
+
+void
+print_json(const struct buffer *json)
+{
+	struct buffer out = BUFFER_INIT(0);
+
+	if (!json->failed)
+		safe_text_write_json(&out, buffer_text(json), json->length);
+	puts(json->failed || out.failed ? "null" : buffer_text(&out));
+	buffer_free(&out);
+}
+
+void
+print_json_array(const struct buffer *elements)
+{
+	struct buffer array = BUFFER_INIT(0);
+
+	buffer_putc(&array, '[');
+	buffer_append(&array, buffer_text(elements), elements->length);
+	buffer_putc(&array, ']');
+	array.failed = array.failed || elements->failed;
+	print_json(&array);
+	buffer_free(&array);
+}
+
+/* An escape sequence on a terminal whose user did not say NO_COLOR, else nothing. */
+static const char *
+style(const char *sequence)
+{
+	const char *no_color = getenv("NO_COLOR");
+
+	return (no_color == NULL || no_color[0] == '\0') && isatty(STDOUT_FILENO) ? sequence : "";
+}
+
+const char *
+print_bold(void)
+{
+	return style("\033[1m");
+}
+
+const char *
+print_plain(void)
+{
+	return style("\033[0m");
+}
+
+/* ---- to standard error ---- */
+
+static void __attribute__((format(printf, 1, 0))) say(const char *format, va_list arguments)
+{
+	struct buffer out = BUFFER_INIT(0);
+	char *message = NULL;
+
+	if (vasprintf(&message, format, arguments) >= 0)
+		safe_text_write(&out, message, strlen(message));
+	fprintf(stderr, "claude-proxy-admin: %s\n", buffer_text(&out));
+	buffer_free(&out);
+	free(message);
+}
+
+void
+note(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	say(format, arguments);
+	va_end(arguments);
+}
+
+int
+fail(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	say(format, arguments);
+	va_end(arguments);
+	return EXIT_FAILED;
+}
+
+int
+misuse(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	say(format, arguments);
+	va_end(arguments);
+	return EXIT_USAGE;
+}

@@ -1,0 +1,162 @@
+#!/usr/bin/env bash
+# make test SUITE=trixie: run a goal of make in a bare root of a Debian suite.  suite.sh <suite> <arguments of make>...
+# Everything stays in build-roots/, with what apt and npm downloaded, so that the next run is fast.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+suite=${1:?a Debian suite}
+shift
+roots=$PWD/build-roots
+root=$roots/$suite
+sources=/srv/claude-proxy # inside the root
+default_mirror=http://deb.debian.org/debian
+
+fail() {
+	echo "make test SUITE=$suite: $*" >&2
+	echo "0 passed, 1 failed"
+	exit 1
+}
+
+# The host's own mirror of ${1} (a suite of the host), or ${2}.
+mirror_of() {
+	local site
+	# shellcheck disable=SC2016
+	site=$(apt-get indextargets --format '$(RELEASE) $(SITE)' "Identifier: Packages" 2>/dev/null |
+		awk -v suite="$1" '$1 == suite && $2 ~ /^https?:/ { print $2; exit }')
+	echo "${site:-$2}"
+}
+
+# debootstrap asks the environment for a proxy, apt also its own settings.
+export_proxy_of_apt() {
+	local proxy=""
+	eval "$(apt-config shell proxy Acquire::http::Proxy)"
+	[ -z "$proxy" ] || [ "$proxy" = DIRECT ] || export http_proxy="${http_proxy:-$proxy}"
+}
+
+bootstrap() {
+	local scripts=/usr/share/debootstrap/scripts script log=$roots/$suite.log
+	# A suite that is newer than this system's debootstrap is made as sid is.
+	script=$scripts/$suite
+	[ -e "$script" ] || script=$scripts/sid
+	rm -rf "$root.part"
+	echo "making a root of $suite from $mirror"
+	if ! debootstrap --variant=minbase --include=ca-certificates --cache-dir="$roots/downloads/debs" \
+		"$suite" "$root.part" "$mirror" "$script" >"$log" 2>&1; then
+		cat "$log" "$root.part/debootstrap/debootstrap.log" 2>/dev/null | tail -n 20 >&2
+		rm -rf "$root.part"
+		fail "debootstrap could not make a root of '$suite' from $mirror (see above)"
+	fi
+	configure_apt "$root.part"
+	mv "$root.part" "$root"
+}
+
+configure_apt() {
+	local security
+	security=$(mirror_of "$host_suite-security" "${mirror%/debian*}/debian-security")
+	{
+		echo "deb $mirror $suite main"
+		case $suite in
+		sid | unstable | experimental) ;;
+		*)
+			echo "deb $mirror $suite-updates main"
+			echo "deb $security $suite-security main"
+			;;
+		esac
+	} >"$1/etc/apt/sources.list"
+	{
+		apt-config dump | grep -E '^Acquire::(https?|Check-(Date|Valid-Until)|Retries|ForceIPv[46])\b' |
+			grep -viE 'auto-?detect' || true
+		echo 'Acquire::Languages "none";'
+	} >"$1/etc/apt/apt.conf.d/90host"
+	# The root is thrown away when it breaks: nothing need be safe from a power cut.
+	echo force-unsafe-io >"$1/etc/dpkg/dpkg.cfg.d/unsafe-io"
+	# No service starts when its package is installed.
+	printf '#!/bin/sh\nexit 101\n' >"$1/usr/sbin/policy-rc.d"
+	chmod 755 "$1/usr/sbin/policy-rc.d"
+}
+
+# The mounts are this namespace's own: they go with its last process.
+mount_all() {
+	mount --bind "$root" "$root"
+	mount -t proc proc "$root/proc"
+	mount --rbind /dev "$root/dev"
+	mount --rbind /sys "$root/sys"
+	mount -t tmpfs -o mode=755 tmpfs "$root/run"
+	mount -t tmpfs -o mode=1777 tmpfs "$root/tmp"
+	mount --bind "$roots/downloads/debs" "$root/var/cache/apt/archives"
+	mkdir -p "$root/root/.npm"
+	mount --bind "$roots/downloads/npm" "$root/root/.npm"
+}
+
+# Names and certificates as the host has them.
+configure_network() {
+	cp -L /etc/resolv.conf /etc/hosts "$root/etc/"
+	if compgen -G '/usr/local/share/ca-certificates/*.crt' >/dev/null; then
+		cp -L /usr/local/share/ca-certificates/*.crt "$root/usr/local/share/ca-certificates/"
+		chroot "$root" update-ca-certificates >/dev/null 2>&1
+	fi
+}
+
+# What make would see here: every file but the ignored ones.  What npm installed stays; all else is built anew.
+copy_sources() {
+	local to=$root$sources
+	mkdir -p "$to/build"
+	find "$to" -mindepth 1 -maxdepth 1 ! -name build -exec rm -rf {} +
+	find "$to/build" -mindepth 1 -maxdepth 1 ! -name clients -exec rm -rf {} +
+	git -c safe.directory='*' ls-files -z --cached --others --exclude-standard |
+		while IFS= read -rd '' file; do [ ! -e "$file" ] || printf '%s\0' "$file"; done |
+		tar --null -T - -cf - | tar --no-same-owner -xf - -C "$to"
+}
+
+# The environment inside: how the host reaches npm's registry, what the tests are told, and nothing else of it.
+environment() {
+	local name value
+	echo "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+	echo "HOME=/root"
+	echo "LANG=C.UTF-8"
+	echo "NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt"
+	env | grep -iE '^((https?|all|no)_proxy|CLAUDE_PROXY_OFFLINE|TEST_SEED|(SOAK|FAULT)_SECONDS)=' || true
+	command -v npm >/dev/null || return 0
+	for name in registry proxy https-proxy strict-ssl; do
+		value=$(npm config get "$name" 2>/dev/null) || continue
+		case $value in "" | null | undefined) ;; *) echo "npm_config_${name//-/_}=$value" ;; esac
+	done
+}
+
+# What the first process inside does.  It stays until the end, to reap what its children leave.
+inside() {
+	cat <<-'END'
+		umount -l /mnt && cd "$0" || exit 1
+		# An earlier run may have been ended while packages were installed.
+		dpkg --configure -a >/dev/null
+		fcgi/deploy/packages.sh "$1" || exit 1
+		# make dist packs a commit.
+		git init -q && git add -A && git -c user.name=suite -c user.email=suite@localhost commit -qm "as checked out" || exit 1
+		make -s "-j$(nproc)" "$@"
+		exit $?
+	END
+}
+
+if [ -z "${CLAUDE_PROXY_SUITE_NAMESPACE:-}" ]; then
+	[ "$(id -u)" = 0 ] || fail "only root can make the root of another suite: run it with sudo"
+	command -v apt-get >/dev/null || fail "this needs Debian's apt and debootstrap"
+	fcgi/deploy/packages.sh suite
+	# Whatever ends this script ends all that runs inside.
+	CLAUDE_PROXY_SUITE_NAMESPACE=1 setpriv --pdeathsig KILL unshare --mount --pid --fork --kill-child "$0" "$suite" "$@"
+	exit $?
+fi
+
+host_suite=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
+mirror=$(mirror_of "$host_suite" "$default_mirror")
+mkdir -p "$roots/downloads/debs" "$roots/downloads/npm"
+exec 9>"$roots/$suite.lock"
+flock -n 9 || fail "another run uses this root"
+export_proxy_of_apt
+[ -d "$root" ] || bootstrap
+mount_all
+configure_network
+copy_sources
+mapfile -t variables < <(environment)
+# Not chroot alone: inside one, no namespace can be made, which tests do.
+cd "$root"
+pivot_root . mnt
+exec chroot . env -i "${variables[@]}" bash -c "$(inside)" "$sources" "$@"
