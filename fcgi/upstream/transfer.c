@@ -618,7 +618,12 @@ set_options(struct transfer *t, const struct transfer_request *request)
 	/* Their decoders need no more than 32 KiB, and make of a byte at most a thousand. */
 	curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip, deflate");
 	curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+#if LIBCURL_VERSION_NUM >= 0x075800
 	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
+#else
+	/* 7.74 keeps what comes for an HTTP/2 stream that is held, and brings it all at once. */
+	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+#endif
 	allow_http_only(easy);
 }
 
