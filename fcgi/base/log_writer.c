@@ -77,12 +77,12 @@ is_replaced(void)
 static size_t
 piece_length(const char *data, size_t length, bool file)
 {
-	const char *end = file || length <= PIPE_BUF ? data + length
-						     : memrchr(data, '\n', PIPE_BUF);
-
+	if (file || length <= PIPE_BUF)
+		return length;
+	const char *end = memrchr(data, '\n', PIPE_BUF);
 	if (end == NULL)
-		return (size_t)((const char *)memchr(data, '\n', length) + 1 - data);
-	return (size_t)(end - data) + (end < data + length);
+		end = memchr(data, '\n', length);
+	return end != NULL ? (size_t)(end - data) + 1 : length;
 }
 
 /* Write the piece.  Return 0, or -1: it cannot be written, or another descriptor counts now. */

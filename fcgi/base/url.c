@@ -20,8 +20,10 @@ struct parts {
 static struct parts
 parts_of(const char *url)
 {
-	const char *scheme = strstr(url, "://");
-	const char *user = scheme != NULL ? scheme + strlen("://") : url;
+	static const char separator[] = "://";
+	size_t scheme = strcspn(url, ":/?#");
+	bool has_scheme = strncmp(url + scheme, separator, strlen(separator)) == 0;
+	const char *user = has_scheme ? url + scheme + strlen(separator) : url;
 	const char *path = user + strcspn(user, "/?#");
 	const char *at = memrchr(user, '@', (size_t)(path - user));
 

@@ -13,8 +13,8 @@ for source in tests/fuzz/fuzz_*.c; do
 	name=$(basename "$source" .c)
 	mkdir -p "build/fuzz/$name/corpus"
 	cp -n "tests/fuzz/corpus/$name"/* "build/fuzz/$name/corpus/" 2>/dev/null || true
-	clang "${flags[@]}" -o "build/fuzz/$name/program" "$source" fcgi/base/{api_error,buffer,clock,hash,json,log,random,secret,utf8}.c \
-		fcgi/translate/*.c "${libraries[@]}" -lpthread
+	clang "${flags[@]}" -o "build/fuzz/$name/program" "$source" fcgi/base/{api_error,buffer,clock,hash,json,log,log_writer,random,safe_text,secret,url,utf8}.c \
+		fcgi/translate/*.c fcgi/web/fcgi_records.c "${libraries[@]}" -lpthread
 	echo "== $name for $seconds s"
 	"build/fuzz/$name/program" -max_total_time="$seconds" -max_len=16384 -rss_limit_mb=2048 -verbosity=0 -print_final_stats=0 \
 		-artifact_prefix="build/fuzz/$name/" "build/fuzz/$name/corpus" </dev/null

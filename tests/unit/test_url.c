@@ -19,6 +19,7 @@ static const struct {
 	{"https://me:word@h:1/v1?k=v", "https://h:1", "https://…@h:1/v1?k=…"},
 	{"https://me:w@rd@h", "https://h", "https://…@h"},
 	{"h?key=0123456789", "h", "h?key=01…89"},
+	{"h/v1?to=http://x&key=0123456789", "h", "h/v1?to=ht…/x&key=01…89"},
 	{"", "", ""},
 };
 
