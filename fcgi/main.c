@@ -74,7 +74,6 @@ serve(struct settings *settings, bool is_cgi)
 {
 	const struct log_options options = {
 		settings->log_level, settings->log_json, settings->log_file};
-
 	int status = EXIT_FAILURE;
 
 	descriptors_raise_limit();

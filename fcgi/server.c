@@ -222,11 +222,14 @@ serve(struct server *s, struct door_guest *guest)
 {
 	bool is_new = guest->parked == NULL;
 	struct visit *v = is_new ? receive_guest(s, guest) : guest->parked;
+	/* Most bodies are there in a moment, but only while another acceptor looks after the rest.
+	 */
+	bool waits = is_new && atomic_load(&s->idle_acceptors) > 0;
 
 	if (v == NULL)
 		return true;
-	if (!front_receive(v, is_new ? BODY_PATIENCE : 0) &&
-		door_park(s->door, front_input(v), front_deadline(v), v) == 0)
+	if (!front_receive(v, waits ? BODY_PATIENCE : 0) &&
+		door_park(s->door, front_input(v), front_deadline(v), front_is_wanted(v), v) == 0)
 		return false;
 	struct exchange *x = front_end(v);
 	if (x == NULL)
