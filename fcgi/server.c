@@ -222,11 +222,14 @@ serve(struct server *s, struct door_guest *guest)
 {
 	bool is_new = guest->parked == NULL;
 	struct visit *v = is_new ? receive_guest(s, guest) : guest->parked;
+	/* Most bodies are there in a moment, but only while another acceptor looks after the rest.
+	 */
+	bool waits = is_new && atomic_load(&s->idle_acceptors) > 0;
 
 	if (v == NULL)
 		return true;
-	if (!front_receive(v, is_new ? BODY_PATIENCE : 0) &&
-		door_park(s->door, front_input(v), front_deadline(v), v) == 0)
+	if (!front_receive(v, waits ? BODY_PATIENCE : 0) &&
+		door_park(s->door, front_input(v), front_deadline(v), front_is_wanted(v), v) == 0)
 		return false;
 	struct exchange *x = front_end(v);
 	if (x == NULL)
@@ -497,6 +500,17 @@ run(struct server *s)
 	return true;
 }
 
+/*
+ * End threads that still work: those that wait for the database, which the caller would close under
+ * their hands, and libcurl's, which look up a name for nobody and could be waited for only.
+ */
+static _Noreturn void
+end_process(int status)
+{
+	log_close();
+	_exit(status);
+}
+
 int
 server_run(struct store *store, struct settings *settings)
 {
@@ -512,12 +526,8 @@ server_run(struct store *store, struct settings *settings)
 	bool quiet = run(s);
 	int status = s->acceptor_count > 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 	log_info("stopped");
-	/* Who waits for the database still works with it, and the caller would close it under their
-	 * hands: the process ends them. */
-	if (!quiet) {
-		log_close();
-		_exit(status);
-	}
+	if (!quiet || transfers_leave_lookups(s->exchanges.transfers))
+		end_process(status);
 	door_free(s->door);
 	server_free(s);
 	return status;
@@ -539,6 +549,9 @@ server_run_cgi(struct store *store, struct settings *settings)
 		while (s->exchanges.first != NULL)
 			uv_run(&s->loop, UV_RUN_ONCE);
 	}
+	recorder_flush(s->exchanges.recorder);
+	if (transfers_leave_lookups(s->exchanges.transfers))
+		end_process(EXIT_SUCCESS);
 	server_free(s);
 	return EXIT_SUCCESS;
 }

@@ -402,6 +402,12 @@ front_input(const struct visit *v)
 	return gateway_input(v->gateway);
 }
 
+bool
+front_is_wanted(const struct visit *v)
+{
+	return v->refused == 0;
+}
+
 static int64_t
 earlier(int64_t a, int64_t b)
 {

@@ -36,6 +36,9 @@ bool front_receive(struct visit *, int64_t patience);
 int front_input(const struct visit *);
 int64_t front_deadline(const struct visit *);
 
+/** Is the body wanted?  That of a refused request is only waited for while there is room. */
+bool front_is_wanted(const struct visit *);
+
 /** Answer, and free the visit.  Return an exchange for exchange_run on the loop's thread, or NULL
  * when the request has been answered. */
 struct exchange *front_end(struct visit *);

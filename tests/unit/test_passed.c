@@ -105,6 +105,13 @@ test_what_is_missing_is_added(void **state)
 			"event: message_start\n: x\ndata: "
 			"{\"type\":\"message_start\",\"message\":" BEGIN
 			"}\r\n\r\n" BODY MESSAGE_STOP},
+		/* Such a line names the event that it stands in, and no other. */
+		{MESSAGE_START "event: x\n\n" BARE("ping", "") "\n\r\nid: 7\r\n\r\n" BARE(
+			 "ping", "") BODY MESSAGE_STOP,
+			MESSAGE_START "event: x\n\n" EVENT("ping", "") "\n\r\nid: 7\r\n\r\n" EVENT(
+				"ping", "") BODY MESSAGE_STOP},
+		/* What follows the last event is none of the message. */
+		{GOOD "data: [DONE]\n\n" MESSAGE_START, GOOD},
 		/* The last event, where the service said why it stopped. */
 		{MESSAGE_START BODY, GOOD},
 		{MESSAGE_START BODY "event: message_stop\ndata: {\"type\":\"message_stop\"}", GOOD},
