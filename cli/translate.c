@@ -60,7 +60,7 @@ static int
 translate_response(const struct translator *translator, const struct buffer *text,
 	struct buffer *out, struct api_error *error)
 {
-	static const struct upstream_identity identity = {.name = "upstream", .model = "model"};
+	static const struct error_context error_context = {.name = "upstream", .model = "model"};
 	bool stream = is_stream(text);
 	const struct answer_options options = {
 		.translator = translator,
@@ -73,7 +73,7 @@ translate_response(const struct translator *translator, const struct buffer *tex
 
 	if (a == NULL)
 		return api_error_set(error, 500, "out of memory");
-	answer_begin(a, &identity);
+	answer_begin(a, &error_context);
 	answer_head(a, 200, stream ? "text/event-stream" : "application/json", 0);
 	answer_feed(a, buffer_text(text), text->length);
 	int status = 0;

@@ -1,7 +1,7 @@
 /*
  * The responder; see server.h.
  *
- * Acceptors block at the door (web/door.h) and in SQLite; the loop blocks in nothing.  A prepared
+ * Acceptors block at the door (http/door.h) and in SQLite; the loop blocks in nothing.  A prepared
  * exchange goes from the one to the other through a queue; nothing else is shared but what has its
  * own lock.
  */
@@ -190,12 +190,12 @@ uptime_ms(const struct server *s)
 
 /* Begin to serve the request.  NULL: there is no memory. */
 static struct visit *
-let_in(struct server *s, struct gateway *g, int64_t uptime)
+let_in(struct server *s, struct web_request *web, int64_t uptime)
 {
 	struct config *config = store_config(s->exchanges.store);
 	struct settings *settings = live_settings_get(
 		s->exchanges.live, config != NULL ? config->reloads : 0);
-	struct visit *v = front_begin(&s->exchanges, g, settings, config, uptime);
+	struct visit *v = front_begin(&s->exchanges, web, settings, config, uptime);
 
 	settings_release(settings);
 	config_release(config);
@@ -206,14 +206,14 @@ let_in(struct server *s, struct gateway *g, int64_t uptime)
 static struct visit *
 receive_guest(struct server *s, struct door_guest *guest)
 {
-	struct gateway *g = gateway_fcgi(
+	struct web_request *web = web_request_fcgi(
 		guest->descriptor, guest->bytes, guest->head_length, guest->length);
 
-	if (g == NULL) {
+	if (web == NULL) {
 		close(guest->descriptor);
 		return NULL;
 	}
-	return let_in(s, g, uptime_ms(s));
+	return let_in(s, web, uptime_ms(s));
 }
 
 /* Serve the guest, or let it wait for its body.  True: it leaves. */
@@ -430,9 +430,9 @@ server_new(struct store *store, struct settings *settings)
 	s->exchanges.transfers = transfers_new(&s->loop, s->exchanges.watches);
 	if (s->exchanges.transfers == NULL)
 		goto err2;
-	s->exchanges.recorder = recorder_new(&s->loop, store, &s->exchanges.in_flight);
+	s->exchanges.usage_writer = usage_writer_new(&s->loop, store, &s->exchanges.in_flight);
 	s->exchanges.live = live_settings_new(settings, reloads_in(store));
-	if (s->exchanges.recorder == NULL || s->exchanges.live == NULL)
+	if (s->exchanges.usage_writer == NULL || s->exchanges.live == NULL)
 		goto err3;
 	s->exchanges.loop = &s->loop;
 	s->exchanges.store = store;
@@ -442,7 +442,7 @@ server_new(struct store *store, struct settings *settings)
 
 err3:
 	live_settings_free(s->exchanges.live);
-	recorder_free(s->exchanges.recorder);
+	usage_writer_free(s->exchanges.usage_writer);
 	transfers_free(s->exchanges.transfers);
 err2:
 	watches_free(s->exchanges.watches);
@@ -458,7 +458,7 @@ err0:
 static void
 server_free(struct server *s)
 {
-	recorder_free(s->exchanges.recorder);
+	usage_writer_free(s->exchanges.usage_writer);
 	transfers_free(s->exchanges.transfers);
 	watches_free(s->exchanges.watches);
 	uv_walk(&s->loop, close_handle, NULL);
@@ -491,7 +491,7 @@ run(struct server *s)
 		;
 	if (s->acceptor_count > 0)
 		uv_run(&s->loop, UV_RUN_DEFAULT);
-	recorder_flush(s->exchanges.recorder);
+	usage_writer_flush(s->exchanges.usage_writer);
 	if (!is_quiet(s))
 		return false;
 	door_close(s->door);
@@ -537,8 +537,8 @@ int
 server_run_cgi(struct store *store, struct settings *settings)
 {
 	struct server *s = server_new(store, settings);
-	struct gateway *g = gateway_cgi();
-	struct visit *v = s != NULL && g != NULL ? let_in(s, g, -1) : NULL;
+	struct web_request *web = web_request_cgi();
+	struct visit *v = s != NULL && web != NULL ? let_in(s, web, -1) : NULL;
 
 	if (v == NULL)
 		return EXIT_FAILURE;
@@ -549,7 +549,7 @@ server_run_cgi(struct store *store, struct settings *settings)
 		while (s->exchanges.first != NULL)
 			uv_run(&s->loop, UV_RUN_ONCE);
 	}
-	recorder_flush(s->exchanges.recorder);
+	usage_writer_flush(s->exchanges.usage_writer);
 	if (transfers_leave_lookups(s->exchanges.transfers))
 		end_process(EXIT_SUCCESS);
 	server_free(s);

@@ -13,7 +13,7 @@
 #include "http/web_request.h"
 
 int
-inquiry_refuse_size(const struct settings *settings, struct api_error *error)
+client_request_refuse_size(const struct settings *settings, struct api_error *error)
 {
 	return api_error_set(error, 413,
 		"the request is larger than %lld bytes; the owner of the proxy can raise "
@@ -22,23 +22,23 @@ inquiry_refuse_size(const struct settings *settings, struct api_error *error)
 }
 
 static int
-read_body(struct inquiry *inquiry, const struct settings *settings, const char *request_id,
+read_body(struct client_request *client, const struct settings *settings, const char *request_id,
 	struct api_error *error)
 {
-	struct buffer *body = &inquiry->body;
+	struct buffer *body = &client->body;
 
-	switch (gateway_take_body(inquiry->gateway, body)) {
-	case GATEWAY_READ:
+	switch (web_request_take_body(client->web, body)) {
+	case WEB_REQUEST_READ:
 		if (settings->log_requests)
 			log_body("request body", request_id, buffer_text(body), body->length, NULL,
 				settings);
 		return 0;
-	case GATEWAY_TOO_LARGE:
-		return inquiry_refuse_size(settings, error);
-	case GATEWAY_MORE: /* it did not come in time */
-	case GATEWAY_BROKEN:
+	case WEB_REQUEST_TOO_LARGE:
+		return client_request_refuse_size(settings, error);
+	case WEB_REQUEST_MORE: /* it did not come in time */
+	case WEB_REQUEST_BROKEN:
 		return api_error_set(error, 400, "the request's body did not arrive whole");
-	case GATEWAY_NO_MEMORY:
+	case WEB_REQUEST_NO_MEMORY:
 		break;
 	}
 	return api_error_set(error, 500, "out of memory");
@@ -46,60 +46,60 @@ read_body(struct inquiry *inquiry, const struct settings *settings, const char *
 
 /* Does the endpoint take a Claude request? */
 static bool
-takes_request(const struct inquiry *inquiry)
+takes_request(const struct client_request *client)
 {
-	return inquiry->asked.endpoint == ENDPOINT_MESSAGES ||
-	       inquiry->asked.endpoint == ENDPOINT_COUNT_TOKENS;
+	return client->match.endpoint == ENDPOINT_MESSAGES ||
+	       client->match.endpoint == ENDPOINT_COUNT_TOKENS;
 }
 
 int
-inquiry_read_again(
-	const struct inquiry *inquiry, struct claude_request *request, struct api_error *error)
-{
-	*request = (struct claude_request){0};
-	return takes_request(inquiry) ? claude_request_parse(buffer_text(&inquiry->body),
-						inquiry->body.length, request, error)
-				      : 0;
-}
-
-int
-inquiry_read(struct inquiry *inquiry, struct gateway *gateway, const struct asked *asked,
-	const struct settings *settings, const char *request_id, struct claude_request *request,
+client_request_read_again(const struct client_request *client, struct claude_request *request,
 	struct api_error *error)
 {
-	const char *content_type = gateway_text(gateway, "CONTENT_TYPE");
+	*request = (struct claude_request){0};
+	return takes_request(client) ? claude_request_parse(buffer_text(&client->body),
+					       client->body.length, request, error)
+				     : 0;
+}
 
-	*inquiry = (struct inquiry){
-		.asked = *asked,
-		.method = gateway_text(gateway, "REQUEST_METHOD"),
-		.query = gateway_text(gateway, "QUERY_STRING"),
+int
+client_request_read(struct client_request *client, struct web_request *web,
+	const struct endpoint_match *match, const struct settings *settings, const char *request_id,
+	struct claude_request *request, struct api_error *error)
+{
+	const char *content_type = web_request_text(web, "CONTENT_TYPE");
+
+	*client = (struct client_request){
+		.match = *match,
+		.method = web_request_text(web, "REQUEST_METHOD"),
+		.query = web_request_text(web, "QUERY_STRING"),
 		.content_type = content_type[0] != '\0' ? content_type : NULL,
-		.gateway = gateway,
+		.web = web,
 		.body = BUFFER_INIT(0),
 	};
 	*request = (struct claude_request){0};
-	if (read_body(inquiry, settings, request_id, error) != 0 ||
-		inquiry_read_again(inquiry, request, error) != 0)
+	if (read_body(client, settings, request_id, error) != 0 ||
+		client_request_read_again(client, request, error) != 0)
 		return -1;
-	if (!takes_request(inquiry))
+	if (!takes_request(client))
 		return 0;
-	inquiry->stream = request->stream;
-	inquiry->no_thinking = json_is_text(
+	client->stream = request->stream;
+	client->no_thinking = json_is_text(
 		json_member(json_member(request->body, "thinking"), "type"), "disabled");
-	inquiry->model = strdup(request->model);
-	return inquiry->model != NULL ? 0 : api_error_set(error, 500, "out of memory");
+	client->model = strdup(request->model);
+	return client->model != NULL ? 0 : api_error_set(error, 500, "out of memory");
 }
 
 void
-inquiry_forget_body(struct inquiry *inquiry)
+client_request_forget_body(struct client_request *client)
 {
-	buffer_free(&inquiry->body);
+	buffer_free(&client->body);
 }
 
 void
-inquiry_free(struct inquiry *inquiry)
+client_request_free(struct client_request *client)
 {
-	inquiry_forget_body(inquiry);
-	free(inquiry->model);
-	*inquiry = (struct inquiry){0};
+	client_request_forget_body(client);
+	free(client->model);
+	*client = (struct client_request){0};
 }

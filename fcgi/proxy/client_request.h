@@ -1,8 +1,8 @@
 /*
  * What a client asks of an upstream, read from its web request.
  */
-#ifndef INQUIRY_H
-#define INQUIRY_H
+#ifndef CLIENT_REQUEST_H
+#define CLIENT_REQUEST_H
 
 #include <stdbool.h>
 
@@ -11,15 +11,15 @@
 
 struct api_error;
 struct claude_request;
-struct gateway;
+struct web_request;
 struct settings;
 
-struct inquiry {
-	struct asked asked;
-	const char *method;       /* lent by the gateway, as the next two */
+struct client_request {
+	struct endpoint_match match;
+	const char *method;       /* lent by the web request, as the next two */
 	const char *query;        /* "beta=true"; "" */
 	const char *content_type; /* of the body; NULL: not said */
-	struct gateway *gateway;  /* for the headers that are forwarded */
+	struct web_request *web;  /* for the headers that are forwarded */
 	struct buffer body;       /* as it came */
 
 	/* Of a Claude request, where the endpoint takes one. */
@@ -29,23 +29,25 @@ struct inquiry {
 };
 
 /** The error of a body that is larger than MAX_REQUEST_BYTES.  Always -1. */
-int inquiry_refuse_size(const struct settings *, struct api_error *);
+int client_request_refuse_size(const struct settings *, struct api_error *);
 
 /**
- * Take the body that the gateway has received, and parse it into ${request} where the endpoint
+ * Take the body that the web request has received, and parse it into ${request} where the endpoint
  * takes a Claude request (else that is left empty).  Return 0, or -1 and what the client must be
- * told. Either way free the request with claude_request_free, and the inquiry after it with
- * inquiry_free, before the gateway.
+ * told. Either way free the request with claude_request_free, and the client request after it with
+ * client_request_free, before the web request.
  */
-int inquiry_read(struct inquiry *, struct gateway *, const struct asked *, const struct settings *,
-	const char *request_id, struct claude_request *request, struct api_error *);
+int client_request_read(struct client_request *, struct web_request *,
+	const struct endpoint_match *, const struct settings *, const char *request_id,
+	struct claude_request *request, struct api_error *);
 
-/** Parse the body again, for another upstream.  As inquiry_read. */
-int inquiry_read_again(const struct inquiry *, struct claude_request *request, struct api_error *);
+/** Parse the body again, for another upstream.  As client_request_read. */
+int client_request_read_again(
+	const struct client_request *, struct claude_request *request, struct api_error *);
 
 /** It will not be sent again: free the body. */
-void inquiry_forget_body(struct inquiry *);
+void client_request_forget_body(struct client_request *);
 
-void inquiry_free(struct inquiry *);
+void client_request_free(struct client_request *);
 
 #endif

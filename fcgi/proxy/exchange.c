@@ -46,7 +46,8 @@ enum {
 
 enum state {
 	ASKING,    /* a transfer runs, and its answer goes to the client as it comes */
-	RETRYING,  /* a worker looks for the next key; it reads inquiry, plan and gateway */
+	RETRYING,  /* a worker looks for the next key; it reads client request, plan and web request
+		    */
 	ABANDONED, /* the same, but the client is gone */
 	ENDING,    /* all of the response is in the reply; the transfer may still run */
 	DRAINING,  /* the client has its response; the transfer still runs */
@@ -59,16 +60,16 @@ struct exchange {
 	enum state state;
 
 	struct settings *settings;
-	struct inquiry inquiry;
+	struct client_request client;
 	struct plan plan;
-	struct upstream_identity identity;
+	struct error_context error_context;
 
 	struct transfer *transfer; /* in ASKING and DRAINING; in ENDING, until it ends */
 	struct answer *answer;
 	size_t drained;           /* bytes that came after the answer's end */
 	struct api_error failure; /* of the attempt that a retry follows */
 
-	struct reply reply; /* has its gateway but in DRAINING */
+	struct reply reply; /* has its web request but in DRAINING */
 
 	uv_timer_t timer;
 	uint64_t timer_due; /* UINT64_MAX: it does not run; ms of the loop's clock, as the rest */
@@ -76,7 +77,7 @@ struct exchange {
 	uint64_t last_input;  /* from the upstream, or since it is not held any more */
 	uint64_t last_output; /* to the client, or since it is waited for */
 	uint64_t whole_since; /* the answer, in ENDING and DRAINING */
-	struct record record;
+	struct accounting accounting;
 };
 
 /* The steps, in the order of the flow. */
@@ -100,14 +101,14 @@ answer_options_of(struct exchange *x)
 	return (struct answer_options){
 		.translator = x->plan.service->translator,
 		.tool_names = x->plan.tool_names,
-		.model = x->inquiry.model,
-		.stream = x->inquiry.stream,
-		.hide_thinking = x->inquiry.no_thinking ||
+		.model = x->client.model,
+		.stream = x->client.stream,
+		.hide_thinking = x->client.no_thinking ||
 				 x->plan.to.upstream->options.reasoning_off,
 		.estimated_input_tokens = x->plan.input_tokens,
 		.stop_sequences = (const char *const *)x->plan.stop_sequences,
 		.pass = x->plan.pass,
-		.message = x->inquiry.asked.endpoint == ENDPOINT_MESSAGES,
+		.message = x->client.match.endpoint == ENDPOINT_MESSAGES,
 		.convert = x->plan.convert,
 		.convert_context = &x->plan,
 	};
@@ -117,19 +118,19 @@ static int
 prepare(struct exchange *x, const struct exchange_request *request, struct api_error *error)
 {
 	struct claude_request claude;
-	int status = inquiry_read(&x->inquiry, request->gateway, request->asked, request->settings,
-		request->request_id, &claude, error);
+	int status = client_request_read(&x->client, request->web, request->match,
+		request->settings, request->request_id, &claude, error);
 
 	if (status == 0)
 		status = plan_make(&x->plan, request->config, x->all->store, request->settings,
-			&x->inquiry, &claude, error);
+			&x->client, &claude, error);
 	claude_request_free(&claude);
 	if (status != 0)
 		return -1;
 	const struct answer_options options = answer_options_of(x);
 	x->answer = answer_new(&options, &x->reply.out);
 	x->reply.headers = strdup(request->headers);
-	x->reply.stream = x->inquiry.stream;
+	x->reply.stream = x->client.stream;
 	return x->answer != NULL && x->reply.headers != NULL
 		       ? 0
 		       : api_error_set(error, 500, "out of memory");
@@ -147,14 +148,14 @@ exchange_new(struct exchanges *all, const struct exchange_request *request, stru
 	x->all = all;
 	x->settings = settings_retain(request->settings);
 	x->reply = (struct reply){
-		.gateway = request->gateway,
-		.record = &x->record,
+		.web = request->web,
+		.accounting = &x->accounting,
 		.settings = x->settings,
 		.watches = all->watches,
 		.ready = on_client,
 		.context = x,
 	};
-	memcpy(x->record.request_id, request->request_id, REQUEST_ID_SIZE);
+	memcpy(x->accounting.request_id, request->request_id, REQUEST_ID_SIZE);
 	if (prepare(x, request, error) == 0)
 		return x;
 	free_exchange(x);
@@ -170,8 +171,8 @@ exchange_run(struct exchange *x)
 	if (x->next != NULL)
 		x->next->previous = x;
 	all->first = x;
-	x->record.began = x->last_output = uv_now(all->loop);
-	recorder_note_begin(all->recorder);
+	x->accounting.began = x->last_output = uv_now(all->loop);
+	usage_writer_note_begin(all->usage_writer);
 	uv_timer_init(all->loop, &x->timer);
 	x->timer.data = x;
 	x->timer_due = UINT64_MAX;
@@ -225,7 +226,7 @@ start_transfer(struct exchange *x)
 		.once = !x->plan.repeatable,
 	};
 
-	answer_begin(x->answer, &x->identity);
+	answer_begin(x->answer, &x->error_context);
 	x->transfer = transfer_start(x->all->transfers, &request, &handler, x);
 	if (x->transfer == NULL)
 		fail_without_room(x, "the proxy is out of memory");
@@ -245,8 +246,8 @@ static void
 attempt(struct exchange *x)
 {
 	x->state = ASKING;
-	x->record.attempts++;
-	x->identity = (struct upstream_identity){
+	x->accounting.attempts++;
+	x->error_context = (struct error_context){
 		.name = x->plan.to.upstream->name,
 		.key = x->plan.to.key != NULL ? x->plan.to.key->secret : NULL,
 		.model = x->plan.to.model != NULL ? x->plan.to.model : "",
@@ -303,8 +304,8 @@ on_batch_end(void *context)
 		return;
 	x->last_input = uv_now(x->all->loop);
 	/* It will not be sent again: a long stream need not keep it. */
-	if (x->inquiry.body.length > 0 && answer_has_content(x->answer))
-		inquiry_forget_body(&x->inquiry);
+	if (x->client.body.length > 0 && answer_has_content(x->answer))
+		client_request_forget_body(&x->client);
 	if (answer_state(x->answer) == ANSWER_DONE)
 		begin_ending(x);
 	else
@@ -318,10 +319,10 @@ fail_without_answer(struct exchange *x, enum transfer_outcome outcome, const cha
 	struct api_error error = API_ERROR_NONE;
 
 	if (outcome == TRANSFER_EXCESSIVE)
-		upstream_error_bad_answer(problem, "", 0, &x->identity, &error);
+		upstream_error_bad_answer(problem, "", 0, &x->error_context, &error);
 	else
 		upstream_error_no_answer(
-			x->plan.to.upstream->base_url, problem, 0, &x->identity, &error);
+			x->plan.to.upstream->base_url, problem, 0, &x->error_context, &error);
 	fail_attempt(x, &error, false);
 	api_error_clear(&error);
 }
@@ -475,7 +476,7 @@ on_retry(void *context, struct plan *next)
 	}
 	plan_replace(&x->plan, next);
 	const struct answer_options options = answer_options_of(x);
-	if (answer_redirect(x->answer, &options) == 0)
+	if (answer_switch_upstream(x->answer, &options) == 0)
 		attempt(x);
 	else
 		fail(x, &x->failure);
@@ -493,18 +494,18 @@ fail_attempt(struct exchange *x, const struct api_error *error, bool refused)
 		.store = x->all->store,
 		.settings = x->settings,
 		.failed = &x->plan,
-		.inquiry = &x->inquiry,
+		.client = &x->client,
 		.error = &x->failure,
 		.done = on_retry,
 		.context = x,
 	};
 
-	if (answer_has_content(x->answer) || !retry_may_cure(error) ||
+	if (answer_has_content(x->answer) || !retry_may_help(error) ||
 		!(refused || x->plan.repeatable) || api_error_copy(error, &x->failure) != 0) {
 		fail(x, error);
 		return;
 	}
-	record_failed_attempt(&x->record, &x->plan, error->type, retry_rest(error));
+	accounting_failed_attempt(&x->accounting, &x->plan, error->type, retry_rest(error));
 	if (retry_begin(&retry) != 0) {
 		fail(x, error);
 		return;
@@ -520,9 +521,9 @@ fail_attempt(struct exchange *x, const struct api_error *error, bool refused)
 static int
 write_failure(struct exchange *x, const struct api_error *error)
 {
-	x->record.error_type = error->type;
-	x->record.error_status = error->status;
-	log_debug("%s %d %s: %s", x->record.request_id, error->status, error->type,
+	x->accounting.error_type = error->type;
+	x->accounting.error_status = error->status;
+	log_debug("%s %d %s: %s", x->accounting.request_id, error->status, error->type,
 		error->message != NULL ? error->message : "");
 	if (answer_pass_refusal(x->answer))
 		return 0; /* the upstream's own words */
@@ -569,8 +570,8 @@ abandon(struct exchange *x)
 static void
 end_response(struct exchange *x, const char *message)
 {
-	record_end(&x->record, &x->plan, &x->inquiry, x->answer, x->settings, x->all->recorder,
-		uv_now(x->all->loop), message);
+	accounting_end(&x->accounting, &x->plan, &x->client, x->answer, x->settings,
+		x->all->usage_writer, uv_now(x->all->loop), message);
 	reply_close(&x->reply);
 	atomic_fetch_sub(&x->all->in_flight, 1);
 	x->all->streaming -= x->reply.head == REPLY_STREAM;
@@ -606,9 +607,9 @@ free_exchange(struct exchange *x)
 {
 	answer_free(x->answer);
 	reply_free(&x->reply);
-	buffer_free(&x->record.shown);
+	buffer_free(&x->accounting.shown);
 	plan_free(&x->plan);
-	inquiry_free(&x->inquiry);
+	client_request_free(&x->client);
 	api_error_clear(&x->failure);
 	settings_release(x->settings);
 	free(x);
@@ -652,7 +653,7 @@ ping_deadline(const struct exchange *x)
 {
 	bool open = x->state == ASKING || x->state == RETRYING;
 
-	if (!open || reply_pending(&x->reply) > 0 || !x->inquiry.stream || x->plan.pass)
+	if (!open || reply_pending(&x->reply) > 0 || !x->client.stream || x->plan.pass)
 		return UINT64_MAX;
 	return x->last_output + (uint64_t)x->settings->ping_interval;
 }
@@ -664,7 +665,8 @@ time_out(struct exchange *x)
 
 	if (transfer_connect_time(x->transfer) < 0)
 		upstream_error_no_answer(x->plan.to.upstream->base_url,
-			transfer_obstacle(x->transfer), connect_timeout(x), &x->identity, &error);
+			transfer_obstacle(x->transfer), connect_timeout(x), &x->error_context,
+			&error);
 	else
 		api_error_set(&error, 504, "upstream '%s' sent nothing for %lld ms",
 			x->plan.to.upstream->name, (long long)silence_timeout(x));

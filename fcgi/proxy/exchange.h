@@ -15,12 +15,12 @@
 #include "proxy/accounting.h"
 
 struct api_error;
-struct asked;
+struct endpoint_match;
 struct config;
 struct exchange;
-struct gateway;
+struct web_request;
 struct live_settings;
-struct recorder;
+struct usage_writer;
 struct settings;
 struct store;
 struct transfers;
@@ -32,7 +32,7 @@ struct exchanges {
 	struct store *store;
 	struct transfers *transfers;
 	struct watches *watches;
-	struct recorder *recorder;
+	struct usage_writer *usage_writer;
 	struct live_settings *live;
 	atomic_int in_flight;   /* requests taken from the web server and not yet answered */
 	struct exchange *first; /* those that the loop runs */
@@ -41,18 +41,18 @@ struct exchanges {
 
 /* A web request that was let in; lent, but for what the exchange says it takes. */
 struct exchange_request {
-	struct gateway *gateway;
+	struct web_request *web;
 	struct settings *settings;
 	struct config *config; /* in force when it came; NULL: it cannot be read */
-	const struct asked *asked;
+	const struct endpoint_match *match;
 	const char *request_id; /* of REQUEST_ID_SIZE */
 	const char *headers;    /* lines for the response's head; copied */
 };
 
 /**
- * Take the request that the gateway has received, check it and plan it: on an acceptor thread.  The
- * caller has counted it in ${in_flight}.  Return it for exchange_run, having taken the gateway and
- * the count, or NULL with ${error}; gateway and count are then still the caller's.
+ * Take the request that the web request has received, check it and plan it: on an acceptor thread.
+ * The caller has counted it in ${in_flight}.  Return it for exchange_run, having taken the web
+ * request and the count, or NULL with ${error}; web request and count are then still the caller's.
  */
 struct exchange *
 exchange_new(struct exchanges *, const struct exchange_request *, struct api_error *error);

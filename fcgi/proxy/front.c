@@ -42,31 +42,32 @@ enum {
 
 /* Write a small answer; the acceptor may wait for it, within bounds. */
 static void
-send_answer(struct gateway *g, const struct buffer *answer)
+send_answer(struct web_request *web, const struct buffer *answer)
 {
-	struct pollfd p = {.fd = gateway_descriptor(g), .events = POLLOUT};
+	struct pollfd p = {.fd = web_request_descriptor(web), .events = POLLOUT};
 	size_t sent = 0;
 
 	while (sent < answer->length) {
-		ssize_t n = gateway_write(g, answer->data + sent, answer->length - sent, true);
+		ssize_t n = web_request_write(
+			web, answer->data + sent, answer->length - sent, true);
 		if (n < 0 || (n == 0 && poll(&p, 1, ANSWER_PATIENCE) <= 0))
 			break;
 		sent += (size_t)n;
 	}
-	while (sent == answer->length && !gateway_end(g))
+	while (sent == answer->length && !web_request_end(web))
 		if (poll(&p, 1, ANSWER_PATIENCE) <= 0)
 			break;
-	gateway_free(g);
+	web_request_free(web);
 }
 
 /* One web request on its way in. */
 struct visit {
 	struct exchanges *all;
-	struct gateway *gateway;
+	struct web_request *web;
 	struct settings *settings;
 	struct config *config; /* NULL: it cannot be read */
 	int64_t uptime;        /* ms; -1: as CGI */
-	struct asked asked;
+	struct endpoint_match match;
 	char request_id[REQUEST_ID_SIZE];
 	struct buffer headers;  /* lines for the response's head */
 	struct api_error error; /* what the head tells; status 0: nothing */
@@ -81,14 +82,14 @@ struct visit {
 static void
 log_answer(const struct visit *v, int status, const char *error_type)
 {
-	const struct gateway *g = v->gateway;
+	const struct web_request *web = v->web;
 	const struct log_field fields[] = {
 		{"request_id", v->request_id, 0},
 		{"status", NULL, status},
-		{"method", gateway_text(g, "REQUEST_METHOD"), 0},
-		{"script", gateway_text(g, "SCRIPT_NAME"), 0},
-		{"path", gateway_text(g, "PATH_INFO"), 0},
-		{"client", gateway_text(g, "REMOTE_ADDR"), 0},
+		{"method", web_request_text(web, "REQUEST_METHOD"), 0},
+		{"script", web_request_text(web, "SCRIPT_NAME"), 0},
+		{"path", web_request_text(web, "PATH_INFO"), 0},
+		{"client", web_request_text(web, "REMOTE_ADDR"), 0},
 		{"error", error_type, 0},
 	};
 	size_t count = sizeof(fields) / sizeof(fields[0]);
@@ -102,13 +103,13 @@ refuse(struct visit *v, const struct api_error *error)
 {
 	struct buffer answer = BUFFER_INIT(0);
 
-	record_refusal(v->all->recorder, v->asked.endpoint, error->status);
+	accounting_refusal(v->all->usage_writer, v->match.endpoint, error->status);
 	log_answer(v, error->status, error->type);
 	log_debug("%s %s", v->request_id, error->message != NULL ? error->message : "");
-	if (v->asked.allow != NULL)
-		buffer_printf(&v->headers, "Allow: %s\r\n", v->asked.allow);
+	if (v->match.allow != NULL)
+		buffer_printf(&v->headers, "Allow: %s\r\n", v->match.allow);
 	response_write_error(&answer, error, v->request_id, buffer_text(&v->headers));
-	send_answer(v->gateway, &answer);
+	send_answer(v->web, &answer);
 	buffer_free(&answer);
 }
 
@@ -124,9 +125,9 @@ answer_status(struct visit *v, int status, const char *content_type, const struc
 	buffer_printf(
 		&v->headers, "Cache-Control: no-store\r\nContent-Length: %zu\r\n", body->length);
 	response_write_head(&answer, status, v->request_id, content_type, buffer_text(&v->headers));
-	if (strcmp(gateway_text(v->gateway, "REQUEST_METHOD"), "HEAD") != 0)
+	if (strcmp(web_request_text(v->web, "REQUEST_METHOD"), "HEAD") != 0)
 		buffer_append(&answer, buffer_text(body), body->length);
-	send_answer(v->gateway, &answer);
+	send_answer(v->web, &answer);
 	buffer_free(&answer);
 }
 
@@ -137,10 +138,10 @@ answer_preflight(struct visit *v)
 	struct buffer answer = BUFFER_INIT(0);
 
 	log_answer(v, 204, NULL);
-	buffer_printf(&v->headers, "Allow: %s, OPTIONS\r\n", v->asked.allow);
-	cors_write_preflight(v->gateway, v->settings, &v->headers);
+	buffer_printf(&v->headers, "Allow: %s, OPTIONS\r\n", v->match.allow);
+	cors_write_preflight(v->web, v->settings, &v->headers);
 	response_write_head(&answer, 204, v->request_id, NULL, buffer_text(&v->headers));
-	send_answer(v->gateway, &answer);
+	send_answer(v->web, &answer);
 	buffer_free(&answer);
 }
 
@@ -158,7 +159,8 @@ read_service(const struct visit *v)
 	int64_t others;
 	int64_t began;
 
-	store_read_service(all->store, recorder_process(all->recorder), now, &others, &began);
+	store_read_service(
+		all->store, usage_writer_process(all->usage_writer), now, &others, &began);
 	return (struct service){
 		.in_flight = others + atomic_load(&all->in_flight),
 		.uptime = v->uptime >= 0              ? v->uptime
@@ -186,7 +188,7 @@ answer_metrics(struct visit *v)
 	struct totals totals = {0};
 
 	/* Those of this process must not be a second late. */
-	recorder_write(v->all->recorder);
+	usage_writer_write(v->all->usage_writer);
 	store_read_totals(v->all->store, &totals);
 	const struct service service = read_service(v);
 	const struct metrics metrics = {
@@ -260,9 +262,9 @@ reload(struct visit *v, struct api_error *error)
 static int
 let_in(struct visit *v, struct api_error *error)
 {
-	if (access_count_request(v->gateway, v->settings, v->all->store, &v->headers, error) != 0)
+	if (access_count_request(v->web, v->settings, v->all->store, &v->headers, error) != 0)
 		return -1;
-	return access_check(v->gateway, v->settings, error);
+	return access_check(v->web, v->settings, error);
 }
 
 /* Count one more request in flight, unless that is one too many.  Return 0 or -1. */
@@ -282,7 +284,7 @@ admit(struct exchanges *all, const struct settings *settings, struct api_error *
 static void
 answer_here(struct visit *v, struct api_error *error)
 {
-	switch (v->asked.endpoint) {
+	switch (v->match.endpoint) {
 	case ENDPOINT_HEALTH:
 		answer_health(v);
 		break;
@@ -335,7 +337,7 @@ asks_upstream(enum endpoint endpoint)
 static bool
 announces_too_much(const struct visit *v)
 {
-	const char *length = gateway_text(v->gateway, "CONTENT_LENGTH");
+	const char *length = web_request_text(v->web, "CONTENT_LENGTH");
 
 	return strtoull(length, NULL, 10) > (unsigned long long)v->settings->max_request_bytes;
 }
@@ -345,13 +347,13 @@ static int
 admit_exchange(struct visit *v)
 {
 	struct api_error *error = &v->error;
-	bool other = v->asked.endpoint == ENDPOINT_OTHER;
+	bool other = v->match.endpoint == ENDPOINT_OTHER;
 
 	/* What is not there is not there for anybody: no key is asked for. */
 	if ((other && plan_check_other(v->config, error) != 0) || let_in(v, error) != 0)
 		return -1;
 	if (announces_too_much(v))
-		return inquiry_refuse_size(v->settings, error);
+		return client_request_refuse_size(v->settings, error);
 	return admit(v->all, v->settings, error);
 }
 
@@ -359,30 +361,30 @@ admit_exchange(struct visit *v)
 static void
 read_head(struct visit *v)
 {
-	if (gateway_has_control_characters(v->gateway)) {
+	if (web_request_has_control_characters(v->web)) {
 		api_error_set(&v->error, 400, "a header or the path contains control characters");
 		return;
 	}
-	cors_write_headers(v->gateway, v->settings, &v->headers);
-	router_find(v->gateway, v->settings, &v->asked, &v->error);
-	if (asks_upstream(v->asked.endpoint))
+	cors_write_headers(v->web, v->settings, &v->headers);
+	router_find(v->web, v->settings, &v->match, &v->error);
+	if (asks_upstream(v->match.endpoint))
 		v->admitted = admit_exchange(v) == 0;
-	else if (is_for_owner(v->asked.endpoint))
+	else if (is_for_owner(v->match.endpoint))
 		let_in(v, &v->error);
 }
 
 struct visit *
-front_begin(struct exchanges *all, struct gateway *g, struct settings *settings,
+front_begin(struct exchanges *all, struct web_request *web, struct settings *settings,
 	struct config *config, int64_t uptime)
 {
 	struct visit *v = calloc(1, sizeof(*v));
 
 	if (v == NULL) {
-		gateway_free(g);
+		web_request_free(web);
 		return NULL;
 	}
 	v->all = all;
-	v->gateway = g;
+	v->web = web;
 	v->settings = settings_retain(settings);
 	v->config = config != NULL ? config_retain(config) : NULL;
 	v->uptime = uptime;
@@ -399,7 +401,7 @@ front_begin(struct exchanges *all, struct gateway *g, struct settings *settings,
 int
 front_input(const struct visit *v)
 {
-	return gateway_input(v->gateway);
+	return web_request_input(v->web);
 }
 
 bool
@@ -427,9 +429,9 @@ static bool
 take_input(struct visit *v)
 {
 	size_t limit = v->admitted ? (size_t)v->settings->max_request_bytes : 0;
-	size_t before = gateway_received(v->gateway);
-	bool over = gateway_receive(v->gateway, limit) != GATEWAY_MORE;
-	size_t received = gateway_received(v->gateway);
+	size_t before = web_request_received(v->web);
+	bool over = web_request_receive(v->web, limit) != WEB_REQUEST_MORE;
+	size_t received = web_request_received(v->web);
 	int64_t now = clock_monotonic_ms();
 
 	if (received > before)
@@ -459,10 +461,10 @@ static struct exchange *
 make_exchange(struct visit *v)
 {
 	const struct exchange_request request = {
-		.gateway = v->gateway,
+		.web = v->web,
 		.settings = v->settings,
 		.config = v->config,
-		.asked = &v->asked,
+		.match = &v->match,
 		.request_id = v->request_id,
 		.headers = buffer_text(&v->headers),
 	};

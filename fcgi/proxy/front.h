@@ -15,17 +15,17 @@
 struct config;
 struct exchange;
 struct exchanges;
-struct gateway;
+struct web_request;
 struct settings;
 struct visit;
 
 /**
  * Begin to serve the request by ${settings} and ${config} (NULL: it cannot be read).  Takes the
- * gateway.  ${uptime} in ms; -1: as CGI, where a process lives for one request.  NULL: there is no
- * memory, and the response was broken off.
+ * web request.  ${uptime} in ms; -1: as CGI, where a process lives for one request.  NULL: there is
+ * no memory, and the response was broken off.
  */
-struct visit *front_begin(
-	struct exchanges *, struct gateway *, struct settings *, struct config *, int64_t uptime);
+struct visit *front_begin(struct exchanges *, struct web_request *, struct settings *,
+	struct config *, int64_t uptime);
 
 /**
  * Take what has come of the body, and wait at most ${patience} ms for the rest.  True: go on with

@@ -16,14 +16,14 @@ struct api_error;
 struct claude_request;
 struct config;
 struct curl_slist;
-struct inquiry;
+struct client_request;
 struct service;
 struct settings;
 struct store;
 struct tool_names;
 
 struct plan {
-	struct destination to;
+	struct target to;
 	const struct service *service;
 	struct tool_names *tool_names;
 
@@ -54,12 +54,12 @@ int plan_check_other(const struct config *, struct api_error *);
 
 /**
  * Choose by the routes and the strategy in ${config} (NULL: it could not be read), and translate
- * (SPEC §4, §5, §6).  ${request} is the inquiry's, parsed; it may be freed afterwards.  Return 0,
- * or -1 and what the client must be told.  The inquiry outlives the plan.  Either way free it with
- * plan_free.
+ * (SPEC §4, §5, §6).  ${request} is the client request's, parsed; it may be freed afterwards.
+ * Return 0, or -1 and what the client must be told.  The client request outlives the plan.  Either
+ * way free it with plan_free.
  */
 int plan_make(struct plan *, struct config *, struct store *, const struct settings *,
-	const struct inquiry *, struct claude_request *, struct api_error *);
+	const struct client_request *, struct claude_request *, struct api_error *);
 
 /**
  * The same request for the next key, or the fallback, after ${failed}: blocks in SQLite, and may
@@ -67,7 +67,7 @@ int plan_make(struct plan *, struct config *, struct store *, const struct setti
  * is nothing left to try.
  */
 int plan_next(const struct plan *failed, struct plan *next, struct store *, const struct settings *,
-	const struct inquiry *);
+	const struct client_request *);
 
 /** Put the next plan in the place of the one that failed.  Takes ${next}. */
 void plan_replace(struct plan *failed, struct plan *next);

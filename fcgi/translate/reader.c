@@ -29,10 +29,10 @@ reader_new(const struct reader_kind *kind, const struct reader_context *context)
 	r->kind = kind;
 	r->writer = context->writer;
 	r->names = context->names;
-	r->identity = context->identity;
+	r->error_context = context->error_context;
 	r->deferred_text = BUFFER_INIT(MOST_DEFERRED);
 	r->deferred_thinking = BUFFER_INIT(MOST_DEFERRED);
-	r->calls = tool_calls_new(context->writer, context->names);
+	r->calls = stream_calls_new(context->writer, context->names);
 	if (r->calls == NULL) {
 		free(r);
 		return NULL;
@@ -47,7 +47,7 @@ reader_free(struct reader *r)
 		return;
 	if (r->kind->clear != NULL)
 		r->kind->clear(r);
-	tool_calls_free(r->calls);
+	stream_calls_free(r->calls);
 	json_document_free(&r->index);
 	buffer_free(&r->scratch);
 	buffer_free(&r->deferred_thinking);
@@ -71,7 +71,7 @@ static void
 put_text(void *context, const char *content, size_t length)
 {
 	struct reader *r = context;
-	bool busy = tool_calls_busy(r->calls);
+	bool busy = stream_calls_busy(r->calls);
 	bool apart = r->paragraph &&
 		     (busy ? r->deferred_text.length > 0 : claude_writer_is_text(r->writer));
 
@@ -106,7 +106,7 @@ put_thinking(void *context, const char *origin, const char *content, size_t leng
 	if (length == 0)
 		return;
 	r->origin = origin;
-	if (tool_calls_busy(r->calls)) {
+	if (stream_calls_busy(r->calls)) {
 		buffer_append(&r->deferred_thinking, content, length);
 		return;
 	}
@@ -293,21 +293,23 @@ reader_usage(struct reader *r, const struct reader_usage *told)
 int
 reader_failed(struct reader *r, int status, const char *word, struct api_error *error)
 {
-	return api_error_set(
-		error, status, "upstream '%s' ended its answer with %s", r->identity->name, word);
+	return api_error_set(error, status, "upstream '%s' ended its answer with %s",
+		r->error_context->name, word);
 }
 
 int
 reader_no_answer(
 	struct reader *r, const char *what, const struct json *message, struct api_error *error)
 {
-	return upstream_error_bad_answer(what, message->text, message->length, r->identity, error);
+	return upstream_error_bad_answer(
+		what, message->text, message->length, r->error_context, error);
 }
 
 int
 reader_too_much(struct reader *r, struct api_error *error)
 {
-	return upstream_error_bad_answer("sent more than can be kept", "", 0, r->identity, error);
+	return upstream_error_bad_answer(
+		"sent more than can be kept", "", 0, r->error_context, error);
 }
 
 /* ---- the end ---- */
@@ -330,7 +332,7 @@ write_deferred(struct reader *r)
 static int
 broke_off(struct reader *r, const char *what, struct api_error *error)
 {
-	return upstream_error_bad_answer(what, "", 0, r->identity, error);
+	return upstream_error_bad_answer(what, "", 0, r->error_context, error);
 }
 
 int
@@ -338,13 +340,13 @@ reader_finish(struct reader *r, struct api_error *error)
 {
 	const char *reason = r->stop_reason != NULL ? r->stop_reason : "end_turn";
 
-	if (r->stop_reason == NULL && tool_calls_cut(r->calls))
+	if (r->stop_reason == NULL && stream_calls_cut(r->calls))
 		return broke_off(r, "broke off its answer in the middle of a tool call", error);
 	r->over = true;
 	reader_settle(r);
 	if (has_overflowed(r))
 		return reader_too_much(r, error);
-	if (tool_calls_finish(r->calls) != 0)
+	if (stream_calls_finish(r->calls) != 0)
 		return broke_off(r, "called a tool without a name", error);
 	write_deferred(r);
 	if (r->kind->finish != NULL)
@@ -399,7 +401,7 @@ skip_event(struct reader *r, const char *data, size_t length, struct api_error *
 	if (*data != '{' || r->stop_reason != NULL)
 		return 0;
 	return upstream_error_bad_answer(
-		"sent an event that cannot be read", data, length, r->identity, error);
+		"sent an event that cannot be read", data, length, r->error_context, error);
 }
 
 int
@@ -409,7 +411,7 @@ reader_read_event(struct reader *r, const char *data, size_t length, struct api_
 		if (is_done(data, length))
 			return reader_read_end(r, true, error);
 		const struct json *event = upstream_json_next(
-			&r->index, &data, &length, r->identity, &r->skipped);
+			&r->index, &data, &length, r->error_context, &r->skipped);
 		if (event == NULL)
 			return skip_event(r, data, length, error);
 		if (take(r, r->kind->take_event, event, error) != 0)
@@ -422,7 +424,7 @@ int
 reader_read_message(struct reader *r, const char *body, size_t length, struct api_error *error)
 {
 	const struct json *message = upstream_json_message(
-		&r->index, body, length, r->identity, error);
+		&r->index, body, length, r->error_context, error);
 
 	if (message == NULL || take(r, r->kind->take_message, message, error) != 0)
 		return -1;
@@ -430,6 +432,6 @@ reader_read_message(struct reader *r, const char *body, size_t length, struct ap
 		return 0;
 	if (!r->produced && r->stop_reason == NULL)
 		return upstream_error_bad_answer(
-			"answered without content", body, length, r->identity, error);
+			"answered without content", body, length, r->error_context, error);
 	return reader_finish(r, error);
 }

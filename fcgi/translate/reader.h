@@ -21,9 +21,9 @@ struct claude_writer;
 struct reader;
 struct reader_context;
 struct tool_call_piece;
-struct tool_calls;
+struct stream_calls;
 struct tool_names;
-struct upstream_identity;
+struct error_context;
 
 /** Take what is lent until the return.  Return 0, or -1 and what the client must be told. */
 typedef int reader_taker(struct reader *, const struct json *, struct api_error *);
@@ -49,8 +49,8 @@ struct reader {
 	const struct reader_kind *kind;
 	struct claude_writer *writer;
 	const struct tool_names *names;
-	const struct upstream_identity *identity;
-	struct tool_calls *calls;
+	const struct error_context *error_context;
+	struct stream_calls *calls;
 	struct json_document index; /* over the event or answer that is being taken */
 	struct buffer scratch;      /* the arguments that reader_arguments set last */
 

@@ -30,7 +30,7 @@ struct call {
 	bool headed; /* its name came again after its arguments, perhaps for another call */
 };
 
-struct tool_calls {
+struct stream_calls {
 	struct claude_writer *writer;
 	const struct tool_names *names;
 	struct call *calls; /* in order of appearance */
@@ -38,10 +38,10 @@ struct tool_calls {
 	size_t kept; /* bytes of arguments */
 };
 
-struct tool_calls *
-tool_calls_new(struct claude_writer *writer, const struct tool_names *names)
+struct stream_calls *
+stream_calls_new(struct claude_writer *writer, const struct tool_names *names)
 {
-	struct tool_calls *t = calloc(1, sizeof(*t));
+	struct stream_calls *t = calloc(1, sizeof(*t));
 
 	if (t != NULL) {
 		t->writer = writer;
@@ -51,7 +51,7 @@ tool_calls_new(struct claude_writer *writer, const struct tool_names *names)
 }
 
 void
-tool_calls_free(struct tool_calls *t)
+stream_calls_free(struct stream_calls *t)
 {
 	if (t == NULL)
 		return;
@@ -86,7 +86,7 @@ has_name(const struct call *call, const struct json *name)
 }
 
 static struct call *
-find_by_index(struct tool_calls *t, const struct tool_call_piece *piece)
+find_by_index(struct stream_calls *t, const struct tool_call_piece *piece)
 {
 	for (size_t i = t->count; i-- > 0 && piece->index >= 0;)
 		if (has_index(&t->calls[i], piece))
@@ -95,7 +95,7 @@ find_by_index(struct tool_calls *t, const struct tool_call_piece *piece)
 }
 
 static struct call *
-find_by_id(struct tool_calls *t, const struct json *id)
+find_by_id(struct stream_calls *t, const struct json *id)
 {
 	for (size_t i = t->count; i-- > 0 && id != NULL;)
 		if (has_id(&t->calls[i], id))
@@ -104,7 +104,7 @@ find_by_id(struct tool_calls *t, const struct json *id)
 }
 
 static struct call *
-find_last(struct tool_calls *t, int64_t choice)
+find_last(struct stream_calls *t, int64_t choice)
 {
 	for (size_t i = t->count; i-- > 0;)
 		if (t->calls[i].choice == choice)
@@ -120,7 +120,7 @@ repeats_arguments(const struct call *call, const struct tool_call_piece *piece)
 
 /* The first call of that name that was not told whole; ${alike}: with arguments like these. */
 static struct call *
-find_by_name(struct tool_calls *t, const struct tool_call_piece *piece, bool alike)
+find_by_name(struct stream_calls *t, const struct tool_call_piece *piece, bool alike)
 {
 	for (size_t i = 0; i < t->count; i++)
 		if (!t->calls[i].arguments.all && has_name(&t->calls[i], piece->name) &&
@@ -182,7 +182,7 @@ goes_on(const struct call *last, const struct tool_call_piece *piece)
 }
 
 static struct call *
-find_without_index(struct tool_calls *t, const struct tool_call_piece *piece)
+find_without_index(struct stream_calls *t, const struct tool_call_piece *piece)
 {
 	struct call *call = find_by_id(t, piece->id);
 	struct call *last = find_last(t, piece->choice);
@@ -194,7 +194,7 @@ find_without_index(struct tool_calls *t, const struct tool_call_piece *piece)
 
 /* The call that a whole one restates: without a number, by id or else by order. */
 static struct call *
-find_restated(struct tool_calls *t, const struct tool_call_piece *piece)
+find_restated(struct stream_calls *t, const struct tool_call_piece *piece)
 {
 	if (piece->index >= 0)
 		return find_by_index(t, piece);
@@ -206,7 +206,7 @@ find_restated(struct tool_calls *t, const struct tool_call_piece *piece)
 }
 
 static struct call *
-find(struct tool_calls *t, const struct tool_call_piece *piece)
+find(struct stream_calls *t, const struct tool_call_piece *piece)
 {
 	struct call *call;
 
@@ -222,7 +222,7 @@ find(struct tool_calls *t, const struct tool_call_piece *piece)
 
 /* Did another choice tell a call of that id? */
 static bool
-is_told_elsewhere(struct tool_calls *t, const struct tool_call_piece *piece)
+is_told_elsewhere(struct stream_calls *t, const struct tool_call_piece *piece)
 {
 	const struct call *call = find_by_id(t, piece->id);
 
@@ -231,7 +231,7 @@ is_told_elsewhere(struct tool_calls *t, const struct tool_call_piece *piece)
 
 /* Did it tell the same? */
 static bool
-is_told_twice(const struct tool_calls *t, const struct call *call)
+is_told_twice(const struct stream_calls *t, const struct call *call)
 {
 	const struct buffer *text = &call->arguments.text;
 
@@ -247,7 +247,7 @@ is_told_twice(const struct tool_calls *t, const struct call *call)
 }
 
 static struct call *
-add_call(struct tool_calls *t, const struct tool_call_piece *piece)
+add_call(struct stream_calls *t, const struct tool_call_piece *piece)
 {
 	bool repeated = is_told_elsewhere(t, piece);
 
@@ -267,7 +267,7 @@ add_call(struct tool_calls *t, const struct tool_call_piece *piece)
 
 /* The call whose head came before its arguments, and was taken for that of the one before it. */
 static const struct call *
-headed_call(struct tool_calls *t, const struct tool_call_piece *piece)
+headed_call(struct stream_calls *t, const struct tool_call_piece *piece)
 {
 	const struct call *call = piece->index >= 0 ? find_by_index(t, piece)
 						    : find_last(t, piece->choice);
@@ -285,7 +285,7 @@ copy_head(struct call *call, const char *id, const char *name)
 }
 
 static struct call *
-begin_call(struct tool_calls *t, const struct tool_call_piece *piece)
+begin_call(struct stream_calls *t, const struct tool_call_piece *piece)
 {
 	const struct call *headed = headed_call(t, piece);
 	size_t position = headed != NULL ? (size_t)(headed - t->calls) : 0;
@@ -298,7 +298,7 @@ begin_call(struct tool_calls *t, const struct tool_call_piece *piece)
 }
 
 static struct call *
-call_of(struct tool_calls *t, const struct tool_call_piece *piece)
+call_of(struct stream_calls *t, const struct tool_call_piece *piece)
 {
 	struct call *call = find(t, piece);
 
@@ -314,7 +314,7 @@ call_of(struct tool_calls *t, const struct tool_call_piece *piece)
 /* Hand on what came of the arguments, if they are an object; an empty one may stand for others that
  * follow. */
 static void
-give(struct tool_calls *t, struct call *call)
+give(struct stream_calls *t, struct call *call)
 {
 	struct call_arguments *a = &call->arguments;
 	const char *text = buffer_text(&a->text);
@@ -359,7 +359,7 @@ write_raw(const struct call *call, struct buffer *object)
 
 /* Arguments that are no object: nothing, or one that was encoded twice, or what we cannot tell. */
 static void
-give_odd(struct tool_calls *t, const struct call *call)
+give_odd(struct stream_calls *t, const struct call *call)
 {
 	const struct buffer *text = &call->arguments.text;
 	struct json_document index = {0};
@@ -381,7 +381,7 @@ give_odd(struct tool_calls *t, const struct call *call)
 }
 
 static void
-begin_live(struct tool_calls *t, struct call *call)
+begin_live(struct stream_calls *t, struct call *call)
 {
 	call->state = LIVE;
 	claude_writer_tool_start(t->writer, call->id, tool_names_to_client(t->names, call->name),
@@ -390,7 +390,7 @@ begin_live(struct tool_calls *t, struct call *call)
 }
 
 static int
-end_live(struct tool_calls *t, struct call *call)
+end_live(struct stream_calls *t, struct call *call)
 {
 	int status = call_arguments_settle(&call->arguments);
 
@@ -404,7 +404,7 @@ end_live(struct tool_calls *t, struct call *call)
 }
 
 static struct call *
-live_call(const struct tool_calls *t)
+live_call(const struct stream_calls *t)
 {
 	for (size_t i = 0; i < t->count; i++)
 		if (t->calls[i].state == LIVE)
@@ -422,7 +422,7 @@ is_before(const struct call *call, const struct call *other)
 
 /* The call whose turn is next: the lowest index, or else the first that came. */
 static struct call *
-next_waiting(const struct tool_calls *t)
+next_waiting(const struct stream_calls *t)
 {
 	struct call *next = NULL;
 
@@ -444,7 +444,7 @@ is_complete(const struct call *call)
 
 /* Let the next calls begin as far as the grammar of blocks allows. */
 static int
-advance(struct tool_calls *t)
+advance(struct stream_calls *t)
 {
 	struct call *live = live_call(t);
 	struct call *next;
@@ -461,7 +461,7 @@ advance(struct tool_calls *t)
 }
 
 static int
-take_arguments(struct tool_calls *t, struct call *call, const struct tool_call_piece *piece)
+take_arguments(struct stream_calls *t, struct call *call, const struct tool_call_piece *piece)
 {
 	struct call_arguments *a = &call->arguments;
 	size_t before = call_arguments_size(a);
@@ -491,7 +491,7 @@ take_head(struct call *call, const struct tool_call_piece *piece)
 }
 
 int
-tool_calls_take(struct tool_calls *t, const struct tool_call_piece *piece)
+stream_calls_take(struct stream_calls *t, const struct tool_call_piece *piece)
 {
 	struct call *call = call_of(t, piece);
 
@@ -503,7 +503,7 @@ tool_calls_take(struct tool_calls *t, const struct tool_call_piece *piece)
 }
 
 bool
-tool_calls_busy(const struct tool_calls *t)
+stream_calls_busy(const struct stream_calls *t)
 {
 	const struct call *live = live_call(t);
 
@@ -511,7 +511,7 @@ tool_calls_busy(const struct tool_calls *t)
 }
 
 bool
-tool_calls_cut(const struct tool_calls *t)
+stream_calls_cut(const struct stream_calls *t)
 {
 	for (size_t i = 0; i < t->count; i++)
 		if (is_under_way(&t->calls[i]) && t->calls[i].state != REPEATED)
@@ -520,7 +520,7 @@ tool_calls_cut(const struct tool_calls *t)
 }
 
 int
-tool_calls_finish(struct tool_calls *t)
+stream_calls_finish(struct stream_calls *t)
 {
 	struct call *live = live_call(t);
 	struct call *next;

@@ -6,8 +6,8 @@
  * Services number their calls alike, give ids that change or none, and repeat what they said.  Each
  * call comes out once, with arguments that are an object where the service's were one.
  */
-#ifndef TOOL_CALLS_H
-#define TOOL_CALLS_H
+#ifndef STREAM_CALLS_H
+#define STREAM_CALLS_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -15,7 +15,7 @@
 
 struct claude_writer;
 struct json;
-struct tool_calls;
+struct stream_calls;
 struct tool_names;
 
 /* A piece of a call; everything is lent. */
@@ -33,20 +33,20 @@ struct tool_call_piece {
 };
 
 /** NULL if memory ran out.  The arguments outlive it. */
-struct tool_calls *tool_calls_new(struct claude_writer *, const struct tool_names *);
-void tool_calls_free(struct tool_calls *);
+struct stream_calls *stream_calls_new(struct claude_writer *, const struct tool_names *);
+void stream_calls_free(struct stream_calls *);
 
 /** Take a piece.  Return 0, or -1 if more would have to be kept than is allowed, or memory ran out.
  */
-int tool_calls_take(struct tool_calls *, const struct tool_call_piece *);
+int stream_calls_take(struct stream_calls *, const struct tool_call_piece *);
 
 /** Is a call under way whose arguments are not complete, so that no other block may begin? */
-bool tool_calls_busy(const struct tool_calls *);
+bool stream_calls_busy(const struct stream_calls *);
 
 /** Did a call begin its arguments and not complete them? */
-bool tool_calls_cut(const struct tool_calls *);
+bool stream_calls_cut(const struct stream_calls *);
 
 /** The answer is over: write what was kept.  Return 0, or -1 if a call came without a name. */
-int tool_calls_finish(struct tool_calls *);
+int stream_calls_finish(struct stream_calls *);
 
 #endif

@@ -107,7 +107,7 @@ static const struct {
 
 /* An error as it is being understood. */
 struct refusal {
-	const struct upstream_identity *who;
+	const struct error_context *who;
 	int status;          /* for the client; 0: not known yet */
 	int64_t retry_after; /* seconds */
 	struct overflow_facts overflow;
@@ -140,7 +140,7 @@ append_clean(struct buffer *out, const char *text, size_t length, size_t most)
 /* Mask before cutting: half a key would not be recognised. */
 static void
 append_quoted(struct buffer *out, const char *text, size_t length, size_t most,
-	const struct upstream_identity *who)
+	const struct error_context *who)
 {
 	struct buffer masked = BUFFER_INIT(0);
 
@@ -202,7 +202,7 @@ add_raw_message(struct refusal *r, const struct json *error)
 	buffer_free(&text);
 }
 
-/* error.message, error, message, detail, errors[0].message, and what gateways have instead. */
+/* error.message, error, message, detail, errors[0].message, and what web requests have instead. */
 static bool
 find_message_in(struct refusal *r, const struct json *body)
 {
@@ -402,7 +402,7 @@ tell(struct refusal *r, struct api_error *error)
 			"claude-proxy-admin key "
 			"%s add -",
 			name, mask, said, name);
-		api_error_lasts(error);
+		api_error_set_permanent(error);
 		break;
 	case 402:
 		api_error_set(error, 402, "upstream '%s', API key %s, has no credit left: %s", name,
@@ -440,7 +440,7 @@ understand_body(struct refusal *r, const char *body, size_t length)
 
 bool
 upstream_error_from_status(int status, int64_t retry_after, const char *body, size_t length,
-	const struct upstream_identity *who, struct api_error *error)
+	const struct error_context *who, struct api_error *error)
 {
 	struct refusal r = {
 		.who = who,
@@ -489,7 +489,7 @@ upstream_error_is(const struct json *object)
 
 void
 upstream_error_from_object(
-	const struct json *object, const struct upstream_identity *who, struct api_error *error)
+	const struct json *object, const struct error_context *who, struct api_error *error)
 {
 	struct refusal r = {.who = who};
 	const struct json *inner = json_member(object, "error");
@@ -509,7 +509,7 @@ upstream_error_from_object(
 
 int
 upstream_error_bad_answer(const char *what, const char *body, size_t length,
-	const struct upstream_identity *who, struct api_error *error)
+	const struct error_context *who, struct api_error *error)
 {
 	struct buffer quoted = BUFFER_INIT(0);
 
@@ -525,7 +525,7 @@ upstream_error_bad_answer(const char *what, const char *body, size_t length,
 
 int
 upstream_error_no_answer(const char *base_url, const char *problem, int64_t patience,
-	const struct upstream_identity *who, struct api_error *error)
+	const struct error_context *who, struct api_error *error)
 {
 	struct buffer said = BUFFER_INIT(0);
 	struct buffer origin = BUFFER_INIT(0);

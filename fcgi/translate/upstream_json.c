@@ -15,22 +15,22 @@ enum { MOST_SKIPPED_LOGGED = 3 };
 static const int64_t largest_count = 1000000000;
 
 static void
-skip(const struct upstream_identity *identity, const struct json_problem *problem, int *skipped)
+skip(const struct error_context *error_context, const struct json_problem *problem, int *skipped)
 {
 	if ((*skipped)++ < MOST_SKIPPED_LOGGED)
 		log_warn("upstream '%s': an event is not valid JSON: %s at byte %zu",
-			identity->name, problem->what, problem->offset);
+			error_context->name, problem->what, problem->offset);
 }
 
 const struct json *
 upstream_json_event(struct json_document *index, const char *data, size_t length,
-	const struct upstream_identity *identity, int *skipped)
+	const struct error_context *error_context, int *skipped)
 {
 	struct json_problem problem;
 	const struct json *event = json_read(index, data, length, JSON_MAX_ANSWER_VALUES, &problem);
 
 	if (event == NULL)
-		skip(identity, &problem, skipped);
+		skip(error_context, &problem, skipped);
 	return event;
 }
 
@@ -53,7 +53,7 @@ step_over(const char **data, size_t *length, size_t count)
 
 const struct json *
 upstream_json_next(struct json_document *index, const char **data, size_t *length,
-	const struct upstream_identity *identity, int *skipped)
+	const struct error_context *error_context, int *skipped)
 {
 	struct json_problem problem;
 	const struct json *event = json_read(
@@ -68,21 +68,21 @@ upstream_json_next(struct json_document *index, const char **data, size_t *lengt
 	if (event != NULL)
 		step_over(data, length, used);
 	else
-		skip(identity, &problem, skipped);
+		skip(error_context, &problem, skipped);
 	return event;
 }
 
 const struct json *
 upstream_json_message(struct json_document *index, const char *body, size_t length,
-	const struct upstream_identity *identity, struct api_error *error)
+	const struct error_context *error_context, struct api_error *error)
 {
 	size_t mark = length >= 3 && memcmp(body, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
 	const struct json *message = json_read(
 		index, body + mark, length - mark, JSON_MAX_ANSWER_VALUES, NULL);
 
 	if (message == NULL || json_is(message, JSON_NULL)) {
-		upstream_error_bad_answer(
-			"answered with something that is not JSON", body, length, identity, error);
+		upstream_error_bad_answer("answered with something that is not JSON", body, length,
+			error_context, error);
 		return NULL;
 	}
 	return message;

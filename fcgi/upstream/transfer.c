@@ -480,7 +480,7 @@ transfers_new(uv_loop_t *loop, struct watches *watches)
 		.context = all,
 	};
 	all->loop = loop;
-	all->certificates = trust_file();
+	all->certificates = ca_bundle_file();
 	all->multi = new_multi();
 	if (all->multi == NULL)
 		goto err0;

@@ -193,14 +193,14 @@ check_passed(const struct choice *c, const struct buffer *out, const char *text,
 
 /* ---- one run ---- */
 
-static const struct upstream_identity identity = {
+static const struct error_context error_context = {
 	.name = "up", .key = "sk-0123456789abcdef", .model = "m"};
 
 /* An attempt of which no content came before it broke.  False: there is none in this input. */
 static bool
 fail_once(struct answer *a, const struct choice *c, const char *text, size_t size)
 {
-	answer_begin(a, &identity);
+	answer_begin(a, &error_context);
 	answer_head(a, 200, c->content_type, 0);
 	answer_feed(a, text, size / 2);
 	return answer_end(a, false) == ANSWER_FAILED && !answer_started(a) &&
@@ -210,7 +210,7 @@ fail_once(struct answer *a, const struct choice *c, const char *text, size_t siz
 static void
 feed(struct answer *a, const struct choice *c, const char *text, size_t size, uint32_t seed)
 {
-	answer_begin(a, &identity);
+	answer_begin(a, &error_context);
 	answer_head(a, c->status, c->content_type, 0);
 	for (size_t at = 0, piece; at < size; at += piece) {
 		piece = seed == 0 ? size : fuzz_cut(&seed, size - at);
@@ -245,7 +245,7 @@ run(const struct choice *c, const char *text, size_t size, uint32_t seed, bool a
 	}
 	/* As before every further attempt. */
 	made = 0;
-	fuzz_check(!after_failure || answer_redirect(a, &options) == 0);
+	fuzz_check(!after_failure || answer_switch_upstream(a, &options) == 0);
 	made = made_before;
 	feed(a, c, text, size, seed);
 	r.state = answer_state(a);
@@ -274,7 +274,7 @@ check_run(const struct choice *c, const struct run *r, const char *text, size_t 
 	fuzz_check(r->state != ANSWER_OPEN);
 	if (r->state == ANSWER_FAILED) {
 		fuzz_check(r->error.status >= 400 && r->error.message != NULL);
-		fuzz_check(strstr(r->error.message, identity.key) == NULL);
+		fuzz_check(strstr(r->error.message, error_context.key) == NULL);
 	} else if (c->translator == NULL) {
 		check_passed(c, &r->out, text, size);
 	} else if (c->stream) {

@@ -11,7 +11,7 @@
 #include "translate/answer.h"
 #include "translate/translator.h"
 
-static const struct upstream_identity identity = {
+static const struct error_context error_context = {
 	.name = "up", .key = "sk-secret-0123456789", .model = "m"};
 
 /* Feed the body in pieces of ${size} bytes; the answer's state, with what it wrote in ${out}. */
@@ -24,7 +24,7 @@ answer_of(const struct translator *translator, const char *type, const char *bod
 	struct answer *a = answer_new(&options, out);
 	size_t length = strlen(body);
 
-	answer_begin(a, &identity);
+	answer_begin(a, &error_context);
 	answer_head(a, 200, type, 0);
 	for (size_t at = 0; at < length; at += size)
 		answer_feed(a, body + at, length - at < size ? length - at : size);

@@ -256,7 +256,7 @@ answer_after(
 	char *text = malloc(size);
 
 	memset(text, padding, size);
-	answer_begin(a, &identity);
+	answer_begin(a, &error_context);
 	answer_head(a, 200, "application/json", 0);
 	for (size_t at = 0; at < padding_length; at += size)
 		answer_feed(a, text, padding_length - at < size ? padding_length - at : size);

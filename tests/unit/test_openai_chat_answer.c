@@ -309,7 +309,7 @@ check_carried(const char *body, bool hide, const char *prefix, const char *membe
 	struct buffer out = BUFFER_INIT(0);
 	struct answer *a = answer_new(&options, &out);
 
-	answer_begin(a, &identity);
+	answer_begin(a, &error_context);
 	answer_head(a, 200, "text/event-stream", 0);
 	answer_feed(a, body, strlen(body));
 	assert_int_equal(answer_end(a, true), ANSWER_DONE);

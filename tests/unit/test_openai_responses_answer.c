@@ -141,7 +141,7 @@ test_reasoning_that_cannot_be_shown_goes_with_the_next_call(void **state)
 	static const char item[] = "{\"id\":\"rs_1\",\"encrypted_content\":\"E\"}";
 
 	(void)state;
-	carry_write_call_id(&id, "openai-responses", "y", item, strlen(item));
+	round_trip_write_call_id(&id, "openai-responses", "y", item, strlen(item));
 	assert_int_equal(
 		answer_of(&openai_responses, "text/event-stream",
 			ADDED(0, CALL("x", "")) ARGUMENTS(0, "{") ITEM(1, REASONING(PART("a")))

@@ -149,7 +149,7 @@ test_answers_of_all_services(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < 2 * COUNT(rows); i++) {
-		static const struct upstream_identity identity = {.name = "up", .model = "m"};
+		static const struct error_context error_context = {.name = "up", .model = "m"};
 		const char *body = rows[i / 2].body;
 		struct buffer out = BUFFER_INIT(0);
 		const struct answer_options options = {
@@ -159,7 +159,7 @@ test_answers_of_all_services(void **state)
 			.stop_sequences = sequences,
 		};
 		struct answer *a = answer_new(&options, &out);
-		answer_begin(a, &identity);
+		answer_begin(a, &error_context);
 		answer_head(a, 200, NULL, 0);
 		answer_feed(a, body, strlen(body));
 		if (*body == 'd')
@@ -180,7 +180,7 @@ static void
 test_another_attempt_begins_anew(void **state)
 {
 	static const char *const sequences[] = {"</b>", NULL};
-	static const struct upstream_identity identity = {.name = "up", .model = "m"};
+	static const struct error_context error_context = {.name = "up", .model = "m"};
 	static const char *const failures[] = {
 		"{\"choices\":[{\"message\":{\"content\":\"</b>\"},\"finish_reason\":\"error\"}]}",
 		"{\"choices\":[{\"message\":{\"content\":\"</\"},\"finish_reason\":\"error\"}]}"};
@@ -192,12 +192,12 @@ test_another_attempt_begins_anew(void **state)
 			.translator = &openai_chat, .model = "m", .stop_sequences = sequences};
 		struct buffer out = BUFFER_INIT(0);
 		struct answer *a = answer_new(&options, &out);
-		answer_begin(a, &identity);
+		answer_begin(a, &error_context);
 		answer_head(a, 200, NULL, 0);
 		answer_feed(a, failures[i], strlen(failures[i]));
 		assert_int_equal(answer_end(a, true), ANSWER_FAILED);
-		assert_int_equal(answer_redirect(a, &options), 0);
-		answer_begin(a, &identity);
+		assert_int_equal(answer_switch_upstream(a, &options), 0);
+		answer_begin(a, &error_context);
 		answer_head(a, 200, NULL, 0);
 		answer_feed(a, good, strlen(good));
 		assert_int_equal(answer_end(a, true), ANSWER_DONE);

@@ -38,7 +38,7 @@ static const struct {
 
 struct passed_stream {
 	struct buffer *out;
-	const struct upstream_identity *identity;
+	const struct error_context *error_context;
 	struct event_stream *events;
 	struct json_document index; /* of an event */
 	struct passed_usage usage;
@@ -60,14 +60,14 @@ struct passed_stream {
 static int on_event(void *context, const char *data, size_t length);
 
 struct passed_stream *
-passed_stream_new(struct buffer *out, const struct upstream_identity *identity, bool skips_start)
+passed_stream_new(struct buffer *out, const struct error_context *error_context, bool skips_start)
 {
 	struct passed_stream *s = calloc(1, sizeof(*s));
 
 	if (s == NULL)
 		return NULL;
 	s->out = out;
-	s->identity = identity;
+	s->error_context = error_context;
 	s->skips_start = skips_start;
 	s->foreign = BUFFER_INIT(MOST_BEFORE_START);
 	s->held = BUFFER_INIT(MOST_HELD);
@@ -221,7 +221,7 @@ static int
 fail(struct passed_stream *s, const struct json *value)
 {
 	s->failed = true;
-	upstream_error_from_object(value, s->identity, s->error);
+	upstream_error_from_object(value, s->error_context, s->error);
 	return -1;
 }
 
@@ -282,7 +282,7 @@ bad_stream(struct passed_stream *s, const char *what, struct api_error *error)
 	if (s->foreign.length == 0)
 		buffer_append(&s->foreign, buffer_text(&s->held), s->held.length);
 	return upstream_error_bad_answer(
-		what, buffer_text(&s->foreign), s->foreign.length, s->identity, error);
+		what, buffer_text(&s->foreign), s->foreign.length, s->error_context, error);
 }
 
 /* What could not be taken, as the bytes that were fed show. */

@@ -294,7 +294,7 @@ close_block(struct claude_writer *w)
 	if (w->open == NO_BLOCK)
 		return;
 	if (w->open == THINKING_BLOCK) {
-		carry_write_signature(&signature, w->kind, w->members.data, w->members.length);
+		round_trip_write_signature(&signature, w->kind, w->members.data, w->members.length);
 		buffer_free(&w->members);
 	}
 	if (w->stream)
@@ -480,7 +480,7 @@ is_fit_id(const char *id)
 {
 	size_t length = strlen(id);
 
-	return length <= LONGEST_ID && carry_is_id(id, length);
+	return length <= LONGEST_ID && round_trip_is_id(id, length);
 }
 
 /* The id that the client sees: the upstream's own, one that carries it, or a fresh one (PROTOCOL.md
@@ -499,7 +499,7 @@ put_tool_id(struct claude_writer *w, struct buffer *out, const char *id, const c
 	if (text_map_set(&w->ids, given, strlen(given), 0) != 0)
 		out->failed = true;
 	if (carries)
-		carry_write_call_id(out, w->kind, given, extra, extra_length);
+		round_trip_write_call_id(out, w->kind, given, extra, extra_length);
 	else
 		buffer_puts(out, given);
 }

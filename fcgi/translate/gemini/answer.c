@@ -142,7 +142,7 @@ write_raw_arguments(struct reader *r, const struct json *args)
 	struct json_writer w = scratch_writer(r);
 
 	log_warn("upstream '%s': a function call's args are no object: passed on as _raw",
-		r->identity->name);
+		r->error_context->name);
 	if (json_write(&text, args) != 0)
 		r->scratch.failed = true;
 	json_open_object(&w);
@@ -272,7 +272,7 @@ tell_fault(struct reader *r, const char *reason, const struct json *words, struc
 	buffer_printf(&what, "ended its answer with %s", reason);
 	json_append(&said, words);
 	upstream_error_bad_answer(
-		buffer_text(&what), buffer_text(&said), said.length, r->identity, error);
+		buffer_text(&what), buffer_text(&said), said.length, r->error_context, error);
 	buffer_free(&said);
 	buffer_free(&what);
 	return -1;
@@ -294,7 +294,8 @@ take_finish_reason(struct reader *r, const struct json *candidate, struct api_er
 		r->stop_reason = endings[i].stop_reason;
 		return 0;
 	}
-	log_warn("upstream '%s': unknown finishReason %.*s", r->identity->name, JSON_SHOWN(reason));
+	log_warn("upstream '%s': unknown finishReason %.*s", r->error_context->name,
+		JSON_SHOWN(reason));
 	r->stop_reason = "end_turn";
 	return 0;
 }
@@ -353,7 +354,7 @@ take_chunk(struct reader *r, const struct json *chunk, struct api_error *error)
 	/* Only what has no answer in it is searched for an error of any shape. */
 	if (candidate == NULL ? upstream_error_is(chunk)
 			      : json_member_object(chunk, "error") != NULL) {
-		upstream_error_from_object(chunk, r->identity, error);
+		upstream_error_from_object(chunk, r->error_context, error);
 		return -1;
 	}
 	if (usage != NULL)

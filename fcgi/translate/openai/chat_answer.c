@@ -115,7 +115,7 @@ sign_thinking(struct chat_reader *c)
 	struct buffer carried = BUFFER_INIT(0);
 
 	if (!has_to_carry(c) || claude_writer_hides_thinking(c->base.writer) ||
-		tool_calls_busy(c->base.calls))
+		stream_calls_busy(c->base.calls))
 		return;
 	reader_release(&c->base);
 	write_carried(c, &carried);
@@ -181,7 +181,7 @@ take_details(struct chat_reader *c, const struct json *details, bool all)
 	if (c->details != NULL && reasoning_details_take(c->details, details, all) == 0)
 		return;
 	log_warn("upstream '%s': more reasoning_details than can be kept are not carried",
-		c->base.identity->name);
+		c->base.error_context->name);
 	reasoning_details_free(c->details);
 	c->details = NULL;
 }
@@ -334,7 +334,7 @@ take_function(struct chat_reader *c, const struct json *function, struct tool_ca
 	if (reader_arguments(&c->base, json_member(function, "arguments"), &piece) != 0)
 		return -1;
 	c->base.produced = true;
-	return tool_calls_take(c->base.calls, &piece);
+	return stream_calls_take(c->base.calls, &piece);
 }
 
 static int
@@ -396,7 +396,7 @@ take_delta(struct chat_reader *c, const struct json *object, struct delta *delta
 	struct api_error *error)
 {
 	json_members(object, delta_names, DELTA_MEMBERS, delta->members);
-	if (openai_error_in(object, delta->members[DELTA_ERROR], c->base.identity, error))
+	if (openai_error_in(object, delta->members[DELTA_ERROR], c->base.error_context, error))
 		return -1;
 	if (has_the_text(c, delta)) {
 		take_reasoning(c, delta);
@@ -433,7 +433,7 @@ take_finish_reason(struct reader *r, const struct json *choice, const struct jso
 		i++;
 	if (i == STOP_REASONS)
 		log_warn("upstream '%s': unknown finish_reason '%.*s' is taken for the end",
-			r->identity->name, JSON_SHOWN(reason));
+			r->error_context->name, JSON_SHOWN(reason));
 	else if (stop_reasons[i].stop_reason == NULL)
 		return reader_failed(
 			r, stop_reasons[i].status, stop_reasons[i].finish_reason, error);
@@ -468,7 +468,7 @@ take_choice(struct chat_reader *c, const struct json *choice, int64_t position, 
 	const struct json *members[CHOICE_MEMBERS];
 
 	json_members(choice, names, CHOICE_MEMBERS, members);
-	if (openai_error_in(choice, members[CHOICE_ERROR], c->base.identity, error))
+	if (openai_error_in(choice, members[CHOICE_ERROR], c->base.error_context, error))
 		return -1;
 	openai_take_usage(&c->base, members[CHOICE_USAGE]);
 	struct delta delta = {.choice = json_int(members[INDEX], position), .whole = whole};
@@ -512,7 +512,7 @@ static bool
 is_failure(struct chat_reader *c, const struct json *chunk, const struct json *const *members,
 	struct api_error *error)
 {
-	const struct upstream_identity *who = c->base.identity;
+	const struct error_context *who = c->base.error_context;
 
 	return openai_error_in(chunk, members[ERROR], who, error) ||
 	       (members[X_GROQ] != NULL &&

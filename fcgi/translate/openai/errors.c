@@ -9,7 +9,7 @@
 
 bool
 openai_error_in(const struct json *object, const struct json *value,
-	const struct upstream_identity *who, struct api_error *error)
+	const struct error_context *who, struct api_error *error)
 {
 	if (value == NULL || !upstream_error_is_told(value))
 		return false;
@@ -55,7 +55,7 @@ has_bad_code(const struct json *object)
 
 bool
 openai_error_instead(
-	const struct json *object, const struct upstream_identity *who, struct api_error *error)
+	const struct json *object, const struct error_context *who, struct api_error *error)
 {
 	bool message = has_text(object, "message") || has_text(object, "msg") ||
 		       has_text(object, "error_msg");

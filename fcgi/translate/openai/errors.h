@@ -9,14 +9,14 @@
 
 struct api_error;
 struct json;
-struct upstream_identity;
+struct error_context;
 
 /** Is ${value}, the member `error` of ${object}, an error?  Then the client's is filled in. */
 bool openai_error_in(const struct json *object, const struct json *value,
-	const struct upstream_identity *, struct api_error *);
+	const struct error_context *, struct api_error *);
 
 /** Does what is no piece of an answer read as an error?  As above. */
-bool openai_error_instead(
-	const struct json *object, const struct upstream_identity *, struct api_error *);
+bool
+openai_error_instead(const struct json *object, const struct error_context *, struct api_error *);
 
 #endif

@@ -77,7 +77,7 @@ take_thinking(struct responses_reader *r, struct answer_item *item, int64_t part
 		return;
 	r->base.produced = true;
 	/* Claude's blocks may not interleave: thinking in the middle of a call is left out. */
-	if (tool_calls_busy(r->base.calls))
+	if (stream_calls_busy(r->base.calls))
 		return;
 	if (claude_writer_is_thinking(w) && (item != r->thinking || part != item->part))
 		claude_writer_thinking(w, paragraph, sizeof(paragraph) - 1);
@@ -136,7 +136,8 @@ may_sign(const struct responses_reader *r, const struct answer_item *item)
 {
 	bool late = r->message != NULL && r->message->number > item->number && !r->message->whole;
 
-	return !tool_calls_busy(r->base.calls) && !(late && claude_writer_is_text(r->base.writer));
+	return !stream_calls_busy(r->base.calls) &&
+	       !(late && claude_writer_is_text(r->base.writer));
 }
 
 /* The client carries the item in the signature of its thinking; where it is given none, the next
@@ -190,7 +191,7 @@ take_call(
 	if (reader_arguments(&r->base, json_member(object, "arguments"), &piece) != 0)
 		return -1;
 	r->base.produced = true;
-	int status = tool_calls_take(r->base.calls, &piece);
+	int status = stream_calls_take(r->base.calls, &piece);
 	if (!item->called)
 		buffer_clear(&r->reasoning);
 	item->called = true;
@@ -241,7 +242,7 @@ stop_reason_of(const struct responses_reader *r, const struct json *response)
 			return stop_reasons[i].stop_reason;
 	if (reason != NULL)
 		log_warn("upstream '%s': unknown reason '%.*s' of an incomplete response",
-			r->base.identity->name, JSON_SHOWN(reason));
+			r->base.error_context->name, JSON_SHOWN(reason));
 	return incomplete ? "max_tokens" : "end_turn";
 }
 
@@ -259,7 +260,7 @@ static bool
 has_failed(const struct responses_reader *r, const struct json *response, struct api_error *error)
 {
 	const struct json *status = json_member(response, "status");
-	const struct upstream_identity *who = r->base.identity;
+	const struct error_context *who = r->base.error_context;
 
 	if (openai_error_in(response, json_member(response, "error"), who, error))
 		return true;
@@ -432,7 +433,7 @@ take_arguments(struct responses_reader *r, const struct event *event, const stru
 	if (reader_arguments(&r->base, text, &piece) != 0)
 		return reader_too_much(&r->base, error);
 	r->base.produced = true;
-	return tool_calls_take(r->base.calls, &piece) == 0 ? 0 : reader_too_much(&r->base, error);
+	return stream_calls_take(r->base.calls, &piece) == 0 ? 0 : reader_too_much(&r->base, error);
 }
 
 static int
@@ -461,7 +462,7 @@ on_error(struct responses_reader *r, const struct event *event, struct api_error
 	if (is_refusal(response))
 		return take_response(r, response, error);
 	upstream_error_from_object(
-		response != NULL ? response : event->object, r->base.identity, error);
+		response != NULL ? response : event->object, r->base.error_context, error);
 	return -1;
 }
 
@@ -513,8 +514,8 @@ take_event(struct reader *base, const struct json *object, struct api_error *err
 	/* Errors have other types, or none. */
 	if (json_starts_with(type, "response."))
 		return 0;
-	if (openai_error_in(object, json_member(object, "error"), base->identity, error) ||
-		openai_error_instead(object, base->identity, error))
+	if (openai_error_in(object, json_member(object, "error"), base->error_context, error) ||
+		openai_error_instead(object, base->error_context, error))
 		return -1;
 	return 0;
 }
@@ -538,7 +539,7 @@ take_message(struct reader *base, const struct json *response, struct api_error 
 	if (has_failed(r, response, error))
 		return -1;
 	if (json_member_array(response, "output") == NULL) {
-		if (openai_error_instead(response, base->identity, error))
+		if (openai_error_instead(response, base->error_context, error))
 			return -1;
 		return reader_no_answer(base, "answered without output", response, error);
 	}
