@@ -158,7 +158,7 @@ run(struct asking *a)
 static bool
 speaks_claude(const struct asking *a)
 {
-	return a->service->translator->reader_new == NULL;
+	return a->service->translator->passes_through;
 }
 
 /* Send what is written, and wait. */

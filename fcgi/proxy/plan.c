@@ -67,7 +67,7 @@ choose_key(struct plan *plan, struct store *store, const struct settings *settin
 static bool
 speaks_claude(const struct plan *plan)
 {
-	return plan->service != NULL && plan->service->translator->reader_new == NULL;
+	return plan->service != NULL && plan->service->translator->passes_through;
 }
 
 /* ---- the headers that a service which speaks Claude's language gets from the client ---- */
@@ -481,22 +481,21 @@ needs_no_key(const struct plan *plan, const struct client_request *client)
 }
 
 int
-plan_make(struct plan *plan, struct config *config, struct store *store,
-	const struct settings *settings, const struct client_request *client,
+plan_make(struct plan *plan, struct store *store, const struct client_request *client,
 	struct claude_request *request, struct api_error *error)
 {
 	bool other = client->match.endpoint == ENDPOINT_OTHER;
 
 	*plan = (struct plan){.repeatable = !other || strcmp(client->method, "GET") == 0 ||
 					    strcmp(client->method, "HEAD") == 0};
-	if (config == NULL)
+	if (client->config == NULL)
 		return api_error_set(error, 500,
 			"the configuration cannot be read: the proxy's log says why; see "
 			"claude-proxy-admin show");
-	if (target_find(&plan->to, config_retain(config), client->model, error) != 0 ||
+	if (target_find(&plan->to, config_retain(client->config), client->model, error) != 0 ||
 		find_service(plan, error) != 0)
 		return -1;
-	if (!needs_no_key(plan, client) && choose_key(plan, store, settings, error) != 0)
+	if (!needs_no_key(plan, client) && choose_key(plan, store, client->settings, error) != 0)
 		return -1;
 	return write_plan(plan, client, request, error);
 }
@@ -536,12 +535,12 @@ free_request(struct plan *plan)
 
 int
 plan_next(const struct plan *failed, struct plan *next, struct store *store,
-	const struct settings *settings, const struct client_request *client)
+	const struct client_request *client)
 {
 	struct target to;
 	int status = target_copy(&failed->to, &to);
 
-	while (status == 0 && target_choose_next(&to, store, settings) == 0) {
+	while (status == 0 && target_choose_next(&to, store, client->settings) == 0) {
 		*next = (struct plan){.to = to, .repeatable = failed->repeatable};
 		if (write_next(next, client) == 0)
 			return 0;

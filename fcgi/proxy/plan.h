@@ -18,7 +18,6 @@ struct config;
 struct curl_slist;
 struct client_request;
 struct service;
-struct settings;
 struct store;
 struct tool_names;
 
@@ -53,20 +52,20 @@ struct plan {
 int plan_check_other(const struct config *, struct api_error *);
 
 /**
- * Choose by the routes and the strategy in ${config} (NULL: it could not be read), and translate
+ * Choose by the routes and the strategy in the client request's configuration, and translate
  * (SPEC §4, §5, §6).  ${request} is the client request's, parsed; it may be freed afterwards.
  * Return 0, or -1 and what the client must be told.  The client request outlives the plan.  Either
  * way free it with plan_free.
  */
-int plan_make(struct plan *, struct config *, struct store *, const struct settings *,
-	const struct client_request *, struct claude_request *, struct api_error *);
+int plan_make(struct plan *, struct store *, const struct client_request *, struct claude_request *,
+	struct api_error *);
 
 /**
  * The same request for the next key, or the fallback, after ${failed}: blocks in SQLite, and may
  * run while the loop reads the failed one.  Return 0 and the plan, for plan_replace; or -1: there
  * is nothing left to try.
  */
-int plan_next(const struct plan *failed, struct plan *next, struct store *, const struct settings *,
+int plan_next(const struct plan *failed, struct plan *next, struct store *,
 	const struct client_request *);
 
 /** Put the next plan in the place of the one that failed.  Takes ${next}. */
