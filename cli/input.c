@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/select.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -60,37 +61,53 @@ input_read(const char *name, struct buffer *text)
 static void
 on_interrupt(int number)
 {
-	(void)number; /* the read that it breaks off is all that matters */
+	(void)number; /* ending pselect is all it does */
 }
 
 void
 input_hide(struct hidden_input *hidden)
 {
 	const struct sigaction interrupt = {.sa_handler = on_interrupt};
+	sigset_t blocked;
 
+	*hidden = (struct hidden_input){0};
 	hidden->terminal = isatty(STDIN_FILENO) && tcgetattr(STDIN_FILENO, &hidden->before) == 0;
 	if (!hidden->terminal)
 		return;
+	sigemptyset(&blocked);
+	sigaddset(&blocked, SIGINT);
+	sigprocmask(SIG_BLOCK, &blocked, &hidden->signals);
 	sigaction(SIGINT, &interrupt, &hidden->interrupt);
 	struct termios without = hidden->before;
 	without.c_lflag &= ~(tcflag_t)ECHO;
 	/* Nobody is left with a terminal without echo: only Ctrl-C is a signal. */
 	without.c_cc[VQUIT] = without.c_cc[VSUSP] = _POSIX_VDISABLE;
 	tcsetattr(STDIN_FILENO, TCSADRAIN, &without);
-	errno = 0;
+}
+
+ssize_t
+input_read_hidden(struct hidden_input *hidden, char **line, size_t *size)
+{
+	fd_set input;
+
+	FD_ZERO(&input);
+	FD_SET(STDIN_FILENO, &input);
+	/* Ctrl-C comes only here, also one from before. */
+	hidden->interrupted = hidden->terminal && pselect(STDIN_FILENO + 1, &input, NULL, NULL,
+							  NULL, &hidden->signals) < 0;
+	return hidden->interrupted ? -1 : getline(line, size, stdin);
 }
 
 void
 input_show(const struct hidden_input *hidden)
 {
-	bool interrupted = errno == EINTR && ferror(stdin);
-
 	if (!hidden->terminal)
 		return;
 	tcsetattr(STDIN_FILENO, TCSADRAIN, &hidden->before);
 	sigaction(SIGINT, &hidden->interrupt, NULL);
+	sigprocmask(SIG_SETMASK, &hidden->signals, NULL);
 	fputc('\n', stderr);
-	if (interrupted)
+	if (hidden->interrupted)
 		raise(SIGINT);
 }
 
@@ -168,7 +185,7 @@ input_read_secret(const char *prompt)
 	input_hide(&hidden);
 	if (hidden.terminal)
 		fprintf(stderr, "%s (not shown): ", prompt);
-	ssize_t read = getline(&line, &size, stdin);
+	ssize_t read = input_read_hidden(&hidden, &line, &size);
 	input_show(&hidden);
 	const char *problem = cut_line(line, read, hidden.terminal);
 	if (problem == NULL)

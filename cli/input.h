@@ -33,17 +33,20 @@ char *input_ask(const char *question, const char *standard);
 
 /* Standard input while what is typed does not show. */
 struct hidden_input {
-	bool terminal; /* false: it is not one, and nothing was changed */
+	bool terminal;    /* false: it is not one, and nothing was changed */
+	bool interrupted; /* by Ctrl-C */
 	struct termios before;
 	struct sigaction interrupt; /* what SIGINT did before */
+	sigset_t signals;           /* those that were blocked before */
 };
 
-/**
- * Hide what is typed, and show it again.  Ctrl-C ends a read in between; input_show then restores
- * the terminal before it ends the program.
- */
+/** Hide what is typed, and show it again.  After Ctrl-C in between, input_show restores the
+ * terminal and then ends the program. */
 void input_hide(struct hidden_input *);
 void input_show(const struct hidden_input *);
+
+/** Read a line in between.  As getline; -1 also after Ctrl-C. */
+ssize_t input_read_hidden(struct hidden_input *, char **line, size_t *size);
 
 /** Is more input there already, as after several lines were pasted? */
 bool input_is_waiting(void);

@@ -84,7 +84,7 @@ read_list(struct key_list *list, const char *upstream)
 		fflush(stdout);
 	}
 	do {
-		read = getline(&line, &size, stdin);
+		read = input_read_hidden(&hidden, &line, &size);
 		if (read >= 0)
 			status = take_line(list, line, read);
 	} while (status == EXIT_DONE && read >= 0 && (!hidden.terminal || input_is_waiting()));

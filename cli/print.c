@@ -68,7 +68,7 @@ print_keys_json(const struct upstream *u)
 {
 	struct buffer out = BUFFER_INIT(0);
 
-	describe_keys(&out, u, clock_now_ms());
+	config_json_keys(&out, u, clock_now_ms());
 	print_json(&out);
 	buffer_free(&out);
 }
@@ -105,7 +105,7 @@ print_routes_json(const struct config *config)
 {
 	struct buffer out = BUFFER_INIT(0);
 
-	describe_routes(&out, config);
+	config_json_routes(&out, config);
 	print_json(&out);
 	buffer_free(&out);
 }
@@ -126,7 +126,7 @@ print_option(void *context, const char *name, const char *value)
 	char mask[SECRET_MASK_SIZE];
 
 	if (strcmp(name, "proxy") == 0) {
-		value = describe_proxy(value);
+		value = config_json_proxy(value);
 	} else if (option_is_secret(name)) {
 		secret_mask(value, mask);
 		value = mask;
@@ -199,7 +199,7 @@ print_config_json(const struct admin *a)
 	buffer_puts(&out, "{\"database\":");
 	json_write_text(&out, store_path(a->store));
 	buffer_putc(&out, ',');
-	describe_config(&out, a->config, print_strategy(a), clock_now_ms(), url_write_masked);
+	config_json_config(&out, a->config, print_strategy(a), clock_now_ms(), url_write_masked);
 	buffer_putc(&out, '}');
 	print_json(&out);
 	buffer_free(&out);

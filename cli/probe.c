@@ -33,7 +33,7 @@ struct asking {
 	struct buffer url;
 	struct buffer body;
 	struct curl_slist *headers;
-	struct upstream_identity identity;
+	struct error_context error_context;
 	const char **secrets; /* of the identity; owned */
 
 	uv_loop_t loop;
@@ -88,10 +88,11 @@ on_ended(void *context, enum transfer_outcome outcome, const char *problem)
 	const struct upstream *u = a->probe->upstream;
 
 	if (outcome == TRANSFER_NO_ANSWER || outcome == TRANSFER_NO_ROOM)
-		upstream_error_no_answer(u->base_url, problem, 0, &a->identity, &a->answer->error);
+		upstream_error_no_answer(
+			u->base_url, problem, 0, &a->error_context, &a->answer->error);
 	else if (outcome != TRANSFER_COMPLETE)
 		upstream_error_bad_answer("broke off its answer", problem, strlen(problem),
-			&a->identity, &a->answer->error);
+			&a->error_context, &a->answer->error);
 	a->transfer = NULL;
 	uv_timer_stop(&a->timer);
 }
@@ -103,7 +104,7 @@ on_time_over(uv_timer_t *timer)
 
 	if (transfer_connect_time(a->transfer) < 0)
 		upstream_error_no_answer(a->probe->upstream->base_url,
-			transfer_obstacle(a->transfer), patience(a->probe), &a->identity,
+			transfer_obstacle(a->transfer), patience(a->probe), &a->error_context,
 			&a->answer->error);
 	else
 		api_error_set(&a->answer->error, 504, "there was no answer within %lld ms",
@@ -157,7 +158,7 @@ run(struct asking *a)
 static bool
 speaks_claude(const struct asking *a)
 {
-	return a->service->translator->reader_new == NULL;
+	return a->service->translator->passes_through;
 }
 
 /* Send what is written, and wait. */
@@ -205,7 +206,7 @@ asking_of(const struct probe *p, const char *model, struct probe_answer *answer)
 		.probe = p,
 		.service = service_find(p->upstream->service_type),
 		.answer = answer,
-		.identity = {.name = p->upstream->name,
+		.error_context = {.name = p->upstream->name,
 			.key = p->key != NULL ? p->key->secret : NULL,
 			.model = model,
 			.secrets = secrets},
@@ -228,7 +229,7 @@ probe_models(const struct probe *p, struct probe_answer *answer)
 		ask(&a);
 	if (answer->error.status == 0 && answer->status >= 300)
 		upstream_error_from_status(answer->status, a.retry_after,
-			buffer_text(&answer->body), answer->body.length, &a.identity,
+			buffer_text(&answer->body), answer->body.length, &a.error_context,
 			&answer->error);
 	end_asking(&a);
 }
@@ -333,7 +334,7 @@ read_message(struct asking *a, const char *model)
 		api_error_set(&a->answer->error, 500, "out of memory");
 		return;
 	}
-	answer_begin(answer, &a->identity);
+	answer_begin(answer, &a->error_context);
 	answer_head(answer, a->answer->status, a->content_type, a->retry_after);
 	answer_feed(answer, buffer_text(&a->answer->body), a->answer->body.length);
 	if (answer_end(answer, true) == ANSWER_FAILED)

@@ -2,8 +2,8 @@
  * What the program tells of itself: the front page for people; in JSON its health, the effect of a
  * reload, and everything for developers (SPEC §4).
  */
-#ifndef STATUS_H
-#define STATUS_H
+#ifndef PAGES_H
+#define PAGES_H
 
 #include <stdbool.h>
 #include <stdint.h>

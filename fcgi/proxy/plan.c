@@ -47,7 +47,7 @@ find_service(struct plan *plan, struct api_error *error)
 		"upstream '%s' has the service type '%s', which this version of claude-proxy does "
 		"not know",
 		u->name, u->service_type);
-	return api_error_lasts(error);
+	return api_error_set_permanent(error);
 }
 
 static int
@@ -56,7 +56,7 @@ choose_key(struct plan *plan, struct store *store, const struct settings *settin
 {
 	const char *name = plan->to.upstream->name;
 
-	if (destination_choose_key(&plan->to, store, settings) == 0)
+	if (target_choose_key(&plan->to, store, settings) == 0)
 		return find_service(plan, error);
 	struct buffer word = BUFFER_INIT(0);
 	shell_word_write(&word, name);
@@ -64,14 +64,14 @@ choose_key(struct plan *plan, struct store *store, const struct settings *settin
 		"upstream '%s' has no API key that is enabled: claude-proxy-admin key %s add -",
 		name, buffer_text(&word));
 	buffer_free(&word);
-	return api_error_lasts(error);
+	return api_error_set_permanent(error);
 }
 
 /* Does the upstream speak Claude's language? */
 static bool
 speaks_claude(const struct plan *plan)
 {
-	return plan->service != NULL && plan->service->translator->reader_new == NULL;
+	return plan->service != NULL && plan->service->translator->passes_through;
 }
 
 /* ---- the headers that a service which speaks Claude's language gets from the client ---- */
@@ -96,12 +96,12 @@ forward(struct forwarded *f, const char *name, size_t name_length, const char *v
 }
 
 static void
-forward_all(struct forwarded *f, const struct gateway *gateway)
+forward_all(struct forwarded *f, const struct web_request *web)
 {
 	static const char wanted[] = "HTTP_ANTHROPIC_";
 	bool has_version = false;
 
-	for (char *const *p = gateway_parameters(gateway); p != NULL && *p != NULL; p++) {
+	for (char *const *p = web_request_parameters(web); p != NULL && *p != NULL; p++) {
 		const char *value = strchr(*p, '=');
 		if (value == NULL || strncmp(*p, wanted, sizeof(wanted) - 1) != 0)
 			continue;
@@ -125,16 +125,16 @@ forget_forwarded(struct forwarded *f)
 /* ---- what is sent ---- */
 
 static int
-write_headers(struct plan *plan, const struct inquiry *inquiry, bool pass, bool has_body,
+write_headers(struct plan *plan, const struct client_request *client, bool pass, bool has_body,
 	struct api_error *error)
 {
 	struct forwarded forwarded = {0};
 
 	if (speaks_claude(plan))
-		forward_all(&forwarded, inquiry->gateway);
+		forward_all(&forwarded, client->web);
 	const struct service_head head = {
-		.content_type = pass ? inquiry->content_type : NULL,
-		.stream = inquiry->asked.endpoint == ENDPOINT_MESSAGES && inquiry->stream,
+		.content_type = pass ? client->content_type : NULL,
+		.stream = client->match.endpoint == ENDPOINT_MESSAGES && client->stream,
 		.has_body = has_body,
 		.forwarded = forwarded.list,
 		.forwarded_count = forwarded.count,
@@ -149,25 +149,25 @@ write_headers(struct plan *plan, const struct inquiry *inquiry, bool pass, bool 
 
 /* The URL and the headers of a request whose body, if it has one, is written. */
 static int
-address(struct plan *plan, const struct inquiry *inquiry, const char *endpoint, const char *query,
-	struct api_error *error)
+address(struct plan *plan, const struct client_request *client, const char *endpoint,
+	const char *query, struct api_error *error)
 {
 	if (service_write_url(plan->service, plan->to.upstream->base_url, endpoint, plan->to.model,
 		    query, &plan->url) != 0) {
 		api_error_set(error, 500, "upstream '%s' has no usable base URL",
 			plan->to.upstream->name);
-		return api_error_lasts(error);
+		return api_error_set_permanent(error);
 	}
 	if (plan->body.failed)
 		return no_memory(error);
-	return write_headers(plan, inquiry, plan->pass, plan->body.length > 0, error);
+	return write_headers(plan, client, plan->pass, plan->body.length > 0, error);
 }
 
 /* The client's query, for a service that knows it. */
 static const char *
-own_query(const struct plan *plan, const struct inquiry *inquiry)
+own_query(const struct plan *plan, const struct client_request *client)
 {
-	return speaks_claude(plan) ? inquiry->query : NULL;
+	return speaks_claude(plan) ? client->query : NULL;
 }
 
 typedef int request_writer(const struct claude_request *, const struct translate_target *,
@@ -197,6 +197,25 @@ translate(struct plan *plan, const struct claude_request *request, request_write
 
 /* ---- messages ---- */
 
+/* What an answer must end before.  Not every service takes all stop sequences, or heeds them. */
+static int
+copy_stop_sequences(struct plan *plan, const struct json *sequences)
+{
+	size_t count = 0;
+
+	if (json_first(sequences) == NULL)
+		return 0;
+	plan->stop_sequences = calloc(json_count(sequences) + 1, sizeof(*plan->stop_sequences));
+	if (plan->stop_sequences == NULL)
+		return -1;
+	JSON_EACH (sequence, sequences) {
+		plan->stop_sequences[count] = json_copy(sequence);
+		if (plan->stop_sequences[count++] == NULL)
+			return -1;
+	}
+	return 0;
+}
+
 /* How many tokens of output are asked for; 0: the request does not say. */
 static uint64_t
 asked_output(const struct plan *plan, const struct claude_request *request)
@@ -210,7 +229,7 @@ asked_output(const struct plan *plan, const struct claude_request *request)
 }
 
 static int
-plan_message(struct plan *plan, const struct inquiry *inquiry, struct claude_request *request,
+plan_message(struct plan *plan, const struct client_request *client, struct claude_request *request,
 	struct api_error *error)
 {
 	const struct service *s = plan->service;
@@ -224,9 +243,12 @@ plan_message(struct plan *plan, const struct inquiry *inquiry, struct claude_req
 		return -1;
 	if (translate(plan, request, s->translator->write_request, error) != 0)
 		return -1;
-	if (!plan->pass)
+	if (!plan->pass) {
 		plan->input_tokens = tokens_guess_input(request);
-	return address(plan, inquiry, endpoint, own_query(plan, inquiry), error);
+		if (copy_stop_sequences(plan, request->stop_sequences) != 0)
+			return no_memory(error);
+	}
+	return address(plan, client, endpoint, own_query(plan, client), error);
 }
 
 /* ---- counting tokens ---- */
@@ -273,7 +295,7 @@ convert_count(void *context, int status, const char *body, size_t length, struct
 }
 
 static int
-plan_count(struct plan *plan, const struct inquiry *inquiry, struct claude_request *request,
+plan_count(struct plan *plan, const struct client_request *client, struct claude_request *request,
 	struct api_error *error)
 {
 	const struct service *s = plan->service;
@@ -290,7 +312,7 @@ plan_count(struct plan *plan, const struct inquiry *inquiry, struct claude_reque
 	plan->convert = convert_count;
 	if (translate(plan, request, s->translator->write_count_request, error) != 0)
 		return -1;
-	return address(plan, inquiry, s->count_endpoint, own_query(plan, inquiry), error);
+	return address(plan, client, s->count_endpoint, own_query(plan, client), error);
 }
 
 int
@@ -302,12 +324,12 @@ plan_write_answer(const struct plan *plan, struct buffer *out)
 /* ---- what is only handed on ---- */
 
 static int
-plan_other(struct plan *plan, const struct inquiry *inquiry, struct api_error *error)
+plan_other(struct plan *plan, const struct client_request *client, struct api_error *error)
 {
-	plan->method = inquiry->method;
+	plan->method = client->method;
 	plan->pass = true;
-	buffer_append(&plan->body, buffer_text(&inquiry->body), inquiry->body.length);
-	return address(plan, inquiry, inquiry->asked.path, own_query(plan, inquiry), error);
+	buffer_append(&plan->body, buffer_text(&client->body), client->body.length);
+	return address(plan, client, client->match.path, own_query(plan, client), error);
 }
 
 /* ---- models ---- */
@@ -407,28 +429,28 @@ convert_models(void *context, int status, const char *body, size_t length, struc
 /* The one model or the page that the client asked for, where the service can tell it; else all, to
  * be chosen from here. */
 static int
-address_models(struct plan *plan, const struct inquiry *inquiry, struct api_error *error)
+address_models(struct plan *plan, const struct client_request *client, struct api_error *error)
 {
 	if (speaks_claude(plan) && !has_plain_route(plan->to.config))
-		return address(plan, inquiry, inquiry->asked.path, inquiry->query, error);
-	return address(plan, inquiry, plan->service->models_endpoint, NULL, error);
+		return address(plan, client, client->match.path, client->query, error);
+	return address(plan, client, plan->service->models_endpoint, NULL, error);
 }
 
 static int
-plan_models(struct plan *plan, const struct inquiry *inquiry, struct api_error *error)
+plan_models(struct plan *plan, const struct client_request *client, struct api_error *error)
 {
 	plan->method = "GET";
 	plan->convert = convert_models;
-	plan->query = strdup(inquiry->query);
-	if (inquiry->asked.endpoint == ENDPOINT_MODEL) {
+	plan->query = strdup(client->query);
+	if (client->match.endpoint == ENDPOINT_MODEL) {
 		char *decoded = curl_easy_unescape(
-			NULL, inquiry->asked.path + strlen("/models/"), 0, NULL);
+			NULL, client->match.path + strlen("/models/"), 0, NULL);
 		plan->model_id = decoded != NULL ? strdup(decoded) : NULL;
 		curl_free(decoded);
 		if (plan->model_id == NULL)
 			return no_memory(error);
 	}
-	return plan->query != NULL ? address_models(plan, inquiry, error) : no_memory(error);
+	return plan->query != NULL ? address_models(plan, client, error) : no_memory(error);
 }
 
 static int
@@ -453,62 +475,61 @@ plan_check_other(const struct config *config, struct api_error *error)
 
 /* Write what is sent, and say how it is answered. */
 static int
-write_plan(struct plan *plan, const struct inquiry *inquiry, struct claude_request *request,
+write_plan(struct plan *plan, const struct client_request *client, struct claude_request *request,
 	struct api_error *error)
 {
-	switch (inquiry->asked.endpoint) {
+	switch (client->match.endpoint) {
 	case ENDPOINT_COUNT_TOKENS:
-		return plan_count(plan, inquiry, request, error);
+		return plan_count(plan, client, request, error);
 	case ENDPOINT_MODELS:
 	case ENDPOINT_MODEL:
-		return plan_models(plan, inquiry, error);
+		return plan_models(plan, client, error);
 	case ENDPOINT_OTHER:
-		return speaks_claude(plan) ? plan_other(plan, inquiry, error) : refuse_other(error);
+		return speaks_claude(plan) ? plan_other(plan, client, error) : refuse_other(error);
 	default:
-		return plan_message(plan, inquiry, request, error);
+		return plan_message(plan, client, request, error);
 	}
 }
 
 /* Is the answer known without asking anybody, and without a key? */
 static bool
-needs_no_key(const struct plan *plan, const struct inquiry *inquiry)
+needs_no_key(const struct plan *plan, const struct client_request *client)
 {
-	return inquiry->asked.endpoint == ENDPOINT_COUNT_TOKENS &&
+	return client->match.endpoint == ENDPOINT_COUNT_TOKENS &&
 	       plan->service->count_endpoint == NULL;
 }
 
 int
-plan_make(struct plan *plan, struct config *config, struct store *store,
-	const struct settings *settings, const struct inquiry *inquiry,
+plan_make(struct plan *plan, struct store *store, const struct client_request *client,
 	struct claude_request *request, struct api_error *error)
 {
-	bool other = inquiry->asked.endpoint == ENDPOINT_OTHER;
+	bool other = client->match.endpoint == ENDPOINT_OTHER;
 
-	*plan = (struct plan){.repeatable = !other || strcmp(inquiry->method, "GET") == 0 ||
-					    strcmp(inquiry->method, "HEAD") == 0};
-	if (config == NULL)
+	*plan = (struct plan){.repeatable = !other || strcmp(client->method, "GET") == 0 ||
+					    strcmp(client->method, "HEAD") == 0};
+	if (client->config == NULL)
 		return api_error_set(error, 500,
 			"could not read the configuration: the proxy's log tells why; see "
 			"claude-proxy-admin show");
-	if (destination_find(&plan->to, config_retain(config), inquiry->model, error) != 0 ||
+	if (target_find(&plan->to, config_retain(client->config), client->model, error) != 0 ||
 		find_service(plan, error) != 0)
 		return -1;
-	if (!needs_no_key(plan, inquiry) && choose_key(plan, store, settings, error) != 0)
+	if (!needs_no_key(plan, client) && choose_key(plan, store, client->settings, error) != 0)
 		return -1;
-	return write_plan(plan, inquiry, request, error);
+	return write_plan(plan, client, request, error);
 }
 
 static int
-write_next(struct plan *next, const struct inquiry *inquiry)
+write_next(struct plan *next, const struct client_request *client)
 {
 	struct api_error error = API_ERROR_NONE;
 	struct claude_request request;
-	int status = inquiry_read_again(inquiry, &request, &error);
+	int status = client_request_read_again(client, &request, &error);
 
 	if (status == 0)
 		status = find_service(next, &error);
 	if (status == 0)
-		status = write_plan(next, inquiry, &request, &error);
+		status = write_plan(next, client, &request, &error);
 	claude_request_free(&request);
 	api_error_clear(&error);
 	return status;
@@ -525,24 +546,28 @@ free_request(struct plan *plan)
 	tool_names_free(plan->tool_names);
 	free(plan->query);
 	free(plan->model_id);
+	for (char **sequence = plan->stop_sequences; sequence != NULL && *sequence != NULL;
+		sequence++)
+		free(*sequence);
+	free(plan->stop_sequences);
 }
 
 int
 plan_next(const struct plan *failed, struct plan *next, struct store *store,
-	const struct settings *settings, const struct inquiry *inquiry)
+	const struct client_request *client)
 {
-	struct destination to;
-	int status = destination_copy(&failed->to, &to);
+	struct target to;
+	int status = target_copy(&failed->to, &to);
 
-	while (status == 0 && destination_choose_next(&to, store, settings) == 0) {
+	while (status == 0 && target_choose_next(&to, store, client->settings) == 0) {
 		*next = (struct plan){.to = to, .repeatable = failed->repeatable};
-		if (write_next(next, inquiry) == 0)
+		if (write_next(next, client) == 0)
 			return 0;
 		/* Skip a fallback that cannot serve this request. */
 		free_request(next);
-		status = destination_exclude(&to);
+		status = target_exclude(&to);
 	}
-	destination_free(&to);
+	target_free(&to);
 	return -1;
 }
 
@@ -557,6 +582,6 @@ void
 plan_free(struct plan *plan)
 {
 	free_request(plan);
-	destination_free(&plan->to);
+	target_free(&plan->to);
 	*plan = (struct plan){0};
 }

@@ -27,11 +27,11 @@ struct chat {
 	struct tool_names *names;
 	struct json_writer *writer;
 	struct api_error *error;
-	bool any;                  /* a message of the conversation was written */
-	struct json_list said;     /* by the assistant, in the turn that is being written */
-	struct json_list thought;  /* likewise */
-	struct claude_calls calls; /* of the assistant turn just written */
-	struct openai_parts parts; /* of the user message that is being written */
+	bool any;                   /* a message of the conversation was written */
+	struct json_list said;      /* by the assistant, in the turn that is being written */
+	struct json_list thought;   /* likewise */
+	struct history_calls calls; /* of the assistant turn just written */
+	struct openai_parts parts;  /* of the user message that is being written */
 };
 
 static int
@@ -51,7 +51,7 @@ begin_message(struct chat *c, const char *role)
 /* ---- tool calls and their results ---- */
 
 static void
-write_tool_message(struct chat *c, const struct claude_call *call)
+write_tool_message(struct chat *c, const struct history_call *call)
 {
 	struct json_writer *w = c->writer;
 
@@ -74,7 +74,7 @@ write_results_in(struct chat *c, const struct json *content)
 	CLAUDE_EACH_BLOCK (block, content) {
 		if (claude_block_type(block) != CLAUDE_TOOL_RESULT)
 			continue;
-		const struct claude_call *call = claude_calls_answer(&c->calls, block);
+		const struct history_call *call = history_calls_answer(&c->calls, block);
 		if (call != NULL)
 			write_tool_message(c, call);
 	}
@@ -95,7 +95,7 @@ write_results(struct chat *c, size_t first, size_t end)
 /* ---- assistant turns ---- */
 
 static void
-write_call(struct chat *c, const struct claude_call *call)
+write_call(struct chat *c, const struct history_call *call)
 {
 	struct json_writer *w = c->writer;
 
@@ -118,7 +118,7 @@ static bool
 is_own_thinking(const struct json *block)
 {
 	struct carried carried = {0};
-	bool own = carry_read_signature(
+	bool own = round_trip_read_signature(
 		json_member_string(block, "signature"), openai_chat.kind, &carried);
 
 	carried_free(&carried);
@@ -146,7 +146,7 @@ gather_assistant(struct chat *c, const struct json *content)
 			status = gather_string(c, &c->said, text);
 		else if (type == CLAUDE_THINKING && is_own_thinking(block))
 			status = gather_string(c, &c->thought, json_member(block, "thinking"));
-		else if (type == CLAUDE_TOOL_USE && claude_calls_add(&c->calls, block) != 0)
+		else if (type == CLAUDE_TOOL_USE && history_calls_add(&c->calls, block) != 0)
 			status = no_memory(c);
 		if (status != 0)
 			return -1;
@@ -305,7 +305,7 @@ write_assistant_turn(struct chat *c, size_t first, size_t end)
 {
 	c->said.count = 0;
 	c->thought.count = 0;
-	claude_calls_clear(&c->calls);
+	history_calls_clear(&c->calls);
 	for (size_t m = first; m < end; m++)
 		if (claude_role_at(c->request, m) == CLAUDE_ASSISTANT &&
 			gather_assistant(c, claude_content_at(c->request, m)) != 0)
@@ -334,7 +334,7 @@ write_user_turn(struct chat *c, size_t first, size_t end)
 			return -1;
 		write_user_message(c);
 	}
-	claude_calls_clear(&c->calls);
+	history_calls_clear(&c->calls);
 	return 0;
 }
 
@@ -362,14 +362,14 @@ openai_chat_write_messages(const struct claude_request *request, struct tool_nam
 {
 	struct chat c = {.request = request, .names = names, .writer = writer, .error = error};
 
-	claude_calls_init(&c.calls, openai_chat.kind, false);
+	history_calls_init(&c.calls, openai_chat.kind, false);
 	json_open_array(writer);
 	write_system_prompt(&c);
 	int status = write_conversation(&c);
 	json_close_array(writer);
 	json_list_free(&c.said);
 	json_list_free(&c.thought);
-	claude_calls_free(&c.calls);
+	history_calls_free(&c.calls);
 	openai_parts_free(&c.parts);
 	return status;
 }

@@ -17,7 +17,7 @@ enum { FIRST_CAPACITY = 16 };
 
 struct gathering {
 	struct openai_parts *parts;
-	const struct claude_calls *calls;
+	const struct history_calls *calls;
 	bool document_urls;
 	struct api_error *error;
 };
@@ -106,7 +106,7 @@ add_result_files(struct gathering *g, const struct json *result, const char *cal
 static int
 add_tool_result(struct gathering *g, const struct json *block)
 {
-	const struct claude_call *call = claude_calls_find(g->calls, block);
+	const struct history_call *call = history_calls_find(g->calls, block);
 
 	if (call == NULL && add_text(g, OPENAI_PART_TOOL_RESULT, block) != 0)
 		return -1;
@@ -132,7 +132,7 @@ add_user_block(struct gathering *g, const struct json *block)
 
 int
 openai_parts_gather(struct openai_parts *parts, const struct json *content,
-	const struct claude_calls *calls, bool document_urls, struct api_error *error)
+	const struct history_calls *calls, bool document_urls, struct api_error *error)
 {
 	struct gathering g = {
 		.parts = parts, .calls = calls, .document_urls = document_urls, .error = error};

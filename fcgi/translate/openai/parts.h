@@ -10,7 +10,7 @@
 #include <stddef.h>
 
 struct api_error;
-struct claude_calls;
+struct history_calls;
 struct json;
 struct json_writer;
 
@@ -46,7 +46,7 @@ struct openai_parts {
  * Return 0, or -1 and what the client must be told.
  */
 int openai_parts_gather(struct openai_parts *, const struct json *content,
-	const struct claude_calls *calls, bool document_urls, struct api_error *error);
+	const struct history_calls *calls, bool document_urls, struct api_error *error);
 
 void openai_parts_free(struct openai_parts *);
 

@@ -31,7 +31,7 @@ struct input {
 	const struct json *reasoning; /* an item that waits for the one after it; NULL: none */
 	const struct json *summary;   /* its text; NULL: none */
 	struct carried thought;       /* lends ${reasoning}, where a thinking block carried it */
-	struct claude_calls calls;    /* of the assistant turn just written */
+	struct history_calls calls;   /* of the assistant turn just written */
 	struct openai_parts parts;    /* of the user message that is being written */
 };
 
@@ -144,9 +144,9 @@ write_call(struct input *in, const struct json *block)
 {
 	struct json_writer *w = in->writer;
 
-	if (claude_calls_add(&in->calls, block) != 0)
+	if (history_calls_add(&in->calls, block) != 0)
 		return no_memory(in);
-	const struct claude_call *call = &in->calls.list[in->calls.count - 1];
+	const struct history_call *call = &in->calls.list[in->calls.count - 1];
 	/* Where the client was shown no thinking, the call carries it. */
 	if (in->reasoning == NULL && call->extra != NULL)
 		keep_reasoning(in, call->extra, NULL);
@@ -167,7 +167,7 @@ take_thinking(struct input *in, const struct json *block)
 {
 	struct carried own = {0};
 
-	if (!carry_read_signature(
+	if (!round_trip_read_signature(
 		    json_member_string(block, "signature"), openai_responses.kind, &own)) {
 		carried_free(&own);
 		return;
@@ -208,7 +208,7 @@ write_assistant_message(struct input *in, const struct json *content)
 /* ---- results ---- */
 
 static void
-write_output(struct input *in, const struct claude_call *call)
+write_output(struct input *in, const struct history_call *call)
 {
 	struct json_writer *w = in->writer;
 
@@ -229,7 +229,7 @@ write_output(struct input *in, const struct claude_call *call)
 static void
 write_outputs(struct input *in, size_t first, size_t end)
 {
-	claude_calls_answer_all(&in->calls, in->request, first, end);
+	history_calls_answer_all(&in->calls, in->request, first, end);
 	for (size_t i = 0; i < in->calls.count; i++)
 		write_output(in, &in->calls.list[i]);
 }
@@ -294,7 +294,7 @@ write_system(struct input *in, const struct json *content)
 static int
 write_assistant_turn(struct input *in, size_t first, size_t end)
 {
-	claude_calls_clear(&in->calls);
+	history_calls_clear(&in->calls);
 	end_message(in);
 	for (size_t m = first; m < end; m++)
 		if (claude_role_at(in->request, m) == CLAUDE_ASSISTANT &&
@@ -318,7 +318,7 @@ write_user_turn(struct input *in, size_t first, size_t end)
 		else if (write_user_message(in, content) != 0)
 			return -1;
 	}
-	claude_calls_clear(&in->calls);
+	history_calls_clear(&in->calls);
 	return 0;
 }
 
@@ -348,12 +348,12 @@ openai_responses_write_input(const struct claude_request *request, struct tool_n
 {
 	struct input in = {.request = request, .names = names, .writer = writer, .error = error};
 
-	claude_calls_init(&in.calls, openai_responses.kind, true);
+	history_calls_init(&in.calls, openai_responses.kind, true);
 	json_open_array(writer);
 	int status = write_conversation(&in);
 	json_close_array(writer);
 	drop_reasoning(&in);
-	claude_calls_free(&in.calls);
+	history_calls_free(&in.calls);
 	openai_parts_free(&in.parts);
 	return status;
 }
