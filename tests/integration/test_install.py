@@ -13,7 +13,8 @@ from site_under_test import ACCESS_KEY, BUILD, ROOT, program, wait_for
 from upstream import models, parts
 
 ADMIN = BUILD / "claude-proxy-admin"
-PAGES = [ROOT / "cli/claude-proxy-admin.1", ROOT / "fcgi/claude-proxy.fcgi.8"]
+PAGES = [ROOT / "cli/claude-proxy-admin.1", ROOT / "fcgi/claude-proxy.fcgi.8", ROOT / "fcgi/claude-proxy.env.5",
+         ROOT / "fcgi/claude-proxy.7"]
 COMPLETION = ROOT / "cli/claude-proxy-admin.bash"
 
 # What is not about the programs' own work is tested once, with the programs that are installed.
@@ -80,23 +81,24 @@ def test_the_page_of_the_admin_command_is_complete():
         assert re.search(rf"^ +key name \| index {action}\b", text, re.M), action
 
 
-def test_the_page_of_the_responder_has_every_setting_and_path():
+def test_the_page_of_the_responder_has_every_path():
     text = read_page(PAGES[1])
     paths = re.findall(r'^\t\{ENDPOINT_.*"(/[a-z0-9/_]+)"', (ROOT / "fcgi/http/router.c").read_text(), re.M)
     assert len(paths) >= 6
     for path in paths:
         assert path in text, path
-    for name in settings() + ["CLAUDE_PROXY_ENV"]:
+
+
+def test_the_page_of_the_settings_has_every_setting():
+    text = read_page(PAGES[2])
+    for name in settings() + ["CLAUDE_PROXY_ENV", "HOST"]:
         assert re.search(rf"\b{name}\b", text), name
 
 
-def test_the_readme_has_every_command_and_every_setting():
-    readme = (ROOT / "README.md").read_text()
-    for name in commands():
-        assert re.search(rf"^\|.*`{name}\b", readme, re.M), name
-    table = readme[readme.index("## Settings"):readme.index("## HTTP")]
-    for name in settings():
-        assert f"`{name}`" in table, name
+def test_the_pages_name_each_other():
+    for page in PAGES:
+        for name, section in re.findall(r"^\.Xr (\S+) ([0-9])", page.read_text(), re.M):
+            assert f"{name}.{section}" in {p.name for p in PAGES}, (page, name)
 
 
 # ---- completion ----
@@ -255,6 +257,7 @@ def test_install_and_uninstall_leave_what_others_put_there(tmp_path):
         "usr/bin/claude-proxy-admin", "usr/lib/claude-proxy/claude-proxy.fcgi"}
     texts = {str(path.relative_to(root / "usr")) for path, mode in ours.items() if mode == 0o644}
     assert texts >= {"share/man/man1/claude-proxy-admin.1", "share/man/man8/claude-proxy.fcgi.8",
+                     "share/man/man5/claude-proxy.env.5", "share/man/man7/claude-proxy.7",
                      "share/bash-completion/completions/claude-proxy-admin", "share/zsh/site-functions/_claude-proxy-admin",
                      "share/fish/vendor_completions.d/claude-proxy-admin.fish", "share/doc/claude-proxy/LICENSE",
                      "share/doc/claude-proxy/README.md", "share/doc/claude-proxy/examples/lighttpd.conf.example",
@@ -542,7 +545,7 @@ def test_the_bundle_serves_on_a_host_that_has_only_a_c_library(bare_host, secure
     commands = steps_of((folder / "README").read_text(), 3)
     assert len(commands) == 4 and commands[-1].endswith(" doctor")
     for command in commands:
-        done = host.run(command.replace("https://api.openai.com", secure_upstream.url), input="sk-test-0123456789abcdef\n")
+        done = host.run(command.replace("https://api.openai.com openai-responses", f"{secure_upstream.url} openai"), input="sk-test-0123456789abcdef\n")
         assert done.returncode == 0, done.stdout + done.stderr
     assert "/etc/pki/tls/certs/ca-bundle.crt" in done.stdout
     shown = host.run("./claude-proxy-admin show").stdout
