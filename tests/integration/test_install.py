@@ -138,6 +138,7 @@ def test_bash_completes_commands_and_words(shell):
     assert shell.complete("claude-proxy-admin usage --since 24h --by m") == ["model"]
     assert set(shell.complete("claude-proxy-admin translate --to ")) == set(service_types())
     assert shell.complete("claude-proxy-admin add main ") == []
+    assert len(shell.complete("claude-proxy-admin add ")) >= 20
     assert shell.complete("claude-proxy-admin nonsense ") == []
 
 
@@ -145,7 +146,7 @@ def test_bash_completes_the_options_of_each_command(shell):
     listing = {"show", "key", "route", "usage", "test", "doctor"}
     for name, arguments in commands().items():
         wanted = set(re.findall(r"--[a-z]+", arguments)) | {"--help"} | ({"--json"} if name in listing else set())
-        wanted |= {"--upstream"} if name == "route" else set()
+        wanted |= {"--upstream", "--first", "--before"} if name == "route" else set()
         assert set(shell.complete(f"claude-proxy-admin {name} --")) == wanted, name
 
 
@@ -159,13 +160,59 @@ def test_bash_completes_names_and_never_makes_a_database(shell, site):
     quoted = "my\\ \\\"own\\\"\\ \\$\\(touch\\ bad\\)"
     assert shell.complete("claude-proxy-admin use ") == ["main", quoted, "größte"]
     assert shell.complete("claude-proxy-admin use my\\ ") == [quoted]
+    assert set(shell.complete("claude-proxy-admin add ol")) == {"ollama"}
     for line in ("remove m", "key m", "set m", "test m", "route add a b --upstream m", "set main fallback m"):
         assert shell.complete("claude-proxy-admin " + line) == ["main", quoted], line
     assert shell.complete("claude-proxy-admin key main remove ") == ["0", "1"]
     assert shell.complete("claude-proxy-admin key --json main disable 1") == ["1"]
     assert shell.complete("claude-proxy-admin key main add ") == []
-    assert shell.complete("claude-proxy-admin route remove ") == ["0"]
+    for line in ("remove ", "move ", "add x y --before ", "move 0 --before "):
+        assert shell.complete(f"claude-proxy-admin route {line}") == ["0"], line
     assert not (site.folder / "bad").exists()
+
+
+ZSH = """
+    compadd() { [[ $1 == -a ]] && { shift; set -- ${(P)1} }; [[ $1 == -- ]] && shift; print -rl -- "$@" }
+    _describe() { local each; for each in ${(P)2}; do print -r -- ${each%%:*}; done }
+    _files() { print FILES }
+    words=("$@") CURRENT=$# service=$1
+    set --
+    source $COMPLETION_FILE
+"""
+
+
+@pytest.fixture(params=["zsh", "fish"])
+def other_shell(request, site):
+    """Completes a line; a list of words."""
+    if not shutil.which(request.param):
+        pytest.skip(f"no {request.param} here")
+    env = {**site.environment(LC_ALL="C.UTF-8", HOME=site.folder), "COMPLETION_FILE": str(COMPLETION.with_suffix(f".{request.param}"))}
+    env["PATH"] = f"{BUILD}:{env['PATH']}"
+
+    def complete(line):
+        if request.param == "fish":
+            found = output("fish", "--no-config", "-c", "source $COMPLETION_FILE; complete -C $argv[1]", line, env=env).splitlines()
+            return {word.split("\t")[0] for word in found}
+        words = line.split(" ")
+        return {word for word in output("zsh", "-f", "-c", ZSH, "zsh", *words, env=env).splitlines() if word.startswith(words[-1])}
+
+    return complete
+
+
+def test_zsh_and_fish_complete_as_bash_does(other_shell, shell, site):
+    for name in ("main", "other"):
+        site.admin("add", name, "https://a.example", "openai")
+    site.admin("key", "main", "add", "sk-0123456789abcdef", "sk-1123456789abcdef")
+    site.admin("route", "add", "claude-*", "gpt-6-luna")
+    assert other_shell("claude-proxy-admin ") - {"--help", "--version"} == set(commands())
+    for line in ("use ", "use m", "key main ", "key main remove ", "key main add ", "add ol", "add x http://a ", "balance ",
+                 "route ", "route move ", "route add x ", "route add x y --before ", "set main ", "set main reasoning ",
+                 "set main fallback ", "usage --by ", "translate --to ", "test "):
+        wanted = set(shell.complete(f"claude-proxy-admin {line}"))
+        assert other_shell(f"claude-proxy-admin {line}") - {"FILES"} == wanted, line
+    for name in commands():
+        wanted = set(shell.complete(f"claude-proxy-admin {name} --"))
+        assert other_shell(f"claude-proxy-admin {name} --") - {"--version"} == wanted, name
 
 
 # ---- make install ----
@@ -208,7 +255,8 @@ def test_install_and_uninstall_leave_what_others_put_there(tmp_path):
         "usr/bin/claude-proxy-admin", "usr/lib/claude-proxy/claude-proxy.fcgi"}
     texts = {str(path.relative_to(root / "usr")) for path, mode in ours.items() if mode == 0o644}
     assert texts >= {"share/man/man1/claude-proxy-admin.1", "share/man/man8/claude-proxy.fcgi.8",
-                     "share/bash-completion/completions/claude-proxy-admin", "share/doc/claude-proxy/LICENSE",
+                     "share/bash-completion/completions/claude-proxy-admin", "share/zsh/site-functions/_claude-proxy-admin",
+                     "share/fish/vendor_completions.d/claude-proxy-admin.fish", "share/doc/claude-proxy/LICENSE",
                      "share/doc/claude-proxy/README.md", "share/doc/claude-proxy/examples/lighttpd.conf.example",
                      "lib/systemd/system/claude-proxy.service", "lib/systemd/system/claude-proxy.socket",
                      "lib/sysusers.d/claude-proxy.conf"}
