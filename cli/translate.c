@@ -33,7 +33,7 @@ translate_request(const struct translator *translator, const struct buffer *text
 	struct tool_names *names = tool_names_new(translator->name_rule);
 	int status = claude_request_parse(buffer_text(text), text->length, &request, error);
 
-	if (status == 0 && translator->reader_new != NULL)
+	if (status == 0 && !translator->passes_through)
 		status = claude_request_check(&request, CLAUDE_TO_ANSWER, error);
 	const struct translate_target target = {.model = request.model};
 	if (status == 0 && names == NULL)
@@ -66,7 +66,7 @@ translate_response(const struct translator *translator, const struct buffer *tex
 		.translator = translator,
 		.model = "model",
 		.stream = stream,
-		.pass = translator->reader_new == NULL,
+		.pass = translator->passes_through,
 		.message = true,
 	};
 	struct answer *a = answer_new(&options, out);

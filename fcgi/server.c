@@ -24,7 +24,7 @@
 #include "base/settings.h"
 #include "base/watch.h"
 #include "proxy/exchange.h"
-#include "proxy/front.h"
+#include "proxy/intake.h"
 #include "proxy/live_settings.h"
 #include "proxy/usage_writer.h"
 #include "store/config.h"
@@ -189,21 +189,21 @@ uptime_ms(const struct server *s)
 }
 
 /* Begin to serve the request.  NULL: there is no memory. */
-static struct visit *
-let_in(struct server *s, struct web_request *web, int64_t uptime)
+static struct intake *
+begin_intake(struct server *s, struct web_request *web, int64_t uptime)
 {
 	struct config *config = store_config(s->exchanges.store);
 	struct settings *settings = live_settings_get(
 		s->exchanges.live, config != NULL ? config->reloads : 0);
-	struct visit *v = front_begin(&s->exchanges, web, settings, config, uptime);
+	struct intake *in = intake_begin(&s->exchanges, web, settings, config, uptime);
 
 	settings_release(settings);
 	config_release(config);
-	return v;
+	return in;
 }
 
 /* The request of a guest who is new.  NULL: there is none. */
-static struct visit *
+static struct intake *
 receive_guest(struct server *s, struct door_guest *guest)
 {
 	struct web_request *web = web_request_fcgi(
@@ -213,7 +213,7 @@ receive_guest(struct server *s, struct door_guest *guest)
 		close(guest->descriptor);
 		return NULL;
 	}
-	return let_in(s, web, uptime_ms(s));
+	return begin_intake(s, web, uptime_ms(s));
 }
 
 /* Serve the guest, or let it wait for its body.  True: it leaves. */
@@ -221,17 +221,18 @@ static bool
 serve(struct server *s, struct door_guest *guest)
 {
 	bool is_new = guest->parked == NULL;
-	struct visit *v = is_new ? receive_guest(s, guest) : guest->parked;
+	struct intake *in = is_new ? receive_guest(s, guest) : guest->parked;
 	/* Most bodies are there in a moment, but only while another acceptor looks after the rest.
 	 */
 	bool waits = is_new && atomic_load(&s->idle_acceptors) > 0;
 
-	if (v == NULL)
+	if (in == NULL)
 		return true;
-	if (!front_receive(v, waits ? BODY_PATIENCE : 0) &&
-		door_park(s->door, front_input(v), front_deadline(v), front_is_wanted(v), v) == 0)
+	if (!intake_receive(in, waits ? BODY_PATIENCE : 0) &&
+		door_park(s->door, intake_input(in), intake_deadline(in), intake_is_wanted(in),
+			in) == 0)
 		return false;
-	struct exchange *x = front_end(v);
+	struct exchange *x = intake_end(in);
 	if (x == NULL)
 		return true;
 	/* The queue grows by one pointer for each request in flight: where even that has no memory,
@@ -538,12 +539,12 @@ server_run_cgi(struct store *store, struct settings *settings)
 {
 	struct server *s = server_new(store, settings);
 	struct web_request *web = web_request_cgi();
-	struct visit *v = s != NULL && web != NULL ? let_in(s, web, -1) : NULL;
+	struct intake *in = s != NULL && web != NULL ? begin_intake(s, web, -1) : NULL;
 
-	if (v == NULL)
+	if (in == NULL)
 		return EXIT_FAILURE;
-	front_receive(v, WHOLE_BODY);
-	struct exchange *x = front_end(v);
+	intake_receive(in, WHOLE_BODY);
+	struct exchange *x = intake_end(in);
 	if (x != NULL) {
 		exchange_run(x);
 		while (s->exchanges.first != NULL)

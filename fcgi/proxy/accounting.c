@@ -61,12 +61,12 @@ first_byte_ms(const struct accounting *a)
 }
 
 void
-accounting_failed_attempt(
-	const struct accounting *a, const struct plan *plan, const char *error_type, int64_t rest)
+accounting_failed_attempt(const struct client_request *client, const struct plan *plan,
+	const char *error_type, int64_t rest)
 {
 	char mask[SECRET_MASK_SIZE];
 	const struct log_field fields[] = {
-		{"request_id", a->request_id, 0},
+		{"request_id", client->id, 0},
 		{"upstream", plan->to.upstream->name, 0},
 		{"key", mask_key(plan, mask), 0},
 		{"error", error_type, 0},
@@ -100,7 +100,7 @@ log_end(const struct accounting *a, const struct plan *plan, const struct client
 	const char *stop_reason = answer_stop_reason(answer);
 	char mask[SECRET_MASK_SIZE];
 	const struct log_field fields[] = {
-		{"request_id", a->request_id, 0},
+		{"request_id", client->id, 0},
 		{"status", NULL, a->status},
 		{"upstream", plan->to.upstream->name, 0},
 		{"key", mask_key(plan, mask), 0},
@@ -192,14 +192,13 @@ keep(const struct accounting *a, const struct plan *plan, const struct client_re
 
 void
 accounting_end(struct accounting *a, const struct plan *plan, const struct client_request *client,
-	struct answer *answer, const struct settings *settings, struct usage_writer *usage_writer,
-	uint64_t now, const char *message)
+	struct answer *answer, struct usage_writer *usage_writer, uint64_t now, const char *message)
 {
 	if (log_enabled(LOG_INFO))
 		log_end(a, plan, client, answer, now, message);
-	if (settings->log_responses)
-		log_body("response body", a->request_id, buffer_text(&a->shown), a->response_bytes,
-			plan->secrets, settings);
+	if (client->settings->log_responses)
+		log_body("response body", client->id, buffer_text(&a->shown), a->response_bytes,
+			plan->request.secrets, client->settings);
 	keep(a, plan, client, answer, usage_writer, now);
 	buffer_free(&a->shown);
 }

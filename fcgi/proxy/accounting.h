@@ -9,7 +9,6 @@
 #include <stdint.h>
 
 #include "base/buffer.h"
-#include "base/random.h"
 #include "http/router.h"
 
 struct answer;
@@ -18,10 +17,7 @@ struct plan;
 struct usage_writer;
 struct settings;
 
-enum { REQUEST_ID_SIZE = sizeof("req_") + RANDOM_ID_LENGTH };
-
 struct accounting {
-	char request_id[REQUEST_ID_SIZE];
 	uint64_t began;      /* ms of the loop's clock, as the next */
 	uint64_t first_byte; /* to the client; 0: none yet */
 	int status;          /* told to the client; 0: none yet */
@@ -38,7 +34,7 @@ accounting_bytes(struct accounting *, const struct settings *, const char *bytes
 
 /** An attempt failed, and the key rests for ${rest} ms: say so on the log. */
 void accounting_failed_attempt(
-	const struct accounting *, const struct plan *, const char *error_type, int64_t rest);
+	const struct client_request *, const struct plan *, const char *error_type, int64_t rest);
 
 /** The request was refused before it had an upstream.  For any thread. */
 void accounting_refusal(struct usage_writer *, enum endpoint, int status);
@@ -48,7 +44,6 @@ void accounting_refusal(struct usage_writer *, enum endpoint, int status);
  * usage writer.
  */
 void accounting_end(struct accounting *, const struct plan *, const struct client_request *,
-	struct answer *, const struct settings *, struct usage_writer *, uint64_t now,
-	const char *message);
+	struct answer *, struct usage_writer *, uint64_t now, const char *message);
 
 #endif

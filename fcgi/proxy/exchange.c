@@ -59,7 +59,6 @@ struct exchange {
 	struct exchange *previous;
 	enum state state;
 
-	struct settings *settings;
 	struct client_request client;
 	struct plan plan;
 	struct error_context error_context;
@@ -99,8 +98,8 @@ static struct answer_options
 answer_options_of(struct exchange *x)
 {
 	return (struct answer_options){
-		.translator = x->plan.service->translator,
-		.tool_names = x->plan.tool_names,
+		.translator = x->plan.request.service->translator,
+		.tool_names = x->plan.request.tool_names,
 		.model = x->client.model,
 		.stream = x->client.stream,
 		.hide_thinking = x->client.no_thinking ||
@@ -115,29 +114,23 @@ answer_options_of(struct exchange *x)
 }
 
 static int
-prepare(struct exchange *x, const struct exchange_request *request, struct api_error *error)
+prepare(struct exchange *x, struct api_error *error)
 {
 	struct claude_request claude;
-	int status = client_request_read(&x->client, request->web, request->match,
-		request->settings, request->request_id, &claude, error);
+	int status = client_request_read(&x->client, &claude, error);
 
 	if (status == 0)
-		status = plan_make(&x->plan, request->config, x->all->store, request->settings,
-			&x->client, &claude, error);
+		status = plan_make(&x->plan, x->all->store, &x->client, &claude, error);
 	claude_request_free(&claude);
 	if (status != 0)
 		return -1;
 	const struct answer_options options = answer_options_of(x);
 	x->answer = answer_new(&options, &x->reply.out);
-	x->reply.headers = strdup(request->headers);
-	x->reply.stream = x->client.stream;
-	return x->answer != NULL && x->reply.headers != NULL
-		       ? 0
-		       : api_error_set(error, 500, "out of memory");
+	return x->answer != NULL ? 0 : api_error_set(error, 500, "out of memory");
 }
 
 struct exchange *
-exchange_new(struct exchanges *all, const struct exchange_request *request, struct api_error *error)
+exchange_new(struct exchanges *all, struct client_request *client, struct api_error *error)
 {
 	struct exchange *x = calloc(1, sizeof(*x));
 
@@ -146,18 +139,20 @@ exchange_new(struct exchanges *all, const struct exchange_request *request, stru
 		return NULL;
 	}
 	x->all = all;
-	x->settings = settings_retain(request->settings);
+	x->client = *client;
+	*client = (struct client_request){0};
 	x->reply = (struct reply){
-		.web = request->web,
+		.client = &x->client,
+		.web = x->client.web,
 		.accounting = &x->accounting,
-		.settings = x->settings,
 		.watches = all->watches,
 		.ready = on_client,
 		.context = x,
 	};
-	memcpy(x->accounting.request_id, request->request_id, REQUEST_ID_SIZE);
-	if (prepare(x, request, error) == 0)
+	if (prepare(x, error) == 0)
 		return x;
+	*client = x->client;
+	x->client = (struct client_request){0};
 	free_exchange(x);
 	return NULL;
 }
@@ -186,7 +181,7 @@ connect_timeout(const struct exchange *x)
 {
 	int64_t own = x->plan.to.upstream->options.timeout;
 
-	return own != 0 ? own : x->settings->connect_timeout;
+	return own != 0 ? own : x->client.settings->connect_timeout;
 }
 
 static int64_t
@@ -194,7 +189,7 @@ silence_timeout(const struct exchange *x)
 {
 	int64_t own = x->plan.to.upstream->options.timeout;
 
-	return own != 0 ? own : x->settings->silence_timeout;
+	return own != 0 ? own : x->client.settings->silence_timeout;
 }
 
 /* The proxy itself ran out of something: no key is at fault, and another would not help. */
@@ -215,12 +210,12 @@ static void
 start_transfer(struct exchange *x)
 {
 	const struct transfer_request request = {
-		.method = x->plan.method,
-		.certificates = x->settings->certificates,
-		.url = x->plan.url.data,
-		.body = buffer_text(&x->plan.body),
-		.body_length = x->plan.body.length,
-		.headers = x->plan.headers,
+		.method = x->plan.request.method,
+		.certificates = x->client.settings->certificates,
+		.url = x->plan.request.url.data,
+		.body = buffer_text(&x->plan.request.body),
+		.body_length = x->plan.request.body.length,
+		.headers = x->plan.request.headers,
 		.proxy = x->plan.to.upstream->options.proxy,
 		.connect_timeout = connect_timeout(x),
 		.once = !x->plan.repeatable,
@@ -251,11 +246,11 @@ attempt(struct exchange *x)
 		.name = x->plan.to.upstream->name,
 		.key = x->plan.to.key != NULL ? x->plan.to.key->secret : NULL,
 		.model = x->plan.to.model != NULL ? x->plan.to.model : "",
-		.secrets = x->plan.secrets,
+		.secrets = x->plan.request.secrets,
 		.max_tokens = x->plan.max_tokens,
 	};
 	x->attempt_began = x->last_input = uv_now(x->all->loop);
-	if (x->plan.url.length > 0)
+	if (x->plan.request.url.length > 0)
 		start_transfer(x);
 	else
 		answer_at_once(x);
@@ -368,7 +363,7 @@ on_body_sent(void *context)
 {
 	struct exchange *x = context;
 
-	buffer_free(&x->plan.body);
+	buffer_free(&x->plan.request.body);
 }
 
 static const struct transfer_handler handler = {
@@ -492,7 +487,6 @@ fail_attempt(struct exchange *x, const struct api_error *error, bool refused)
 	const struct retry_request retry = {
 		.loop = x->all->loop,
 		.store = x->all->store,
-		.settings = x->settings,
 		.failed = &x->plan,
 		.client = &x->client,
 		.error = &x->failure,
@@ -505,7 +499,7 @@ fail_attempt(struct exchange *x, const struct api_error *error, bool refused)
 		fail(x, error);
 		return;
 	}
-	accounting_failed_attempt(&x->accounting, &x->plan, error->type, retry_rest(error));
+	accounting_failed_attempt(&x->client, &x->plan, error->type, retry_rest(error));
 	if (retry_begin(&retry) != 0) {
 		fail(x, error);
 		return;
@@ -523,7 +517,7 @@ write_failure(struct exchange *x, const struct api_error *error)
 {
 	x->accounting.error_type = error->type;
 	x->accounting.error_status = error->status;
-	log_debug("%s %d %s: %s", x->accounting.request_id, error->status, error->type,
+	log_debug("%s %d %s: %s", x->client.id, error->status, error->type,
 		error->message != NULL ? error->message : "");
 	if (answer_pass_refusal(x->answer))
 		return 0; /* the upstream's own words */
@@ -553,7 +547,7 @@ begin_ending(struct exchange *x)
 	flush(x);
 }
 
-/* Nobody waits for the answer any more: what the upstream still does would only cost. */
+/* The client is gone: stop the upstream, which would only bill tokens. */
 static void
 abandon(struct exchange *x)
 {
@@ -570,8 +564,8 @@ abandon(struct exchange *x)
 static void
 end_response(struct exchange *x, const char *message)
 {
-	accounting_end(&x->accounting, &x->plan, &x->client, x->answer, x->settings,
-		x->all->usage_writer, uv_now(x->all->loop), message);
+	accounting_end(&x->accounting, &x->plan, &x->client, x->answer, x->all->usage_writer,
+		uv_now(x->all->loop), message);
 	reply_close(&x->reply);
 	atomic_fetch_sub(&x->all->in_flight, 1);
 	x->all->streaming -= x->reply.head == REPLY_STREAM;
@@ -611,7 +605,6 @@ free_exchange(struct exchange *x)
 	plan_free(&x->plan);
 	client_request_free(&x->client);
 	api_error_clear(&x->failure);
-	settings_release(x->settings);
 	free(x);
 }
 
@@ -655,7 +648,7 @@ ping_deadline(const struct exchange *x)
 
 	if (!open || reply_pending(&x->reply) > 0 || !x->client.stream || x->plan.pass)
 		return UINT64_MAX;
-	return x->last_output + (uint64_t)x->settings->ping_interval;
+	return x->last_output + (uint64_t)x->client.settings->ping_interval;
 }
 
 static void
@@ -755,7 +748,7 @@ exchanges_abort(struct exchanges *all)
 	struct api_error error = API_ERROR_NONE;
 	struct exchange *next;
 
-	api_error_set(&error, 529, "the proxy is being stopped: please ask again");
+	api_error_set(&error, 529, "the proxy is shutting down: please retry");
 	for (struct exchange *x = all->first; x != NULL; x = next) {
 		next = x->next;
 		switch (x->state) {

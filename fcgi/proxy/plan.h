@@ -11,28 +11,18 @@
 #include "base/buffer.h"
 #include "proxy/target.h"
 #include "translate/answer.h"
+#include "upstream/upstream_request.h"
 
 struct api_error;
 struct claude_request;
 struct config;
-struct curl_slist;
 struct client_request;
-struct service;
-struct settings;
 struct store;
-struct tool_names;
 
 struct plan {
 	struct target to;
-	const struct service *service;
-	struct tool_names *tool_names;
-
-	const char *method;
-	struct buffer url; /* empty: nothing is sent, the answer is known already */
-	struct buffer body;
-	struct curl_slist *headers;
-	const char **secrets; /* what of them is secret, the key first; ends in NULL */
-	bool repeatable;      /* may it be sent again where the upstream may have got it already? */
+	struct upstream_request request; /* without a URL: the answer is known already */
+	bool repeatable; /* may it be sent again where the upstream may have got it already? */
 
 	/* How the answer is made: passed through, converted from a whole body, or else a message.
 	 */
@@ -53,20 +43,20 @@ struct plan {
 int plan_check_other(const struct config *, struct api_error *);
 
 /**
- * Choose by the routes and the strategy in ${config} (NULL: it could not be read), and translate
+ * Choose by the routes and the strategy in the client request's configuration, and translate
  * (SPEC §4, §5, §6).  ${request} is the client request's, parsed; it may be freed afterwards.
  * Return 0, or -1 and what the client must be told.  The client request outlives the plan.  Either
  * way free it with plan_free.
  */
-int plan_make(struct plan *, struct config *, struct store *, const struct settings *,
-	const struct client_request *, struct claude_request *, struct api_error *);
+int plan_make(struct plan *, struct store *, const struct client_request *, struct claude_request *,
+	struct api_error *);
 
 /**
  * The same request for the next key, or the fallback, after ${failed}: blocks in SQLite, and may
  * run while the loop reads the failed one.  Return 0 and the plan, for plan_replace; or -1: there
  * is nothing left to try.
  */
-int plan_next(const struct plan *failed, struct plan *next, struct store *, const struct settings *,
+int plan_next(const struct plan *failed, struct plan *next, struct store *,
 	const struct client_request *);
 
 /** Put the next plan in the place of the one that failed.  Takes ${next}. */

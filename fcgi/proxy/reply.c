@@ -7,8 +7,9 @@
 
 #include "base/api_error.h"
 #include "base/watch.h"
-#include "proxy/passed_head.h"
 #include "proxy/accounting.h"
+#include "proxy/client_request.h"
+#include "proxy/passed_head.h"
 #include "http/web_request.h"
 #include "http/response.h"
 
@@ -20,13 +21,14 @@ void
 reply_keep_head(struct reply *r, struct transfer *transfer)
 {
 	buffer_clear(&r->passed_head);
-	r->passed_status = passed_head_write(&r->passed_head, transfer, r->headers);
+	r->passed_status = passed_head_write(
+		&r->passed_head, transfer, buffer_text(&r->client->headers));
 }
 
 void
 reply_write_error(struct reply *r, const struct api_error *error)
 {
-	response_write_error(&r->out, error, r->accounting->request_id, r->headers);
+	response_write_error(&r->out, error, r->client->id, buffer_text(&r->client->headers));
 	r->head = REPLY_WHOLE;
 	r->accounting->status = error->status;
 }
@@ -43,13 +45,13 @@ write_head(struct reply *r, struct buffer *out)
 		r->accounting->status = r->passed_status;
 		buffer_append(out, buffer_text(&r->passed_head), r->passed_head.length);
 		buffer_append(out, buffer_text(body), body->length);
-	} else if (r->stream) {
+	} else if (r->client->stream) {
 		r->head = REPLY_STREAM;
-		response_write_stream_head(out, r->accounting->request_id, r->headers);
+		response_write_stream_head(out, r->client->id, buffer_text(&r->client->headers));
 		buffer_append(out, body->data, body->length);
 	} else {
-		response_write_json(
-			out, 200, r->accounting->request_id, body->data, body->length, r->headers);
+		response_write_json(out, 200, r->client->id, body->data, body->length,
+			buffer_text(&r->client->headers));
 	}
 }
 
@@ -99,7 +101,7 @@ reply_write(struct reply *r, bool last, uint64_t now)
 		return n;
 	if (r->accounting->first_byte == 0)
 		r->accounting->first_byte = now;
-	accounting_bytes(r->accounting, r->settings, r->out.data + r->sent, (size_t)n);
+	accounting_bytes(r->accounting, r->client->settings, r->out.data + r->sent, (size_t)n);
 	r->sent += (size_t)n;
 	forget_sent(r);
 	return n;
@@ -160,5 +162,4 @@ reply_free(struct reply *r)
 {
 	buffer_free(&r->out);
 	buffer_free(&r->passed_head);
-	free(r->headers);
 }

@@ -15,9 +15,9 @@
 #include "base/buffer.h"
 
 struct api_error;
+struct client_request;
 struct web_request;
 struct accounting;
-struct settings;
 struct transfer;
 struct watches;
 
@@ -26,10 +26,8 @@ enum reply_head { REPLY_NO_HEAD, REPLY_WHOLE, REPLY_STREAM };
 struct reply {
 	struct web_request *web;
 	struct accounting *accounting; /* of what the client gets */
-	const struct settings *settings;
-	char *headers; /* lines of ours for the head; owned */
-	bool stream;   /* what the client asked for */
-	bool pass;     /* the upstream's own head is passed through */
+	const struct client_request *client;
+	bool pass; /* the upstream's own head is passed through */
 
 	enum reply_head head; /* that was written */
 	int passed_status;

@@ -67,7 +67,7 @@ work(uv_work_t *job)
 	const struct retry_request *r = &retry->request;
 
 	let_key_rest(r);
-	retry->found = plan_next(r->failed, &retry->next, r->store, r->settings, r->client) == 0;
+	retry->found = plan_next(r->failed, &retry->next, r->store, r->client) == 0;
 }
 
 static void

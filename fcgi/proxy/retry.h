@@ -11,7 +11,6 @@
 struct api_error;
 struct client_request;
 struct plan;
-struct settings;
 struct store;
 
 /** May another key cure this failure? */
@@ -24,7 +23,6 @@ int64_t retry_rest(const struct api_error *);
 struct retry_request {
 	uv_loop_t *loop;
 	struct store *store;
-	const struct settings *settings;
 	const struct plan *failed;
 	struct client_request *client; /* only this job touches what is parsed of it */
 	const struct api_error *error;

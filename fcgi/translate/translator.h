@@ -42,6 +42,10 @@ struct translator {
 			     "openai" */
 	enum tool_name_rule name_rule;
 
+	/* The service speaks Claude's language: requests and answers are passed through, and there
+	 * is no reader. */
+	bool passes_through;
+
 	/**
 	 * Append the upstream's request body.  Names that had to change are remembered in
 	 * ${names}.  The request was checked.
@@ -56,10 +60,7 @@ struct translator {
 	/** The member of the answer to that which holds the count. */
 	const char *count_member;
 
-	/*
-	 * The rest reads answers.  NULL, all of it: the service speaks Claude's language, and its
-	 * answers are passed through as they are.
-	 */
+	/* The rest reads answers; NULL, all of it, where they are passed through. */
 
 	/** A reader for one answer; NULL if memory ran out.  What the context points to outlives
 	 * it. */

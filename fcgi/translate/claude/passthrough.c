@@ -129,6 +129,7 @@ write_request(const struct claude_request *r, const struct translate_target *tar
 
 const struct translator passthrough = {
 	.kind = "claude",
+	.passes_through = true,
 	.write_request = write_request,
 	.write_count_request = write_request,
 	.count_member = "input_tokens",

@@ -1,7 +1,7 @@
 /*
- * What becomes of a web request first; see front.h.
+ * Taking in a web request; see intake.h.
  */
-#include "proxy/front.h"
+#include "proxy/intake.h"
 
 #include <poll.h>
 #include <stdbool.h>
@@ -60,16 +60,10 @@ send_answer(struct web_request *web, const struct buffer *answer)
 	web_request_free(web);
 }
 
-/* One web request on its way in. */
-struct visit {
+struct intake {
 	struct exchanges *all;
-	struct web_request *web;
-	struct settings *settings;
-	struct config *config; /* NULL: it cannot be read */
-	int64_t uptime;        /* ms; -1: as CGI */
-	struct endpoint_match match;
-	char request_id[REQUEST_ID_SIZE];
-	struct buffer headers;  /* lines for the response's head */
+	struct client_request client;
+	int64_t uptime;         /* ms; -1: as CGI */
 	struct api_error error; /* what the head tells; status 0: nothing */
 	bool admitted;          /* counted as in flight */
 
@@ -80,11 +74,11 @@ struct visit {
 };
 
 static void
-log_answer(const struct visit *v, int status, const char *error_type)
+log_answer(const struct intake *in, int status, const char *error_type)
 {
-	const struct web_request *web = v->web;
+	const struct web_request *web = in->client.web;
 	const struct log_field fields[] = {
-		{"request_id", v->request_id, 0},
+		{"request_id", in->client.id, 0},
 		{"status", NULL, status},
 		{"method", web_request_text(web, "REQUEST_METHOD"), 0},
 		{"script", web_request_text(web, "SCRIPT_NAME"), 0},
@@ -99,17 +93,17 @@ log_answer(const struct visit *v, int status, const char *error_type)
 }
 
 static void
-refuse(struct visit *v, const struct api_error *error)
+refuse(struct intake *in, const struct api_error *error)
 {
 	struct buffer answer = BUFFER_INIT(0);
 
-	accounting_refusal(v->all->usage_writer, v->match.endpoint, error->status);
-	log_answer(v, error->status, error->type);
-	log_debug("%s %s", v->request_id, error->message != NULL ? error->message : "");
-	if (v->match.allow != NULL)
-		buffer_printf(&v->headers, "Allow: %s\r\n", v->match.allow);
-	response_write_error(&answer, error, v->request_id, buffer_text(&v->headers));
-	send_answer(v->web, &answer);
+	accounting_refusal(in->all->usage_writer, in->client.match.endpoint, error->status);
+	log_answer(in, error->status, error->type);
+	log_debug("%s %s", in->client.id, error->message != NULL ? error->message : "");
+	if (in->client.match.allow != NULL)
+		buffer_printf(&in->client.headers, "Allow: %s\r\n", in->client.match.allow);
+	response_write_error(&answer, error, in->client.id, buffer_text(&in->client.headers));
+	send_answer(in->client.web, &answer);
 	buffer_free(&answer);
 }
 
@@ -117,140 +111,142 @@ static const char json_type[] = "application/json";
 
 /* Answer with what nobody keeps; HEAD gets the head of it. */
 static void
-answer_status(struct visit *v, int status, const char *content_type, const struct buffer *body)
+answer_status(struct intake *in, int status, const char *content_type, const struct buffer *body)
 {
 	struct buffer answer = BUFFER_INIT(0);
 
-	log_answer(v, status, NULL);
-	buffer_printf(
-		&v->headers, "Cache-Control: no-store\r\nContent-Length: %zu\r\n", body->length);
-	response_write_head(&answer, status, v->request_id, content_type, buffer_text(&v->headers));
-	if (strcmp(web_request_text(v->web, "REQUEST_METHOD"), "HEAD") != 0)
+	log_answer(in, status, NULL);
+	buffer_printf(&in->client.headers, "Cache-Control: no-store\r\nContent-Length: %zu\r\n",
+		body->length);
+	response_write_head(
+		&answer, status, in->client.id, content_type, buffer_text(&in->client.headers));
+	if (strcmp(web_request_text(in->client.web, "REQUEST_METHOD"), "HEAD") != 0)
 		buffer_append(&answer, buffer_text(body), body->length);
-	send_answer(v->web, &answer);
+	send_answer(in->client.web, &answer);
 	buffer_free(&answer);
 }
 
-/* What a page of another origin asks before it asks. */
+/* CORS preflight. */
 static void
-answer_preflight(struct visit *v)
+answer_preflight(struct intake *in)
 {
 	struct buffer answer = BUFFER_INIT(0);
 
-	log_answer(v, 204, NULL);
-	buffer_printf(&v->headers, "Allow: %s, OPTIONS\r\n", v->match.allow);
-	cors_write_preflight(v->web, v->settings, &v->headers);
-	response_write_head(&answer, 204, v->request_id, NULL, buffer_text(&v->headers));
-	send_answer(v->web, &answer);
+	log_answer(in, 204, NULL);
+	buffer_printf(&in->client.headers, "Allow: %s, OPTIONS\r\n", in->client.match.allow);
+	cors_write_preflight(in->client.web, in->client.settings, &in->client.headers);
+	response_write_head(&answer, 204, in->client.id, NULL, buffer_text(&in->client.headers));
+	send_answer(in->client.web, &answer);
 	buffer_free(&answer);
 }
 
 /* What is in flight in all processes, and for how long the service has been up, in ms. */
-struct service {
+struct service_state {
 	int64_t in_flight;
 	int64_t uptime;
 };
 
-static struct service
-read_service(const struct visit *v)
+static struct service_state
+read_service_state(const struct intake *in)
 {
-	const struct exchanges *all = v->all;
+	const struct exchanges *all = in->all;
 	int64_t now = clock_now_ms();
 	int64_t others;
 	int64_t began;
 
 	store_read_service(
 		all->store, usage_writer_process(all->usage_writer), now, &others, &began);
-	return (struct service){
+	return (struct service_state){
 		.in_flight = others + atomic_load(&all->in_flight),
-		.uptime = v->uptime >= 0              ? v->uptime
+		.uptime = in->uptime >= 0             ? in->uptime
 			  : began != 0 && began < now ? now - began
 						      : 0,
 	};
 }
 
 static void
-answer_health(struct visit *v)
+answer_health(struct intake *in)
 {
 	struct buffer body = BUFFER_INIT(0);
-	bool readable = store_is_readable(v->all->store);
-	int64_t uptime = v->uptime >= 0 ? v->uptime : read_service(v).uptime;
-	int status = status_write_health(&body, v->config, readable, v->settings, uptime);
+	bool readable = store_is_readable(in->all->store);
+	int64_t uptime = in->uptime >= 0 ? in->uptime : read_service_state(in).uptime;
+	int status = status_write_health(
+		&body, in->client.config, readable, in->client.settings, uptime);
 
-	answer_status(v, status, json_type, &body);
+	answer_status(in, status, json_type, &body);
 	buffer_free(&body);
 }
 
 static void
-answer_metrics(struct visit *v)
+answer_metrics(struct intake *in)
 {
 	struct buffer body = BUFFER_INIT(0);
 	struct totals totals = {0};
 
 	/* Those of this process must not be a second late. */
-	usage_writer_write(v->all->usage_writer);
-	store_read_totals(v->all->store, &totals);
-	const struct service service = read_service(v);
+	usage_writer_write(in->all->usage_writer);
+	store_read_totals(in->all->store, &totals);
+	const struct service_state service = read_service_state(in);
 	const struct metrics metrics = {
 		.totals = &totals,
-		.config = v->config,
+		.config = in->client.config,
 		.in_flight = service.in_flight,
 		.uptime = service.uptime,
 		.now = clock_now_ms(),
 	};
 	metrics_write(&body, &metrics);
-	answer_status(v, 200, metrics_content_type, &body);
+	answer_status(in, 200, metrics_content_type, &body);
 	totals_free(&totals);
 	buffer_free(&body);
 }
 
 static void
-answer_dev_info(struct visit *v)
+answer_dev_info(struct intake *in)
 {
 	struct buffer body = BUFFER_INIT(0);
-	const struct service service = read_service(v);
+	const struct service_state service = read_service_state(in);
 	const struct dev_info info = {
-		.settings = v->settings,
-		.config = v->config,
-		.is_cgi = v->uptime < 0,
+		.settings = in->client.settings,
+		.config = in->client.config,
+		.is_cgi = in->uptime < 0,
 		.uptime = service.uptime,
 		.in_flight = service.in_flight,
 		.now = clock_now_ms(),
 	};
 
 	status_write_dev_info(&body, &info);
-	answer_status(v, 200, json_type, &body);
+	answer_status(in, 200, json_type, &body);
 	buffer_free(&body);
 }
 
 static void
-answer_hello(struct visit *v)
+answer_hello(struct intake *in)
 {
 	struct buffer body = BUFFER_INIT(0);
 
 	buffer_puts(&body, "{\"message\":\"hello\"}");
-	answer_status(v, 200, json_type, &body);
+	answer_status(in, 200, json_type, &body);
 	buffer_free(&body);
 }
 
 /* Read the settings again here, then tell all other processes. */
 static int
-reload(struct visit *v, struct api_error *error)
+reload(struct intake *in, struct api_error *error)
 {
 	struct buffer problem = BUFFER_INIT(0);
 	struct buffer body = BUFFER_INIT(0);
-	struct settings *fresh = live_settings_reload(v->all->live, &problem);
+	struct settings *fresh = live_settings_reload(in->all->live, &problem);
 
 	if (fresh == NULL)
 		api_error_set(
 			error, 500, "the settings stay as they were: %s", buffer_text(&problem));
-	else if (store_announce_reload(v->all->store) != STORE_OK)
+	else if (store_announce_reload(in->all->store) != STORE_OK)
 		api_error_set(error, 500,
 			"the settings were read again in this process only: the database cannot be "
 			"written, the proxy's log says why");
 	if (error->status == 0) {
-		status_write_reload(&body, v->config, fresh);
-		answer_status(v, 200, json_type, &body);
+		status_write_reload(&body, in->client.config, fresh);
+		answer_status(in, 200, json_type, &body);
 	}
 	settings_release(fresh);
 	buffer_free(&problem);
@@ -260,11 +256,12 @@ reload(struct visit *v, struct api_error *error)
 
 /* May this client ask now? */
 static int
-let_in(struct visit *v, struct api_error *error)
+check_access(struct intake *in, struct api_error *error)
 {
-	if (access_count_request(v->web, v->settings, v->all->store, &v->headers, error) != 0)
+	if (access_count_request(in->client.web, in->client.settings, in->all->store,
+		    &in->client.headers, error) != 0)
 		return -1;
-	return access_check(v->web, v->settings, error);
+	return access_check(in->client.web, in->client.settings, error);
 }
 
 /* Count one more request in flight, unless that is one too many.  Return 0 or -1. */
@@ -282,26 +279,26 @@ admit(struct exchanges *all, const struct settings *settings, struct api_error *
 
 /* Answer what no upstream is asked for, and what the head does not refuse. */
 static void
-answer_here(struct visit *v, struct api_error *error)
+answer_here(struct intake *in, struct api_error *error)
 {
-	switch (v->match.endpoint) {
+	switch (in->client.match.endpoint) {
 	case ENDPOINT_HEALTH:
-		answer_health(v);
+		answer_health(in);
 		break;
 	case ENDPOINT_PREFLIGHT:
-		answer_preflight(v);
+		answer_preflight(in);
 		break;
 	case ENDPOINT_HELLO:
-		answer_hello(v);
+		answer_hello(in);
 		break;
 	case ENDPOINT_RELOAD:
-		reload(v, error);
+		reload(in, error);
 		break;
 	case ENDPOINT_METRICS:
-		answer_metrics(v);
+		answer_metrics(in);
 		break;
 	case ENDPOINT_DEV_INFO:
-		answer_dev_info(v);
+		answer_dev_info(in);
 		break;
 	default:
 		break;
@@ -335,79 +332,78 @@ asks_upstream(enum endpoint endpoint)
 
 /* Is the body that the head announces too large? */
 static bool
-announces_too_much(const struct visit *v)
+announces_too_much(const struct intake *in)
 {
-	const char *length = web_request_text(v->web, "CONTENT_LENGTH");
+	const char *length = web_request_text(in->client.web, "CONTENT_LENGTH");
 
-	return strtoull(length, NULL, 10) > (unsigned long long)v->settings->max_request_bytes;
+	return strtoull(length, NULL, 10) >
+	       (unsigned long long)in->client.settings->max_request_bytes;
 }
 
 /* May this request go to an upstream?  Then it is counted as in flight. */
 static int
-admit_exchange(struct visit *v)
+admit_exchange(struct intake *in)
 {
-	struct api_error *error = &v->error;
-	bool other = v->match.endpoint == ENDPOINT_OTHER;
+	struct api_error *error = &in->error;
+	bool other = in->client.match.endpoint == ENDPOINT_OTHER;
 
-	/* What is not there is not there for anybody: no key is asked for. */
-	if ((other && plan_check_other(v->config, error) != 0) || let_in(v, error) != 0)
+	/* 404 comes before the access key is checked: unknown paths reveal nothing. */
+	if ((other && plan_check_other(in->client.config, error) != 0) ||
+		check_access(in, error) != 0)
 		return -1;
-	if (announces_too_much(v))
-		return client_request_refuse_size(v->settings, error);
-	return admit(v->all, v->settings, error);
+	if (announces_too_much(in))
+		return client_request_refuse_size(&in->client, error);
+	return admit(in->all, in->client.settings, error);
 }
 
 /* Decide whatever the head decides. */
 static void
-read_head(struct visit *v)
+read_head(struct intake *in)
 {
-	if (web_request_has_control_characters(v->web)) {
-		api_error_set(&v->error, 400, "a header or the path contains control characters");
+	if (web_request_has_control_characters(in->client.web)) {
+		api_error_set(&in->error, 400, "a header or the path contains control characters");
 		return;
 	}
-	cors_write_headers(v->web, v->settings, &v->headers);
-	router_find(v->web, v->settings, &v->match, &v->error);
-	if (asks_upstream(v->match.endpoint))
-		v->admitted = admit_exchange(v) == 0;
-	else if (is_for_owner(v->match.endpoint))
-		let_in(v, &v->error);
+	cors_write_headers(in->client.web, in->client.settings, &in->client.headers);
+	router_find(in->client.web, in->client.settings, &in->client.match, &in->error);
+	if (asks_upstream(in->client.match.endpoint))
+		in->admitted = admit_exchange(in) == 0;
+	else if (is_for_owner(in->client.match.endpoint))
+		check_access(in, &in->error);
 }
 
-struct visit *
-front_begin(struct exchanges *all, struct web_request *web, struct settings *settings,
+struct intake *
+intake_begin(struct exchanges *all, struct web_request *web, struct settings *settings,
 	struct config *config, int64_t uptime)
 {
-	struct visit *v = calloc(1, sizeof(*v));
+	struct intake *in = calloc(1, sizeof(*in));
 
-	if (v == NULL) {
+	if (in == NULL) {
 		web_request_free(web);
 		return NULL;
 	}
-	v->all = all;
-	v->web = web;
-	v->settings = settings_retain(settings);
-	v->config = config != NULL ? config_retain(config) : NULL;
-	v->uptime = uptime;
-	v->began = v->last_input = clock_monotonic_ms();
-	random_id(v->request_id, sizeof(v->request_id), "req_");
-	read_head(v);
-	if (!v->admitted)
-		v->refused = v->began;
-	return v;
+	in->all = all;
+	client_request_init(&in->client, web, settings, config);
+	in->uptime = uptime;
+	in->began = in->last_input = clock_monotonic_ms();
+	read_head(in);
+	if (!in->admitted)
+		in->refused = in->began;
+	return in;
 }
 
 /* ---- the body ---- */
 
 int
-front_input(const struct visit *v)
+intake_input(const struct intake *in)
 {
-	return web_request_input(v->web);
+	return web_request_input(in->client.web);
 }
 
 bool
-front_is_wanted(const struct visit *v)
+intake_is_wanted(const struct intake *in)
 {
-	return v->refused == 0;
+	return in->refused == 0;
 }
 
 static int64_t
@@ -417,40 +413,40 @@ earlier(int64_t a, int64_t b)
 }
 
 int64_t
-front_deadline(const struct visit *v)
+intake_deadline(const struct intake *in)
 {
-	if (v->refused != 0)
-		return v->refused + DISCARD_PATIENCE;
-	return earlier(v->began + BODY_PATIENCE, v->last_input + SILENCE_PATIENCE);
+	if (in->refused != 0)
+		return in->refused + DISCARD_PATIENCE;
+	return earlier(in->began + BODY_PATIENCE, in->last_input + SILENCE_PATIENCE);
 }
 
 /* Take what is there.  True: the body is whole, or no more of it is waited for. */
 static bool
-take_input(struct visit *v)
+take_input(struct intake *in)
 {
-	size_t limit = v->admitted ? (size_t)v->settings->max_request_bytes : 0;
-	size_t before = web_request_received(v->web);
-	bool over = web_request_receive(v->web, limit) != WEB_REQUEST_MORE;
-	size_t received = web_request_received(v->web);
+	size_t limit = in->admitted ? (size_t)in->client.settings->max_request_bytes : 0;
+	size_t before = web_request_received(in->client.web);
+	bool over = web_request_receive(in->client.web, limit) != WEB_REQUEST_MORE;
+	size_t received = web_request_received(in->client.web);
 	int64_t now = clock_monotonic_ms();
 
 	if (received > before)
-		v->last_input = now;
-	if (received > limit && v->refused == 0)
-		v->refused = now;
-	return over || now >= front_deadline(v) || received > limit + MOST_DISCARDED;
+		in->last_input = now;
+	if (received > limit && in->refused == 0)
+		in->refused = now;
+	return over || now >= intake_deadline(in) || received > limit + MOST_DISCARDED;
 }
 
 bool
-front_receive(struct visit *v, int64_t patience)
+intake_receive(struct intake *in, int64_t patience)
 {
-	struct pollfd p = {.fd = front_input(v), .events = POLLIN};
+	struct pollfd p = {.fd = intake_input(in), .events = POLLIN};
 	int64_t until = clock_monotonic_ms() + patience;
 
-	while (!take_input(v)) {
-		int64_t left = earlier(until, front_deadline(v)) - clock_monotonic_ms();
+	while (!take_input(in)) {
+		int64_t left = earlier(until, intake_deadline(in)) - clock_monotonic_ms();
 		if (left <= 0 || poll(&p, 1, (int)left) == 0)
-			return clock_monotonic_ms() >= front_deadline(v);
+			return clock_monotonic_ms() >= intake_deadline(in);
 	}
 	return true;
 }
@@ -458,44 +454,34 @@ front_receive(struct visit *v, int64_t patience)
 /* ---- the end ---- */
 
 static struct exchange *
-make_exchange(struct visit *v)
+make_exchange(struct intake *in)
 {
-	const struct exchange_request request = {
-		.web = v->web,
-		.settings = v->settings,
-		.config = v->config,
-		.match = &v->match,
-		.request_id = v->request_id,
-		.headers = buffer_text(&v->headers),
-	};
-	struct exchange *x = exchange_new(v->all, &request, &v->error);
+	struct exchange *x = exchange_new(in->all, &in->client, &in->error);
 
 	if (x == NULL)
-		atomic_fetch_sub(&v->all->in_flight, 1);
+		atomic_fetch_sub(&in->all->in_flight, 1);
 	return x;
 }
 
 static void
-free_visit(struct visit *v)
+free_intake(struct intake *in)
 {
-	settings_release(v->settings);
-	config_release(v->config);
-	api_error_clear(&v->error);
-	buffer_free(&v->headers);
-	free(v);
+	client_request_free(&in->client);
+	api_error_clear(&in->error);
+	free(in);
 }
 
 struct exchange *
-front_end(struct visit *v)
+intake_end(struct intake *in)
 {
 	struct exchange *x = NULL;
 
-	if (v->admitted)
-		x = make_exchange(v);
-	else if (v->error.status == 0)
-		answer_here(v, &v->error);
-	if (v->error.status != 0)
-		refuse(v, &v->error);
-	free_visit(v);
+	if (in->admitted)
+		x = make_exchange(in);
+	else if (in->error.status == 0)
+		answer_here(in, &in->error);
+	if (in->error.status != 0)
+		refuse(in, &in->error);
+	free_intake(in);
 	return x;
 }
