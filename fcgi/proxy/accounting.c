@@ -229,7 +229,7 @@ accounting_end(struct accounting *a, const struct plan *plan, const struct clien
 		log_end(a, plan, client, answer, now, message);
 	if (client->settings->log_responses)
 		log_body("response body", client->id, buffer_text(&a->shown), a->response_bytes,
-			plan->secrets, client->settings);
+			plan->request.secrets, client->settings);
 	keep(a, plan, client, answer, usage_writer, now);
 	buffer_free(&a->shown);
 }

@@ -98,8 +98,8 @@ static struct answer_options
 answer_options_of(struct exchange *x)
 {
 	return (struct answer_options){
-		.translator = x->plan.service->translator,
-		.tool_names = x->plan.tool_names,
+		.translator = x->plan.request.service->translator,
+		.tool_names = x->plan.request.tool_names,
 		.model = x->client.model,
 		.stream = x->client.stream,
 		.hide_thinking = x->client.no_thinking ||
@@ -210,12 +210,12 @@ static void
 start_transfer(struct exchange *x)
 {
 	const struct transfer_request request = {
-		.method = x->plan.method,
+		.method = x->plan.request.method,
 		.certificates = x->client.settings->certificates,
-		.url = x->plan.url.data,
-		.body = buffer_text(&x->plan.body),
-		.body_length = x->plan.body.length,
-		.headers = x->plan.headers,
+		.url = x->plan.request.url.data,
+		.body = buffer_text(&x->plan.request.body),
+		.body_length = x->plan.request.body.length,
+		.headers = x->plan.request.headers,
 		.proxy = x->plan.to.upstream->options.proxy,
 		.connect_timeout = connect_timeout(x),
 		.once = !x->plan.repeatable,
@@ -246,11 +246,11 @@ attempt(struct exchange *x)
 		.name = x->plan.to.upstream->name,
 		.key = x->plan.to.key != NULL ? x->plan.to.key->secret : NULL,
 		.model = x->plan.to.model != NULL ? x->plan.to.model : "",
-		.secrets = x->plan.secrets,
+		.secrets = x->plan.request.secrets,
 		.max_tokens = x->plan.max_tokens,
 	};
 	x->attempt_began = x->last_input = uv_now(x->all->loop);
-	if (x->plan.url.length > 0)
+	if (x->plan.request.url.length > 0)
 		start_transfer(x);
 	else
 		answer_at_once(x);
@@ -363,7 +363,7 @@ on_body_sent(void *context)
 {
 	struct exchange *x = context;
 
-	buffer_free(&x->plan.body);
+	buffer_free(&x->plan.request.body);
 }
 
 static const struct transfer_handler handler = {

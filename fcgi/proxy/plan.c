@@ -17,15 +17,11 @@
 #include "translate/claude/request.h"
 #include "translate/claude/models.h"
 #include "translate/tokens.h"
-#include "translate/tool_names.h"
 #include "translate/translator.h"
 #include "upstream/service.h"
 #include "http/web_request.h"
 
-enum {
-	MOST_FORWARDED = 32, /* headers */
-	BODY_GROWTH = 1024,  /* bytes by which a translation is usually longer, at most */
-};
+enum { MOST_FORWARDED = 32 /* headers */ };
 
 static int
 no_memory(struct api_error *error)
@@ -35,13 +31,17 @@ no_memory(struct api_error *error)
 
 /* ---- choosing ---- */
 
+/* The request goes to the target as it is now. */
 static int
-find_service(struct plan *plan, struct api_error *error)
+aim(struct plan *plan, struct api_error *error)
 {
 	const struct upstream *u = plan->to.upstream;
 
-	plan->service = service_find(u->service_type);
-	if (plan->service != NULL)
+	plan->request.upstream = u;
+	plan->request.key = plan->to.key;
+	plan->request.model = plan->to.model;
+	plan->request.service = service_find(u->service_type);
+	if (plan->request.service != NULL)
 		return 0;
 	api_error_set(error, 500,
 		"upstream '%s' has the service type '%s', which this version of claude-proxy does "
@@ -57,7 +57,7 @@ choose_key(struct plan *plan, struct store *store, const struct settings *settin
 	const char *name = plan->to.upstream->name;
 
 	if (target_choose_key(&plan->to, store, settings) == 0)
-		return find_service(plan, error);
+		return aim(plan, error);
 	struct buffer word = BUFFER_INIT(0);
 	shell_word_write(&word, name);
 	api_error_set(error, 500,
@@ -71,7 +71,9 @@ choose_key(struct plan *plan, struct store *store, const struct settings *settin
 static bool
 speaks_claude(const struct plan *plan)
 {
-	return plan->service != NULL && plan->service->translator->passes_through;
+	const struct service *s = plan->request.service;
+
+	return s != NULL && s->translator->passes_through;
 }
 
 /* ---- the headers that a service which speaks Claude's language gets from the client ---- */
@@ -124,43 +126,28 @@ forget_forwarded(struct forwarded *f)
 
 /* ---- what is sent ---- */
 
+/* Write the rest of a request whose body, if it has one, is written. */
 static int
-write_headers(struct plan *plan, const struct client_request *client, bool pass, bool has_body,
-	struct api_error *error)
+address(struct plan *plan, const struct client_request *client, const char *endpoint,
+	const char *query, struct api_error *error)
 {
+	int status = -1;
 	struct forwarded forwarded = {0};
 
 	if (speaks_claude(plan))
 		forward_all(&forwarded, client->web);
 	const struct service_head head = {
-		.content_type = pass ? client->content_type : NULL,
+		.content_type = plan->pass ? client->content_type : NULL,
 		.stream = client->match.endpoint == ENDPOINT_MESSAGES && client->stream,
-		.has_body = has_body,
 		.forwarded = forwarded.list,
 		.forwarded_count = forwarded.count,
 	};
-	if (!forwarded.failed)
-		plan->headers = service_headers(
-			plan->service, plan->to.upstream, plan->to.key, &head);
+	if (forwarded.failed)
+		no_memory(error);
+	else
+		status = upstream_request_address(&plan->request, endpoint, query, &head, error);
 	forget_forwarded(&forwarded);
-	plan->secrets = service_secrets(plan->to.upstream, plan->to.key);
-	return plan->headers != NULL && plan->secrets != NULL ? 0 : no_memory(error);
-}
-
-/* The URL and the headers of a request whose body, if it has one, is written. */
-static int
-address(struct plan *plan, const struct client_request *client, const char *endpoint,
-	const char *query, struct api_error *error)
-{
-	if (service_write_url(plan->service, plan->to.upstream->base_url, endpoint, plan->to.model,
-		    query, &plan->url) != 0) {
-		api_error_set(error, 500, "upstream '%s' has no usable base URL",
-			plan->to.upstream->name);
-		return api_error_set_permanent(error);
-	}
-	if (plan->body.failed)
-		return no_memory(error);
-	return write_headers(plan, client, plan->pass, plan->body.length > 0, error);
+	return status;
 }
 
 /* The client's query, for a service that knows it. */
@@ -168,31 +155,6 @@ static const char *
 own_query(const struct plan *plan, const struct client_request *client)
 {
 	return speaks_claude(plan) ? client->query : NULL;
-}
-
-typedef int request_writer(const struct claude_request *, const struct translate_target *,
-	struct tool_names *, struct buffer *, struct api_error *);
-
-static int
-translate(struct plan *plan, const struct claude_request *request, request_writer *write,
-	struct api_error *error)
-{
-	const struct translate_target target = {
-		.model = plan->to.model,
-		.max_output_tokens = plan->to.upstream->options.max_output_tokens,
-		.reasoning_off = plan->to.upstream->options.reasoning_off,
-	};
-
-	plan->tool_names = tool_names_new(plan->service->translator->name_rule);
-	if (plan->tool_names == NULL)
-		return no_memory(error);
-	/* It will be about as long as what it is made of; buffers that double would be half empty.
-	 */
-	if (buffer_allocate(&plan->body, request->length + BODY_GROWTH) != 0)
-		return no_memory(error);
-	int status = write(request, &target, plan->tool_names, &plan->body, error);
-	buffer_fit(&plan->body);
-	return status;
 }
 
 /* ---- messages ---- */
@@ -232,16 +194,17 @@ static int
 plan_message(struct plan *plan, const struct client_request *client, struct claude_request *request,
 	struct api_error *error)
 {
-	const struct service *s = plan->service;
+	const struct service *s = plan->request.service;
 	const char *endpoint = request->stream && s->stream_endpoint != NULL ? s->stream_endpoint
 									     : s->endpoint;
 
-	plan->method = "POST";
+	plan->request.method = "POST";
 	plan->pass = speaks_claude(plan);
 	plan->max_tokens = asked_output(plan, request);
 	if (!plan->pass && claude_request_check(request, CLAUDE_TO_ANSWER, error) != 0)
 		return -1;
-	if (translate(plan, request, s->translator->write_request, error) != 0)
+	if (upstream_request_translate(
+		    &plan->request, request, s->translator->write_request, error) != 0)
 		return -1;
 	if (!plan->pass) {
 		plan->input_tokens = tokens_guess_input(request);
@@ -275,7 +238,7 @@ convert_count(void *context, int status, const char *body, size_t length, struct
 	struct api_error *error)
 {
 	const struct plan *plan = context;
-	const char *member = plan->service->translator->count_member;
+	const char *member = plan->request.service->translator->count_member;
 	struct json_document index = {0};
 	int64_t count = -1;
 
@@ -298,7 +261,7 @@ static int
 plan_count(struct plan *plan, const struct client_request *client, struct claude_request *request,
 	struct api_error *error)
 {
-	const struct service *s = plan->service;
+	const struct service *s = plan->request.service;
 	bool checked = claude_request_check(request, CLAUDE_TO_COUNT, error) == 0;
 
 	/* What only Claude's own service knows, that one may count. */
@@ -308,9 +271,10 @@ plan_count(struct plan *plan, const struct client_request *client, struct claude
 	plan->input_tokens = checked ? tokens_estimate_input(request) : 0;
 	if (s->count_endpoint == NULL)
 		return 0;
-	plan->method = "POST";
+	plan->request.method = "POST";
 	plan->convert = convert_count;
-	if (translate(plan, request, s->translator->write_count_request, error) != 0)
+	if (upstream_request_translate(
+		    &plan->request, request, s->translator->write_count_request, error) != 0)
 		return -1;
 	return address(plan, client, s->count_endpoint, own_query(plan, client), error);
 }
@@ -326,9 +290,9 @@ plan_write_answer(const struct plan *plan, struct buffer *out)
 static int
 plan_other(struct plan *plan, const struct client_request *client, struct api_error *error)
 {
-	plan->method = client->method;
+	plan->request.method = client->method;
 	plan->pass = true;
-	buffer_append(&plan->body, buffer_text(&client->body), client->body.length);
+	buffer_append(&plan->request.body, buffer_text(&client->body), client->body.length);
 	return address(plan, client, client->match.path, own_query(plan, client), error);
 }
 
@@ -433,13 +397,13 @@ address_models(struct plan *plan, const struct client_request *client, struct ap
 {
 	if (speaks_claude(plan) && !has_plain_route(plan->to.config))
 		return address(plan, client, client->match.path, client->query, error);
-	return address(plan, client, plan->service->models_endpoint, NULL, error);
+	return address(plan, client, plan->request.service->models_endpoint, NULL, error);
 }
 
 static int
 plan_models(struct plan *plan, const struct client_request *client, struct api_error *error)
 {
-	plan->method = "GET";
+	plan->request.method = "GET";
 	plan->convert = convert_models;
 	plan->query = strdup(client->query);
 	if (client->match.endpoint == ENDPOINT_MODEL) {
@@ -468,7 +432,7 @@ plan_check_other(const struct config *config, struct api_error *error)
 {
 	const struct upstream *current = config != NULL ? config->current : NULL;
 	struct plan plan = {
-		.service = current != NULL ? service_find(current->service_type) : NULL};
+		.request.service = current != NULL ? service_find(current->service_type) : NULL};
 
 	return speaks_claude(&plan) ? 0 : refuse_other(error);
 }
@@ -496,7 +460,7 @@ static bool
 needs_no_key(const struct plan *plan, const struct client_request *client)
 {
 	return client->match.endpoint == ENDPOINT_COUNT_TOKENS &&
-	       plan->service->count_endpoint == NULL;
+	       plan->request.service->count_endpoint == NULL;
 }
 
 int
@@ -512,7 +476,7 @@ plan_make(struct plan *plan, struct store *store, const struct client_request *c
 			"could not read the configuration: the proxy's log tells why; see "
 			"claude-proxy-admin show");
 	if (target_find(&plan->to, config_retain(client->config), client->model, error) != 0 ||
-		find_service(plan, error) != 0)
+		aim(plan, error) != 0)
 		return -1;
 	if (!needs_no_key(plan, client) && choose_key(plan, store, client->settings, error) != 0)
 		return -1;
@@ -527,7 +491,7 @@ write_next(struct plan *next, const struct client_request *client)
 	int status = client_request_read_again(client, &request, &error);
 
 	if (status == 0)
-		status = find_service(next, &error);
+		status = aim(next, &error);
 	if (status == 0)
 		status = write_plan(next, client, &request, &error);
 	claude_request_free(&request);
@@ -535,21 +499,13 @@ write_next(struct plan *next, const struct client_request *client)
 	return status;
 }
 
-/* Free what is sent. */
+/* Free all but the target. */
 static void
 free_request(struct plan *plan)
 {
-	curl_slist_free_all(plan->headers);
-	free(plan->secrets);
-	buffer_free(&plan->body);
-	buffer_free(&plan->url);
-	tool_names_free(plan->tool_names);
+	upstream_request_free(&plan->request);
 	free(plan->query);
 	free(plan->model_id);
-	for (char **sequence = plan->stop_sequences; sequence != NULL && *sequence != NULL;
-		sequence++)
-		free(*sequence);
-	free(plan->stop_sequences);
 }
 
 int

@@ -11,27 +11,18 @@
 #include "base/buffer.h"
 #include "proxy/target.h"
 #include "translate/answer.h"
+#include "upstream/upstream_request.h"
 
 struct api_error;
 struct claude_request;
 struct config;
-struct curl_slist;
 struct client_request;
-struct service;
 struct store;
-struct tool_names;
 
 struct plan {
 	struct target to;
-	const struct service *service;
-	struct tool_names *tool_names;
-
-	const char *method;
-	struct buffer url; /* empty: nothing is sent, the answer is known already */
-	struct buffer body;
-	struct curl_slist *headers;
-	const char **secrets; /* what of them is secret, the key first; ends in NULL */
-	bool repeatable;      /* may it be sent again where the upstream may have got it already? */
+	struct upstream_request request; /* without a URL: the answer is known already */
+	bool repeatable; /* may it be sent again where the upstream may have got it already? */
 
 	/* How the answer is made: passed through, converted from a whole body, or else a message.
 	 */

@@ -71,18 +71,6 @@ ending_of(struct json_progress so_far, const char *json, size_t length)
 
 /* ---- pieces ---- */
 
-/* Add to the text, up to its end. */
-static int
-add(struct call_arguments *a, const char *json, size_t length)
-{
-	size_t used = follow(&a->progress, json, length);
-
-	if (!is_blank(json + used, length - used))
-		log_warn("a tool call went on after its arguments were complete: the rest is "
-			 "dropped");
-	return buffer_append(&a->text, json, used);
-}
-
 /* Is what came an empty object in the place of the arguments, which follow?  Then forget it. */
 static bool
 forget_stand_in(struct call_arguments *a, const char *json, size_t length)
@@ -92,6 +80,23 @@ forget_stand_in(struct call_arguments *a, const char *json, size_t length)
 	buffer_clear(&a->text);
 	a->progress = (struct json_progress){0};
 	return true;
+}
+
+/* Add to the text, up to its end. */
+static int
+add(struct call_arguments *a, const char *json, size_t length)
+{
+	do {
+		size_t used = follow(&a->progress, json, length);
+		if (buffer_append(&a->text, json, used) != 0)
+			return -1;
+		json += used;
+		length -= used;
+	} while (forget_stand_in(a, json, length));
+	if (!is_blank(json, length))
+		log_warn("a tool call went on after its arguments were complete: the rest is "
+			 "dropped");
+	return 0;
 }
 
 static bool

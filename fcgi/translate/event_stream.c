@@ -165,13 +165,14 @@ event_stream_feed(struct event_stream *s, const char *bytes, size_t length)
 		const char *line_end = cr != NULL ? cr : lf;
 		if (line_end == end)
 			break;
-		s->position = (size_t)(line_end + 1 - begin);
+		const char *next = line_end + 1;
+		s->after_cr = cr != NULL && next == end;
+		if (cr != NULL && next < end && *next == '\n')
+			next++;
+		s->position = (size_t)(next - begin);
 		if (end_line(s, bytes, (size_t)(line_end - bytes)) != 0)
 			return -1;
-		bytes = line_end + 1;
-		s->after_cr = cr != NULL && bytes == end;
-		if (cr != NULL && bytes < end && *bytes == '\n')
-			bytes++;
+		bytes = next;
 	}
 	return buffer_append(&s->line, bytes, (size_t)(end - bytes)) == 0 ? 0 : overflow(s);
 }

@@ -20,6 +20,7 @@ struct choice {
 	bool hide_thinking;
 	bool complete;
 	bool pings;
+	bool stops; /* the client named stop sequences */
 	uint32_t seed;
 };
 
@@ -225,9 +226,11 @@ feed(struct answer *a, const struct choice *c, const char *text, size_t size, ui
 static struct run
 run(const struct choice *c, const char *text, size_t size, uint32_t seed, bool after_failure)
 {
+	static const char *const stops[] = {"ab", "a\xc3\xa9", "</", NULL};
 	const struct answer_options options = {
 		.translator = c->translator,
 		.model = "m",
+		.stop_sequences = c->stops ? stops : NULL,
 		.stream = c->stream,
 		.hide_thinking = c->hide_thinking,
 		.estimated_input_tokens = 7,
@@ -324,6 +327,7 @@ choose(struct fuzz_input *in)
 		.hide_thinking = first & 32,
 		.complete = second & 8,
 		.pings = second & 16,
+		.stops = second & 32,
 		.seed = fuzz_byte(in) + 1,
 	};
 }

@@ -65,17 +65,17 @@ check_router(const struct web_request *web, const struct settings *settings)
 	struct api_error error = API_ERROR_NONE;
 	struct endpoint_match match;
 
-	router_find(web, settings, &asked, &error);
-	fuzz_check(memchr(asked.path, '\0', sizeof(asked.path)) != NULL);
-	if (asked.endpoint == ENDPOINT_NONE)
-		fuzz_check(error.status == 404 || (error.status == 405 && asked.allow != NULL));
+	router_find(web, settings, &match, &error);
+	fuzz_check(memchr(match.path, '\0', sizeof(match.path)) != NULL);
+	if (match.endpoint == ENDPOINT_NONE)
+		fuzz_check(error.status == 404 || (error.status == 405 && match.allow != NULL));
 	else
 		fuzz_check(error.status == 0);
-	if (asked.endpoint == ENDPOINT_PREFLIGHT)
-		fuzz_check(asked.allow != NULL);
-	if (asked.endpoint == ENDPOINT_OTHER || asked.endpoint == ENDPOINT_MODEL) {
-		fuzz_check(asked.path[0] == '/');
-		check_path(asked.path);
+	if (match.endpoint == ENDPOINT_PREFLIGHT)
+		fuzz_check(match.allow != NULL);
+	if (match.endpoint == ENDPOINT_OTHER || match.endpoint == ENDPOINT_MODEL) {
+		fuzz_check(match.path[0] == '/');
+		check_path(match.path);
 	}
 	api_error_clear(&error);
 }
@@ -133,7 +133,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.health_check_path = health,
 		.development = choice & 4,
 	};
-	struct fake fake = {.web = {&kind}};
+	struct fake fake = {.web = {.kind = &kind}};
 
 	/* Separated by NUL, which alone no value can have. */
 	for (size_t i = 0; i < MOST_VARIABLES && in.left > 0; i++)

@@ -1,8 +1,8 @@
 """One neutral answer, rendered as a service might really give it: with random oddities of every kind that is known.
 
-A `Told` is what the client must get in the end.  `chat` and `responses` render it, as a body or as an event stream; each
-choice among forms that mean the same is left to the random generator, so a seed tells the whole answer again.  Forms that
-no reader could understand (two calls of one name without ids, numbers and arguments) are not rendered.
+A `Told` is what the client must get in the end.  `chat_…`, `responses_…`, `gemini_…` and `claude_…` render it, as a body or as
+an event stream; each choice among forms that mean the same is left to the random generator, so a seed tells the whole answer
+again.  Forms that no reader could understand (two calls of one name without ids, numbers and arguments) are not rendered.
 """
 import json
 from dataclasses import dataclass, field
@@ -362,3 +362,159 @@ RESPONSES_ERRORS = [
 def responses_failure(rng, told):
     events = [{"type": "response.output_text.delta", "output_index": 0, "delta": piece} for piece in cut(rng, told.text)]
     return stream_of(rng, [*events[:rng.randrange(len(events) + 1)], rng.choice(RESPONSES_ERRORS)], named=True)
+
+
+# ---- Gemini ----
+
+def gemini_usage(rng, usage, share=1.0):
+    """The counts when that share of the output was told."""
+    told, tools = max(1, int(usage["output"] * share)), rng.choice([0, 5])
+    thoughts = rng.randrange(told + 1)
+    counts = {"promptTokenCount": usage["input"] - tools, "toolUsePromptTokenCount": tools, "cachedContentTokenCount": usage["cached"],
+              "candidatesTokenCount": told - thoughts, "thoughtsTokenCount": thoughts}
+    return {name: count for name, count in counts.items() if count or rng.random() < 0.5}
+
+
+def gemini_parts(rng, told):
+    thinking = [{"text": piece, "thought": True} for piece in cut(rng, told.thinking)]
+    text = told.text
+    if told.thinking and told.text and rng.random() < 0.2:
+        thinking, text = [], f"<think>{told.thinking}</think>\n{told.text}"
+    calls = [{"functionCall": {**rng.choice([{}, {"id": f"call_{n}"}, {"id": "call_0"}]), "name": name, "args": value},
+              **rng.choice([{}, {"thoughtSignature": "c2ln"}])} for n, (name, value) in enumerate(told.calls)]
+    return [*thinking, *({"text": piece} for piece in cut(rng, text)), *calls]
+
+
+GEMINI_FINISH = {"end_turn": ["STOP"], "max_tokens": ["MAX_TOKENS", "CONTINUATION"], "tool_use": ["STOP"]}
+
+
+def gemini_chunks(rng, told):
+    """The chunks of a stream: parts one by one or together, the end with the last of them or behind."""
+    told.usage["written"] = 0
+    parts, candidates = gemini_parts(rng, told), []
+    while parts:
+        taken = rng.choice([1, 1, 2, 3])
+        candidates.append({"content": {"role": "model", "parts": parts[:taken]}, "index": 0})
+        parts = parts[taken:]
+    if rng.random() < 0.5:
+        candidates.append(rng.choice([{}, {"content": {}}, {"content": {"parts": [{"text": "", "thoughtSignature": "c2ln"}]}}]))
+    candidates[-1]["finishReason"] = rng.choice(GEMINI_FINISH[told.reason])
+    chunks = [{"candidates": [one, *([{"index": 1, "content": {"parts": [{"text": "other"}]}}] if rng.random() < 0.1 else [])]}
+              for one in candidates]
+    if rng.random() < 0.5:
+        for n, chunk in enumerate(chunks):
+            chunk["usageMetadata"] = {**gemini_usage(rng, told.usage, n / len(chunks)), "totalTokenCount": 1}
+    chunks.append({**rng.choice([{}, {"candidates": []}]), "usageMetadata": {
+        **dict.fromkeys(["toolUsePromptTokenCount", "cachedContentTokenCount", "candidatesTokenCount", "thoughtsTokenCount"], 0),
+        **gemini_usage(rng, told.usage)}})
+    if rng.random() < 0.3:
+        chunks.append({"usageMetadata": rng.choice([{}, {"promptTokenCount": -1, "candidatesTokenCount": "many"}])})
+    return chunks
+
+
+def gemini_body(rng, told):
+    chunks = gemini_chunks(rng, told)
+    if rng.random() < 0.5:
+        return rng.choice([", ", ",\r\n"]).join(json.dumps(chunk) for chunk in chunks).join(["[", "]\n"]).encode()
+    told.usage["written"] = 0
+    candidate = {"content": {"role": "model", "parts": gemini_parts(rng, told)}, "finishReason": rng.choice(GEMINI_FINISH[told.reason])}
+    return json.dumps({"candidates": [candidate], "usageMetadata": gemini_usage(rng, told.usage)}).encode()
+
+
+def gemini_stream(rng, told):
+    return stream_of(rng, gemini_chunks(rng, told))
+
+
+GEMINI_ERRORS = [
+    {"error": {"code": 500, "message": "it broke", "status": "INTERNAL"}}, {"error": "it broke"}, {"errors": [{"message": "it broke"}]},
+    [{"error": {"code": 503, "message": "it broke", "status": "UNAVAILABLE"}}], {"object": "error", "message": "it broke"},
+    {"type": "error", "error": {"message": "it broke"}},
+]
+GEMINI_FAULTS = ["MALFORMED_FUNCTION_CALL", "MALFORMED_RESPONSE", "UNEXPECTED_TOOL_CALL", "TOO_MANY_TOOL_CALLS",
+                 "MISSING_THOUGHT_SIGNATURE", "OTHER"]
+
+
+def gemini_failure(rng, told):
+    """The beginning of an answer and an error; or thoughts and what went wrong then."""
+    if rng.random() < 0.5:
+        thoughts = [{"candidates": [{"content": {"parts": [{"text": piece, "thought": True}]}}]} for piece in cut(rng, told.thinking)]
+        return stream_of(rng, [*thoughts, {"candidates": [{"finishReason": rng.choice(GEMINI_FAULTS)}]}])
+    events = [{"candidates": [{"content": {"parts": [{"text": piece}]}}]} for piece in cut(rng, told.text)]
+    return stream_of(rng, [*events[:rng.randrange(len(events) + 1)], rng.choice(GEMINI_ERRORS)])
+
+
+# ---- Claude, passed through ----
+
+def claude_usage(usage):
+    return {"input_tokens": usage["input"] - usage["cached"] - usage["written"], "cache_read_input_tokens": usage["cached"],
+            "cache_creation_input_tokens": usage["written"], "output_tokens": usage["output"]}
+
+
+def claude_blocks(told):
+    blocks = [{"type": "thinking", "thinking": told.thinking, "signature": "c2ln"}] if told.thinking else []
+    blocks += [{"type": "text", "text": told.text}] if told.text else []
+    return blocks + [{"type": "tool_use", "id": f"toolu_{n}", "name": name, "input": value} for n, (name, value) in enumerate(told.calls)]
+
+
+def claude_message(told, **more):
+    return {"id": "msg_0", "type": "message", "role": "assistant", "model": "m", "content": claude_blocks(told),
+            "stop_reason": told.reason, "stop_sequence": None, "usage": claude_usage(told.usage), **more}
+
+
+def claude_body(rng, told):
+    return rng.choice(["", "\n", " \n"]).encode() + json.dumps(claude_message(told), ensure_ascii=rng.random() < 0.5).encode()
+
+
+def claude_block_events(rng, index, block):
+    kind = block["type"]
+    hollow = {"thinking": {"thinking": "", "signature": ""}, "text": {"text": ""}, "tool_use": {"input": {}}}[kind]
+    name, whole = {"thinking": ("thinking_delta", block.get("thinking")), "text": ("text_delta", block.get("text")),
+                   "tool_use": ("input_json_delta", json.dumps(block.get("input")))}[kind]
+    yield {"type": "content_block_start", "index": index, "content_block": {**block, **hollow}}
+    for piece in cut(rng, whole):
+        yield {"type": "content_block_delta", "index": index,
+               "delta": {"type": name, {"text": "text", "thinking": "thinking", "tool_use": "partial_json"}[kind]: piece}}
+    if kind == "thinking":
+        yield {"type": "content_block_delta", "index": index, "delta": {"type": "signature_delta", "signature": block["signature"]}}
+    yield {"type": "content_block_stop", "index": index}
+
+
+def claude_events(rng, told):
+    late = rng.random() < 0.3
+    start = claude_message(told, content=[], stop_reason=None)
+    start["usage"] = {"input_tokens": 0, "output_tokens": 0} if late else {**start["usage"], "output_tokens": 1}
+    yield from [{"type": "ping"}] if rng.random() < 0.2 else []
+    yield {"type": "message_start", "message": start}
+    yield from [{"type": "ping"}] if rng.random() < 0.5 else []
+    for index, block in enumerate(claude_blocks(told)):
+        yield from claude_block_events(rng, index, block)
+    usage = claude_usage(told.usage)
+    yield {"type": "message_delta", "delta": {"stop_reason": told.reason, "stop_sequence": None},
+           "usage": usage if late else {"output_tokens": usage["output_tokens"]}}
+
+
+def claude_lines(rng, events, stop=True):
+    """As a Claude-compatible service may write its stream: names of events, pings, or the last event are missing."""
+    named, end, out = rng.random() < 0.6, rng.choice(["\n\n", "\n\n", "\r\n\r\n"]), rng.choice(["", "", ": waiting\n\n", "\n"])
+    for event in [*events, *([{"type": "message_stop"}] if stop and rng.random() < 0.7 else [])]:
+        name = f"event: {event.get('type', 'error')}{end[:len(end) // 2]}" if named else ""
+        out += name + rng.choice(["data: ", "data:"]) + json.dumps(event) + end + rng.choice(["", "", "", ": comment\n\n"])
+    return (out if rng.random() < 0.8 else out.rstrip()).encode()
+
+
+def claude_stream(rng, told):
+    return claude_lines(rng, claude_events(rng, told))
+
+
+CLAUDE_ERRORS = [
+    {"type": "error", "error": {"type": "overloaded_error", "message": "it broke"}}, {"error": {"message": "it broke", "code": 500}},
+    {"error": "it broke"}, {"object": "error", "message": "it broke"}, {"errors": [{"message": "it broke"}]},
+    {"base_resp": {"status_code": 1000, "status_msg": "it broke"}},
+]
+
+
+def claude_failure(rng, told):
+    """The beginning of a message, and an error or nothing more."""
+    events = list(claude_events(rng, told))
+    begun = events[:rng.randrange(len(events))]
+    return claude_lines(rng, [*begun, *([rng.choice(CLAUDE_ERRORS)] if not begun or rng.random() < 0.6 else [])], stop=False)

@@ -237,6 +237,26 @@ def test_history_that_services_refuse_is_put_right(serve, upstream, service):
                                       {"type": "bash_20250124", "name": "bash"}], max_tokens=1)
 
 
+def test_images_of_parallel_results_keep_the_order_of_the_calls(serve, upstream, translated):
+    """A client sends results as they come: in any order, and in more than one message."""
+    png = [f"iVBORw0KGg{letter}=" for letter in "abc"]
+    result = [{"type": "tool_result", "tool_use_id": f"toolu_{n}", "content": [
+        {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": data}}]} for n, data in enumerate(png)]
+    with serve(translated) as site:
+        site.ask([{"role": "user", "content": "look"},
+                  {"role": "assistant", "content": [
+                      {"type": "tool_use", "id": f"toolu_{n}", "name": "read", "input": {"path": "p"}} for n in range(3)]},
+                  {"role": "user", "content": [result[2], result[0]]},
+                  {"role": "user", "content": [{"type": "text", "text": "and"}, result[1]]}], tools=TOOLS)
+    sent = upstream.calls[-1].text.decode()
+    places = [sent.index(data) for data in png]
+    assert places == sorted(places) and sent.rindex('"and"') > places[-1], sent
+    assert all(sent.count(data) == 1 for data in png), sent
+    if translated is not upstream_gemini:
+        labels = [sent.index(f"Image from tool result toolu_{n}:") for n in range(3)]
+        assert sorted([*labels, *places]) == [place for pair in zip(labels, places) for place in pair], sent
+
+
 def exactly(text):
     """JSON as a text that tells spelling of numbers and order of keys."""
     return json.dumps(json.loads(text, parse_float=str, parse_int=str))

@@ -272,6 +272,33 @@ test_messages(void **state)
 		"\"stop_sequence\":null," TOLD);
 }
 
+/* What every service's answers may have; what is held of a text does not follow the next block. */
+static void
+test_forms_of_any_service(void **state)
+{
+	static const struct {
+		const char *body, *outline;
+	} rows[] = {
+		{CHUNK(PARTS("{\"text\":\"\\n\"}")) CHUNK(PARTS(
+			 "{\"functionCall\":{\"name\":\"f\",\"args\":{}}}")) CHUNK(ENDS("STOP")),
+			"text[\n] f[{}] tool_use"},
+		{CHUNK(PARTS("{\"text\":\"<th\"}")) CHUNK(
+			 PARTS("{\"executableCode\":{\"code\":\"1\"}}")) CHUNK(ENDS("STOP")),
+			"text[<th```\n1\n```\n] end_turn"},
+		{CHUNK(PARTS("{\"text\":\"<th\"}")) CHUNK(PARTS("{\"text\":\"ink>t</think>a\"}"))
+				CHUNK(ENDS("STOP")),
+			"thinking[t] text[a] end_turn"},
+		{"\xef\xbb\xbf" CHUNK(PARTS("{\"text\":\"a\"}")) "data: {" PARTS(
+			 "{\"text\":\"b\"}") "}data: {" ENDS("STOP") "}\n\n",
+			"text[ab] end_turn"},
+		{"{" PARTS("{\"text\":\"a\"}") "}\n\n", "text[a] end_turn"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++)
+		check_outline(&gemini, rows[i].body, rows[i].outline);
+}
+
 static void
 test_failures(void **state)
 {
@@ -360,6 +387,7 @@ main(void)
 		cmocka_unit_test(test_a_fault_may_be_cured),
 		cmocka_unit_test(test_usage),
 		cmocka_unit_test(test_messages),
+		cmocka_unit_test(test_forms_of_any_service),
 		cmocka_unit_test(test_failures),
 		cmocka_unit_test(test_signatures_are_carried),
 	};

@@ -127,6 +127,8 @@ test_arguments_come_once(void **state)
 					CALL(INDEX(0) FUNCTION(ARGUMENTS("{\\\"x\\\":1}"))) CALL(
 						INDEX(1) FUNCTION(ARGUMENTS("{\\\"y\\\":1}"))) DONE,
 			"f[{\"x\":1}] g[{\"y\":1}] tool_use"},
+		{CALL(INDEX(0) ID("a") FUNCTION(NAME("f") ARGUMENTS("{}{\\\"x\\\":1}"))) DONE,
+			"f[{\"x\":1}] tool_use"},
 		/* Objects, nulls, objects that were encoded twice, and what is none. */
 		{CALL(INDEX(0) ID("a") FUNCTION(NAME("f") "\"arguments\":{\"x\":[1]}")) CALL(
 			 INDEX(1) ID("b") FUNCTION(NAME("g") ARGUMENTS("null"))) CALL(INDEX(2)

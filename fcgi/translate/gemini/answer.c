@@ -173,6 +173,7 @@ take_call(struct reader *r, const struct json *call, const struct json *signatur
 	bool carries = signature != NULL && write_carried(r, "s", signature);
 
 	note_said(r);
+	reader_settle(r);
 	claude_writer_tool_start(r->writer, id,
 		tool_names_to_client(r->names, name != NULL ? name : ""),
 		carries ? r->scratch.data : NULL, carries ? r->scratch.length : 0);
@@ -190,6 +191,7 @@ open_fence(struct reader *r, const char *label)
 	struct json_writer w = scratch_writer(r);
 
 	note_said(r);
+	reader_settle(r);
 	json_string_text(&w, "```");
 	json_string_text(&w, label);
 	json_string_text(&w, "\n");

@@ -320,21 +320,28 @@ put_responses(struct contents *c, size_t first, size_t end)
 
 /* ---- user turns ---- */
 
-/* What a response cannot contain follows it; a result that answers no call is only text. */
+/* What a response cannot contain. */
 static void
-put_rest_of_result(struct contents *c, const struct json *result)
+put_files_of(struct contents *c, const struct json *result)
 {
-	if (history_calls_find(&c->calls, result) == NULL) {
-		struct mark mark = open_text(c);
-		claude_string_tool_result(c->out, result);
-		close_text(c, &mark);
-	}
 	CLAUDE_EACH_BLOCK (block, json_member(result, "content")) {
 		enum claude_block type = claude_block_type(block);
 		if (type == CLAUDE_IMAGE ||
 			(type == CLAUDE_DOCUMENT && !claude_document_is_text(block)))
 			put_file(c, block);
 	}
+}
+
+/* A result that answers no call is only text. */
+static void
+put_orphan(struct contents *c, const struct json *result)
+{
+	if (history_calls_find(&c->calls, result) != NULL)
+		return;
+	struct mark mark = open_text(c);
+	claude_string_tool_result(c->out, result);
+	close_text(c, &mark);
+	put_files_of(c, result);
 }
 
 static void
@@ -383,11 +390,11 @@ put_user_block(struct contents *c, const struct json *block)
 }
 
 static void
-put_results_of(struct contents *c, const struct json *content)
+put_orphans_in(struct contents *c, const struct json *content)
 {
 	CLAUDE_EACH_BLOCK (block, content)
 		if (claude_block_type(block) == CLAUDE_TOOL_RESULT)
-			put_rest_of_result(c, block);
+			put_orphan(c, block);
 }
 
 static void
@@ -447,13 +454,15 @@ put_assistant_run(struct contents *c, size_t first, size_t end)
 	return 0;
 }
 
-/* First what belongs to tool results, then the rest, each in its order. */
+/* First what belongs to tool results, in the order of the calls, then the rest in its own. */
 static void
 put_user_run(struct contents *c, size_t first, size_t end)
 {
+	for (size_t i = 0; i < c->calls.count; i++)
+		put_files_of(c, c->calls.list[i].result);
 	for (size_t m = first; m < end; m++)
 		if (claude_role_at(c->request, m) == CLAUDE_USER)
-			put_results_of(c, claude_content_at(c->request, m));
+			put_orphans_in(c, claude_content_at(c->request, m));
 	for (size_t m = first; m < end; m++) {
 		const struct json *content = claude_content_at(c->request, m);
 		if (claude_role_at(c->request, m) == CLAUDE_SYSTEM)

@@ -324,14 +324,18 @@ write_assistant_turn(struct chat *c, size_t first, size_t end)
 static int
 write_user_turn(struct chat *c, size_t first, size_t end)
 {
+	bool begins = true;
+
 	for (size_t m = first; m < end; m++) {
 		const struct json *content = claude_content_at(c->request, m);
 		if (claude_role_at(c->request, m) == CLAUDE_SYSTEM) {
 			write_system_turn(c, content);
 			continue;
 		}
-		if (openai_parts_gather(&c->parts, content, &c->calls, false, c->error) != 0)
+		if (openai_parts_gather(&c->parts, content, begins, &c->calls, false, c->error) !=
+			0)
 			return -1;
+		begins = false;
 		write_user_message(c);
 	}
 	history_calls_clear(&c->calls);

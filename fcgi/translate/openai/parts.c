@@ -102,15 +102,27 @@ add_result_files(struct gathering *g, const struct json *result, const char *cal
 	return 0;
 }
 
+/* What tool messages cannot contain of the results, in the order of the calls. */
+static int
+add_files_of_results(struct gathering *g)
+{
+	for (size_t i = 0; i < g->calls->count; i++) {
+		const struct history_call *call = &g->calls->list[i];
+		if (call->result != NULL && add_result_files(g, call->result, call->id) != 0)
+			return -1;
+	}
+	return 0;
+}
+
 /* A result that answers no call of the turn before is only text. */
 static int
-add_tool_result(struct gathering *g, const struct json *block)
+add_orphan(struct gathering *g, const struct json *block)
 {
-	const struct history_call *call = history_calls_find(g->calls, block);
-
-	if (call == NULL && add_text(g, OPENAI_PART_TOOL_RESULT, block) != 0)
+	if (history_calls_find(g->calls, block) != NULL)
+		return 0;
+	if (add_text(g, OPENAI_PART_TOOL_RESULT, block) != 0)
 		return -1;
-	return add_result_files(g, block, call != NULL ? call->id : NULL);
+	return add_result_files(g, block, NULL);
 }
 
 static int
@@ -131,7 +143,7 @@ add_user_block(struct gathering *g, const struct json *block)
 }
 
 int
-openai_parts_gather(struct openai_parts *parts, const struct json *content,
+openai_parts_gather(struct openai_parts *parts, const struct json *content, bool first,
 	const struct history_calls *calls, bool document_urls, struct api_error *error)
 {
 	struct gathering g = {
@@ -139,9 +151,10 @@ openai_parts_gather(struct openai_parts *parts, const struct json *content,
 
 	parts->count = 0;
 	parts->has_file = false;
+	if (first && add_files_of_results(&g) != 0)
+		return -1;
 	CLAUDE_EACH_BLOCK (block, content)
-		if (claude_block_type(block) == CLAUDE_TOOL_RESULT &&
-			add_tool_result(&g, block) != 0)
+		if (claude_block_type(block) == CLAUDE_TOOL_RESULT && add_orphan(&g, block) != 0)
 			return -1;
 	CLAUDE_EACH_BLOCK (block, content)
 		if (claude_block_type(block) != CLAUDE_TOOL_RESULT &&

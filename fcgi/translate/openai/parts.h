@@ -41,11 +41,12 @@ struct openai_parts {
 
 /**
  * Gather the parts of a user message in the place of those gathered before: first what belongs to
- * tool results and stands in no tool message, which are files and results that answer none of
- * ${calls}; then the rest, each in its order.  ${document_urls}: a document may be told by its URL.
- * Return 0, or -1 and what the client must be told.
+ * tool results and stands in no tool message, then the rest in its order.  That is, of the ${first}
+ * message of a turn, the files of all results that answer ${calls}, in the calls' order; and of
+ * any, the results that answer none.  ${document_urls}: a document may be told by its URL.  Return
+ * 0, or -1 and what the client must be told.
  */
-int openai_parts_gather(struct openai_parts *, const struct json *content,
+int openai_parts_gather(struct openai_parts *, const struct json *content, bool first,
 	const struct history_calls *calls, bool document_urls, struct api_error *error);
 
 void openai_parts_free(struct openai_parts *);

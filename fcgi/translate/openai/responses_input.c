@@ -256,12 +256,12 @@ write_file(struct input *in, const struct json *block)
 	json_close_object(w);
 }
 
-/* One message for each message. */
+/* One message for each message; ${first}: of the turn. */
 static int
-write_user_message(struct input *in, const struct json *content)
+write_user_message(struct input *in, const struct json *content, bool first)
 {
 	end_message(in);
-	if (openai_parts_gather(&in->parts, content, &in->calls, true, in->error) != 0)
+	if (openai_parts_gather(&in->parts, content, first, &in->calls, true, in->error) != 0)
 		return -1;
 	for (size_t i = 0; i < in->parts.count; i++) {
 		const struct openai_part *part = &in->parts.list[i];
@@ -311,12 +311,17 @@ write_assistant_turn(struct input *in, size_t first, size_t end)
 static int
 write_user_turn(struct input *in, size_t first, size_t end)
 {
+	bool begins = true;
+
 	for (size_t m = first; m < end; m++) {
 		const struct json *content = claude_content_at(in->request, m);
-		if (claude_role_at(in->request, m) == CLAUDE_SYSTEM)
+		if (claude_role_at(in->request, m) == CLAUDE_SYSTEM) {
 			write_system(in, content);
-		else if (write_user_message(in, content) != 0)
+			continue;
+		}
+		if (write_user_message(in, content, begins) != 0)
 			return -1;
+		begins = false;
 	}
 	history_calls_clear(&in->calls);
 	return 0;
