@@ -334,7 +334,9 @@ test_parameters(void **state)
 		buffer_printf(&in, "%s%s,%s", HEAD, PLAIN, rows[i].in);
 		buffer_printf(&out, "%s,\"generationConfig\":{%s}", CONTENTS, rows[i].config);
 		const struct row row = {buffer_text(&in), buffer_text(&out)};
-		const struct translate_target to = {rows[i].model, rows[i].most, rows[i].off};
+		const struct translate_target to = {.model = rows[i].model,
+			.max_output_tokens = rows[i].most,
+			.reasoning_off = rows[i].off};
 		check_translation(&gemini, &row, &to);
 		buffer_free(&in);
 		buffer_free(&out);

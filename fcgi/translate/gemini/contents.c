@@ -493,7 +493,7 @@ gemini_put_contents(const struct claude_request *request, const char *model,
 		.error = error,
 		.needs_signatures = gemini_generation(model) >= 3};
 
-	claude_calls_init(&c.calls, gemini.kind, false);
+	claude_calls_init(&c.calls, gemini.kind, CLAUDE_IDS);
 	int status = put_conversation(&c);
 	if (status == 0 && out->out->failed)
 		status = no_memory(&c);
