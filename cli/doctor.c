@@ -128,7 +128,7 @@ check_access_key(struct findings *f, const char *key)
 static void
 check_certificates(struct findings *f, const char *chosen)
 {
-	const char *file = chosen != NULL ? chosen : trust_file();
+	const char *file = chosen != NULL ? chosen : ca_bundle_file();
 
 	if (file == NULL)
 		find(f, GOOD, "certificates", "libcurl looks for those of the authorities itself");
@@ -179,7 +179,7 @@ check_content(struct findings *f, struct store *store)
 {
 	struct store_report report;
 
-	store_inspect(store, &report);
+	store_check(store, &report);
 	if (report.problem[0] != '\0')
 		find(f, PROBLEM, "database",
 			"it is damaged (%s): restore a backup, or export what can be read and "

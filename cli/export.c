@@ -66,7 +66,7 @@ add_option(void *context, const char *name, const char *value)
 	bool secret = strncmp(name, "header.", strlen("header.")) == 0;
 
 	if (strcmp(name, "proxy") == 0 && !target->admin->secrets)
-		value = describe_proxy(value);
+		value = config_json_proxy(value);
 	if (secret)
 		json_object_object_add(target->object, name, secret_text(target->admin, value));
 	else

@@ -65,7 +65,7 @@ print_keys_json(const struct upstream *u)
 {
 	struct buffer out = BUFFER_INIT(0);
 
-	describe_keys(&out, u, clock_now_ms());
+	config_json_keys(&out, u, clock_now_ms());
 	print_json(&out);
 	buffer_free(&out);
 }
@@ -95,7 +95,7 @@ print_routes_json(const struct config *config)
 {
 	struct buffer out = BUFFER_INIT(0);
 
-	describe_routes(&out, config);
+	config_json_routes(&out, config);
 	print_json(&out);
 	buffer_free(&out);
 }
@@ -120,7 +120,7 @@ print_options(const struct upstream_options *o)
 	if (o->reasoning_off)
 		print("     reasoning off\n");
 	if (o->proxy != NULL)
-		print("     proxy %s\n", describe_proxy(o->proxy));
+		print("     proxy %s\n", config_json_proxy(o->proxy));
 	if (o->fallback != NULL)
 		print("     fallback %s\n", o->fallback);
 	for (size_t i = 0; i < o->header_count; i++) {
@@ -182,7 +182,7 @@ print_config_json(const struct admin *a)
 	buffer_puts(&out, "{\"database\":");
 	json_write_text(&out, store_path(a->store));
 	buffer_putc(&out, ',');
-	describe_config(&out, a->config, print_strategy(a), clock_now_ms(), url_write_masked);
+	config_json_config(&out, a->config, print_strategy(a), clock_now_ms(), url_write_masked);
 	buffer_putc(&out, '}');
 	print_json(&out);
 	buffer_free(&out);

@@ -33,7 +33,7 @@ translate_request(const struct translator *translator, const struct buffer *text
 	struct tool_names *names = tool_names_new(translator->name_rule);
 	int status = claude_request_parse(buffer_text(text), text->length, &request, error);
 
-	if (status == 0 && translator->reader_new != NULL)
+	if (status == 0 && !translator->passes_through)
 		status = claude_request_check(&request, CLAUDE_TO_ANSWER, error);
 	const struct translate_target target = {.model = request.model};
 	if (status == 0 && names == NULL)
@@ -60,20 +60,20 @@ static int
 translate_response(const struct translator *translator, const struct buffer *text,
 	struct buffer *out, struct api_error *error)
 {
-	static const struct upstream_identity identity = {.name = "upstream", .model = "model"};
+	static const struct error_context error_context = {.name = "upstream", .model = "model"};
 	bool stream = is_stream(text);
 	const struct answer_options options = {
 		.translator = translator,
 		.model = "model",
 		.stream = stream,
-		.pass = translator->reader_new == NULL,
+		.pass = translator->passes_through,
 		.message = true,
 	};
 	struct answer *a = answer_new(&options, out);
 
 	if (a == NULL)
 		return api_error_set(error, 500, "out of memory");
-	answer_begin(a, &identity);
+	answer_begin(a, &error_context);
 	answer_head(a, 200, stream ? "text/event-stream" : "application/json", 0);
 	answer_feed(a, buffer_text(text), text->length);
 	int status = 0;

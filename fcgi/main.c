@@ -10,11 +10,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/api_error.h"
 #include "base/buffer.h"
+#include "base/descriptors.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/random.h"
@@ -35,18 +35,6 @@ static const char help[] = "usage: claude-proxy.fcgi [--help | --version]\n"
 			   "environment or an .env file; upstreams and keys from the database that "
 			   "claude-proxy-admin manages.\n";
 
-/* Every stream takes two descriptors, and the usual soft limit is 1024. */
-static void
-raise_descriptor_limit(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-		return;
-	limit.rlim_cur = limit.rlim_max;
-	setrlimit(RLIMIT_NOFILE, &limit);
-}
-
 /*
  * Let the kernel make its table of our descriptors large while there is one thread.  Later, at each
  * doubling, Linux would make the thread that opens a descriptor wait for an RCU grace period: 10 ms
@@ -55,12 +43,9 @@ raise_descriptor_limit(void)
 static void
 widen_descriptor_table(void)
 {
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == 0)
-		return;
-	rlim_t highest = limit.rlim_cur - 1 < WIDE_TABLE ? limit.rlim_cur - 1 : WIDE_TABLE;
-	int descriptor = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, (int)highest);
+	int limit = descriptors_limit();
+	int highest = limit - 1 < WIDE_TABLE ? limit - 1 : WIDE_TABLE;
+	int descriptor = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, highest);
 	if (descriptor >= 0)
 		close(descriptor);
 }
@@ -89,10 +74,9 @@ serve(struct settings *settings, bool is_cgi)
 {
 	const struct log_options options = {
 		settings->log_level, settings->log_json, settings->log_file};
-
 	int status = EXIT_FAILURE;
 
-	raise_descriptor_limit();
+	descriptors_raise_limit();
 	if (!is_cgi) {
 		memory_configure();
 		widen_descriptor_table();

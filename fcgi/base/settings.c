@@ -36,8 +36,8 @@ enum kind {
 struct setting {
 	const char *name;
 	enum kind kind;
-	size_t offset;        /* of its member */
-	const char *standard; /* the default; NULL: none */
+	size_t offset;      /* of its member */
+	const char *preset; /* the default; NULL: none */
 	int64_t least;
 	int64_t most;
 	const char *const *choices;
@@ -209,7 +209,7 @@ read_table(struct settings *s, const struct env_file *file, struct buffer *probl
 	for (size_t i = 0; i < table_size; i++) {
 		const char *value = find_value(table[i].name, file);
 		if (value == NULL)
-			value = table[i].standard;
+			value = table[i].preset;
 		if (value == NULL || store_value(s, &table[i], value) == 0)
 			continue;
 		buffer_printf(

@@ -9,7 +9,7 @@ for goal in "$@"; do
 	case $goal in
 	run | dev | demo) needs="$needs serve" ;;
 	test | test-clients) needs="$needs serve test" ;;
-	bench) needs="$needs serve" ;;
+	bench) needs="$needs serve bench" ;;
 	lint) needs="$needs lint" ;;
 	fuzz) needs="$needs lint" ;;
 	suite) needs="$needs suite" ;;
@@ -50,12 +50,16 @@ check_serve() {
 	has ps || missing procps procps-ng procps "" ""
 }
 
+check_bench() {
+	has nginx || missing nginx-light nginx nginx nginx nginx
+}
+
 check_test() {
 	pkg-config --exists cmocka 2>/dev/null || missing libcmocka-dev libcmocka-devel cmocka-dev cmocka cmocka
 	/usr/bin/python3 -c 'import pytest, xdist' 2>/dev/null ||
 		missing "python3-pytest python3-pytest-xdist" "python3-pytest python3-pytest-xdist" \
 			"py3-pytest py3-pytest-xdist" "py311-pytest py311-pytest-xdist" pytest
-	has nginx || missing nginx-light nginx nginx nginx nginx
+	check_bench
 	has spawn-fcgi || missing spawn-fcgi spawn-fcgi spawn-fcgi spawn-fcgi spawn-fcgi
 	# The tests start Debian's Apache, with its own files; elsewhere they are left out.
 	if has apt-get; then

@@ -82,7 +82,7 @@ status_write_dev_info(struct buffer *out, const struct dev_info *info)
 	buffer_puts(out, ",\"config\":");
 	if (info->config != NULL) {
 		buffer_putc(out, '{');
-		describe_config(out, info->config,
+		config_json_config(out, info->config,
 			config_strategy_name(info->config, settings->strategy), info->now,
 			url_write_origin);
 		buffer_putc(out, '}');

@@ -2,8 +2,8 @@
  * What the program says of itself in JSON: health, what a reload brought, and everything for
  * developers (SPEC §4).
  */
-#ifndef STATUS_H
-#define STATUS_H
+#ifndef PAGES_H
+#define PAGES_H
 
 #include <stdbool.h>
 #include <stdint.h>

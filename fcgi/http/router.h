@@ -5,7 +5,7 @@
 #define ROUTER_H
 
 struct api_error;
-struct gateway;
+struct web_request;
 struct settings;
 
 enum endpoint {
@@ -26,7 +26,7 @@ enum endpoint {
 enum { ROUTER_LONGEST_PATH = 2048 };
 
 /* What a request asks for. */
-struct asked {
+struct endpoint_match {
 	enum endpoint endpoint;
 	const char *allow; /* with a 405 and with OPTIONS: the methods that the path has; static;
 			      else NULL */
@@ -37,7 +37,7 @@ struct asked {
  * What the request asks for.  Only the end of the path counts, whatever the web server puts before
  * it (fcgi/DESIGN.md).  With ENDPOINT_NONE ${error} is 404 or 405.
  */
-void router_find(
-	const struct gateway *, const struct settings *, struct asked *, struct api_error *error);
+void router_find(const struct web_request *, const struct settings *, struct endpoint_match *,
+	struct api_error *error);
 
 #endif

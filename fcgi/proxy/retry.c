@@ -25,7 +25,7 @@ struct retry {
 };
 
 bool
-retry_may_cure(const struct api_error *error)
+retry_may_help(const struct api_error *error)
 {
 	return upstream_error_pause(error->status) > 0;
 }
@@ -67,7 +67,7 @@ work(uv_work_t *job)
 	const struct retry_request *r = &retry->request;
 
 	let_key_rest(r);
-	retry->found = plan_next(r->failed, &retry->next, r->store, r->settings, r->inquiry) == 0;
+	retry->found = plan_next(r->failed, &retry->next, r->store, r->client) == 0;
 }
 
 static void

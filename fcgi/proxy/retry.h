@@ -9,13 +9,12 @@
 #include <uv.h>
 
 struct api_error;
-struct inquiry;
+struct client_request;
 struct plan;
-struct settings;
 struct store;
 
 /** May another key cure this failure? */
-bool retry_may_cure(const struct api_error *);
+bool retry_may_help(const struct api_error *);
 
 /** How long a key that failed so rests, in ms. */
 int64_t retry_rest(const struct api_error *);
@@ -24,9 +23,8 @@ int64_t retry_rest(const struct api_error *);
 struct retry_request {
 	uv_loop_t *loop;
 	struct store *store;
-	const struct settings *settings;
 	const struct plan *failed;
-	struct inquiry *inquiry; /* only this job touches what is parsed of it */
+	struct client_request *client; /* only this job touches what is parsed of it */
 	const struct api_error *error;
 
 	/** On the loop: the next plan, which the callee takes; NULL: nothing is left to try. */

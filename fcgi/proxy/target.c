@@ -34,14 +34,14 @@ next_in_chain(struct chain *c)
 }
 
 static const struct route *
-route_of(const struct destination *d)
+route_of(const struct target *d)
 {
 	return d->asked_model != NULL ? config_find_route(d->config, d->asked_model) : NULL;
 }
 
 /* What ${u} is asked for: a fallback may have routes of its own, else it gets the same name. */
 static const char *
-model_at(const struct destination *d, const struct upstream *u)
+model_at(const struct target *d, const struct upstream *u)
 {
 	const struct route *route = route_of(d);
 
@@ -53,17 +53,17 @@ model_at(const struct destination *d, const struct upstream *u)
 }
 
 int
-destination_find(struct destination *d, struct config *config, const char *asked_model,
-	struct api_error *error)
+target_find(
+	struct target *d, struct config *config, const char *asked_model, struct api_error *error)
 {
-	*d = (struct destination){.config = config, .asked_model = asked_model};
+	*d = (struct target){.config = config, .asked_model = asked_model};
 	const struct route *route = route_of(d);
 	d->upstream = route != NULL && route->upstream != NULL ? route->upstream : config->current;
 	if (d->upstream == NULL) {
 		api_error_set(error, 500,
 			"no upstream is configured: claude-proxy-admin add <name> <baseUrl> "
 			"<serviceType>");
-		return api_error_lasts(error);
+		return api_error_set_permanent(error);
 	}
 	d->first_upstream = d->upstream->id;
 	d->model = model_at(d, d->upstream);
@@ -71,7 +71,7 @@ destination_find(struct destination *d, struct config *config, const char *asked
 }
 
 static enum strategy
-strategy_of(const struct destination *d, const struct settings *settings)
+strategy_of(const struct target *d, const struct settings *settings)
 {
 	enum strategy strategy = d->config->strategy;
 
@@ -81,7 +81,7 @@ strategy_of(const struct destination *d, const struct settings *settings)
 }
 
 int
-destination_choose_key(struct destination *d, struct store *store, const struct settings *settings)
+target_choose_key(struct target *d, struct store *store, const struct settings *settings)
 {
 	const struct chain whole = {d->config,
 		config_find_upstream_by_id(d->config, d->first_upstream),
@@ -107,7 +107,7 @@ destination_choose_key(struct destination *d, struct store *store, const struct 
 }
 
 int
-destination_choose_next(struct destination *d, struct store *store, const struct settings *settings)
+target_choose_next(struct target *d, struct store *store, const struct settings *settings)
 {
 	struct config *config = store_config(store);
 
@@ -118,11 +118,11 @@ destination_choose_next(struct destination *d, struct store *store, const struct
 	d->config = config;
 	d->upstream = NULL;
 	d->key = NULL;
-	return status == 0 ? destination_choose_key(d, store, settings) : -1;
+	return status == 0 ? target_choose_key(d, store, settings) : -1;
 }
 
 int
-destination_exclude(struct destination *d)
+target_exclude(struct target *d)
 {
 	for (size_t i = 0; i < d->upstream->key_count; i++)
 		if (key_set_add(&d->tried, d->upstream->keys[i].id) != 0)
@@ -131,7 +131,7 @@ destination_exclude(struct destination *d)
 }
 
 int
-destination_copy(const struct destination *d, struct destination *copy)
+target_copy(const struct target *d, struct target *copy)
 {
 	*copy = *d;
 	copy->tried = (struct key_set){0};
@@ -143,9 +143,9 @@ destination_copy(const struct destination *d, struct destination *copy)
 }
 
 void
-destination_free(struct destination *d)
+target_free(struct target *d)
 {
 	key_set_free(&d->tried);
 	config_release(d->config);
-	*d = (struct destination){0};
+	*d = (struct target){0};
 }

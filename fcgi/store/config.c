@@ -169,7 +169,7 @@ key_state_name(enum key_state state)
 }
 
 const char *
-config_strategy_name(const struct config *config, const char *standard)
+config_strategy_name(const struct config *config, const char *preset)
 {
-	return config != NULL && config->has_strategy ? strategy_name(config->strategy) : standard;
+	return config != NULL && config->has_strategy ? strategy_name(config->strategy) : preset;
 }

@@ -99,9 +99,9 @@ const struct route *config_find_route(const struct config *, const char *model);
 const struct route *
 config_find_route_to(const struct config *, const char *model, const struct upstream *);
 
-/** The strategy in force: the stored one, else the ${standard} one (LOAD_BALANCE_STRATEGY).
+/** The strategy in force: the stored one, else the ${preset} one (LOAD_BALANCE_STRATEGY).
  * ${config} may be NULL. */
-const char *config_strategy_name(const struct config *, const char *standard);
+const char *config_strategy_name(const struct config *, const char *preset);
 
 /** "round-robin" and so on; and back: 0, or -1 for an unknown name. */
 const char *strategy_name(enum strategy);

@@ -12,13 +12,13 @@
 #include "store/config.h"
 
 const char *
-describe_proxy(const char *proxy)
+config_json_proxy(const char *proxy)
 {
 	return strchr(proxy, '@') != NULL ? "(with a password: not shown)" : proxy;
 }
 
 void
-describe_keys(struct buffer *out, const struct upstream *u, int64_t now)
+config_json_keys(struct buffer *out, const struct upstream *u, int64_t now)
 {
 	char mask[SECRET_MASK_SIZE];
 
@@ -44,7 +44,7 @@ describe_keys(struct buffer *out, const struct upstream *u, int64_t now)
 }
 
 void
-describe_routes(struct buffer *out, const struct config *config)
+config_json_routes(struct buffer *out, const struct config *config)
 {
 	buffer_putc(out, '[');
 	for (size_t i = 0; i < config->route_count; i++) {
@@ -93,7 +93,7 @@ write_options(struct buffer *out, const struct upstream_options *o)
 	write_number_option(out, &between, "timeout", o->timeout);
 	write_text_option(out, &between, "reasoning", o->reasoning_off ? "off" : NULL);
 	write_text_option(
-		out, &between, "proxy", o->proxy != NULL ? describe_proxy(o->proxy) : NULL);
+		out, &between, "proxy", o->proxy != NULL ? config_json_proxy(o->proxy) : NULL);
 	write_text_option(out, &between, "fallback", o->fallback);
 	for (size_t i = 0; i < o->header_count; i++) {
 		snprintf(name, sizeof(name), "header.%s", o->headers[i].name);
@@ -121,13 +121,13 @@ write_upstream(struct buffer *out, const struct config *config, size_t index, in
 	buffer_printf(out, ",\"current\":%s,\"options\":", u == config->current ? "true" : "false");
 	write_options(out, &u->options);
 	buffer_puts(out, ",\"keys\":");
-	describe_keys(out, u, now);
+	config_json_keys(out, u, now);
 	buffer_putc(out, '}');
 }
 
 void
-describe_config(struct buffer *out, const struct config *config, const char *strategy, int64_t now,
-	url_writer *write_url)
+config_json_config(struct buffer *out, const struct config *config, const char *strategy,
+	int64_t now, url_writer *write_url)
 {
 	buffer_puts(out, "\"strategy\":");
 	json_write_text(out, strategy);
@@ -140,5 +140,5 @@ describe_config(struct buffer *out, const struct config *config, const char *str
 		write_upstream(out, config, i, now, write_url);
 	}
 	buffer_puts(out, "],\"routes\":");
-	describe_routes(out, config);
+	config_json_routes(out, config);
 }

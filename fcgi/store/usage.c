@@ -59,7 +59,7 @@ static const char insert[] = "INSERT INTO usage (finished, upstream, key_id, mod
 			     "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 
 static int
-insert_row(sqlite3_stmt *statement, const struct usage_record *row, struct refused_rows *refused)
+insert_row(sqlite3_stmt *statement, const struct usage_row *row, struct refused_rows *refused)
 {
 	sqlite3_bind_int64(statement, 1, row->finished);
 	sqlite3_bind_text(statement, 2, row->upstream, -1, SQLITE_STATIC);

@@ -15,7 +15,7 @@ struct api_error;
 struct buffer;
 struct claude_request;
 struct claude_writer;
-struct upstream_identity;
+struct error_context;
 
 /* What a request must be like that otherwise would not be so: learned from refusals. */
 enum translate_fix {
@@ -46,15 +46,19 @@ struct translate_target {
 struct reader;
 
 struct reader_context {
-	struct claude_writer *writer;             /* where the answer goes */
-	const struct tool_names *names;           /* those of the request */
-	const struct upstream_identity *identity; /* for errors inside the answer */
+	struct claude_writer *writer;              /* where the answer goes */
+	const struct tool_names *names;            /* those of the request */
+	const struct error_context *error_context; /* for errors inside the answer */
 };
 
 struct translator {
-	const char
-		*kind; /* marks what is carried through the client (translate/carry.h): "openai" */
+	const char *kind; /* marks what is carried through the client (translate/round_trip.h):
+			     "openai" */
 	enum tool_name_rule name_rule;
+
+	/* The service speaks Claude's language: requests and answers are passed through, and there
+	 * is no reader. */
+	bool passes_through;
 
 	/**
 	 * Append the upstream's request body.  Names that had to change are remembered in
@@ -70,10 +74,7 @@ struct translator {
 	/** The member of the answer to that which holds the count. */
 	const char *count_member;
 
-	/*
-	 * The rest reads answers.  NULL, all of it: the service speaks Claude's language, and its
-	 * answers are passed through as they are.
-	 */
+	/* The rest reads answers; NULL, all of it, where they are passed through. */
 
 	/** A reader for one answer; NULL if memory ran out.  What the context points to outlives
 	 * it. */

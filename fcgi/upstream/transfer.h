@@ -66,10 +66,13 @@ struct transfer_handler {
 	void (*ended)(void *context, enum transfer_outcome outcome, const char *problem);
 };
 
-/** NULL if memory ran out.  Free it after every transfer is over, before the watches and the loop.
- */
+/** NULL if memory ran out.  Free it after every transfer is over, before the watches and the loop,
+ * and only if no lookup is left. */
 struct transfers *transfers_new(uv_loop_t *loop, struct watches *watches);
 void transfers_free(struct transfers *);
+
+/** Is the name of a transfer that was cancelled still being looked up, by a thread of libcurl's? */
+bool transfers_leave_lookups(const struct transfers *);
 
 /** Begin; the first call of the handler comes later, from the loop.  NULL if memory ran out. */
 struct transfer *transfer_start(struct transfers *, const struct transfer_request *,

@@ -141,7 +141,7 @@ def test_thinking_is_left_out_where_it_was_disabled(served, upstream):
 
 
 @pytest.mark.parametrize("reason, expected", [("stop", "end_turn"), ("length", "max_tokens"), ("content_filter", "refusal"),
-                                              ("tool_calls", "tool_use"), (None, "end_turn"), ("odd", "end_turn")])
+                                              ("tool_calls", "end_turn"), (None, "end_turn"), ("odd", "end_turn")])
 def test_stop_reasons(served, upstream, reason, expected):
     upstream.answer = status(200, message("x", finish_reason=reason))
     assert served.ask()["stop_reason"] == expected

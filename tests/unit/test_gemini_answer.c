@@ -190,14 +190,14 @@ test_a_fault_may_be_cured(void **state)
 			.translator = &gemini, .model = "asked", .stream = stream};
 		struct buffer out = BUFFER_INIT(0);
 		struct answer *a = answer_new(&options, &out);
-		answer_begin(a, &identity);
+		answer_begin(a, &error_context);
 		answer_head(a, 200, "application/json", 0);
 		answer_feed(a, body, strlen(body));
 		assert_int_equal(answer_end(a, true), ANSWER_FAILED);
 		assert_int_equal(answer_has_content(a), stream);
 		if (!stream) {
-			assert_int_equal(answer_redirect(a, &options), 0);
-			answer_begin(a, &identity);
+			assert_int_equal(answer_switch_upstream(a, &options), 0);
+			answer_begin(a, &error_context);
 			answer_head(a, 200, "application/json", 0);
 			answer_feed(a, good, strlen(good));
 			assert_int_equal(answer_end(a, true), ANSWER_DONE);
@@ -337,11 +337,12 @@ test_signatures_are_carried(void **state)
 	const struct json *message = json_read(&index, out.data, out.length, 1000, NULL);
 	const struct json *thinking = json_first(json_member_array(message, "content"));
 	const struct json *call = json_next(json_next(thinking));
-	assert_true(carry_read_signature(json_member(thinking, "signature"), "gemini", &carried));
+	assert_true(
+		round_trip_read_signature(json_member(thinking, "signature"), "gemini", &carried));
 	assert_true(json_is_text(json_member(carried.object, "t"), "T"));
 	carried_free(&carried);
 	char *id = json_copy(json_member(call, "id"));
-	assert_true(carry_read_call_id(id, "gemini", 1000, &carried));
+	assert_true(round_trip_read_call_id(id, "gemini", 1000, &carried));
 	assert_true(json_is_text(json_member(json_member(carried.object, "x"), "s"), "S+/="));
 	carried_free(&carried);
 	free(id);

@@ -355,8 +355,8 @@ test_signatures(void **state)
 	const struct translate_target three = {.model = "gemini-3-pro"};
 
 	(void)state;
-	carry_write_call_id(&id, "gemini", "a", signature, strlen(signature));
-	carry_write_signature(&thought, "gemini", signature, strlen(signature));
+	round_trip_write_call_id(&id, "gemini", "a", signature, strlen(signature));
+	round_trip_write_signature(&thought, "gemini", signature, strlen(signature));
 	buffer_printf(&in,
 		HEAD
 		"\"messages\":[" USER "," ASSISTANT "{\"type\":\"thinking\",\"thinking\":\"h\","

@@ -169,8 +169,8 @@ test_reasoning_comes_back(void **state)
 	struct buffer id = BUFFER_INIT(0);
 
 	(void)state;
-	carry_write_signature(&thought, "openai-responses", item, strlen(item));
-	carry_write_call_id(&id, "openai-responses", "c", item, strlen(item));
+	round_trip_write_signature(&thought, "openai-responses", item, strlen(item));
+	round_trip_write_call_id(&id, "openai-responses", "c", item, strlen(item));
 	buffer_printf(&in,
 		HEAD
 		"\"messages\":[" USER "," ASSISTANT "{\"type\":\"thinking\",\"thinking\":\"h\","
@@ -204,8 +204,8 @@ test_each_thought_is_an_item_of_its_own(void **state)
 	struct buffer broken = BUFFER_INIT(0);
 
 	(void)state;
-	carry_write_signature(&thought, "openai-responses", whole, strlen(whole));
-	carry_write_signature(&broken, "openai-responses", damaged, strlen(damaged));
+	round_trip_write_signature(&thought, "openai-responses", whole, strlen(whole));
+	round_trip_write_signature(&broken, "openai-responses", damaged, strlen(damaged));
 	buffer_printf(&in,
 		HEAD "\"messages\":[" USER "," ASSISTANT
 		     "{\"type\":\"thinking\",\"thinking\":\"\\ud800\",\"signature\":\"%s\"},"

@@ -361,7 +361,7 @@ test_an_older_database_brought_up_to_date_by_many_at_once(void **state)
 static void
 record(struct totals *t, enum request_kind kind, int status, int64_t duration)
 {
-	const struct usage_record row = {
+	const struct usage_row row = {
 		.kind = kind,
 		.upstream = "main",
 		.status = status,
@@ -523,7 +523,7 @@ test_a_row_that_is_refused_holds_back_no_other(void **state)
 {
 	struct store *s = open_store();
 	struct totals t = {0};
-	struct usage_record rows[] = {
+	struct usage_row rows[] = {
 		{.upstream = "main", .model = "good", .status = 200},
 		{.upstream = "main", .model = "bad", .status = 200},
 		{.upstream = "main", .model = "good", .status = 200},

@@ -67,7 +67,7 @@ static bool
 is_foreign(const struct json *block)
 {
 	return json_is_text(json_member(block, "type"), "thinking") &&
-	       carry_is_signature(json_member(block, "signature"));
+	       round_trip_is_signature(json_member(block, "signature"));
 }
 
 /* Is there nothing in the message but foreign thinking?  Claude refuses an empty message, too. */
@@ -129,6 +129,7 @@ write_request(const struct claude_request *r, const struct translate_target *tar
 
 const struct translator passthrough = {
 	.kind = "claude",
+	.passes_through = true,
 	.write_request = write_request,
 	.write_count_request = write_request,
 	.count_member = "input_tokens",

@@ -3,8 +3,8 @@
  * for an upstream that speaks another language, so that the translators may rely on its shape
  * (PROTOCOL.md §A).
  */
-#ifndef CLAUDE_H
-#define CLAUDE_H
+#ifndef CLAUDE_REQUEST_H
+#define CLAUDE_REQUEST_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -23,11 +23,13 @@ struct claude_usage {
 };
 
 struct claude_writer_options {
-	const char *model;               /* the name that the client asked for */
-	const char *kind;                /* goes into the signatures of thinking blocks */
-	bool stream;                     /* events, or one message */
-	bool hide_thinking;              /* drop thinking blocks */
-	uint64_t estimated_input_tokens; /* for message_start, and when the upstream never says */
+	const char *model;                 /* the name that the client asked for */
+	const char *kind;                  /* goes into the signatures of thinking blocks */
+	bool stream;                       /* events, or one message */
+	bool hide_thinking;                /* drop thinking blocks */
+	uint64_t estimated_input_tokens;   /* for message_start, and when the upstream never says */
+	const char *const *stop_sequences; /* those to carry out here (stop_sequences.h), in UTF-8;
+					      ends in NULL; NULL: none */
 };
 
 struct claude_writer;
@@ -59,8 +61,18 @@ void claude_writer_ping(struct claude_writer *);
 void claude_writer_text(struct claude_writer *, const char *content, size_t length);
 void claude_writer_thinking(struct claude_writer *, const char *content, size_t length);
 
-/** Is a thinking block open? */
+/** Is a thinking block open?  A text block? */
 bool claude_writer_is_thinking(const struct claude_writer *);
+bool claude_writer_is_text(const struct claude_writer *);
+
+/**
+ * Did the text come to a stop sequence?  Then the answer is over, whatever else comes of it is not
+ * written, and claude_writer_finish says so.
+ */
+bool claude_writer_is_stopped(const struct claude_writer *);
+
+/** Is the client given no thinking? */
+bool claude_writer_hides_thinking(const struct claude_writer *);
 
 /** What the signature of the open (or else next) thinking block carries besides the kind: the text
  * of a JSON object, copied. */
@@ -90,8 +102,8 @@ void claude_writer_usage(struct claude_writer *, const struct claude_usage *);
 
 /**
  * The answer is whole: close what is open and write message_delta and message_stop, or the message.
- * ${stop_reason} by PROTOCOL.md §C.2, except that a tool block in the answer makes it "tool_use"
- * unless it is "max_tokens".  ${stop_sequence} may be NULL.  Later calls write nothing.
+ * ${stop_reason} by PROTOCOL.md §C.2, except that it is "tool_use" where the answer has a tool
+ * block and was not cut, and only there.  ${stop_sequence} may be NULL.  Later calls write nothing.
  */
 void
 claude_writer_finish(struct claude_writer *, const char *stop_reason, const char *stop_sequence);

@@ -120,7 +120,7 @@ take_text(struct reader *r, const struct json *part, const struct json *signatur
 	bool thought = json_member_bool(part, "thought", false);
 
 	if (thought) {
-		reader_thinking(r, text);
+		reader_thinking(r, NULL, NULL, text);
 		r->produced = gemini_of(r)->said; /* thoughts alone are no answer */
 	}
 	/* A text's own signature has no place in Claude's text block; the thinking before it has.
@@ -131,7 +131,7 @@ take_text(struct reader *r, const struct json *part, const struct json *signatur
 	if (thought || json_content_length(text) == 0)
 		return;
 	note_said(r);
-	reader_text(r, text);
+	reader_text(r, NULL, text);
 }
 
 /* Arguments that are no object, as the text of one. */
@@ -142,7 +142,7 @@ write_raw_arguments(struct reader *r, const struct json *args)
 	struct json_writer w = scratch_writer(r);
 
 	log_warn("upstream '%s': a function call's args are no object: passed on as _raw",
-		r->identity->name);
+		r->error_context->name);
 	if (json_write(&text, args) != 0)
 		r->scratch.failed = true;
 	json_open_object(&w);
@@ -272,7 +272,7 @@ tell_fault(struct reader *r, const char *reason, const struct json *words, struc
 	buffer_printf(&what, "ended its answer with %s", reason);
 	json_append(&said, words);
 	upstream_error_bad_answer(
-		buffer_text(&what), buffer_text(&said), said.length, r->identity, error);
+		buffer_text(&what), buffer_text(&said), said.length, r->error_context, error);
 	buffer_free(&said);
 	buffer_free(&what);
 	return -1;
@@ -294,7 +294,8 @@ take_finish_reason(struct reader *r, const struct json *candidate, struct api_er
 		r->stop_reason = endings[i].stop_reason;
 		return 0;
 	}
-	log_warn("upstream '%s': unknown finishReason %.*s", r->identity->name, JSON_SHOWN(reason));
+	log_warn("upstream '%s': unknown finishReason %.*s", r->error_context->name,
+		JSON_SHOWN(reason));
 	r->stop_reason = "end_turn";
 	return 0;
 }
@@ -333,17 +334,27 @@ take_usage(struct reader *r, const struct json *usage)
 	claude_writer_usage(r->writer, &told);
 }
 
+/* One is asked for; should there be more, the others are other answers. */
+static const struct json *
+first_candidate(const struct json *chunk)
+{
+	JSON_EACH (candidate, json_member_array(chunk, "candidates"))
+		if (json_is_object(candidate) && json_member_int(candidate, "index", 0) == 0)
+			return candidate;
+	return NULL;
+}
+
 static int
 take_chunk(struct reader *r, const struct json *chunk, struct api_error *error)
 {
-	const struct json *candidate = reader_first(json_member_array(chunk, "candidates"));
+	const struct json *candidate = first_candidate(chunk);
 	const struct json *usage = json_member_object(chunk, "usageMetadata");
 	const struct json *feedback = json_member(chunk, "promptFeedback");
 
 	/* Only what has no answer in it is searched for an error of any shape. */
 	if (candidate == NULL ? upstream_error_is(chunk)
 			      : json_member_object(chunk, "error") != NULL) {
-		upstream_error_from_object(chunk, r->identity, error);
+		upstream_error_from_object(chunk, r->error_context, error);
 		return -1;
 	}
 	if (usage != NULL)

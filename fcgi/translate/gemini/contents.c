@@ -36,7 +36,7 @@ struct contents {
 	bool has_call;                     /* this assistant turn has one */
 	struct carried thought;            /* what came with the last thought */
 	const struct json *text_signature; /* of it, for the next text part; NULL: none */
-	struct claude_calls calls;         /* of the assistant turn just written */
+	struct history_calls calls;        /* of the assistant turn just written */
 	struct buffer decoded;             /* a string that has to be looked into */
 	struct json_document index;        /* of a result that is JSON */
 };
@@ -195,7 +195,7 @@ put_thinking(struct contents *c, const struct json *block)
 	const struct json *thinking = json_member(block, "thinking");
 
 	forget_thought(c);
-	if (!carry_read_signature(json_member(block, "signature"), gemini.kind, &c->thought))
+	if (!round_trip_read_signature(json_member(block, "signature"), gemini.kind, &c->thought))
 		return;
 	const struct json *signature = json_member_string(c->thought.object, "s");
 	if (signature != NULL && json_content_length(thinking) > 0) {
@@ -211,9 +211,9 @@ put_thinking(struct contents *c, const struct json *block)
 static int
 put_call(struct contents *c, const struct json *block)
 {
-	if (claude_calls_add(&c->calls, block) != 0)
+	if (history_calls_add(&c->calls, block) != 0)
 		return no_memory(c);
-	const struct claude_call *call = &c->calls.list[c->calls.count - 1];
+	const struct history_call *call = &c->calls.list[c->calls.count - 1];
 	const struct json *signature = json_member_string(call->extra, "s");
 	open_part(c, "model");
 	json_open_object_member(c->out, "functionCall");
@@ -296,7 +296,7 @@ put_result(struct contents *c, const struct json *result)
 }
 
 static void
-put_response(struct contents *c, const struct claude_call *call)
+put_response(struct contents *c, const struct history_call *call)
 {
 	open_part(c, "user");
 	json_open_object_member(c->out, "functionResponse");
@@ -313,7 +313,7 @@ put_response(struct contents *c, const struct claude_call *call)
 static void
 put_responses(struct contents *c, size_t first, size_t end)
 {
-	claude_calls_answer_all(&c->calls, c->request, first, end);
+	history_calls_answer_all(&c->calls, c->request, first, end);
 	for (size_t i = 0; i < c->calls.count; i++)
 		put_response(c, &c->calls.list[i]);
 }
@@ -324,7 +324,7 @@ put_responses(struct contents *c, size_t first, size_t end)
 static void
 put_rest_of_result(struct contents *c, const struct json *result)
 {
-	if (claude_calls_find(&c->calls, result) == NULL) {
+	if (history_calls_find(&c->calls, result) == NULL) {
 		struct mark mark = open_text(c);
 		claude_string_tool_result(c->out, result);
 		close_text(c, &mark);
@@ -435,7 +435,7 @@ put_assistant_run(struct contents *c, size_t first, size_t end)
 {
 	size_t count = c->request->messages.count;
 
-	claude_calls_clear(&c->calls);
+	history_calls_clear(&c->calls);
 	c->has_call = false;
 	for (size_t m = first; m < end; m++)
 		CLAUDE_EACH_BLOCK (block, claude_content_at(c->request, m))
@@ -461,7 +461,7 @@ put_user_run(struct contents *c, size_t first, size_t end)
 		else
 			put_user_content(c, content);
 	}
-	claude_calls_clear(&c->calls);
+	history_calls_clear(&c->calls);
 }
 
 static int
@@ -493,11 +493,11 @@ gemini_put_contents(const struct claude_request *request, const char *model,
 		.error = error,
 		.needs_signatures = gemini_generation(model) >= 3};
 
-	claude_calls_init(&c.calls, gemini.kind, CLAUDE_IDS);
+	history_calls_init(&c.calls, gemini.kind, CLAUDE_IDS);
 	int status = put_conversation(&c);
 	if (status == 0 && out->out->failed)
 		status = no_memory(&c);
-	claude_calls_free(&c.calls);
+	history_calls_free(&c.calls);
 	carried_free(&c.thought);
 	buffer_free(&c.decoded);
 	json_document_free(&c.index);

@@ -69,7 +69,7 @@ struct chat {
 	bool wants_thinking;  /* each assistant message has some, be it empty */
 	bool any;             /* a message of the conversation was written */
 	struct assistant turn;
-	struct claude_calls calls; /* of the assistant turn just written */
+	struct history_calls calls; /* of the assistant turn just written */
 	struct openai_parts parts; /* of the user message that is being written */
 };
 
@@ -93,7 +93,7 @@ begin_message(struct chat *c, const char *role)
 
 /* ${last}: what the user says after it goes with it, where that may not follow. */
 static void
-write_tool_message(struct chat *c, const struct claude_call *call, bool last)
+write_tool_message(struct chat *c, const struct history_call *call, bool last)
 {
 	struct json_writer *w = c->writer;
 
@@ -120,7 +120,7 @@ write_results_in(struct chat *c, const struct json *content)
 	CLAUDE_EACH_BLOCK (block, content) {
 		if (claude_block_type(block) != CLAUDE_TOOL_RESULT)
 			continue;
-		const struct claude_call *call = claude_calls_answer(&c->calls, block);
+		const struct history_call *call = history_calls_answer(&c->calls, block);
 		if (call != NULL)
 			write_tool_message(c, call, false);
 	}
@@ -147,7 +147,7 @@ static int gather_user_turn(struct chat *, size_t first, size_t end);
 static int
 write_results_with_text(struct chat *c, size_t first, size_t end)
 {
-	claude_calls_answer_all(&c->calls, c->request, first, end);
+	history_calls_answer_all(&c->calls, c->request, first, end);
 	if (gather_user_turn(c, first, end) != 0)
 		return -1;
 	for (size_t i = 0; i < c->calls.count; i++)
@@ -176,7 +176,7 @@ own_extra(const struct json *extra)
 }
 
 static void
-write_call(struct chat *c, const struct claude_call *call)
+write_call(struct chat *c, const struct history_call *call)
 {
 	struct json_writer *w = c->writer;
 
@@ -254,7 +254,7 @@ gather_thinking(struct chat *c, const struct json *block)
 
 	if (model_facts_is(&c->facts, MODEL_REFUSES_THINKING) ||
 		(c->target->fixes & FIX_FORGET_THINKING) != 0 ||
-		!carry_read_signature(json_member_string(block, "signature"), c->origin, &carried))
+		!round_trip_read_signature(json_member_string(block, "signature"), c->origin, &carried))
 		return 0;
 	c->turn.place = place_of(json_member_string(carried.object, "m"));
 	if (keep_carried(c, &carried) != 0)
@@ -265,7 +265,7 @@ gather_thinking(struct chat *c, const struct json *block)
 static int
 gather_call(struct chat *c, const struct json *block)
 {
-	if (claude_calls_add(&c->calls, block) != 0)
+	if (history_calls_add(&c->calls, block) != 0)
 		return no_memory(c);
 	return keep_members(c, c->calls.list[c->calls.count - 1].extra);
 }
@@ -636,7 +636,7 @@ write_assistant_turn(struct chat *c, size_t first, size_t end)
 	size_t next = claude_turn_end(c->request, end, CLAUDE_USER);
 
 	clear_assistant(&c->turn);
-	claude_calls_clear(&c->calls);
+	history_calls_clear(&c->calls);
 	for (size_t m = first; m < end; m++)
 		if (claude_role_at(c->request, m) == CLAUDE_ASSISTANT &&
 			gather_assistant(c, claude_content_at(c->request, m)) != 0)
@@ -673,7 +673,7 @@ write_user_turn(struct chat *c, size_t first, size_t end)
 		write_user_message(c);
 	}
 	openai_parts_clear(&c->parts);
-	claude_calls_clear(&c->calls);
+	history_calls_clear(&c->calls);
 	return 0;
 }
 
@@ -746,7 +746,7 @@ openai_chat_write_messages(const struct claude_request *request,
 
 	if (c.text_in_result)
 		c.system_anywhere = false;
-	claude_calls_init(&c.calls, c.origin, mistral ? CLAUDE_IDS_OF_NINE : CLAUDE_IDS);
+	history_calls_init(&c.calls, c.origin, mistral ? CLAUDE_IDS_OF_NINE : CLAUDE_IDS);
 	json_open_array(writer);
 	write_system_prompt(&c);
 	int status = write_conversation(&c);
@@ -755,7 +755,7 @@ openai_chat_write_messages(const struct claude_request *request,
 	json_list_free(&c.turn.said);
 	json_list_free(&c.turn.thought);
 	json_list_free(&c.turn.details);
-	claude_calls_free(&c.calls);
+	history_calls_free(&c.calls);
 	openai_parts_free(&c.parts);
 	return status;
 }

@@ -18,7 +18,7 @@ enum { FIRST_CAPACITY = 16 };
 
 struct gathering {
 	struct openai_parts *parts;
-	const struct claude_calls *calls; /* NULL: none */
+	const struct history_calls *calls; /* NULL: none */
 	struct api_error *error;
 };
 
@@ -125,7 +125,7 @@ add_result_files(struct gathering *g, const struct json *result, const char *cal
 static int
 add_tool_result(struct gathering *g, const struct json *block)
 {
-	const struct claude_call *call = g->calls != NULL ? claude_calls_find(g->calls, block)
+	const struct history_call *call = g->calls != NULL ? history_calls_find(g->calls, block)
 							  : NULL;
 
 	if (call == NULL && add_text(g, OPENAI_PART_TOOL_RESULT, block) != 0)
@@ -152,7 +152,7 @@ add_user_block(struct gathering *g, const struct json *block)
 
 int
 openai_parts_gather(struct openai_parts *parts, const struct json *content,
-	const struct claude_calls *calls, struct api_error *error)
+	const struct history_calls *calls, struct api_error *error)
 {
 	struct gathering g = {.parts = parts, .calls = calls, .error = error};
 

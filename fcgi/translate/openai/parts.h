@@ -10,7 +10,7 @@
 #include <stddef.h>
 
 struct api_error;
-struct claude_calls;
+struct history_calls;
 struct json;
 struct json_writer;
 
@@ -50,7 +50,7 @@ struct openai_parts {
  * then the rest, each in its order.  Return 0, or -1 and what the client must be told.
  */
 int openai_parts_gather(struct openai_parts *, const struct json *content,
-	const struct claude_calls *calls, struct api_error *error);
+	const struct history_calls *calls, struct api_error *error);
 
 /** Gather a system turn as what a user says.  As above. */
 int openai_parts_gather_system(

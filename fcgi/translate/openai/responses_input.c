@@ -36,7 +36,7 @@ struct input {
 	const struct json *reasoning; /* an item that waits for the one after it; NULL: none */
 	const struct json *summary;   /* its text; NULL: none */
 	struct carried thought;       /* lends ${reasoning}, where a thinking block carried it */
-	struct claude_calls calls;    /* of the assistant turn just written */
+	struct history_calls calls;   /* of the assistant turn just written */
 	struct openai_parts parts;    /* of the user message that is being written */
 };
 
@@ -170,9 +170,9 @@ write_call(struct input *in, const struct json *block)
 {
 	struct json_writer *w = in->writer;
 
-	if (claude_calls_add(&in->calls, block) != 0)
+	if (history_calls_add(&in->calls, block) != 0)
 		return no_memory(in);
-	const struct claude_call *call = &in->calls.list[in->calls.count - 1];
+	const struct history_call *call = &in->calls.list[in->calls.count - 1];
 	/* Where the client was shown no thinking, the call carries it. */
 	if (in->reasoning == NULL && call->extra != NULL && !in->forgets)
 		keep_reasoning(in, call->extra, NULL);
@@ -194,7 +194,7 @@ take_thinking(struct input *in, const struct json *block)
 	struct carried own = {0};
 
 	if (in->forgets ||
-		!carry_read_signature(json_member_string(block, "signature"), in->origin, &own)) {
+		!round_trip_read_signature(json_member_string(block, "signature"), in->origin, &own)) {
 		carried_free(&own);
 		return;
 	}
@@ -235,7 +235,7 @@ write_assistant_message(struct input *in, const struct json *content)
 /* ---- results ---- */
 
 static void
-write_output(struct input *in, const struct claude_call *call)
+write_output(struct input *in, const struct history_call *call)
 {
 	struct json_writer *w = in->writer;
 
@@ -256,7 +256,7 @@ write_output(struct input *in, const struct claude_call *call)
 static void
 write_outputs(struct input *in, size_t first, size_t end)
 {
-	claude_calls_answer_all(&in->calls, in->request, first, end);
+	history_calls_answer_all(&in->calls, in->request, first, end);
 	for (size_t i = 0; i < in->calls.count; i++)
 		write_output(in, &in->calls.list[i]);
 }
@@ -335,7 +335,7 @@ write_system(struct input *in, const struct json *content)
 static int
 write_assistant_turn(struct input *in, size_t first, size_t end)
 {
-	claude_calls_clear(&in->calls);
+	history_calls_clear(&in->calls);
 	end_message(in);
 	for (size_t m = first; m < end; m++)
 		if (claude_role_at(in->request, m) == CLAUDE_ASSISTANT &&
@@ -359,7 +359,7 @@ write_user_turn(struct input *in, size_t first, size_t end)
 		if (system ? write_system(in, content) != 0 : write_user_message(in, content) != 0)
 			return -1;
 	}
-	claude_calls_clear(&in->calls);
+	history_calls_clear(&in->calls);
 	return 0;
 }
 
@@ -401,12 +401,12 @@ openai_responses_write_input(const struct claude_request *request,
 		.parts = {.document_urls = true, .fixes = target->fixes},
 	};
 
-	claude_calls_init(&in.calls, in.origin, CLAUDE_IDS_UNIQUE);
+	history_calls_init(&in.calls, in.origin, CLAUDE_IDS_UNIQUE);
 	json_open_array(writer);
 	int status = write_conversation(&in);
 	json_close_array(writer);
 	drop_reasoning(&in);
-	claude_calls_free(&in.calls);
+	history_calls_free(&in.calls);
 	openai_parts_free(&in.parts);
 	return status;
 }

@@ -1,0 +1,70 @@
+/*
+ * One request to an upstream; see upstream_request.h.
+ */
+#include "upstream/upstream_request.h"
+
+#include <curl/curl.h>
+#include <stdlib.h>
+
+#include "base/api_error.h"
+#include "store/config.h"
+#include "translate/claude/request.h"
+#include "translate/tool_names.h"
+#include "upstream/service.h"
+
+enum { BODY_GROWTH = 1024 /* bytes by which a translation is usually longer, at most */ };
+
+static int
+no_memory(struct api_error *error)
+{
+	return api_error_set(error, 500, "out of memory");
+}
+
+int
+upstream_request_translate(struct upstream_request *r, const struct claude_request *claude,
+	request_writer *write, struct api_error *error)
+{
+	const struct translate_target target = {
+		.model = r->model,
+		.max_output_tokens = r->upstream->options.max_output_tokens,
+		.reasoning_off = r->upstream->options.reasoning_off,
+	};
+
+	r->tool_names = tool_names_new(r->service->translator->name_rule);
+	/* A translation is about as long as what it is made of; a buffer that doubles would be half
+	 * empty. */
+	if (r->tool_names == NULL || buffer_allocate(&r->body, claude->length + BODY_GROWTH) != 0)
+		return no_memory(error);
+	int status = write(claude, &target, r->tool_names, &r->body, error);
+	buffer_fit(&r->body);
+	return status;
+}
+
+int
+upstream_request_address(struct upstream_request *r, const char *endpoint, const char *query,
+	const struct service_head *head, struct api_error *error)
+{
+	struct service_head full = *head;
+
+	if (service_write_url(
+		    r->service, r->upstream->base_url, endpoint, r->model, query, &r->url) != 0) {
+		api_error_set(
+			error, 500, "upstream '%s' has no usable base URL", r->upstream->name);
+		return api_error_set_permanent(error);
+	}
+	full.has_body = r->body.length > 0;
+	r->headers = service_headers(r->service, r->upstream, r->key, &full);
+	r->secrets = service_secrets(r->upstream, r->key);
+	return r->headers != NULL && r->secrets != NULL && !r->body.failed ? 0 : no_memory(error);
+}
+
+void
+upstream_request_free(struct upstream_request *r)
+{
+	curl_slist_free_all(r->headers);
+	free(r->secrets);
+	buffer_free(&r->body);
+	buffer_free(&r->url);
+	tool_names_free(r->tool_names);
+	*r = (struct upstream_request){0};
+}

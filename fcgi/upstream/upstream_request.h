@@ -1,0 +1,57 @@
+/*
+ * One request to an upstream, as it is sent: for the responder's exchanges and for what the admin
+ * command tries.
+ */
+#ifndef UPSTREAM_REQUEST_H
+#define UPSTREAM_REQUEST_H
+
+#include "base/buffer.h"
+#include "translate/translator.h"
+
+struct api_error;
+struct api_key;
+struct claude_request;
+struct curl_slist;
+struct service;
+struct service_head;
+struct tool_names;
+struct upstream;
+
+/* Empty at first, but for upstream, service and key. */
+struct upstream_request {
+	const struct upstream *upstream; /* lent, as the next three */
+	const struct service *service;
+	const struct api_key *key; /* NULL: none */
+	const char *model;         /* as the upstream is asked for it; NULL: none */
+
+	const char *method;
+	struct buffer url; /* empty: nothing is sent */
+	struct buffer body;
+	struct curl_slist *headers;
+	const char **secrets;          /* what of them is secret, the key first; ends in NULL */
+	struct tool_names *tool_names; /* of a translated request: what they are called there */
+};
+
+/** One of a translator's functions that write a request. */
+typedef int request_writer(const struct claude_request *, const struct translate_target *,
+	struct tool_names *, struct buffer *, struct api_error *);
+
+/**
+ * Write the body: the Claude request by ${write}, by the upstream's options.  Return 0, or -1 and
+ * the error for the client.
+ */
+int upstream_request_translate(struct upstream_request *, const struct claude_request *,
+	request_writer *write, struct api_error *);
+
+/**
+ * Write URL, headers and secrets, when the body, if there is one, is written.  ${query}: of
+ * service_write_url.  What ${head} says of a body is not looked at.  Return 0, or -1 and the error
+ * for the client.
+ */
+int upstream_request_address(struct upstream_request *, const char *endpoint, const char *query,
+	const struct service_head *head, struct api_error *);
+
+/** Free what was written. */
+void upstream_request_free(struct upstream_request *);
+
+#endif
