@@ -24,6 +24,7 @@ static const struct service services[] = {
 		.endpoint = "/chat/completions",
 		.models_endpoint = "/models",
 		.key_header = bearer,
+		.other_interface = "openai-responses",
 		.translator = &openai_chat,
 	},
 	{
@@ -159,6 +160,19 @@ endpoint_length(const struct service *s, const char *path)
 		if (strncmp(at, s->endpoint, before) == 0)
 			start = at;
 	return start != NULL ? length - (size_t)(start - path) : 0;
+}
+
+bool
+service_is_endpoint(const struct service *s, const char *base_url)
+{
+	size_t length = strcspn(base_url, "?");
+
+	while (length > 0 && base_url[length - 1] == '/')
+		length--;
+	char *path = strndup(base_url, length);
+	bool is = path != NULL && endpoint_length(s, path) > 0;
+	free(path);
+	return is;
 }
 
 static void

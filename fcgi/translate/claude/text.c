@@ -84,6 +84,14 @@ claude_string_system_turn(struct json_writer *w, const struct json *content)
 }
 
 void
+claude_string_left_out(struct json_writer *w, const struct json *block)
+{
+	json_string_text(w, claude_block_type(block) == CLAUDE_IMAGE
+				    ? "[An image was left out: this model cannot see it.]"
+				    : "[A document was left out: this model cannot read it.]");
+}
+
+void
 claude_string_format(struct json_writer *w, const struct json *schema)
 {
 	struct buffer text = BUFFER_INIT(0);

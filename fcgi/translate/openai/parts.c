@@ -230,10 +230,7 @@ openai_string_part(struct json_writer *w, const struct openai_part *part)
 		claude_string_system_turn(w, part->block);
 		break;
 	case OPENAI_PART_LEFT_OUT:
-		json_string_text(
-			w, claude_block_type(part->block) == CLAUDE_IMAGE
-				   ? "[An image that this model cannot see was left out.]"
-				   : "[A document that this model cannot read was left out.]");
+		claude_string_left_out(w, part->block);
 		break;
 	case OPENAI_PART_FILE:
 		break;
