@@ -567,6 +567,7 @@ new_reader(const struct reader_context *context)
 		.take_message = take_message,
 		.finish = finish,
 		.clear = clear,
+		.tells_its_end = true,
 	};
 
 	return reader_new(&kind, context);
