@@ -332,6 +332,10 @@ test_failures(void **state)
 			"cancelled"},
 		{"application/json", "{\"status\":\"queued\",\"output\":[]}", true, 502, "queued"},
 		{"application/json", "{\"detail\":\"m\"}", true, 502, "m"},
+		{"application/json",
+			"{\"output\":[{\"type\":\"function_call\",\"call_id\":\"x\","
+			"\"arguments\":\"{\\\"a\\\":1}\"}]}",
+			true, 502, "without a name"},
 		{"text/event-stream",
 			TEXTS(0, "a") EVENT("response.completed",
 				",\"response\":{\"status\":\"cancelled\",\"output\":[]}"),
