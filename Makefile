@@ -35,6 +35,8 @@ link  = $(CC) $(ALL_LDFLAGS) -o $@ $^ $(LDLIBS)
 # The packages come first where one command is to be all it takes.
 ifneq ($(filter run demo test test-clients bench dev,$(MAKECMDGOALS)),)
 packages_first := packages
+else
+packages_first := packages_there
 endif
 
 all: $(programs)                ## build both programs (the default)
@@ -135,12 +137,16 @@ bundle: $(bundled)              ## a tarball for shared hosting: programs with t
 packages:                       ## install the system packages that are missing
 	@fcgi/deploy/packages.sh $(MAKECMDGOALS)
 
+# Nothing is installed by make alone: it tells which packages are missing, and stops.
+packages_there:
+	@fcgi/deploy/packages.sh --check
+
 clean:                          ## remove what was built
 	rm -rf build build-*
 
 help:                           ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1\t/p' Makefile | expand -t 20
 
-.PHONY: all run demo dev test test-clients unit_programs bench_programs fuzz_programs lint fuzz bench install uninstall dist bundle packages clean help
+.PHONY: all run demo dev test test-clients unit_programs bench_programs fuzz_programs lint fuzz bench install uninstall dist bundle packages packages_there clean help
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

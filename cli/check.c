@@ -26,7 +26,7 @@ check_upstream_name(const char *name)
 	if (name[0] == '-')
 		return "a name does not begin with '-'";
 	if (name[0] == ' ' || name[length - 1] == ' ')
-		return "a name does not begin or end with a blank";
+		return "a name does not begin or end with a space";
 	if (!safe_text_is_plain(name))
 		return "a name has no control characters";
 	for (const char *c = name; *c != '\0'; c++)
@@ -64,9 +64,9 @@ check_api_key(const char *key)
 	if (strlen(key) > LONGEST_KEY)
 		return "it is longer than 4096 bytes";
 	if (strstr(key, "…") != NULL)
-		return "it is masked; claude-proxy-admin export --secrets writes whole keys";
+		return "it is masked; export --secrets prints whole keys";
 	for (const char *c = key; *c != '\0'; c++)
 		if ((unsigned char)*c <= ' ' || (unsigned char)*c >= 127)
-			return "it holds blanks or characters that are not ASCII";
+			return "it contains spaces or characters that are not ASCII";
 	return NULL;
 }

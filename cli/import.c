@@ -287,7 +287,7 @@ read_option(
 		return bad(s, place, "has no %s", name);
 	const char *problem = option_check(name, value);
 	if (problem == NULL && strstr(value, "…") != NULL)
-		problem = "is masked; claude-proxy-admin export --secrets writes it whole";
+		problem = "is masked; export --secrets prints it whole";
 	if (problem != NULL && option_is_secret(name))
 		return bad(s, place, "%s: %s", name, problem);
 	if (problem != NULL)

@@ -3,6 +3,7 @@
  */
 #include "output.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -12,6 +13,7 @@
 
 #include "base/buffer.h"
 #include "base/safe_text.h"
+#include "base/shell_word.h"
 #include "command.h"
 
 /* ---- to standard output ---- */
@@ -133,25 +135,100 @@ print_json_array(const struct buffer *elements)
 	buffer_free(&array);
 }
 
-/* An escape sequence on a terminal whose user did not say NO_COLOR, else nothing. */
-static const char *
-style(const char *sequence)
+/* Does the user want to see colours, and can the terminal show them? */
+static bool
+has_styles(void)
 {
 	const char *no_color = getenv("NO_COLOR");
+	const char *terminal = getenv("TERM");
 
-	return (no_color == NULL || no_color[0] == '\0') && isatty(STDOUT_FILENO) ? sequence : "";
+	return (no_color == NULL || no_color[0] == '\0') && isatty(STDOUT_FILENO) &&
+	       (terminal == NULL || strcmp(terminal, "dumb") != 0);
+}
+
+static const char *
+sequence_of(enum style style)
+{
+	static const char *const sequences[] = {
+		[STYLE_PLAIN] = "\033[0m",
+		[STYLE_BOLD] = "\033[1m",
+		[STYLE_GOOD] = "\033[32m",
+		[STYLE_WARNING] = "\033[33m",
+		[STYLE_BAD] = "\033[31m",
+	};
+
+	return has_styles() ? sequences[style] : "";
+}
+
+void
+print_styled(enum style style, const char *text)
+{
+	fputs(style != STYLE_PLAIN ? sequence_of(style) : "", stdout);
+	print("%s", text);
+	fputs(style != STYLE_PLAIN ? sequence_of(STYLE_PLAIN) : "", stdout);
 }
 
 const char *
 print_bold(void)
 {
-	return style("\033[1m");
+	return sequence_of(STYLE_BOLD);
 }
 
 const char *
 print_plain(void)
 {
-	return style("\033[0m");
+	return sequence_of(STYLE_PLAIN);
+}
+
+const char *
+plural(size_t count)
+{
+	return count == 1 ? "" : "s";
+}
+
+/* ---- commands to paste ---- */
+
+/* Is it a word such as <name>, for the reader to replace? */
+static bool
+is_placeholder(const char *word)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ|";
+	size_t length = strspn(word + (word[0] == '<'), letters);
+
+	return word[0] == '<' && length > 0 && strcmp(word + 1 + length, ">") == 0;
+}
+
+const char *
+hint(struct hint *h, ...)
+{
+	struct buffer out = BUFFER_INIT(sizeof(h->text) - 1);
+	const char *argument;
+	va_list arguments;
+
+	/* Called through sudo, the next command needs it, too. */
+	if (getenv("SUDO_USER") != NULL)
+		buffer_puts(&out, "sudo ");
+	shell_word_write(&out, program_invocation_name);
+	va_start(arguments, h);
+	while ((argument = va_arg(arguments, const char *)) != NULL) {
+		buffer_putc(&out, ' ');
+		if (is_placeholder(argument))
+			buffer_puts(&out, argument);
+		else
+			shell_word_write(&out, argument);
+	}
+	va_end(arguments);
+	memcpy(h->text, buffer_text(&out), out.length + 1);
+	buffer_free(&out);
+	return h->text;
+}
+
+const char *
+hint_first_upstream(struct hint *h)
+{
+	return isatty(STDIN_FILENO)
+		       ? hint(h, "setup", (const char *)NULL)
+		       : hint(h, "add", "<name>", "<baseUrl>", "<serviceType>", (const char *)NULL);
 }
 
 /* ---- to standard error ---- */

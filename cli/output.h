@@ -5,6 +5,8 @@
 #ifndef OUTPUT_H
 #define OUTPUT_H
 
+#include <stddef.h>
+
 struct buffer;
 
 /**
@@ -19,12 +21,34 @@ void print_json(const struct buffer *json);
 /** The same with the elements of an array. */
 void print_json_array(const struct buffer *elements);
 
-/** The escape sequences around a heading, for fputs; "" where the output is no terminal, or
- * NO_COLOR is set. */
+enum style { STYLE_PLAIN, STYLE_BOLD, STYLE_GOOD, STYLE_WARNING, STYLE_BAD };
+
+/** Print ${text} in a style.  Only terminals get escape sequences, and none if NO_COLOR is set. */
+void print_styled(enum style, const char *text);
+
+/** The escape sequences around bold text, for fputs; "" wherever print_styled has none. */
 const char *print_bold(void);
 const char *print_plain(void);
 
-/** Say on standard error what should be known, `claude-proxy-admin: …`. */
+/** "" for one, "s" for any other number. */
+const char *plural(size_t count);
+
+/** Report on standard error what the user should know, `claude-proxy-admin: …`. */
 void note(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* A command of this program that can be pasted into a shell. */
+struct hint {
+	char text[1024];
+};
+
+/** The program as it was called, with sudo if it was, and the arguments, which end in NULL, quoted
+ * for the shell; a placeholder such as `<name>` stays as it is.  Return the text of ${hint}. */
+const char *hint(struct hint *hint, ...) __attribute__((sentinel));
+
+/** The command that adds the first upstream: `setup` where there is a terminal, else `add`. */
+const char *hint_first_upstream(struct hint *);
+
+/* A hint that lives as long as the block around it. */
+#define HINT(...) hint(&(struct hint){{0}}, __VA_ARGS__, (const char *)NULL)
 
 #endif

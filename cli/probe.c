@@ -224,9 +224,9 @@ probe_models(const struct probe *p, struct probe_answer *answer)
 	upstream_request_free(&a.request);
 }
 
-/* Does the name hold one of the words? */
+/* Does the name contain one of the words? */
 static bool
-holds_any(const char *name, const char *const *words)
+contains_any(const char *name, const char *const *words)
 {
 	for (size_t i = 0; words[i] != NULL; i++)
 		if (strcasestr(name, words[i]) != NULL)
@@ -246,9 +246,9 @@ choose(const struct claude_models *models)
 
 	for (size_t i = 0; i < models->count; i++) {
 		const char *id = claude_models_id(models, i);
-		if (holds_any(id, mute))
+		if (contains_any(id, mute))
 			continue;
-		if (holds_any(id, small))
+		if (contains_any(id, small))
 			return id;
 		first = first != NULL ? first : id;
 	}
@@ -256,24 +256,22 @@ choose(const struct claude_models *models)
 }
 
 char *
-probe_choose_model(const struct probe *p)
+probe_choose_model(const struct probe *p, struct probe_answer *list)
 {
 	struct claude_models models = {0};
 	struct json_document index = {0};
-	struct probe_answer answer;
 	char *chosen = NULL;
 
-	probe_models(p, &answer);
-	if (answer.error.status == 0 &&
+	probe_models(p, list);
+	if (list->error.status == 0 &&
 		claude_models_read(
-			&models, json_read(&index, buffer_text(&answer.body), answer.body.length,
+			&models, json_read(&index, buffer_text(&list->body), list->body.length,
 					 JSON_MAX_ANSWER_VALUES, NULL)) == 0) {
 		const char *id = choose(&models);
 		chosen = id != NULL ? strdup(id) : NULL;
 	}
 	json_document_free(&index);
 	claude_models_free(&models);
-	probe_answer_free(&answer);
 	return chosen;
 }
 

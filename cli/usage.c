@@ -8,6 +8,7 @@
 
 #include "base/buffer.h"
 #include "base/clock.h"
+#include "base/duration.h"
 #include "base/json_writer.h"
 #include "command.h"
 #include "output.h"
@@ -15,26 +16,7 @@
 
 static const char standard_period[] = "24h";
 
-/* A length of time such as "15m", in ms; 0: it is none. */
-static int64_t
-parse_period(const char *text)
-{
-	static const struct {
-		char unit;
-		int64_t ms;
-	} units[] = {{'s', 1000}, {'m', 60000}, {'h', 3600000}, {'d', 86400000}, {'w', 604800000}};
-	char *end;
-	long long number = strtoll(text, &end, 10);
-
-	if (end == text || number < 1 || number > 100000 || *end == '\0' || end[1] != '\0')
-		return 0;
-	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++)
-		if (*end == units[i].unit)
-			return number * units[i].ms;
-	return 0;
-}
-
-/* The beginning of a day such as "2026-01-31", local time, in ms since 1970; -1: it is none. */
+/* The beginning of a day such as "2026-01-31", local time, in ms since 1970, or -1. */
 static int64_t
 parse_day(const char *text)
 {
@@ -47,11 +29,11 @@ parse_day(const char *text)
 	return moment != (time_t)-1 ? (int64_t)moment * 1000 : -1;
 }
 
-/* The moment that --since means; -1: it cannot be understood. */
+/* The moment that --since means, or -1 if it is not a time; a number alone is none. */
 static int64_t
 parse_since(const char *text)
 {
-	int64_t period = parse_period(text);
+	int64_t period = strpbrk(text, "smhdw") != NULL ? duration_parse(text) : 0;
 
 	return period > 0 ? clock_now_ms() - period : parse_day(text);
 }
@@ -86,19 +68,20 @@ static void
 print_heading(const struct table *table)
 {
 	fputs(print_bold(), stdout);
-	print("%-*s %9s %7s %12s %12s %12s  %14s %16s", table->width,
+	print("%-*s %9s %7s %12s %12s %12s  %14s %17s", table->width,
 		usage_group_name(table->group), "requests", "errors", "input", "cached", "output",
-		"first byte ms", "whole answer ms");
+		"first byte ms", "whole response ms");
 	puts(print_plain());
 }
 
-/* "120 (480)": the average, and what 95 % do not exceed. */
+/* "120 (480)": the average, and what 95 % do not exceed; "-" where all have failed. */
 static void
-print_latency(int width, double average, int64_t most)
+print_latency(int width, const struct usage_total *t, double average, int64_t most)
 {
-	char text[64];
+	char text[64] = "-";
 
-	snprintf(text, sizeof(text), "%.0f (%lld)", average, (long long)most);
+	if (t->requests > t->errors)
+		snprintf(text, sizeof(text), "%.0f (%lld)", average, (long long)most);
 	print(" %*s", width, text);
 }
 
@@ -119,8 +102,8 @@ print_row(void *context, const struct usage_total *t)
 	if (table->rows++ == 0)
 		print_heading(table);
 	print_counts(table, t);
-	print_latency(15, t->first_byte, t->first_byte_95);
-	print_latency(16, t->duration, t->duration_95);
+	print_latency(15, t, t->first_byte, t->first_byte_95);
+	print_latency(17, t, t->duration, t->duration_95);
 	putchar('\n');
 	add_to_sum(&table->sum, t);
 }
@@ -131,16 +114,16 @@ print_report(struct admin *a, int64_t since, enum usage_group group)
 	struct table table = {.group = group, .sum = {.name = "total"}, .width = 24};
 
 	if (store_report_usage(a->store, since, group, print_row, &table) != STORE_OK)
-		return fail("the usage could not be read");
+		return fail("could not read the usage");
 	if (table.rows == 0) {
-		puts("no requests in this time");
+		puts("no requests in that time");
 		return EXIT_DONE;
 	}
 	fputs(print_bold(), stdout);
 	print_counts(&table, &table.sum);
 	puts(print_plain());
-	puts("\nms: the average, and in brackets what 95 % of the requests without error did not "
-	     "exceed");
+	puts("\nms: of the requests without an error the average, and in brackets what 95 % of "
+	     "them did not exceed");
 	return EXIT_DONE;
 }
 
@@ -196,7 +179,7 @@ print_json_report(struct admin *a, int64_t since, enum usage_group group)
 		print_json(&out);
 	buffer_free(&report.rows);
 	buffer_free(&out);
-	return result == STORE_OK ? EXIT_DONE : fail("the usage could not be read");
+	return result == STORE_OK ? EXIT_DONE : fail("could not read the usage");
 }
 
 int
@@ -209,8 +192,8 @@ run_usage(struct admin *a, int count, char **arguments)
 	(void)count;
 	(void)arguments;
 	if (since < 0)
-		return misuse("--since '%s': it must be a length of time such as 90s, 15m, 24h, "
-			      "7d, or a day such as 2026-01-31",
+		return misuse("--since '%s': it must be a duration such as 90s, 15m, 24h, 7d, "
+			      "or a day such as 2026-01-31",
 			since_text);
 	if (a->by != NULL && usage_group_parse(a->by, &group) != 0)
 		return misuse("--by '%s': it must be upstream, key, model or day", a->by);

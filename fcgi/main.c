@@ -26,14 +26,13 @@
 
 enum { WIDE_TABLE = 4095 }; /* descriptors: two thousand streams */
 
-static const char help[] = "usage: claude-proxy.fcgi [--help | --version]\n"
-			   "\n"
-			   "Serves the Claude Messages API from other AI services.  A web server "
-			   "starts it: as a FastCGI\n"
-			   "responder (standard input is a listening socket), or as a CGI program. "
-			   " Settings come from the\n"
-			   "environment or an .env file; upstreams and keys from the database that "
-			   "claude-proxy-admin manages.\n";
+static const char help[] =
+	"usage: claude-proxy.fcgi [--check | --help | --version]\n"
+	"\n"
+	"Serves the Claude Messages API from other AI services.  A web server starts it: as a\n"
+	"FastCGI responder (standard input is a listening socket), or as a CGI program.  Settings\n"
+	"come from the environment or an .env file; upstreams and keys from the database that\n"
+	"claude-proxy-admin manages.  --check reads the settings, and reports what is wrong.\n";
 
 /*
  * Let the kernel make its table of our descriptors large while there is one thread.  Later, at each
@@ -82,11 +81,11 @@ serve(struct settings *settings, bool is_cgi)
 		widen_descriptor_table();
 	}
 	if (log_open(&options) != 0)
-		return refuse_start(is_cgi, "the log file cannot be opened");
+		return refuse_start(is_cgi, "could not open the log file");
 	log_run_apart();
 	struct store *store = store_open(settings->database);
 	if (store == NULL) {
-		refuse_start(is_cgi, "the database cannot be opened: the proxy's log says why");
+		refuse_start(is_cgi, "could not open the database: the proxy's log tells why");
 		goto out;
 	}
 	curl_global_init(CURL_GLOBAL_DEFAULT);
@@ -113,7 +112,22 @@ is_started_by_hand(void)
 	return FCGX_IsCGI() && !is_web_request();
 }
 
-/* What the arguments ask for; the exit status, or -1: nothing. */
+/* Can it serve with these settings?  Return the exit status. */
+static int
+check_settings(void)
+{
+	struct buffer problem = BUFFER_INIT(0);
+	struct settings *settings = settings_load(&problem);
+	bool good = settings != NULL;
+
+	if (!good)
+		fprintf(stderr, "claude-proxy: %s\n", buffer_text(&problem));
+	settings_release(settings);
+	buffer_free(&problem);
+	return good ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+/* Do what the arguments ask for.  Return the exit status, or -1 if there are none. */
 static int
 answer_arguments(int argc, char **argv)
 {
@@ -123,6 +137,8 @@ answer_arguments(int argc, char **argv)
 		puts("claude-proxy " VERSION);
 		return EXIT_SUCCESS;
 	}
+	if (argc == 2 && strcmp(argv[1], "--check") == 0)
+		return check_settings();
 	bool asked = strcmp(argv[1], "--help") == 0;
 	fputs(help, asked ? stdout : stderr);
 	return asked ? EXIT_SUCCESS : 2;

@@ -204,10 +204,10 @@ begin_intake(struct server *s, struct web_request *web, int64_t uptime)
 
 /* The request of a guest who is new.  NULL: there is none. */
 static struct intake *
-receive_guest(struct server *s, struct door_guest *guest)
+receive_guest(struct server *s, struct head_pipe *pipe, struct door_guest *guest)
 {
 	struct web_request *web = web_request_fcgi(
-		guest->descriptor, guest->bytes, guest->head_length, guest->length);
+		pipe, guest->descriptor, guest->bytes, guest->head_length, guest->length);
 
 	if (web == NULL) {
 		close(guest->descriptor);
@@ -218,10 +218,10 @@ receive_guest(struct server *s, struct door_guest *guest)
 
 /* Serve the guest, or let it wait for its body.  True: it leaves. */
 static bool
-serve(struct server *s, struct door_guest *guest)
+serve(struct server *s, struct head_pipe *pipe, struct door_guest *guest)
 {
 	bool is_new = guest->parked == NULL;
-	struct intake *in = is_new ? receive_guest(s, guest) : guest->parked;
+	struct intake *in = is_new ? receive_guest(s, pipe, guest) : guest->parked;
 	/* Most bodies are there in a moment, but only while another acceptor looks after the rest.
 	 */
 	bool waits = is_new && atomic_load(&s->idle_acceptors) > 0;
@@ -247,6 +247,7 @@ static void *
 accept_requests(void *context)
 {
 	struct server *s = context;
+	struct head_pipe pipe = HEAD_PIPE_INIT;
 	struct door_guest guest;
 
 	for (;;) {
@@ -255,11 +256,13 @@ accept_requests(void *context)
 		if (atomic_fetch_sub(&s->idle_acceptors, 1) == 1)
 			uv_async_send(&s->busy);
 		if (!found)
-			return NULL;
+			break;
 		atomic_fetch_add(&s->accepted, 1);
-		if (serve(s, &guest))
+		if (serve(s, &pipe, &guest))
 			door_leave(s->door);
 	}
+	head_pipe_close(&pipe);
+	return NULL;
 }
 
 static int

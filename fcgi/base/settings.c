@@ -18,7 +18,7 @@
 #include "base/json_writer.h"
 #include "base/secret.h"
 
-static const char system_database[] = "/var/lib/claude-proxy/claude-proxy.db";
+static const char system_database[] = SETTINGS_SYSTEM_FOLDER "/claude-proxy.db";
 static const char home_database[] = ".local/share/claude-proxy/claude-proxy.db";
 
 enum { DEFAULT_CONNECT_TIMEOUT = 30000, DEFAULT_SILENCE_TIMEOUT = 300000 };
@@ -227,7 +227,7 @@ default_database(void)
 {
 	char *path = NULL;
 
-	if (access("/var/lib/claude-proxy", W_OK) == 0)
+	if (access(SETTINGS_SYSTEM_FOLDER, W_OK) == 0)
 		return strdup(system_database);
 	const char *home = getenv("HOME");
 	if (home == NULL || home[0] != '/') {
@@ -290,6 +290,8 @@ derive(struct settings *s, const struct env_file *file)
 
 	s->connect_timeout = set ? s->request_timeout : DEFAULT_CONNECT_TIMEOUT;
 	s->silence_timeout = set ? s->request_timeout : DEFAULT_SILENCE_TIMEOUT;
+	s->in_home = find_value("CLAUDE_PROXY_DB", file) == NULL &&
+		     strcmp(s->database, system_database) != 0;
 	s->development = strcmp(s->node_env, "development") == 0;
 	if (s->development && find_value("LOG_LEVEL", file) == NULL)
 		s->log_level = LOG_DEBUG;

@@ -1,7 +1,11 @@
 #!/bin/sh
 # Install the system packages that the goals of make need and that are missing: packages.sh [run|demo|test|lint|fuzz…]
-# Debian and Ubuntu: by apt-get.  Elsewhere: print the command, and stop.  Nothing missing: say nothing.
+# Debian and Ubuntu: by apt-get.  Elsewhere: print the command, and stop.  Nothing missing: print nothing.
+# packages.sh --check: only print the command, everywhere.
 set -eu
+
+check=
+[ "${1:-}" != --check ] || { check=1; shift; }
 
 libraries="fcgi libcurl json-c sqlite3 libuv"
 needs="build"
@@ -72,6 +76,8 @@ check_test() {
 	fi
 	has mandoc || missing mandoc mandoc mandoc mandoc mandoc
 	has git || missing git git git git git
+	has zsh || missing zsh zsh zsh zsh zsh
+	has fish || missing fish fish fish fish fish
 	has strace || missing strace strace strace "" ""
 	has systemd-analyze || missing systemd systemd "" "" ""
 	has openssl || missing openssl openssl openssl openssl openssl
@@ -97,6 +103,12 @@ check_suite() {
 
 for need in $needs; do "check_$need"; done
 [ -n "$deb" ] || exit 0
+
+if [ -n "$check" ] && has apt-get; then
+	sudo="" && [ "$(id -u)" = 0 ] || sudo="sudo "
+	echo "Packages are missing.  Please run: ${sudo}apt-get install$deb" >&2
+	exit 1
+fi
 
 if ! has apt-get; then
 	if has dnf; then

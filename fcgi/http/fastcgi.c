@@ -205,13 +205,14 @@ set_socket_options(int descriptor)
 	setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes));
 }
 
-/* Open a pipe; where descriptors have run out, wait for those of requests that end. */
+/* Open the pipe; where descriptors have run out, wait for those of requests that end. */
 static int
-open_pipe(int ends[2])
+open_pipe(struct head_pipe *pipe)
 {
 	int waited = 0;
 
-	while (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) {
+	while (pipe2(pipe->ends, O_CLOEXEC | O_NONBLOCK) != 0) {
+		pipe->ends[0] = -1;
 		if ((errno != EMFILE && errno != ENFILE) || waited >= DESCRIPTOR_PATIENCE)
 			return -1;
 		poll(NULL, 0, LOOK_AGAIN);
@@ -220,35 +221,43 @@ open_pipe(int ends[2])
 	return 0;
 }
 
+void
+head_pipe_close(struct head_pipe *pipe)
+{
+	if (pipe->ends[0] < 0)
+		return;
+	close(pipe->ends[0]);
+	close(pipe->ends[1]);
+	pipe->ends[0] = -1;
+}
+
 /*
  * Let libfcgi read the head, from a pipe: of the connection itself it would read more, and wait for
- * it.  Return 0 or -1.
+ * it.  It takes no more than the head out of the pipe, which so is empty again.  Return 0 or -1.
  */
 static int
-read_head(FCGX_Request *request, const unsigned char *head, size_t length)
+read_head(struct head_pipe *pipe, FCGX_Request *request, const unsigned char *head, size_t length)
 {
-	int ends[2];
-
-	if (open_pipe(ends) != 0)
+	if (pipe->ends[0] < 0 && open_pipe(pipe) != 0)
 		return -1;
-	bool whole = write(ends[1], head, length) == (ssize_t)length;
-	close(ends[1]);
-	if (!whole) {
-		close(ends[0]);
+	if (write(pipe->ends[1], head, length) != (ssize_t)length) {
+		head_pipe_close(pipe);
 		return -1;
 	}
 	/* As after a request on a connection that is kept: the next one is read from there. */
-	request->ipcFd = ends[0];
+	request->ipcFd = pipe->ends[0];
 	request->keepConnection = 1;
 	FCGX_Detach(request); /* a pipe needs no shutdown */
-	if (FCGX_Accept_r(request) != 0)
-		return -1; /* which has closed the pipe */
-	close(ends[0]);
-	return 0;
+	if (FCGX_Accept_r(request) == 0)
+		return 0;
+	close(pipe->ends[1]); /* the other end is closed */
+	pipe->ends[0] = -1;
+	return -1;
 }
 
 struct web_request *
-web_request_fcgi(int descriptor, unsigned char *bytes, size_t head_length, size_t length)
+web_request_fcgi(struct head_pipe *pipe, int descriptor, unsigned char *bytes, size_t head_length,
+	size_t length)
 {
 	struct fcgi_request *web = calloc(1, sizeof(*web));
 
@@ -256,7 +265,7 @@ web_request_fcgi(int descriptor, unsigned char *bytes, size_t head_length, size_
 		return NULL;
 	web->base.kind = &fcgi_kind;
 	FCGX_InitRequest(&web->request, NO_LISTENER, FCGI_FAIL_ACCEPT_ON_INTR);
-	if (read_head(&web->request, bytes, head_length) != 0)
+	if (read_head(pipe, &web->request, bytes, head_length) != 0)
 		goto err0;
 	web->records.request_id = web->request.requestId;
 	unsigned char *rest = bytes + head_length;

@@ -1,6 +1,6 @@
 /*
- * What the program says of itself in JSON: health, what a reload brought, and everything for
- * developers (SPEC §4).
+ * What the program tells of itself: the front page for people; in JSON its health, the effect of a
+ * reload, and everything for developers (SPEC §4).
  */
 #ifndef PAGES_H
 #define PAGES_H
@@ -11,6 +11,9 @@
 struct buffer;
 struct config;
 struct settings;
+
+/** Append the front page, plain text on one screen.  ${base_url} is where the client reached it. */
+void status_write_front_page(struct buffer *, const char *base_url);
 
 /**
  * Append the health report as JSON.  ${config} may be NULL; ${readable}: the database can be read.

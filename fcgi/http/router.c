@@ -31,6 +31,7 @@ static const struct route_row rows[] = {
 
 enum { VERSION_LENGTH = sizeof("/v1") - 1 };
 static const char one_model[] = "/models/";
+static const char read_only[] = "GET, HEAD";
 static const char any_method[] = "GET, HEAD, POST, PUT, PATCH, DELETE";
 
 /* SCRIPT_NAME and PATH_INFO together are the path, however the web server divides it. */
@@ -54,6 +55,14 @@ ends_in(const struct buffer *path, const char *end)
 
 	return path->length >= length &&
 	       strcmp(buffer_text(path) + path->length - length, end) == 0;
+}
+
+/* Is it the front page: of the site, or of the script wherever it lies? */
+static bool
+is_root(const struct web_request *web, const struct buffer *path)
+{
+	return path->length <= 1 || strcmp(web_request_text(web, "PATH_INFO"), "/") == 0 ||
+	       ends_in(path, ".fcgi") || ends_in(path, ".cgi");
 }
 
 /* Is the method in a list like "GET, HEAD"? */
@@ -154,12 +163,14 @@ router_find(const struct web_request *web, const struct settings *settings,
 	if (strcmp(method, "OPTIONS") == 0) {
 		match->endpoint = ENDPOINT_PREFLIGHT;
 		match->allow = row != NULL ? row->methods : any_method;
+	} else if (row == NULL && is_root(web, &path) && has_method(read_only, method)) {
+		match->endpoint = ENDPOINT_ROOT;
 	} else if (row == NULL) {
 		api_error_set(error, 404,
-			"there is nothing at this path; messages go to POST /v1/messages");
+			"not found: this is the Claude Messages API, POST /v1/messages");
 	} else if (!has_method(row->methods, method)) {
 		match->allow = row->methods;
-		api_error_set(error, 405, "this path takes only %s", row->methods);
+		api_error_set(error, 405, "method not allowed: use %s", row->methods);
 	} else {
 		match->endpoint = row->endpoint;
 		if (below != NULL)

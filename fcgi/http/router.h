@@ -15,6 +15,7 @@ enum endpoint {
 	ENDPOINT_MODEL,  /* one of them */
 	ENDPOINT_OTHER, /* any other path below /v1/: for a service that speaks Claude's language */
 	ENDPOINT_HEALTH,
+	ENDPOINT_ROOT,  /* the front page */
 	ENDPOINT_HELLO, /* is anybody there?  Claude Code asks so, to have a connection early */
 	ENDPOINT_RELOAD,
 	ENDPOINT_METRICS,

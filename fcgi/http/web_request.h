@@ -22,14 +22,24 @@ enum web_request_read {
 	WEB_REQUEST_NO_MEMORY,
 };
 
+/* The way on which heads reach libfcgi.  Each thread has its own, for all its requests. */
+struct head_pipe {
+	int ends[2]; /* the first is -1 while it is not open */
+};
+
+#define HEAD_PIPE_INIT ((struct head_pipe){{-1, -1}})
+
+/** Close it, if it is open.  The next request opens it again. */
+void head_pipe_close(struct head_pipe *);
+
 /**
  * The FastCGI request on the connection ${descriptor}, from which ${length} bytes were read: its
  * head of ${head_length} (fcgi_records.h), and what came with it; they are overwritten.  Takes the
  * descriptor.  NULL: that is no request, or there is no memory; the descriptor is still the
  * caller's.
  */
-struct web_request *
-web_request_fcgi(int descriptor, unsigned char *bytes, size_t head_length, size_t length);
+struct web_request *web_request_fcgi(struct head_pipe *, int descriptor, unsigned char *bytes,
+	size_t head_length, size_t length);
 
 /** The one request of a CGI program: environment, standard input, standard output.  NULL: no
  * memory. */

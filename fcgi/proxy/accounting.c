@@ -4,12 +4,14 @@
 #include "proxy/accounting.h"
 
 #include <stdbool.h>
+#include <stdio.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/log_body.h"
 #include "base/secret.h"
 #include "base/settings.h"
+#include "http/web_request.h"
 #include "proxy/client_request.h"
 #include "proxy/plan.h"
 #include "proxy/usage_writer.h"
@@ -91,35 +93,64 @@ plausible_usage(struct answer *answer)
 	};
 }
 
+/* The fields of a line: only those that apply. */
+struct fields {
+	struct log_field list[16];
+	size_t count;
+};
+
+static void
+add_text(struct fields *f, const char *name, const char *text)
+{
+	if (text != NULL && text[0] != '\0')
+		f->list[f->count++] = (struct log_field){name, text, 0};
+}
+
+static void
+add_number(struct fields *f, const char *name, int64_t number)
+{
+	if (number >= 0)
+		f->list[f->count++] = (struct log_field){name, NULL, number};
+}
+
+static void
+add_usage(struct fields *f, const struct client_request *client, struct answer *answer)
+{
+	const struct claude_usage usage = plausible_usage(answer);
+
+	if (client->match.endpoint != ENDPOINT_MESSAGES)
+		return;
+	add_number(f, "input_tokens", (int64_t)usage.input_tokens);
+	add_number(f, "output_tokens", (int64_t)usage.output_tokens);
+}
+
 /* The line that every request gets. */
 static void
 log_end(const struct accounting *a, const struct plan *plan, const struct client_request *client,
 	struct answer *answer, uint64_t now, const char *message)
 {
-	const struct claude_usage usage = plausible_usage(answer);
-	const char *stop_reason = answer_stop_reason(answer);
+	struct fields f = {.count = 0};
+	char path[sizeof("/v1") + ROUTER_LONGEST_PATH];
 	char mask[SECRET_MASK_SIZE];
-	const struct log_field fields[] = {
-		{"request_id", client->id, 0},
-		{"status", NULL, a->status},
-		{"upstream", plan->to.upstream->name, 0},
-		{"key", mask_key(plan, mask), 0},
-		{"model", or_empty(client->model), 0},
-		{"upstream_model", or_empty(plan->to.model), 0},
-		{"stream", client->stream ? "true" : "false", 0},
-		{"attempts", NULL, a->attempts},
-		{"ms", NULL, since(a, now)},
-		{"first_byte_ms", NULL, first_byte_ms(a)},
-		{"input_tokens", NULL, (int64_t)usage.input_tokens},
-		{"output_tokens", NULL, (int64_t)usage.output_tokens},
-		{a->error_type != NULL ? "error" : "stop_reason",
-			a->error_type != NULL ? a->error_type
-			: stop_reason != NULL ? stop_reason
-					      : "none",
-			0},
-	};
 
-	log_line(LOG_INFO, message, fields, sizeof(fields) / sizeof(fields[0]));
+	snprintf(path, sizeof(path), "/v1%s", client->match.path);
+	add_text(&f, "request_id", client->id);
+	add_number(&f, "status", a->status);
+	add_text(&f, "method", client->method);
+	add_text(&f, "path", path);
+	add_text(&f, "addr", web_request_text(client->web, "REMOTE_ADDR"));
+	add_text(&f, "upstream", plan->to.upstream->name);
+	add_text(&f, "key", mask_key(plan, mask));
+	add_text(&f, "model", client->model);
+	add_text(&f, "upstream_model", plan->to.model);
+	add_text(&f, "stream", client->stream ? "true" : NULL);
+	add_number(&f, "attempts", a->attempts);
+	add_number(&f, "ms", since(a, now));
+	add_number(&f, "first_byte_ms", first_byte_ms(a));
+	add_usage(&f, client, answer);
+	add_text(&f, a->error_type != NULL ? "error" : "stop_reason",
+		a->error_type != NULL ? a->error_type : answer_stop_reason(answer));
+	log_line(LOG_INFO, message, f.list, f.count);
 }
 
 static enum request_kind

@@ -83,7 +83,7 @@ log_answer(const struct intake *in, int status, const char *error_type)
 		{"method", web_request_text(web, "REQUEST_METHOD"), 0},
 		{"script", web_request_text(web, "SCRIPT_NAME"), 0},
 		{"path", web_request_text(web, "PATH_INFO"), 0},
-		{"client", web_request_text(web, "REMOTE_ADDR"), 0},
+		{"addr", web_request_text(web, "REMOTE_ADDR"), 0},
 		{"error", error_type, 0},
 	};
 	size_t count = sizeof(fields) / sizeof(fields[0]);
@@ -219,6 +219,37 @@ answer_dev_info(struct intake *in)
 	buffer_free(&body);
 }
 
+/* The URL that the client used, without a slash at the end. */
+static void
+write_base_url(struct buffer *out, const struct web_request *web)
+{
+	const char *uri = web_request_text(web, "REQUEST_URI");
+	const char *forwarded = web_request_text(web, "HTTP_X_FORWARDED_PROTO");
+	size_t path = strcspn(uri, "?#");
+	bool https = strcmp(web_request_text(web, "HTTPS"), "on") == 0 ||
+		     strcmp(web_request_text(web, "REQUEST_SCHEME"), "https") == 0 ||
+		     strcmp(forwarded, "https") == 0;
+
+	buffer_puts(out, https ? "https://" : "http://");
+	buffer_puts(out, web_request_text(web, "HTTP_HOST"));
+	while (path > 0 && uri[path - 1] == '/')
+		path--;
+	buffer_append(out, uri, path);
+}
+
+static void
+answer_root(struct intake *in)
+{
+	struct buffer base = BUFFER_INIT(0);
+	struct buffer body = BUFFER_INIT(0);
+
+	write_base_url(&base, in->client.web);
+	status_write_front_page(&body, buffer_text(&base));
+	answer_status(in, 200, "text/plain; charset=utf-8", &body);
+	buffer_free(&base);
+	buffer_free(&body);
+}
+
 static void
 answer_hello(struct intake *in)
 {
@@ -271,7 +302,7 @@ admit(struct exchanges *all, const struct settings *settings, struct api_error *
 	if (atomic_fetch_add(&all->in_flight, 1) < settings->max_concurrent_requests)
 		return 0;
 	atomic_fetch_sub(&all->in_flight, 1);
-	api_error_set(error, 529, "%lld requests are in flight already: ask again in a moment",
+	api_error_set(error, 529, "too many concurrent requests (limit %lld): retry shortly",
 		(long long)settings->max_concurrent_requests);
 	error->retry_after = RETRY_WHEN_FULL;
 	return -1;
@@ -287,6 +318,9 @@ answer_here(struct intake *in, struct api_error *error)
 		break;
 	case ENDPOINT_PREFLIGHT:
 		answer_preflight(in);
+		break;
+	case ENDPOINT_ROOT:
+		answer_root(in);
 		break;
 	case ENDPOINT_HELLO:
 		answer_hello(in);

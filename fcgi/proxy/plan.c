@@ -11,6 +11,7 @@
 
 #include "base/api_error.h"
 #include "base/json.h"
+#include "base/shell_word.h"
 #include "proxy/client_request.h"
 #include "store/config.h"
 #include "translate/claude/request.h"
@@ -57,9 +58,12 @@ choose_key(struct plan *plan, struct store *store, const struct settings *settin
 
 	if (target_choose_key(&plan->to, store, settings) == 0)
 		return aim(plan, error);
+	struct buffer word = BUFFER_INIT(0);
+	shell_word_write(&word, name);
 	api_error_set(error, 500,
 		"upstream '%s' has no API key that is enabled: claude-proxy-admin key %s add -",
-		name, name);
+		name, buffer_text(&word));
+	buffer_free(&word);
 	return api_error_set_permanent(error);
 }
 
@@ -310,12 +314,26 @@ has_plain_route(const struct config *config)
 	return false;
 }
 
+/* People see where a route leads: "gpt-6.1-sol (openai)". */
+static void
+add_route(struct claude_models *models, const struct config *config, const struct route *route)
+{
+	const struct upstream *u = route->upstream != NULL ? route->upstream : config->current;
+	struct buffer title = BUFFER_INIT(0);
+
+	buffer_puts(&title, route->model);
+	if (u != NULL)
+		buffer_printf(&title, " (%s)", u->name);
+	claude_models_add(models, route->pattern, buffer_text(&title));
+	buffer_free(&title);
+}
+
 static void
 add_routes(struct claude_models *models, const struct config *config)
 {
 	for (size_t i = 0; i < config->route_count; i++)
 		if (is_plain(&config->routes[i]))
-			claude_models_add(models, config->routes[i].pattern);
+			add_route(models, config, &config->routes[i]);
 }
 
 /* Does the status, which is told as ${told}, say that a service has no list of models?  Those that
@@ -402,8 +420,9 @@ plan_models(struct plan *plan, const struct client_request *client, struct api_e
 static int
 refuse_other(struct api_error *error)
 {
-	return api_error_set(
-		error, 404, "there is nothing at this path; messages go to POST /v1/messages");
+	return api_error_set(error, 404,
+		"not found: this proxy speaks the Claude Messages API (POST /v1/messages); an "
+		"OpenAI client talks to the upstream itself");
 }
 
 /* ---- the plan ---- */
@@ -454,7 +473,7 @@ plan_make(struct plan *plan, struct store *store, const struct client_request *c
 					    strcmp(client->method, "HEAD") == 0};
 	if (client->config == NULL)
 		return api_error_set(error, 500,
-			"the configuration cannot be read: the proxy's log says why; see "
+			"could not read the configuration: the proxy's log tells why; see "
 			"claude-proxy-admin show");
 	if (target_find(&plan->to, config_retain(client->config), client->model, error) != 0 ||
 		aim(plan, error) != 0)

@@ -61,8 +61,8 @@ target_find(
 	d->upstream = route != NULL && route->upstream != NULL ? route->upstream : config->current;
 	if (d->upstream == NULL) {
 		api_error_set(error, 500,
-			"no upstream is configured: claude-proxy-admin add <name> <baseUrl> "
-			"<serviceType>");
+			"no upstream is configured: claude-proxy-admin setup, or "
+			"claude-proxy-admin add <name> <baseUrl> <serviceType>");
 		return api_error_set_permanent(error);
 	}
 	d->first_upstream = d->upstream->id;

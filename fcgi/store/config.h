@@ -85,6 +85,9 @@ const struct upstream *config_find_upstream(const struct config *, const char *n
 /** By the key itself, or by index.  NULL: none. */
 const struct api_key *upstream_find_key(const struct upstream *, const char *key_or_index);
 
+/** The first key that is enabled, or NULL. */
+const struct api_key *upstream_enabled_key(const struct upstream *);
+
 /** What the key is at ${now} (ms since 1970); "ready" and so on. */
 enum key_state api_key_state(const struct api_key *, int64_t now);
 const char *key_state_name(enum key_state);
@@ -98,6 +101,13 @@ const struct route *config_find_route(const struct config *, const char *model);
 /** The first of those that name the upstream, or NULL. */
 const struct route *
 config_find_route_to(const struct config *, const char *model, const struct upstream *);
+
+/**
+ * The earlier route that takes every name which the ${index}th could, so that this one is never
+ * used; NULL if there is none.  A route to a fallback is used by the fallback, whatever comes first
+ * for other upstreams.
+ */
+const struct route *config_shadowing_route(const struct config *, size_t index);
 
 /** The strategy in force: the stored one, else the ${preset} one (LOAD_BALANCE_STRATEGY).
  * ${config} may be NULL. */

@@ -55,6 +55,9 @@ config_json_routes(struct buffer *out, const struct config *config)
 		json_write_text(out, r->model);
 		buffer_puts(out, ",\"upstream\":");
 		json_write_text(out, r->upstream != NULL ? r->upstream->name : NULL);
+		const struct route *first = config_shadowing_route(config, i);
+		if (first != NULL)
+			buffer_printf(out, ",\"shadowedBy\":%td", first - config->routes);
 		buffer_putc(out, '}');
 	}
 	buffer_putc(out, ']');

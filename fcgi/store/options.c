@@ -12,6 +12,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/duration.h"
 #include "base/safe_text.h"
 #include "store/config.h"
 
@@ -67,15 +68,14 @@ read_max_output_tokens(struct upstream_options *options, const char *name, const
 static const char *
 read_timeout(struct upstream_options *options, const char *name, const char *value)
 {
-	int64_t number = 0;
-	const char *problem = read_number(value, &number);
+	int64_t ms = duration_parse(value);
 
 	(void)name;
-	if (problem == NULL && number > LONGEST_TIMEOUT)
-		problem = "must be a whole number of at most 86400000";
-	if (problem == NULL && options != NULL)
-		options->timeout = number;
-	return problem;
+	if (ms < 1 || ms > LONGEST_TIMEOUT)
+		return "must be a duration such as 30s or 2m, or milliseconds; a day at most";
+	if (options != NULL)
+		options->timeout = ms;
+	return NULL;
 }
 
 static const char *

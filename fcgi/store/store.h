@@ -88,9 +88,15 @@ enum store_result store_add_keys(
 enum store_result store_remove_key(struct store *, int64_t key_id);
 enum store_result store_enable_key(struct store *, int64_t key_id, bool enabled);
 enum store_result store_set_strategy(struct store *, enum strategy);
-/** Append a route; ${upstream_id} 0: the current upstream's. */
+/** Add a route; ${upstream_id} 0: the current upstream's.  It comes before the route ${before_id},
+ * or last with 0. */
+enum store_result store_add_route(struct store *, const char *pattern, const char *model,
+	int64_t upstream_id, int64_t before_id);
+/** Let a route lead to another model, and unless ${before_id} is 0 move it before that route. */
 enum store_result
-store_add_route(struct store *, const char *pattern, const char *model, int64_t upstream_id);
+store_change_route(struct store *, int64_t route_id, const char *model, int64_t before_id);
+/** Move a route before the route ${before_id}, or to the end with 0. */
+enum store_result store_move_route(struct store *, int64_t route_id, int64_t before_id);
 enum store_result store_remove_route(struct store *, int64_t route_id);
 enum store_result store_clear(struct store *);
 

@@ -13,6 +13,7 @@
 #include "base/buffer.h"
 #include "base/json.h"
 #include "base/secret.h"
+#include "base/shell_word.h"
 #include "base/url.h"
 #include "base/utf8.h"
 #include "translate/overflow.h"
@@ -384,6 +385,20 @@ rephrase_overflow(struct refusal *r)
 /* ---- saying it ---- */
 
 static void
+tell_wrong_key(const char *name, const char *mask, const char *said, struct api_error *error)
+{
+	struct buffer word = BUFFER_INIT(0);
+
+	shell_word_write(&word, name);
+	api_error_set(error, 401,
+		"upstream '%s' refused its API key %s: %s. Replace the key with: "
+		"claude-proxy-admin key %s add -",
+		name, mask, said, buffer_text(&word));
+	api_error_set_permanent(error);
+	buffer_free(&word);
+}
+
+static void
 tell(struct refusal *r, struct api_error *error)
 {
 	const char *name = r->who->name;
@@ -397,12 +412,7 @@ tell(struct refusal *r, struct api_error *error)
 		api_error_set(error, 400, "%s", said);
 		break;
 	case 401:
-		api_error_set(error, 401,
-			"upstream '%s' refused its API key %s: %s. Replace the key with: "
-			"claude-proxy-admin key "
-			"%s add -",
-			name, mask, said, name);
-		api_error_set_permanent(error);
+		tell_wrong_key(name, mask, said, error);
 		break;
 	case 402:
 		api_error_set(error, 402, "upstream '%s', API key %s, has no credit left: %s", name,

@@ -95,7 +95,7 @@ check_parts(CURLU *url)
 		(strcasecmp(scheme, "http") != 0 && strcasecmp(scheme, "https") != 0))
 		problem = "must begin with http:// or https://";
 	else if (curl_url_get(url, CURLUPART_USER, &part, 0) == CURLUE_OK)
-		problem = "must not hold a user name or password";
+		problem = "must not contain a user name or password";
 	else if (curl_url_get(url, CURLUPART_FRAGMENT, &part, 0) == CURLUE_OK)
 		problem = "must not end in a #fragment";
 	curl_free(scheme);
@@ -112,9 +112,9 @@ service_check_base_url(const char *base_url)
 		return "must begin with http:// or https://";
 	for (const char *c = base_url; *c != '\0'; c++)
 		if ((unsigned char)*c <= ' ' || *c == 127)
-			return "must not hold blanks or control characters";
+			return "must not contain spaces or control characters";
 	if (strstr(base_url, "…") != NULL)
-		return "is masked; claude-proxy-admin export --secrets writes it whole";
+		return "is masked; export --secrets prints it whole";
 	if (strlen(base_url) > SERVICE_LONGEST_URL)
 		return "is longer than 2048 bytes";
 	CURLU *url = curl_url();

@@ -614,6 +614,7 @@ def test_models(serve, upstream, service):
         assert [m["id"] for m in page["data"]] == ["claude-test", "a", "b/c", "d"]
         assert (page["has_more"], page["first_id"], page["last_id"]) == (False, "claude-test", "d")
         assert all(m["type"] == "model" and m["display_name"] and m["created_at"].endswith("Z") for m in page["data"])
+        assert page["data"][0]["display_name"] == f"{MODELS[service.SERVICE_TYPE]} (main)"
         page = site.request("GET", "/v1/models?limit=2&after_id=claude-test", None, key).json
         assert ([m["id"] for m in page["data"]], page["has_more"]) == (["a", "b/c"], True)
         page = site.request("GET", "/v1/models?limit=2&before_id=d", None, key).json

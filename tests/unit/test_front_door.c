@@ -106,7 +106,11 @@ test_only_the_end_of_the_path_counts(void **state)
 		{"OPTIONS", "/anything", NULL, NULL, ENDPOINT_PREFLIGHT, 0, NULL},
 		{"HEAD", "/v1/models", NULL, NULL, ENDPOINT_MODELS, 0, NULL},
 		{"POST", "/messages", NULL, NULL, ENDPOINT_NONE, 404, NULL},
-		{"GET", "/", NULL, NULL, ENDPOINT_NONE, 404, NULL},
+		{"GET", "/", NULL, NULL, ENDPOINT_ROOT, 0, NULL},
+		{"HEAD", "/ai", "/", NULL, ENDPOINT_ROOT, 0, NULL},
+		{"GET", "/cgi-bin/claude-proxy.fcgi", "", NULL, ENDPOINT_ROOT, 0, NULL},
+		{"GET", "/other", NULL, NULL, ENDPOINT_NONE, 404, NULL},
+		{"POST", "/", NULL, NULL, ENDPOINT_NONE, 404, NULL},
 		{NULL, NULL, NULL, NULL, ENDPOINT_NONE, 404, NULL},
 	};
 

@@ -179,7 +179,7 @@ test_removing_the_current_upstream_makes_the_first_current(void **state)
 	assert_int_equal(store_use_upstream(s, id_of(s, "b")), STORE_OK);
 	assert_int_equal(store_use_upstream(s, 999), STORE_NOT_FOUND);
 	store_set_option(s, id_of(s, "c"), "fallback", "b");
-	store_add_route(s, "x*", "y", id_of(s, "b"));
+	store_add_route(s, "x*", "y", id_of(s, "b"), 0);
 	assert_int_equal(store_remove_upstream(s, id_of(s, "b")), STORE_OK);
 	struct config *config = store_config(s);
 	assert_string_equal(config->current->name, "a");
@@ -196,13 +196,116 @@ test_routes_match_in_order(void **state)
 
 	(void)state;
 	store_add_upstream(s, "a", "http://a", "openai");
-	store_add_route(s, "claude-*haiku*", "small", id_of(s, "a"));
-	store_add_route(s, "claude-*", "large", 0);
+	store_add_route(s, "claude-*haiku*", "small", id_of(s, "a"), 0);
+	store_add_route(s, "claude-*", "large", 0, 0);
 	struct config *config = store_config(s);
 	assert_string_equal(config_find_route(config, "claude-3-haiku-1")->model, "small");
 	assert_string_equal(config_find_route(config, "claude-opus")->model, "large");
 	assert_null(config_find_route(config, "claude-opus")->upstream);
 	assert_null(config_find_route(config, "gpt-4o"));
+	config_release(config);
+	store_close(s);
+}
+
+/* The models of the routes in their order, as one text. */
+static void
+check_order(struct store *s, const char *expected)
+{
+	struct config *config = store_config(s);
+	char order[64] = "";
+
+	for (size_t i = 0; i < config->route_count; i++)
+		strcat(order, config->routes[i].model);
+	assert_string_equal(order, expected);
+	config_release(config);
+}
+
+static int64_t
+route_id(struct store *s, const char *pattern)
+{
+	struct config *config = store_config(s);
+	int64_t id = config->routes[config_route_index(config, pattern)].id;
+
+	config_release(config);
+	return id;
+}
+
+static void
+test_routes_are_placed_and_moved(void **state)
+{
+	struct store *s = open_store();
+
+	(void)state;
+	store_add_route(s, "a", "A", 0, 0);
+	store_add_route(s, "b", "B", 0, 0);
+	store_add_route(s, "c", "C", 0, route_id(s, "a"));
+	check_order(s, "CAB");
+	store_add_route(s, "d", "D", 0, route_id(s, "b"));
+	check_order(s, "CADB");
+	store_move_route(s, route_id(s, "b"), route_id(s, "c"));
+	check_order(s, "BCAD");
+	store_move_route(s, route_id(s, "b"), route_id(s, "d"));
+	check_order(s, "CABD");
+	store_move_route(s, route_id(s, "a"), 0);
+	check_order(s, "CBDA");
+	store_move_route(s, route_id(s, "b"), route_id(s, "b"));
+	check_order(s, "CBDA");
+	store_change_route(s, route_id(s, "d"), "X", 0);
+	check_order(s, "CBXA");
+	store_change_route(s, route_id(s, "d"), "Y", route_id(s, "c"));
+	check_order(s, "YCBA");
+	assert_int_equal(store_move_route(s, 9999, 0), STORE_NOT_FOUND);
+	assert_int_equal(store_change_route(s, 9999, "Z", 0), STORE_NOT_FOUND);
+	for (int i = 0; i < 100; i++)
+		store_move_route(s, route_id(s, "a"), route_id(s, i % 2 == 0 ? "d" : "b"));
+	check_order(s, "YCAB");
+	store_close(s);
+}
+
+static void
+test_routes_that_are_never_used(void **state)
+{
+	static const struct {
+		const char *first, *second;
+		bool shadowed;
+	} rows[] = {{"claude-*", "claude-*haiku*", true}, {"claude-*haiku*", "claude-*", false},
+		{"claude-*", "claude-*", true}, {"*", "gpt-?", true}, {"*", "x", true},
+		{"gpt-?", "gpt-*", false}, {"gpt-?", "gpt-4", true}, {"gpt-?", "gpt-??", false},
+		{"a*b", "a*", false}, {"a*b", "ab", true}, {"a*b", "a*cb", true},
+		{"a*b*", "axxb", true}, {"a*bc", "a*b*c", false}, {"x", "y", false},
+		{"[ab]", "a", false}, {"[ab]", "[ab]", true}, {"a", "a*", false}, {"**", "*", true},
+		{"*a*", "*ba*c", true}};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct route routes[] = {
+			{.pattern = (char *)rows[i].first}, {.pattern = (char *)rows[i].second}};
+		const struct config config = {.routes = routes, .route_count = 2};
+		if ((config_shadowing_route(&config, 1) != NULL) != rows[i].shadowed)
+			fail_msg("%s before %s", rows[i].first, rows[i].second);
+		assert_null(config_shadowing_route(&config, 0));
+	}
+}
+
+/* It is asked for by the first upstream's requests when that one fails. */
+static void
+test_a_route_of_a_fallback_is_used(void **state)
+{
+	struct store *s = open_store();
+
+	(void)state;
+	store_add_upstream(s, "a", "http://a", "openai");
+	store_add_upstream(s, "b", "http://b", "openai");
+	store_add_route(s, "claude-*", "m", 0, 0);
+	store_add_route(s, "claude-*", "n", id_of(s, "b"), 0);
+	store_add_route(s, "claude-x", "o", id_of(s, "b"), 0);
+	struct config *config = store_config(s);
+	assert_ptr_equal(config_shadowing_route(config, 1), &config->routes[0]);
+	config_release(config);
+	store_set_option(s, id_of(s, "a"), "fallback", "b");
+	config = store_config(s);
+	assert_null(config_shadowing_route(config, 1));
+	assert_ptr_equal(config_shadowing_route(config, 2), &config->routes[1]);
 	config_release(config);
 	store_close(s);
 }
@@ -214,7 +317,9 @@ test_options_are_checked(void **state)
 		const char *name, *value;
 		bool good;
 	} rows[] = {{"max-output-tokens", "100", true}, {"max-output-tokens", "0", false},
-		{"max-output-tokens", "x", false}, {"timeout", "1", true}, {"timeout", "1s", false},
+		{"max-output-tokens", "x", false}, {"timeout", "1", true}, {"timeout", "1s", true},
+		{"timeout", "2m", true}, {"timeout", "250ms", true}, {"timeout", "1y", false},
+		{"timeout", "2d", false}, {"timeout", "s", false}, {"timeout", "-1s", false},
 		{"reasoning", "off", true}, {"reasoning", "on", false},
 		{"proxy", "socks5h://127.0.0.1:1", true}, {"proxy", "127.0.0.1", false},
 		{"header.X-A", "b c", true}, {"header.X A", "b", false},
@@ -770,6 +875,11 @@ main(void)
 			test_removing_the_current_upstream_makes_the_first_current, set_up,
 			tear_down),
 		cmocka_unit_test_setup_teardown(test_routes_match_in_order, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			test_routes_are_placed_and_moved, set_up, tear_down),
+		cmocka_unit_test(test_routes_that_are_never_used),
+		cmocka_unit_test_setup_teardown(
+			test_a_route_of_a_fallback_is_used, set_up, tear_down),
 		cmocka_unit_test(test_options_are_checked),
 		cmocka_unit_test_setup_teardown(
 			test_rotation_is_exact_over_processes_and_threads, set_up, tear_down),
