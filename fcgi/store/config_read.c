@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "store/database.h"
 #include "store/options.h"
 
@@ -83,6 +84,24 @@ take_option(struct config *config, sqlite3_stmt *row)
 }
 
 static int
+take_lesson(struct config *config, sqlite3_stmt *row)
+{
+	struct upstream *u = find_by_id(config, sqlite3_column_int64(row, 0));
+
+	if (u == NULL || sqlite3_column_int64(row, 3) + LESSON_LASTS < clock_now_ms())
+		return 0;
+	struct lesson *lesson = add_element(
+		(void **)&u->lessons, &u->lesson_count, sizeof(*u->lessons));
+	if (lesson == NULL)
+		return -1;
+	lesson->model = copy_text(row, 1);
+	lesson->text = copy_text(row, 2);
+	lesson->learned = sqlite3_column_int64(row, 3);
+	lesson->times = sqlite3_column_int64(row, 4);
+	return lesson->model != NULL && lesson->text != NULL ? 0 : -1;
+}
+
+static int
 take_route(struct config *config, sqlite3_stmt *row)
 {
 	struct route *r = add_element(
@@ -127,6 +146,9 @@ static const struct {
 		take_option},
 	{"SELECT id, pattern, model, upstream_id FROM routes ORDER BY id", take_route},
 	{"SELECT name, value FROM settings", take_setting},
+	{"SELECT upstream_id, model, lesson, learned, times FROM lessons "
+	 "ORDER BY upstream_id, learned, model, lesson",
+		take_lesson},
 };
 
 static int

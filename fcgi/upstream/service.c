@@ -318,13 +318,25 @@ wants_bearer(const struct service *s, const struct upstream *upstream)
 	return wants;
 }
 
-static const char *
-key_header(const struct service *s, const struct upstream *upstream, const char *key)
+bool
+service_uses_bearer(
+	const struct service *s, const struct upstream *upstream, const char *key, const char *auth)
 {
-	bool as_bearer = s->bearer_prefix != NULL &&
-			 strncmp(key, s->bearer_prefix, strlen(s->bearer_prefix)) == 0;
+	if (auth != NULL)
+		return strcmp(auth, "bearer") == 0;
+	if (s->bearer_prefix != NULL &&
+		strncmp(key, s->bearer_prefix, strlen(s->bearer_prefix)) == 0)
+		return true;
+	return s->key_header == bearer || wants_bearer(s, upstream);
+}
 
-	return as_bearer || wants_bearer(s, upstream) ? bearer : s->key_header;
+static const char *
+key_header(
+	const struct service *s, const struct upstream *upstream, const char *key, const char *auth)
+{
+	if (service_uses_bearer(s, upstream, key, auth))
+		return bearer;
+	return auth != NULL ? "x-api-key: " : s->key_header;
 }
 
 struct curl_slist *
@@ -337,7 +349,7 @@ service_headers(const struct service *s, const struct upstream *upstream, const 
 	const char *const ours[][2] = {
 		{"Accept: ", head->stream ? "text/event-stream" : "application/json"},
 		{"User-Agent: ", "claude-proxy/" VERSION},
-		{secret != NULL ? key_header(s, upstream, secret) : "", secret},
+		{secret != NULL ? key_header(s, upstream, secret, head->auth) : "", secret},
 		{"Content-Type: ", type},
 	};
 	size_t count = sizeof(ours) / sizeof(ours[0]) - (head->has_body ? 0 : 1);
