@@ -135,20 +135,17 @@ tell_listed(struct telling *t)
 	struct claude_models models = {0};
 	struct json_document index = {0};
 	size_t count = 0;
-	const char *id;
 
 	for (size_t i = 0; i < t->upstream->key_count && probe.key == NULL; i++)
 		if (t->upstream->keys[i].enabled)
 			probe.key = &t->upstream->keys[i];
 	probe_models(&probe, &list);
 	if (list.error.status == 0 &&
-		claude_models_read(&models,
-			json_read(&index, buffer_text(&list.body), list.body.length,
-				JSON_MAX_ANSWER_VALUES, NULL)) == 0)
-		while ((id = claude_models_id(&models, count)) != NULL) {
-			tell(t, id);
-			count++;
-		}
+		claude_models_read(
+			&models, json_read(&index, buffer_text(&list.body), list.body.length,
+					 JSON_MAX_ANSWER_VALUES, NULL)) == 0)
+		for (; count < models.count; count++)
+			tell(t, claude_models_id(&models, count));
 	json_document_free(&index);
 	claude_models_free(&models);
 	probe_answer_free(&list);

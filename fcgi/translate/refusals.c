@@ -299,46 +299,60 @@ is_optional(const char *path)
 	return !is_in(last + 1, needed_inside, COUNT(needed_inside));
 }
 
+/* The next segment of a path from ${at} on: its length, 0 at the end. */
+static size_t
+next_segment(const char **at, const char *end)
+{
+	size_t n = 0;
+
+	while (*at < end && !is_name_character(**at))
+		(*at)++;
+	while (*at + n < end && is_name_character((*at)[n]))
+		n++;
+	return n;
+}
+
 /*
- * Go down a path that a service tells, as "messages.1.assistant.reasoning_content" or
- * "tools[0].function.strict": what is no part of the request, such as the name of a kind, is passed
- * over, but not the last of it.
+ * Go down the rest of a path, to its last segment.  What is no part of the request, such as the
+ * name of a kind, is passed over; and since such a name may be that of a member as well, so is each
+ * that leads to nothing.
  */
+static bool
+follow(struct reading *r, const struct json *from, const char *at, const char *end,
+	const char *walked, size_t depth)
+{
+	char found[LONGEST_NAME] = "*";
+	char longer[LONGEST_NAME];
+	size_t n = next_segment(&at, end);
+
+	if (n == 0 || depth == MOST_DEPTH)
+		return false;
+	const char *rest = at + n;
+	const char *next = rest;
+	bool last = next_segment(&next, end) == 0;
+	bool number = strspn(at, "0123456789") >= n;
+	const struct json *to = number && json_is_array(from)
+					? element_at(from, strtoul(at, NULL, 10))
+					: find_member(from, at, n, found);
+	strcpy(longer, walked);
+	if (to != NULL && add_segment(longer, json_is_array(from) ? "*" : found)) {
+		if (last && is_optional(longer)) {
+			strcpy(r->subject, longer);
+			r->value = to;
+			return true;
+		}
+		if (!last && follow(r, to, rest, end, longer, depth + 1))
+			return true;
+	}
+	return !last && follow(r, from, rest, end, walked, depth + 1);
+}
+
+/* Take a path as services tell it: "messages.1.assistant.reasoning_content", or
+ * "tools[0].function.strict". */
 static bool
 follow_path(struct reading *r, const char *path, size_t length)
 {
-	const struct json *at = r->request;
-	char found[LONGEST_NAME] = "";
-	char walked[LONGEST_NAME] = "";
-	bool reached = false;
-	size_t depth = 0;
-
-	for (size_t i = 0; i < length && depth < MOST_DEPTH;) {
-		size_t n = 0;
-		while (i + n < length && is_name_character(path[i + n]))
-			n++;
-		if (n == 0) {
-			i++;
-			continue;
-		}
-		bool number = strspn(path + i, "0123456789") >= n;
-		const struct json *next = number && json_is_array(at)
-						  ? element_at(at, strtoul(path + i, NULL, 10))
-						  : find_member(at, path + i, n, found);
-		reached = next != NULL;
-		if (reached) {
-			if (!add_segment(walked, json_is_array(at) ? "*" : found))
-				return false;
-			at = next;
-			depth++;
-		}
-		i += n;
-	}
-	if (!reached || !is_optional(walked))
-		return false;
-	strcpy(r->subject, walked);
-	r->value = at;
-	return true;
+	return follow(r, r->request, path, path + length, "", 0);
 }
 
 /* Search for a member of that name, wherever the request has one. */
