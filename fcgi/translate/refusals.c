@@ -292,6 +292,8 @@ is_optional(const char *path)
 
 	if (last == NULL)
 		return !is_in(path, needed, COUNT(needed));
+	if (strcmp(last, ".*") == 0)
+		return false;
 	snprintf(first, sizeof(first), "%.*s", (int)strcspn(path, "."), path);
 	/* The kind of what may be left out as a whole. */
 	if (strcmp(last, ".type") == 0 && !is_in(first, needed, COUNT(needed)))
@@ -624,6 +626,9 @@ learn_values(struct reading *r, const char *words, struct buffer *lesson)
 	if (at == NULL || !find_subject(r))
 		return false;
 	at += strlen(words);
+	/* "must be 'a' or 'b'", and not "must be satisfied". */
+	if (strcmp(words, "must be") == 0 && !is_quote(at[strspn(at, " ")]))
+		return false;
 	if (strcmp(words, "is allowed") == 0) {
 		if (only == NULL)
 			return false;
@@ -634,14 +639,14 @@ learn_values(struct reading *r, const char *words, struct buffer *lesson)
 	size_t count = write_values(at, r->value, bare, &list);
 	char *type = strrchr(r->subject, '.');
 	bool kind = type != NULL && strcmp(type, ".type") == 0;
-	bool choice = json_is_object(r->value) &&
-		      strstr(buffer_text(&list), "\"required\"") != NULL;
+	/* Which tool to call may be said by words alone. */
+	bool choice = strstr(buffer_text(&list), "\"required\"") != NULL;
 	bool listed = count > 0 && !list.failed &&
 		      (json_is_string(r->value) || json_is_number(r->value) ||
 			      json_is_object(r->value));
 	if (kind)
 		*type = '\0';
-	if (listed && (kind || (json_is_object(r->value) && !choice)))
+	if (listed && !choice && (kind || json_is_object(r->value)))
 		buffer_printf(lesson, "kinds %s %s", r->subject, buffer_text(&list));
 	else if (listed)
 		buffer_printf(lesson, "choose %s %s", r->subject, buffer_text(&list));
