@@ -8,6 +8,8 @@
 
 #include "base/api_error.h"
 #include "base/hash.h"
+#include "base/json.h"
+#include "base/json_edit.h"
 #include "store/config.h"
 #include "translate/claude/request.h"
 #include "translate/model_facts.h"
@@ -65,12 +67,34 @@ upstream_request_translate(struct upstream_request *r, const struct claude_reque
 	return status;
 }
 
+/* Put the owner's members into the body: the options `body.<member>`. */
+static int
+edit_body(struct upstream_request *r, struct api_error *error)
+{
+	const struct upstream_options *options = &r->upstream->options;
+	struct json_document index = {0};
+
+	for (size_t i = 0; i < options->body_count; i++) {
+		struct buffer edited = BUFFER_INIT(0);
+		const struct json *body = json_read(&index, buffer_text(&r->body), r->body.length,
+			JSON_MAX_REQUEST_VALUES, NULL);
+		json_edit(&edited, body, options->body[i].path, options->body[i].value);
+		buffer_free(&r->body);
+		r->body = edited;
+	}
+	json_document_free(&index);
+	return r->body.failed ? no_memory(error) : 0;
+}
+
 int
 upstream_request_address(struct upstream_request *r, const char *endpoint, const char *query,
 	const struct service_head *head, struct api_error *error)
 {
 	struct service_head full = *head;
+	bool message = endpoint == r->service->endpoint || endpoint == r->service->stream_endpoint;
 
+	if (message && edit_body(r, error) != 0)
+		return -1;
 	if (service_write_url(
 		    r->service, r->upstream->base_url, endpoint, r->model, query, &r->url) != 0) {
 		api_error_set(

@@ -47,7 +47,8 @@ int upstream_request_translate(struct upstream_request *, const struct claude_re
 	request_writer *write, struct api_error *);
 
 /**
- * Write URL, headers and secrets, when the body, if there is one, is written.  ${query}: of
+ * Write URL, headers and secrets, when the body, if there is one, is written; into that of a
+ * message the members that the upstream's owner decided are put.  ${query}: of
  * service_write_url.  What ${head} says of a body is not looked at.  Return 0, or -1 and the error
  * for the client.
  */
