@@ -194,6 +194,7 @@ static int
 plan_message(struct plan *plan, const struct client_request *client, struct claude_request *request,
 	struct api_error *error)
 {
+	upstream_request_choose_interface(&plan->request, request);
 	const struct service *s = plan->request.service;
 	const char *endpoint = request->stream && s->stream_endpoint != NULL ? s->stream_endpoint
 									     : s->endpoint;

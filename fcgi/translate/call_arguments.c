@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "base/json_writer.h"
 #include "base/log.h"
 #include "translate/event_stream.h"
 
@@ -265,4 +266,49 @@ call_arguments_are_empty(const struct call_arguments *a)
 		return false;
 	size_t close = open + 1 + strspn(text + open + 1, blanks);
 	return text[close] == '}' && is_blank(text + close + 1, a->text.length - close - 1);
+}
+
+/* ---- what is no object ---- */
+
+/* The object that a JSON string contains, decoded; empty: it contains none. */
+static void
+decode_object(const struct json *string, struct buffer *object)
+{
+	struct json_document index = {0};
+
+	json_append(object, string);
+	if (!json_is_object(json_read(
+		    &index, buffer_text(object), object->length, JSON_MAX_ANSWER_VALUES, NULL)))
+		buffer_clear(object);
+	json_document_free(&index);
+}
+
+/* The text of the arguments in an object of ours. */
+static void
+write_raw(struct buffer *object, const char *json, size_t length)
+{
+	struct json_writer w = JSON_WRITER(object);
+
+	log_warn("a tool call's arguments are no JSON object: passed on as _raw");
+	json_open_object(&w);
+	json_put_name(&w, "_raw");
+	json_put_string(&w, json, length);
+	json_close_object(&w);
+}
+
+void
+call_arguments_write_odd(struct buffer *object, const char *json, size_t length)
+{
+	struct json_document index = {0};
+
+	if (is_blank(json, length))
+		return;
+	const struct json *value = json_read(&index, json, length, JSON_MAX_ANSWER_VALUES, NULL);
+	bool nothing = json_is(value, JSON_NULL) ||
+		       (json_is_string(value) && json_content_length(value) == 0);
+	if (json_is_string(value))
+		decode_object(value, object);
+	if (object->length == 0 && !nothing)
+		write_raw(object, json, length);
+	json_document_free(&index);
 }

@@ -55,6 +55,12 @@ bool call_arguments_are_repeated(const struct call_arguments *, const char *json
 /** Are they an object with nothing in it? */
 bool call_arguments_are_empty(const struct call_arguments *);
 
+/**
+ * Write arguments that are no object as one: the object that was encoded twice, or the text under
+ * the name `_raw`; nothing if they are blank, null or an empty string.
+ */
+void call_arguments_write_odd(struct buffer *object, const char *json, size_t length);
+
 /** Memory that they take, in bytes. */
 static inline size_t
 call_arguments_size(const struct call_arguments *a)

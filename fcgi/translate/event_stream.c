@@ -19,7 +19,6 @@ struct event_stream {
 	size_t position;    /* of the line that was taken last, its end included, in what is fed */
 	bool has_data;
 	bool bare;     /* the data is JSON without a field's name before it */
-	bool begun;    /* the first line was seen */
 	bool inside;   /* the last line was not empty */
 	bool after_cr; /* the last byte was a CR: an LF now belongs to it */
 	bool overflowed;
@@ -81,11 +80,23 @@ add_data(struct event_stream *s, const char *line, size_t length)
 #define BEGINS_WITH(line, length, literal)                                                         \
 	((length) >= sizeof(literal) - 1 && memcmp((line), (literal), sizeof(literal) - 1) == 0)
 
-/* An object that a service wrote as it is, mostly an error in the middle of a stream, on one line
- * or on many. */
+static int take_line(struct event_stream *s, const char *line, size_t length);
+
+/*
+ * A line that is no data.  It may be part of an object that a service wrote as it is, mostly an
+ * error in the middle of a stream, on one line or on many; or have UTF-8's mark before it, which
+ * belongs to the beginning of a stream, and of one that was put behind another.
+ */
 static int
-take_bare_line(struct event_stream *s, const char *line, size_t length)
+take_other_line(struct event_stream *s, const char *line, size_t length)
 {
+	static const char mark[] = "\xef\xbb\xbf";
+	size_t marks = 0;
+
+	while (BEGINS_WITH(line + marks, length - marks, mark))
+		marks += sizeof(mark) - 1;
+	if (marks > 0)
+		return take_line(s, line + marks, length - marks);
 	if (line[0] != '{' && !s->bare)
 		return 0;
 	if (line[0] == ':' || BEGINS_WITH(line, length, "event:") ||
@@ -99,18 +110,12 @@ static int
 take_line(struct event_stream *s, const char *line, size_t length)
 {
 	static const char field[] = "data:";
-	static const char mark[] = "\xef\xbb\xbf"; /* of UTF-8, at the beginning */
 
-	if (!s->begun && BEGINS_WITH(line, length, mark)) {
-		line += sizeof(mark) - 1;
-		length -= sizeof(mark) - 1;
-	}
-	s->begun = true;
 	s->inside = length > 0;
 	if (length == 0)
 		return dispatch(s);
 	if (!BEGINS_WITH(line, length, field))
-		return take_bare_line(s, line, length);
+		return take_other_line(s, line, length);
 	line += sizeof(field) - 1;
 	length -= sizeof(field) - 1;
 	if (length > 0 && line[0] == ' ') {

@@ -355,20 +355,28 @@ reader_finish(struct reader *r, struct api_error *error)
 	return 0;
 }
 
-int
-reader_read_end(struct reader *r, bool complete, struct api_error *error)
+/* No more comes; ${whole}: which is the end of the answer, if there is one. */
+static int
+end(struct reader *r, bool whole, struct api_error *error)
 {
 	/* What could not be read may have been what is missing, or why. */
 	bool readable = r->skipped == 0 || (r->produced && r->stop_reason != NULL);
 
 	if (r->over)
 		return 0;
-	if (readable && (r->stop_reason != NULL || (complete && r->produced)))
+	if (readable && (r->stop_reason != NULL || (whole && r->produced)))
 		return reader_finish(r, error);
 	return broke_off(r,
-		complete && !r->produced ? "ended its answer without content"
-					 : "broke off its answer",
+		whole && !r->produced ? "ended its answer without content" : "broke off its answer",
 		error);
+}
+
+int
+reader_read_end(struct reader *r, bool complete, struct api_error *error)
+{
+	bool cut = !complete || (r->produced && r->kind->tells_its_end);
+
+	return end(r, !cut, error);
 }
 
 /* ---- events and whole answers ---- */
@@ -409,7 +417,7 @@ reader_read_event(struct reader *r, const char *data, size_t length, struct api_
 {
 	while (!r->over && length > 0) {
 		if (is_done(data, length))
-			return reader_read_end(r, true, error);
+			return end(r, true, error);
 		const struct json *event = upstream_json_next(
 			&r->index, &data, &length, r->error_context, &r->skipped);
 		if (event == NULL)

@@ -35,6 +35,7 @@ struct reader_kind {
 	reader_taker *take_message; /* a whole answer */
 	void (*finish)(struct reader *); /* the answer is whole: write what waits; NULL: nothing */
 	void (*clear)(struct reader *);  /* free what it has besides; NULL: nothing */
+	bool tells_its_end; /* a stream that just ends was cut, also where the connection was not */
 };
 
 /* What the upstream counted; a member that it did not tell is 0. */

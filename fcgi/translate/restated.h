@@ -1,6 +1,6 @@
 /*
  * A text that comes in pieces.  Most services send each piece once; some repeat in every piece what
- * came before it, or all of the text at the end (MiniMax, web requests).  What of a piece is new?
+ * came before it, or all of the text at the end (MiniMax, gateways).  What of a piece is new?
  *
  * Texts are contents of JSON strings as they came: who repeats a text writes it the same way twice.
  */

@@ -8,7 +8,6 @@
 
 #include "base/buffer.h"
 #include "base/json.h"
-#include "base/json_writer.h"
 #include "base/log.h"
 #include "translate/call_arguments.h"
 #include "translate/claude/writer.h"
@@ -331,53 +330,16 @@ give(struct stream_calls *t, struct call *call)
 	t->kept -= before - call_arguments_size(a);
 }
 
-/* The object that a JSON string contains, decoded; empty: it contains none. */
-static void
-decode_object(const struct json *string, struct buffer *object)
-{
-	struct json_document index = {0};
-
-	json_append(object, string);
-	if (!json_is_object(json_read(
-		    &index, buffer_text(object), object->length, JSON_MAX_ANSWER_VALUES, NULL)))
-		buffer_clear(object);
-	json_document_free(&index);
-}
-
-/* The text of the arguments in an object of ours. */
-static void
-write_raw(const struct call *call, struct buffer *object)
-{
-	struct json_writer w = JSON_WRITER(object);
-
-	log_warn("a tool call's arguments are no JSON object: passed on as _raw");
-	json_open_object(&w);
-	json_put_name(&w, "_raw");
-	json_put_string(&w, call->arguments.text.data, call->arguments.text.length);
-	json_close_object(&w);
-}
-
 /* Arguments that are no object: nothing, or one that was encoded twice, or what we cannot tell. */
 static void
 give_odd(struct stream_calls *t, const struct call *call)
 {
 	const struct buffer *text = &call->arguments.text;
-	struct json_document index = {0};
 	struct buffer object = BUFFER_INIT(0);
 
-	if (text->length == strspn(buffer_text(text), " \t\r\n"))
-		return;
-	const struct json *value = json_read(
-		&index, text->data, text->length, JSON_MAX_ANSWER_VALUES, NULL);
-	bool nothing = json_is(value, JSON_NULL) ||
-		       (json_is_string(value) && json_content_length(value) == 0);
-	if (json_is_string(value))
-		decode_object(value, &object);
-	if (object.length == 0 && !nothing)
-		write_raw(call, &object);
+	call_arguments_write_odd(&object, buffer_text(text), text->length);
 	claude_writer_tool_input(t->writer, buffer_text(&object), object.length);
 	buffer_free(&object);
-	json_document_free(&index);
 }
 
 static void

@@ -203,7 +203,7 @@ add_raw_message(struct refusal *r, const struct json *error)
 	buffer_free(&text);
 }
 
-/* error.message, error, message, detail, errors[0].message, and what web requests have instead. */
+/* error.message, error, message, detail, errors[0].message, and what gateways have instead. */
 static bool
 find_message_in(struct refusal *r, const struct json *body)
 {

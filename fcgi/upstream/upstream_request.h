@@ -30,11 +30,18 @@ struct upstream_request {
 	struct curl_slist *headers;
 	const char **secrets;          /* what of them is secret, the key first; ends in NULL */
 	struct tool_names *tool_names; /* of a translated request: what they are called there */
+	struct buffer host;            /* likewise, of the base URL, for model_facts.h */
+	struct buffer origin; /* likewise: marks what upstream and model have carried through the
+				 client (round_trip.h) */
 };
 
 /** One of a translator's functions that write a request. */
 typedef int request_writer(const struct claude_request *, const struct translate_target *,
 	struct tool_names *, struct buffer *, struct api_error *);
+
+/** A model that Chat does not serve, or not with tools, is asked by Responses where the service has
+ * both: change the service type of a message to that. */
+void upstream_request_choose_interface(struct upstream_request *, const struct claude_request *);
 
 /**
  * Write the body: the Claude request by ${write}, by the upstream's options.  Return 0, or -1 and

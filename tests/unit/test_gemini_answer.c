@@ -292,6 +292,9 @@ test_forms_of_any_service(void **state)
 			 "{\"text\":\"b\"}") "}data: {" ENDS("STOP") "}\n\n",
 			"text[ab] end_turn"},
 		{"{" PARTS("{\"text\":\"a\"}") "}\n\n", "text[a] end_turn"},
+		{"{" PARTS("{\"functionCall\":{\"name\":\"f\",\"args\":\"{\\\"x\\\":1}\"}},"
+			   "{\"functionCall\":{\"name\":\"f\",\"args\":null}}") "}",
+			"f[{\"x\":1}] f[{}] tool_use"},
 	};
 
 	(void)state;
@@ -330,6 +333,8 @@ test_failures(void **state)
 			"{\"error\":{\"code\":400,\"message\":\"The input token count (12) exceeds "
 			"the maximum number of tokens allowed (10).\"}}",
 			true, 400, "prompt is too long: 12 tokens > 10 maximum"},
+		{"application/json", "{" PARTS("{\"functionCall\":{\"args\":{}}}") "}", true, 502,
+			"without a name"},
 		{"application/json", "", true, 502, "empty"},
 		{"text/event-stream", "<html><title>x</title></html>", true, 502, "<html>"},
 		{"text/event-stream", CHUNK(PARTS("{\"text\":\"h\",\"thought\":true}")), true, 502,

@@ -24,6 +24,7 @@
 	"{\"status\":\"" status "\",\"error\":null,\"output\":[" output                            \
 	"],\"usage\":{\"input_tokens\":10,\"input_tokens_details\":{\"cached_tokens\":4},"         \
 	"\"output_tokens\":5}" rest "}"
+#define DONE "data: [DONE]\n\n"
 #define COMPLETED(output)                                                                          \
 	EVENT("response.completed", ",\"response\":" RESPONSE("completed", output, ""))
 #define TOLD                                                                                       \
@@ -80,14 +81,15 @@ test_streams(void **state)
 				COMPLETED(""),
 			OPEN_TEXT(0) TEXT(0, "\\ud800\\u0000\\/") STOP(0)
 				END("end_turn", "null", 6, 4, 5)},
-		/* Text while a call is incomplete waits; the end comes without [DONE]. */
-		{ADDED(0, CALL("x", "")) ARGUMENTS(0, "{") TEXTS(1, "a") ARGUMENTS(0, "}"),
+		/* Text while a call is incomplete waits; the end is told in another way. */
+		{ADDED(0, CALL("x", "")) ARGUMENTS(0, "{") TEXTS(1, "a") ARGUMENTS(0, "}") DONE,
 			OPEN_TOOL(0, "x", "f") JSON(0, "{") JSON(0, "}") STOP(0) OPEN_TEXT(1)
 				TEXT(1, "a") STOP(1) END("tool_use", "null", 0, 0, 1)},
-		/* Wrong types and unknown events are ignored; the body may just end. */
+		/* Wrong types and unknown events are ignored. */
 		{"data: 5\n\ndata: {\"type\":5}\n\n" EVENT("response.new", ",\"delta\":\"z\"")
 				ADDED(0, "5") EVENT("response.output_text.delta", ",\"delta\":[]")
-					ITEM(1, "{\"type\":\"web_search_call\"}") TEXTS(2, "a"),
+					ITEM(1, "{\"type\":\"web_search_call\"}") TEXTS(2, "a")
+						DONE,
 			OPEN_TEXT(0) TEXT(0, "a") STOP(0) END("end_turn", "null", 0, 0, 1)},
 	};
 
@@ -171,6 +173,7 @@ test_many_items(void **state)
 				"data: {\"type\":\"response.output_text.delta\","
 				"\"output_index\":%d,\"delta\":\"a\"}\n\n",
 				i * 1000);
+		buffer_puts(&in, DONE);
 		assert_int_equal(answer_of(&openai_responses, "text/event-stream", buffer_text(&in),
 					 false, true, 99999, &out, &error),
 			c == 0 ? ANSWER_DONE : ANSWER_FAILED);
@@ -323,11 +326,16 @@ test_failures(void **state)
 			EVENT("error", ",\"code\":\"insufficient_quota\",\"message\":\"m\""), true,
 			402, "m"},
 		{"text/event-stream", TEXTS(0, "a"), false, 502, "broke off"},
+		{"text/event-stream", TEXTS(0, "a"), true, 502, "broke off"},
 		{"text/event-stream", EVENT("response.created", ""), true, 502, "answer"},
 		{"application/json", "{\"status\":\"cancelled\",\"output\":[]}", true, 502,
 			"cancelled"},
 		{"application/json", "{\"status\":\"queued\",\"output\":[]}", true, 502, "queued"},
 		{"application/json", "{\"detail\":\"m\"}", true, 502, "m"},
+		{"application/json",
+			"{\"output\":[{\"type\":\"function_call\",\"call_id\":\"x\","
+			"\"arguments\":\"{\\\"a\\\":1}\"}]}",
+			true, 502, "without a name"},
 		{"text/event-stream",
 			TEXTS(0, "a") EVENT("response.completed",
 				",\"response\":{\"status\":\"cancelled\",\"output\":[]}"),

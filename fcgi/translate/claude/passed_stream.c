@@ -134,6 +134,19 @@ line_end(const char *at, const char *end)
 	return cr != NULL ? cr : lf != NULL ? lf : end;
 }
 
+/* Where the line after that one begins. */
+static const char *
+next_line(const char *at, const char *end)
+{
+	at = line_end(at, end);
+	at += at < end;
+	return at + (at < end && at[-1] == '\r' && *at == '\n');
+}
+
+#define BEGINS_WITH(at, end, literal)                                                              \
+	((size_t)((end) - (at)) >= sizeof(literal) - 1 &&                                          \
+		memcmp((at), (literal), sizeof(literal) - 1) == 0)
+
 /*
  * Where the lines of the event begin that ends at ${end}: what precedes them are events without
  * data, comments and empty lines.  NULL: one of its lines names it.
@@ -141,22 +154,19 @@ line_end(const char *at, const char *end)
 static const char *
 nameless_event(const char *raw, const char *end)
 {
-	static const char field[] = "event:";
-	enum { FIELD_LENGTH = sizeof(field) - 1 };
 	const char *begin = raw;
 	bool named = false;
 
+	/* Nearly all are a name and the data. */
+	if (BEGINS_WITH(raw, end, "event:") && BEGINS_WITH(next_line(raw, end), end, "data:"))
+		return NULL;
 	for (const char *at = raw, *next; at < end; at = next) {
-		bool empty = *at == '\n' || *at == '\r';
-		next = empty ? at : line_end(at, end);
-		next += next < end;
-		next += next < end && next[-1] == '\r' && *next == '\n';
-		if (empty && next < end) {
+		next = next_line(at, end);
+		if ((*at == '\n' || *at == '\r') && next < end) {
 			begin = next;
 			named = false;
 		}
-		named = named || ((size_t)(end - at) >= FIELD_LENGTH &&
-					 memcmp(at, field, FIELD_LENGTH) == 0);
+		named = named || BEGINS_WITH(at, end, "event:");
 	}
 	return named ? NULL : begin;
 }

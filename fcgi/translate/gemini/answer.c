@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "base/json_writer.h"
 #include "base/log.h"
+#include "translate/call_arguments.h"
 #include "translate/claude/writer.h"
 #include "translate/gemini/gemini.h"
 #include "translate/reader.h"
@@ -134,34 +135,21 @@ take_text(struct reader *r, const struct json *part, const struct json *signatur
 	reader_text(r, NULL, text);
 }
 
-/* Arguments that are no object, as the text of one. */
+/* Into the scratch buffer. */
 static void
-write_raw_arguments(struct reader *r, const struct json *args)
+write_arguments(struct reader *r, const struct json *args)
 {
 	struct buffer text = BUFFER_INIT(0);
-	struct json_writer w = scratch_writer(r);
 
-	log_warn("upstream '%s': a function call's args are no object: passed on as _raw",
-		r->error_context->name);
-	if (json_write(&text, args) != 0)
-		r->scratch.failed = true;
-	json_open_object(&w);
-	json_put_name(&w, "_raw");
-	json_put_string(&w, buffer_text(&text), text.length);
-	json_close_object(&w);
-	buffer_free(&text);
-}
-
-static void
-take_arguments(struct reader *r, const struct json *args)
-{
 	buffer_clear(&r->scratch);
-	if (json_is_object(args))
+	if (json_is_object(args)) {
 		json_write(&r->scratch, args);
-	else
-		write_raw_arguments(r, args);
-	if (is_whole(r))
-		claude_writer_tool_input(r->writer, r->scratch.data, r->scratch.length);
+		return;
+	}
+	json_write(&text, args);
+	call_arguments_write_odd(&r->scratch, buffer_text(&text), text.length);
+	r->scratch.failed = r->scratch.failed || text.failed;
+	buffer_free(&text);
 }
 
 static void
@@ -177,8 +165,12 @@ take_call(struct reader *r, const struct json *call, const struct json *signatur
 	claude_writer_tool_start(r->writer, id,
 		tool_names_to_client(r->names, name != NULL ? name : ""),
 		carries ? r->scratch.data : NULL, carries ? r->scratch.length : 0);
-	if (args != NULL)
-		take_arguments(r, args);
+	if (args != NULL) {
+		write_arguments(r, args);
+		if (is_whole(r))
+			claude_writer_tool_input(
+				r->writer, buffer_text(&r->scratch), r->scratch.length);
+	}
 	claude_writer_tool_end(r->writer);
 	free(id);
 	free(name);
@@ -243,8 +235,8 @@ take_file(struct reader *r, const struct json *file)
 	close_fence(r, &w);
 }
 
-static void
-take_part(struct reader *r, const struct json *part)
+static int
+take_part(struct reader *r, const struct json *part, struct api_error *error)
 {
 	const struct json *signature = json_member_string(part, "thoughtSignature");
 	const struct json *call = json_member_object(part, "functionCall");
@@ -254,11 +246,15 @@ take_part(struct reader *r, const struct json *part)
 		signature = NULL;
 	if (json_member_string(part, "text") != NULL)
 		take_text(r, part, signature);
+	/* Nobody can run it. */
+	if (call != NULL && json_content_length(json_member_string(call, "name")) == 0)
+		return reader_no_answer(r, "called a tool without a name", call, error);
 	if (call != NULL)
 		take_call(r, call, signature);
 	take_executable_code(r, json_member(part, "executableCode"));
 	take_fenced(r, "", json_member_string(result, "output"));
 	take_file(r, json_member(part, "inlineData"));
+	return 0;
 }
 
 /* ---- the rest of a chunk ---- */
@@ -307,7 +303,8 @@ take_candidate(struct reader *r, const struct json *candidate, struct api_error 
 {
 	gemini_of(r)->answered = true;
 	JSON_EACH (part, json_member_array(json_member(candidate, "content"), "parts"))
-		take_part(r, part);
+		if (take_part(r, part, error) != 0)
+			return -1;
 	return take_finish_reason(r, candidate, error);
 }
 

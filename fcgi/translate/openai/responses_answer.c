@@ -185,7 +185,7 @@ take_call(
 		.all = whole,
 	};
 
-	if (item->name == NULL)
+	if (item->name == NULL && !whole)
 		return 0;
 	reader_settle(&r->base);
 	if (reader_arguments(&r->base, json_member(object, "arguments"), &piece) != 0)
@@ -567,6 +567,7 @@ new_reader(const struct reader_context *context)
 		.take_message = take_message,
 		.finish = finish,
 		.clear = clear,
+		.tells_its_end = true,
 	};
 
 	return reader_new(&kind, context);

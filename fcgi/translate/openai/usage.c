@@ -16,14 +16,14 @@ struct count_names {
 };
 
 /* OpenAI, Qwen, OpenRouter and most others have it in the details; Kimi and Together, Mistral,
- * DeepSeek, and web requests before Claude beside the prompt's count. */
+ * DeepSeek, and gateways before Claude beside the prompt's count. */
 static const struct count_names cached = {
 	{"cached_tokens", NULL},
 	{"cached_tokens", "num_cached_tokens", "prompt_cache_hit_tokens", "cache_read_input_tokens",
 		NULL},
 };
 
-/* OpenAI and OpenRouter; web requests; Qwen. */
+/* OpenAI and OpenRouter; gateways; Qwen. */
 static const struct count_names written = {
 	{"cache_write_tokens", "cache_creation_tokens", "cache_creation_input_tokens", NULL},
 	{"cache_write_tokens", "cache_creation_tokens", "cache_creation_input_tokens", NULL},
