@@ -90,6 +90,8 @@ write_for_upstream(
 	struct upstream_request *r, struct claude_request *request, struct api_error *error)
 {
 	static struct forwarded_header version[] = {{"anthropic-version", "2023-06-01"}};
+
+	upstream_request_choose_interface(r, request);
 	const struct service *s = r->service;
 	bool pass = s->translator->passes_through;
 	const struct service_head head = {

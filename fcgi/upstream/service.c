@@ -409,10 +409,8 @@ key_header(const struct service *s, const struct upstream *upstream, const char 
 	bool as_bearer = s->bearer_prefix != NULL &&
 			 strncmp(key, s->bearer_prefix, strlen(s->bearer_prefix)) == 0;
 
-	enum auth auth = upstream->options.auth;
-
-	if (auth != AUTH_BY_SERVICE)
-		return by_option[auth];
+	if (upstream->options.auth != AUTH_BY_SERVICE)
+		return by_option[upstream->options.auth];
 	return as_bearer || wants_bearer(s, upstream) ? bearer : s->key_header;
 }
 

@@ -42,6 +42,27 @@ write_origin(struct upstream_request *r)
 	buffer_free(&name);
 }
 
+void
+upstream_request_choose_interface(struct upstream_request *r, const struct claude_request *claude)
+{
+	const struct service *chat = r->service;
+	struct buffer host = BUFFER_INIT(0);
+
+	if (chat->other_interface == NULL ||
+		model_facts_write_host(&host, r->upstream->base_url) != 0 ||
+		service_is_endpoint(chat, r->upstream->base_url)) {
+		buffer_free(&host);
+		return;
+	}
+	const struct model_facts facts = model_facts_find(buffer_text(&host), r->model);
+	bool tools = json_first(json_member_array(claude->body, "tools")) != NULL;
+	if (model_facts_host_is(&facts, HOST_BOTH_INTERFACES) &&
+		(model_facts_is(&facts, MODEL_RESPONSES_ONLY) ||
+			(tools && model_facts_is(&facts, MODEL_TOOLS_BY_RESPONSES))))
+		r->service = service_find(chat->other_interface);
+	buffer_free(&host);
+}
+
 int
 upstream_request_translate(struct upstream_request *r, const struct claude_request *claude,
 	request_writer *write, struct api_error *error)
@@ -55,6 +76,7 @@ upstream_request_translate(struct upstream_request *r, const struct claude_reque
 		.reasoning_off = r->upstream->options.reasoning_off,
 		.host = buffer_text(&r->host),
 		.origin = buffer_text(&r->origin),
+		.fixes = r->upstream->options.images_off ? FIX_NO_IMAGES : 0,
 	};
 
 	r->tool_names = tool_names_new(r->service->translator->name_rule);

@@ -39,6 +39,10 @@ struct upstream_request {
 typedef int request_writer(const struct claude_request *, const struct translate_target *,
 	struct tool_names *, struct buffer *, struct api_error *);
 
+/** A model that Chat does not serve, or not with tools, is asked by Responses where the service has
+ * both: change the service type of a message to that. */
+void upstream_request_choose_interface(struct upstream_request *, const struct claude_request *);
+
 /**
  * Write the body: the Claude request by ${write}, by the upstream's options.  Return 0, or -1 and
  * the error for the client.

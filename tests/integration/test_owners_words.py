@@ -83,6 +83,37 @@ def test_betas_are_withheld(site, upstream, beta, sent):
     assert headers.get("anthropic-beta") == sent and headers["anthropic-version"]
 
 
+IMAGE = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "iVBORw0KGgo="}}
+
+
+@pytest.mark.parametrize("service", SERVICES, ids=lambda module: module.SERVICE_TYPE)
+def test_a_model_without_eyes_gets_a_sentence_for_each_image(site, upstream, service):
+    """In results of tools, too."""
+    upstream.speak(service)
+    upstream.answer = service.parts("OK")
+    site.use(upstream, service_type=service.SERVICE_TYPE)
+    site.admin("set", "main", "images", "off")
+    tool = {"name": "look", "input_schema": {"type": "object"}}
+    messages = [{"role": "user", "content": [{"type": "text", "text": "before"}, IMAGE, {"type": "text", "text": "after"}]},
+                {"role": "assistant", "content": [{"type": "tool_use", "id": "toolu_1", "name": "look", "input": {}}]},
+                {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "toolu_1", "content": [IMAGE]}]}]
+    with site.lighttpd():
+        assert site.post({"model": "m", "max_tokens": 9, "messages": messages, "tools": [tool]}).status == 200
+        sent = json.dumps(upstream.calls[-1].body)
+        assert "iVBORw0KGgo" not in sent and "image/png" not in sent and "before" in sent and "after" in sent
+        site.admin("set", "main", "images", "on")
+        assert site.post({"model": "m", "max_tokens": 9, "messages": messages, "tools": [tool]}).status == 200
+        assert "iVBORw0KGgo" in json.dumps(upstream.calls[-1].body)
+
+
+def test_translate_takes_the_interface_that_the_model_needs(site):
+    site.admin("add", "main", "https://api.openai.com", "openai")
+    tool = {"name": "look", "input_schema": {"type": "object"}}
+    message = {"model": "gpt-6.1-sol", "max_tokens": 9, "messages": [{"role": "user", "content": "hi"}], "tools": [tool]}
+    done = site.admin("translate", "--upstream", "main", input=json.dumps(message))
+    assert done.stderr.startswith("POST https://api.openai.com/v1/responses\n") and "input" in json.loads(done.stdout)
+
+
 @pytest.mark.parametrize("service", SERVICES, ids=lambda module: module.SERVICE_TYPE)
 def test_translate_shows_what_would_be_sent(site, upstream, service):
     upstream.speak(service)

@@ -185,7 +185,7 @@ test_the_owner_decides_how_the_key_is_sent_and_which_betas(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(rows); i++) {
-		const struct upstream upstream = {
+		const struct upstream upstream = {.base_url = (char[]){"https://c"},
 			.options = {.auth = rows[i].auth, .beta = (char *)(uintptr_t)rows[i].beta}};
 		struct curl_slist *list = service_headers(
 			service_find("claude"), &upstream, &key, &head);
