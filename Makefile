@@ -10,10 +10,12 @@ LIBRARIES = fcgi libcurl json-c sqlite3 libuv
 WARNINGS  = -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2
 HARDENING = $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer -O1,\
             -O2 -fstack-protector-strong -D_FORTIFY_SOURCE=2)
+# Of these options, those that the linker here takes.
+HARDENED_LINK = -pie -Wl,-z,relro,-z,now
 CFLAGS   ?= -g
 ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -DVERSION='"$(VERSION)"' $(HARDENING) -fPIE -pthread $(WARNINGS) $(CFLAGS) \
             -Ifcgi -Icli -I$(BUILD) $(shell pkg-config --cflags $(LIBRARIES))
-ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now -pthread $(if $(SANITIZE),-fsanitize=$(SANITIZE)) $(rpath) $(LDFLAGS)
+ALL_LDFLAGS = $(hardened_link) -pthread $(if $(SANITIZE),-fsanitize=$(SANITIZE)) $(rpath) $(LDFLAGS)
 LDLIBS    = $(shell pkg-config --libs $(LIBRARIES))
 
 shared   := $(wildcard $(addprefix fcgi/,base/*.c store/*.c upstream/*.c translate/*.c translate/*/*.c))
@@ -26,6 +28,10 @@ bundled  := $(programs:$(BUILD)/%=$(BUILD)/bundle/%)
 unit_programs := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(units))
 bench_programs := $(addprefix $(BUILD)/bench/,load stand_in limit)
 fuzz_programs := $(patsubst tests/%.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
+
+taken = $(shell echo 'int main(void) { return 0; }' | $(CC) -fPIE -Werror $(1) -x c -o /dev/null - 2>/dev/null && echo $(1))
+# Looked up when a program is linked, and once.
+hardened_link = $(eval hardened_link := $(foreach option,$(HARDENED_LINK),$(call taken,$(option))))$(hardened_link)
 
 # Each step in a few words; `make V=1` shows the commands, `make -s` nothing.
 hide := $(if $(V),,@)

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# make lint: warnings as errors under gcc and clang, clang-tidy, cppcheck, formatting, shellcheck.
+# make lint: warnings as errors under gcc, clang and with musl, clang-tidy, cppcheck, formatting, shellcheck.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 fcgi/deploy/packages.sh lint test || exit 1
@@ -22,6 +22,7 @@ export LINT_FLAGS="${flags[*]@Q} ${warnings[*]}"
 run "gcc" each 'eval "gcc -O2 $LINT_FLAGS -c -o /dev/null $1"' "${product[@]}" "${units[@]}"
 run "clang" each 'eval "clang $LINT_FLAGS -fsyntax-only $1"' "${product[@]}"
 export TIDY_FLAGS="${flags[*]@Q}"
+run "portable" tests/portable.sh build-lint
 run "clang-tidy" each 'eval "clang-tidy --quiet $1 -- $TIDY_FLAGS" 2>/dev/null' "${product[@]}"
 run "cppcheck" cppcheck --quiet --error-exitcode=1 --inline-suppr -j "$jobs" --std=c11 -D_GNU_SOURCE -DVERSION='""' \
 	--enable=warning,performance,portability --suppress=missingIncludeSystem -Ifcgi -Icli "${product[@]}"

@@ -79,9 +79,12 @@ piece_length(const char *data, size_t length, bool file)
 {
 	if (data == NULL || file || length <= PIPE_BUF)
 		return length;
-	const char *end = memrchr(data, '\n', PIPE_BUF);
-	if (end == NULL)
-		end = memchr(data, '\n', length);
+	size_t whole = PIPE_BUF;
+	while (whole > 0 && data[whole - 1] != '\n')
+		whole--;
+	if (whole > 0)
+		return whole;
+	const char *end = memchr(data, '\n', length);
 	return end != NULL ? (size_t)(end - data) + 1 : length;
 }
 

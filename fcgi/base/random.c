@@ -1,17 +1,19 @@
 /*
  * Randomness from the system; see random.h.
  *
- * getrandom is asked for a pool at a time: an id for every request would else be a system call
- * each.
+ * getentropy fills a pool at a time: else an id for every request would be a system call each.
  */
 #include "base/random.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+#ifdef __APPLE__
 #include <sys/random.h>
+#endif
 
-enum { POOL_BYTES = 256 };
+enum { POOL_BYTES = 256 }; /* the most that getentropy gives at once */
 
 static _Thread_local struct {
 	unsigned char bytes[POOL_BYTES];
@@ -22,9 +24,8 @@ static unsigned char
 random_byte(void)
 {
 	if (pool.left == 0) {
-		/* Up to 256 bytes are never cut short once the system has its first entropy. */
-		if (getrandom(pool.bytes, POOL_BYTES, 0) != POOL_BYTES) {
-			perror("getrandom");
+		if (getentropy(pool.bytes, POOL_BYTES) != 0) {
+			perror("getentropy");
 			abort();
 		}
 		pool.left = POOL_BYTES;

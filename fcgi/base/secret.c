@@ -171,5 +171,11 @@ secret_forbid_dumps(void)
 void
 secret_erase(void *data, size_t length)
 {
-	explicit_bzero(data, length);
+	/*
+	 * explicit_bzero, memset_s, explicit_memset: each system has another.  What a volatile
+	 * pointer points to the compiler cannot know, so the call stays.
+	 */
+	static void *(*const volatile overwrite)(void *, int, size_t) = memset;
+
+	overwrite(data, 0, length);
 }

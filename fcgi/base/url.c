@@ -25,11 +25,15 @@ parts_of(const char *url)
 	bool has_scheme = strncmp(url + scheme, separator, strlen(separator)) == 0;
 	const char *user = has_scheme ? url + scheme + strlen(separator) : url;
 	const char *path = user + strcspn(user, "/?#");
-	const char *at = memrchr(user, '@', (size_t)(path - user));
+	const char *host = path;
+
+	/* After the last '@': a password may contain one. */
+	while (host > user && host[-1] != '@')
+		host--;
 
 	return (struct parts){
 		.user = user,
-		.host = at != NULL ? at + 1 : user,
+		.host = host,
 		.path = path,
 		.query = path + strcspn(path, "?#"),
 	};

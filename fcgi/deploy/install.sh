@@ -28,7 +28,7 @@ put() {
 		install -m 755 "$2" "$root/$3"
 	else
 		rm -f "$root/$3"
-		sed "s,$standard/\(lib\|share\)/,$PREFIX/\1/,g" "$2" >"$root/$3"
+		sed "s,$standard/lib/,$PREFIX/lib/,g; s,$standard/share/,$PREFIX/share/,g" "$2" >"$root/$3"
 		chmod "$1" "$root/$3"
 	fi
 }

@@ -91,6 +91,7 @@ check_lint() {
 	has clang || missing clang clang clang llvm llvm
 	has clang-tidy || missing clang-tidy clang-tools-extra clang-extra-tools llvm llvm
 	has clang-format || missing clang-format clang-tools-extra clang-extra-tools llvm clang-format
+	has musl-gcc || missing musl-tools musl-gcc "" "" ""
 	has cppcheck || missing cppcheck cppcheck cppcheck cppcheck cppcheck
 	has shellcheck || missing shellcheck ShellCheck shellcheck hs-ShellCheck shellcheck
 }

@@ -123,7 +123,7 @@ banner() {
 }
 
 # What the sources are now: changes with each edit.
-sources() { find Makefile schema.sql fcgi cli -type f -printf '%p %T@\n' 2>/dev/null | cksum; }
+sources() { find Makefile schema.sql fcgi cli -type f -exec cksum {} + 2>/dev/null | cksum; }
 
 start
 wait_until_up

@@ -12,6 +12,8 @@
 
 #define UNTIL_END SIZE_MAX
 
+extern char **environ;
+
 struct cgi_request {
 	struct web_request base;
 	/* Bytes: a web server need not close standard input behind the body.  UNTIL_END: it does,

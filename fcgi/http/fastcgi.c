@@ -17,10 +17,11 @@
 #include "http/web_request_kind.h"
 
 enum {
-	DESCRIPTOR_PATIENCE = 5000,  /* ms that a request waits for a descriptor */
-	LOOK_AGAIN = 20,             /* ms between looks */
-	WRITE_OVERHEAD = 2048,       /* what a write costs the socket besides its bytes, at most */
-	LARGEST_WRITE = 65536,       /* what a writable socket takes without blocking */
+	DESCRIPTOR_PATIENCE = 5000, /* ms that a request waits for a descriptor */
+	LOOK_AGAIN = 20,            /* ms between looks */
+	WRITE_OVERHEAD = 2048,      /* what a write costs the socket besides its bytes, at most */
+	LARGEST_WRITE = 65536,      /* what a writable socket takes without blocking */
+	WRITABLE_ROOM = LARGEST_WRITE + WRITE_OVERHEAD,
 	TCP_SEND_BUFFER = 512 << 10, /* so that "writable" means as much over TCP */
 	NO_LISTENER = -1,            /* libfcgi accepts nothing: see door.h */
 	RECORD_HEADER = 8,           /* bytes */
@@ -92,7 +93,7 @@ is_writable(struct fcgi_request *web, size_t length)
 	if (length + WRITE_OVERHEAD > web->room) {
 		if (poll(&p, 1, 0) == 0)
 			return false;
-		web->room = LARGEST_WRITE + WRITE_OVERHEAD;
+		web->room = WRITABLE_ROOM;
 	}
 	web->room -= length + WRITE_OVERHEAD;
 	return true;
@@ -270,9 +271,11 @@ web_request_fcgi(struct head_pipe *pipe, int descriptor, unsigned char *bytes, s
 	web->records.request_id = web->request.requestId;
 	unsigned char *rest = bytes + head_length;
 	web->base.received = fcgi_records_body(&web->records, rest, length - head_length);
-	if (buffer_append(&web->base.body, rest, web->base.received) != 0)
+	if (web_request_expect_body(&web->base) != 0 ||
+		buffer_append(&web->base.body, rest, web->base.received) != 0)
 		goto err0;
 	web->request.ipcFd = descriptor;
+	web->room = WRITABLE_ROOM; /* nothing was written to it */
 	set_socket_options(descriptor);
 	return &web->base;
 

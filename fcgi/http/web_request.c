@@ -10,8 +10,11 @@
 #include "http/web_request_kind.h"
 
 enum {
-	READ_SIZE = 65536,   /* bytes asked for at a time */
-	READ_IN_A_ROW = 256, /* times: then others may have their turn */
+	READ_SIZE = 65536,       /* bytes asked for at a time, where the length is not known */
+	LEAST_READ = 64,         /* bytes; less room, and there is more of it first */
+	FRAMING = 256,           /* bytes that the records of a small body take besides it */
+	MOST_EXPECTED = 4 << 20, /* bytes of a body that get memory before they have come */
+	READ_IN_A_ROW = 256,     /* times: then others may have their turn */
 };
 
 const char *
@@ -58,51 +61,81 @@ bool
 web_request_has_control_characters(const struct web_request *web)
 {
 	for (char *const *p = web_request_parameters(web); p != NULL && *p != NULL; p++)
-		if (is_of_request(*p) && !safe_text_is_header(*p))
+		if (!safe_text_is_header(*p) && is_of_request(*p))
 			return true;
 	return false;
 }
 
+int
+web_request_expect_body(struct web_request *web)
+{
+	unsigned long long told = strtoull(web_request_text(web, "CONTENT_LENGTH"), NULL, 10);
+	size_t length = told < MOST_EXPECTED ? (size_t)told : MOST_EXPECTED;
+
+	if (length == 0 || web->body.capacity > length)
+		return 0;
+	/* The records that a body comes in are read to its place, too. */
+	return buffer_allocate(&web->body, length - web->body.length + length / 64 + FRAMING);
+}
+
+/* Where the next bytes of the body are read to, ${size} at most.  NULL: there is no memory. */
+static char *
+next_room(struct web_request *web, size_t *size)
+{
+	struct buffer *b = &web->body;
+	size_t length = b->length;
+
+	if (b->data == NULL && web_request_expect_body(web) != 0)
+		return NULL;
+	if (b->capacity - length < LEAST_READ) {
+		if (buffer_reserve(b, READ_SIZE) == NULL)
+			return NULL;
+		buffer_cut(b, length);
+	}
+	*size = b->capacity - length - 1;
+	return b->data + length;
+}
+
+/* Keep no more than ${limit} bytes: of what is larger, nothing. */
+static void
+keep_to_limit(struct web_request *web, size_t limit)
+{
+	web->too_large = web->received > limit;
+	if (web->too_large || limit == 0)
+		buffer_free(&web->body);
+}
+
 /* What ${n} bytes of the body lead to, or what kind->read says instead. */
 static enum web_request_read
-take_piece(struct web_request *web, const char *data, ssize_t n, size_t limit)
+take_piece(struct web_request *web, ssize_t n, bool kept, size_t limit)
 {
 	if (n < 0)
 		return WEB_REQUEST_BROKEN;
 	if (n == 0)
 		return web->too_large ? WEB_REQUEST_TOO_LARGE : WEB_REQUEST_READ;
 	web->received += (size_t)n;
-	web->too_large = web->received > limit;
-	if (web->too_large)
-		buffer_free(&web->body);
-	else if (buffer_append(&web->body, data, (size_t)n) != 0)
-		return WEB_REQUEST_NO_MEMORY;
+	if (kept)
+		buffer_extend(&web->body, (size_t)n);
+	keep_to_limit(web, limit);
 	return WEB_REQUEST_MORE;
-}
-
-/* How long the body will be, by what the web server says; 0: it does not.  At most ${limit}. */
-static size_t
-expected_length(const struct web_request *web, size_t limit)
-{
-	unsigned long long length = strtoull(web_request_text(web, "CONTENT_LENGTH"), NULL, 10);
-
-	return length <= limit ? (size_t)length : 0;
 }
 
 enum web_request_read
 web_request_receive(struct web_request *web, size_t limit)
 {
-	char data[READ_SIZE];
+	char thrown_away[READ_SIZE];
 
-	if (web->received == 0 && web->result == WEB_REQUEST_MORE &&
-		buffer_allocate(&web->body, expected_length(web, limit)) != 0)
-		return web->result = WEB_REQUEST_NO_MEMORY;
-	web->too_large = web->received > limit; /* also by what came with the head */
+	keep_to_limit(web, limit); /* also what came with the head */
 	for (int i = 0; i < READ_IN_A_ROW && web->result == WEB_REQUEST_MORE; i++) {
-		ssize_t n = web->kind->read(web, data, sizeof(data));
+		bool kept = !web->too_large && limit > 0;
+		size_t size = sizeof(thrown_away);
+		char *to = kept ? next_room(web, &size) : thrown_away;
+		if (to == NULL)
+			return web->result = WEB_REQUEST_NO_MEMORY;
+		ssize_t n = web->kind->read(web, to, size);
 		if (n == NOTHING_YET)
 			break;
-		web->result = take_piece(web, data, n, limit);
+		web->result = take_piece(web, n, kept, limit);
 	}
 	return web->result;
 }

@@ -35,4 +35,8 @@ struct web_request {
 	enum web_request_read result; /* of web_request_receive */
 };
 
+/** Make room for the body that the head announces, up to some megabytes.  Return 0, or -1: there is
+ * no memory. */
+int web_request_expect_body(struct web_request *);
+
 #endif

@@ -100,6 +100,9 @@ answer_options_of(struct exchange *x)
 	return (struct answer_options){
 		.translator = x->plan.request.service->translator,
 		.tool_names = x->plan.request.tool_names,
+		.origin = x->plan.request.origin.length > 0
+				  ? buffer_text(&x->plan.request.origin)
+				  : NULL,
 		.model = x->client.model,
 		.stream = x->client.stream,
 		.hide_thinking = x->client.no_thinking ||

@@ -39,6 +39,14 @@ seconds_now(void)
 	return now.tv_sec;
 }
 
+static void
+sleep_us(uint32_t us)
+{
+	const struct timespec pause = {.tv_nsec = (long)us * 1000};
+
+	nanosleep(&pause, NULL);
+}
+
 /* ---- opening ---- */
 
 /*
@@ -56,7 +64,7 @@ wait_while_busy(void *context, int step)
 		p->lost = seconds_now();
 		return 0;
 	}
-	usleep(BUSY_STEP_US + random_below(2 * BUSY_STEP_US));
+	sleep_us(BUSY_STEP_US + random_below(2 * BUSY_STEP_US));
 	return 1;
 }
 
@@ -226,7 +234,7 @@ begin_wal(sqlite3 *db)
 			return 0;
 		if (sqlite3_errcode(db) != SQLITE_BUSY)
 			break;
-		usleep(10000);
+		sleep_us(10000);
 	}
 	return -1;
 }

@@ -54,12 +54,18 @@ struct answer {
 	size_t received;    /* bytes */
 };
 
+static const char *
+origin_of(const struct answer_options *options)
+{
+	return options->origin != NULL ? options->origin : options->translator->kind;
+}
+
 static struct claude_writer *
 new_writer(const struct answer_options *options, struct buffer *out)
 {
 	const struct claude_writer_options writer = {
 		.model = options->model,
-		.kind = options->translator->kind,
+		.kind = origin_of(options),
 		.stream = options->stream,
 		.hide_thinking = options->hide_thinking,
 		.estimated_input_tokens = options->estimated_input_tokens,
@@ -133,7 +139,7 @@ answer_switch_upstream(struct answer *a, const struct answer_options *options)
 	a->options = *options;
 	if (writes_message(options) && started)
 		return claude_writer_redirect(
-			a->writer, options->translator->kind, options->hide_thinking);
+			a->writer, origin_of(options), options->hide_thinking);
 	if (writes_message(options))
 		return renew_writer(a);
 	/* A stream that was begun goes on, whoever brings the rest. */

@@ -35,6 +35,7 @@ typedef int answer_converter(void *context, int status, const char *body, size_t
 struct answer_options {
 	const struct translator *translator; /* where its answers are messages; else unused */
 	const struct tool_names *tool_names;
+	const char *origin; /* marks what is carried; NULL: the translator's kind */
 	const char *model; /* the name that the client asked for */
 	bool stream;       /* what the client asked for */
 	bool hide_thinking;

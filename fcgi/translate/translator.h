@@ -17,11 +17,25 @@ struct claude_request;
 struct claude_writer;
 struct error_context;
 
+/* What a request must be like that otherwise would not be so: learned from refusals. */
+enum translate_fix {
+	FIX_FORGET_THINKING = 1 << 0, /* nothing of what was thought before goes back */
+	FIX_SYSTEM_FIRST = 1 << 1,    /* system turns only before all others, roles alternate */
+	FIX_SYSTEM_AS_USER = 1 << 2,  /* no system turn at all */
+	FIX_TEXT_IN_RESULT = 1 << 3,  /* no user turn right behind a tool's result */
+	FIX_NO_IMAGES = 1 << 4,       /* a sentence in the place of each */
+	FIX_NO_FILES = 1 << 5,        /* likewise */
+};
+
 /* Where a request goes, as far as its translation depends on it. */
 struct translate_target {
 	const char *model;         /* the upstream's name for the model: after the routes */
 	int64_t max_output_tokens; /* clamps max_tokens; 0: no clamp */
 	bool reasoning_off;        /* the upstream's option `reasoning off`: ask for none */
+	const char *host;          /* of its base URL (model_facts.h); NULL: the service's own */
+	const char *origin; /* marks what this upstream and model have carried through the client
+			       (round_trip.h); NULL: the translator's kind alone */
+	unsigned fixes;     /* of enum translate_fix */
 };
 
 /*
@@ -87,6 +101,13 @@ struct translator {
 
 	void (*reader_free)(struct reader *);
 };
+
+/** What marks what is carried for the target: its origin, or else the kind. */
+static inline const char *
+translate_origin(const struct translate_target *target, const struct translator *translator)
+{
+	return target->origin != NULL ? target->origin : translator->kind;
+}
 
 extern const struct translator openai_chat;
 extern const struct translator openai_responses;

@@ -13,6 +13,7 @@
 #include "base/secret.h"
 #include "base/url.h"
 #include "store/config.h"
+#include "translate/model_facts.h"
 #include "translate/translator.h"
 
 static const char bearer[] = "Authorization: Bearer ";
@@ -24,6 +25,7 @@ static const struct service services[] = {
 		.endpoint = "/chat/completions",
 		.models_endpoint = "/models",
 		.key_header = bearer,
+		.other_interface = "openai-responses",
 		.translator = &openai_chat,
 	},
 	{
@@ -161,6 +163,19 @@ endpoint_length(const struct service *s, const char *path)
 	return start != NULL ? length - (size_t)(start - path) : 0;
 }
 
+bool
+service_is_endpoint(const struct service *s, const char *base_url)
+{
+	size_t length = strcspn(base_url, "?");
+
+	while (length > 0 && base_url[length - 1] == '/')
+		length--;
+	char *path = strndup(base_url, length);
+	bool is = path != NULL && endpoint_length(s, path) > 0;
+	free(path);
+	return is;
+}
+
 static void
 write_encoded(struct buffer *out, const char *segment)
 {
@@ -287,13 +302,29 @@ add_header(struct curl_slist **list, bool *failed, const char *name, const char 
 	buffer_free(&line);
 }
 
+/* Is the key of a service that speaks Claude's language known to go as a bearer token there? */
+static bool
+wants_bearer(const struct service *s, const struct upstream *upstream)
+{
+	struct buffer host = BUFFER_INIT(0);
+	bool wants = false;
+
+	if (s->translator->passes_through &&
+		model_facts_write_host(&host, upstream->base_url) == 0) {
+		const struct model_facts facts = model_facts_find(buffer_text(&host), "");
+		wants = model_facts_host_is(&facts, HOST_BEARER);
+	}
+	buffer_free(&host);
+	return wants;
+}
+
 static const char *
-key_header(const struct service *s, const char *key)
+key_header(const struct service *s, const struct upstream *upstream, const char *key)
 {
 	bool as_bearer = s->bearer_prefix != NULL &&
 			 strncmp(key, s->bearer_prefix, strlen(s->bearer_prefix)) == 0;
 
-	return as_bearer ? bearer : s->key_header;
+	return as_bearer || wants_bearer(s, upstream) ? bearer : s->key_header;
 }
 
 struct curl_slist *
@@ -306,7 +337,7 @@ service_headers(const struct service *s, const struct upstream *upstream, const 
 	const char *const ours[][2] = {
 		{"Accept: ", head->stream ? "text/event-stream" : "application/json"},
 		{"User-Agent: ", "claude-proxy/" VERSION},
-		{secret != NULL ? key_header(s, secret) : "", secret},
+		{secret != NULL ? key_header(s, upstream, secret) : "", secret},
 		{"Content-Type: ", type},
 	};
 	size_t count = sizeof(ours) / sizeof(ours[0]) - (head->has_body ? 0 : 1);

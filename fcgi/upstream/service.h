@@ -26,6 +26,8 @@ struct service {
 	const char *models_endpoint;
 	const char *key_header;    /* what stands before the API key: "Authorization: Bearer " */
 	const char *bearer_prefix; /* keys that begin so go as a bearer token; NULL: none do */
+	const char *other_interface; /* the service type that some models need where a host has
+					both; NULL: none */
 	const struct translator *translator;
 };
 
@@ -58,6 +60,9 @@ enum { SERVICE_LONGEST_URL = 2048 }; /* bytes of a base URL */
  * query is kept.
  */
 const char *service_check_base_url(const char *base_url);
+
+/** Does the base URL end in the service's endpoint for messages, so that there is no other? */
+bool service_is_endpoint(const struct service *, const char *base_url);
 
 /**
  * Append the URL of ${endpoint}, by SPEC §5 "URL rule"; a path that is neither empty nor ends in a

@@ -7,12 +7,17 @@
 #include <stdlib.h>
 
 #include "base/api_error.h"
+#include "base/hash.h"
 #include "store/config.h"
 #include "translate/claude/request.h"
+#include "translate/model_facts.h"
 #include "translate/tool_names.h"
 #include "upstream/service.h"
 
-enum { BODY_GROWTH = 1024 /* bytes by which a translation is usually longer, at most */ };
+enum {
+	BODY_GROWTH = 1024, /* bytes by which a translation is usually longer, at most */
+	ORIGIN_DIGITS = 12,
+};
 
 static int
 no_memory(struct api_error *error)
@@ -20,14 +25,34 @@ no_memory(struct api_error *error)
 	return api_error_set(error, 500, "out of memory");
 }
 
+/* What is carried goes back to the upstream and the model that it came from, and to no other. */
+static void
+write_origin(struct upstream_request *r)
+{
+	struct buffer name = BUFFER_INIT(0);
+	char digits[ORIGIN_DIGITS + 1];
+
+	buffer_printf(&name, "%s\n%s", r->upstream->name, r->model);
+	hash_hex(buffer_text(&name), name.length, ORIGIN_DIGITS, digits);
+	buffer_printf(&r->origin, "%s:%s", r->service->translator->kind, digits);
+	if (name.failed)
+		r->origin.failed = true;
+	buffer_free(&name);
+}
+
 int
 upstream_request_translate(struct upstream_request *r, const struct claude_request *claude,
 	request_writer *write, struct api_error *error)
 {
+	write_origin(r);
+	if (r->origin.failed || model_facts_write_host(&r->host, r->upstream->base_url) != 0)
+		return no_memory(error);
 	const struct translate_target target = {
 		.model = r->model,
 		.max_output_tokens = r->upstream->options.max_output_tokens,
 		.reasoning_off = r->upstream->options.reasoning_off,
+		.host = buffer_text(&r->host),
+		.origin = buffer_text(&r->origin),
 	};
 
 	r->tool_names = tool_names_new(r->service->translator->name_rule);
@@ -66,5 +91,7 @@ upstream_request_free(struct upstream_request *r)
 	buffer_free(&r->body);
 	buffer_free(&r->url);
 	tool_names_free(r->tool_names);
+	buffer_free(&r->host);
+	buffer_free(&r->origin);
 	*r = (struct upstream_request){0};
 }

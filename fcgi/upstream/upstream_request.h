@@ -30,6 +30,9 @@ struct upstream_request {
 	struct curl_slist *headers;
 	const char **secrets;          /* what of them is secret, the key first; ends in NULL */
 	struct tool_names *tool_names; /* of a translated request: what they are called there */
+	struct buffer host;            /* likewise, of the base URL, for model_facts.h */
+	struct buffer origin; /* likewise: marks what upstream and model have carried through the
+				 client (round_trip.h) */
 };
 
 /** One of a translator's functions that write a request. */

@@ -8,14 +8,19 @@ SERVICE_TYPE = "openai-responses"
 PATH = "/responses"
 
 PROMPT = {"model", "input", "instructions", "tools", "tool_choice", "parallel_tool_calls", "reasoning", "text"}
-MEMBERS = PROMPT | {"max_output_tokens", "temperature", "top_p", "user", "store", "include", "stream"}
+MEMBERS = PROMPT | {"max_output_tokens", "temperature", "top_p", "safety_identifier", "prompt_cache_key", "user", "store",
+                    "include", "stream"}
 CALL_ID = re.compile(r"^[a-zA-Z0-9_-]{1,64}$")
-PARTS = {"user": {"input_text", "input_image", "input_file"}, "system": {"input_text"}, "assistant": {"output_text"}}
+PARTS = {"user": {"input_text", "input_image", "input_file"}, "system": {"input_text"}, "assistant": set()}
 
 
 def message_problem(item, where):
     if set(item) != {"role", "content"} or item["role"] not in PARTS or not item["content"]:
         return f"{where}: bad message"
+    if isinstance(item["content"], str):
+        return None
+    if item["role"] == "assistant":
+        return f"{where}: Input should be a valid string"  # vLLM; others take a whole message item, too
     for part in item["content"]:
         if part.get("type") not in PARTS[item["role"]]:
             return f"Invalid value: '{part.get('type')}' in a message of {item['role']}"

@@ -152,7 +152,7 @@ test_equal_ids_are_told_apart(void **state)
 	struct history_calls calls;
 
 	(void)state;
-	history_calls_init(&calls, "k", false);
+	history_calls_init(&calls, "k", CLAUDE_IDS);
 	for (size_t i = 0; i < COUNT(same); i++)
 		assert_int_equal(history_calls_add(&calls,
 					 json_read(&index[i], same[i], strlen(same[i]), 9, NULL)),
@@ -190,7 +190,7 @@ test_ids_stay_taken_in_a_whole_conversation(void **state)
 	struct history_calls calls;
 
 	(void)state;
-	history_calls_init(&calls, "k", true);
+	history_calls_init(&calls, "k", CLAUDE_IDS_UNIQUE);
 	assert_int_equal(history_calls_add(&calls, block), 0);
 	history_calls_clear(&calls);
 	assert_int_equal(history_calls_add(&calls, block), 0);
@@ -213,7 +213,7 @@ test_many_equal_ids(void **state)
 	struct history_calls calls;
 
 	(void)state;
-	history_calls_init(&calls, "k", false);
+	history_calls_init(&calls, "k", CLAUDE_IDS);
 	for (int i = 0; i < CALLS; i++)
 		assert_int_equal(history_calls_add(&calls, block), 0);
 	assert_int_equal(calls.taken.count, CALLS);
@@ -237,12 +237,12 @@ test_what_came_with_a_call(void **state)
 	round_trip_write_call_id(&use, "gemini", "own", "{\"s\":\"x\"}", 9);
 	buffer_puts(&use, "\"}");
 	const struct json *block = json_read(&index, use.data, use.length, 9, NULL);
-	history_calls_init(&calls, "gemini", false);
+	history_calls_init(&calls, "gemini", CLAUDE_IDS);
 	history_calls_add(&calls, block);
 	assert_string_equal(calls.list[0].id, "own");
 	assert_true(json_is_text(json_member(calls.list[0].extra, "s"), "x"));
 	history_calls_free(&calls);
-	history_calls_init(&calls, "openai", false);
+	history_calls_init(&calls, "openai", CLAUDE_IDS);
 	history_calls_add(&calls, block);
 	assert_contains(calls.list[0].id, "call_");
 	assert_null(calls.list[0].extra);

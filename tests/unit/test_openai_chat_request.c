@@ -104,7 +104,7 @@ test_tools(void **state)
 			"],\"max_tokens\":9,\"tools\":[{\"type\":\"function\",\"function\":"
 			"{\"name\":\"f\",\"description\":\"d\",\"parameters\":{\"properties\":{\"$"
 			"schema\":{\"type\":[\"null\"]}},"
-			"\"type\":\"object\",\"$defs\":{}},\"strict\":true}}]"},
+			"\"type\":\"object\",\"$defs\":{}},\"strict\":false}}]"},
 		{HEAD PLAIN ",\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"f\"}}]",
 			"\"model\":\"up\",\"messages\":[" USER "],\"max_tokens\":9," SENT_TOOL},
 		{HEAD PLAIN ",\"tools\":[]",
@@ -146,7 +146,7 @@ test_parameters(void **state)
 				    "config\":{\"effort\":\"max\"}",
 				"\"model\":\"v/gpt-5.1\",\"messages\":[" USER
 				"],\"max_completion_tokens\":9,"
-				"\"reasoning_effort\":\"xhigh\""}},
+				"\"reasoning_effort\":\"high\""}},
 		{"gpt-10", 0, false,
 			{HEAD PLAIN ",\"thinking\":{\"type\":\"enabled\",\"budget_tokens\":20000}",
 				"\"model\":\"gpt-10\",\"messages\":[" USER
@@ -160,7 +160,7 @@ test_parameters(void **state)
 		{"o3", 0, true,
 			{HEAD PLAIN ",\"thinking\":{\"type\":\"enabled\",\"budget_tokens\":2000}",
 				"\"model\":\"o3\",\"messages\":[" USER
-				"],\"max_completion_tokens\":9"}},
+				"],\"max_completion_tokens\":9,\"reasoning_effort\":\"low\""}},
 		{"olmo", 0, false,
 			{HEAD PLAIN ",\"thinking\":{\"type\":\"adaptive\"},\"output_config\":{"
 				    "\"effort\":\"low\",\"format\":"
@@ -169,13 +169,14 @@ test_parameters(void **state)
 				"],\"max_tokens\":9,\"response_format\":{\"type\":"
 				"\"json_schema\",\"json_schema\":{\"name\":\"output\",\"schema\":{"
 				"\"type\":\"object\"},"
-				"\"strict\":true}}"}},
+				"\"strict\":false}}"}},
 	};
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(rows); i++) {
-		const struct translate_target target = {
-			rows[i].model, rows[i].most, rows[i].reasoning_off};
+		const struct translate_target target = {.model = rows[i].model,
+			.max_output_tokens = rows[i].most,
+			.reasoning_off = rows[i].reasoning_off};
 		check_translation(&openai_chat, &rows[i].row, &target);
 	}
 }
@@ -225,8 +226,6 @@ test_names_are_shortened_and_come_back(void **state)
 	tool_names_free(names);
 }
 
-#define LONG_ID "12345678901234567890123456789012345678901234567890123456789012"
-
 /* What is only handed on stays as it was written, and what has to be read is read by the rules. */
 static void
 test_odd_spellings(void **state)
@@ -261,13 +260,6 @@ test_odd_spellings(void **state)
 			"\"{\\\"a b\\\":\\\"\\\\ud800 \\\\\\\"\\\",\\\"a b\\\":1e400}\"}}]},{"
 			"\"role\":\"tool\",\"tool_call_id\":\"t\",\"content\":\"(no result)\"}],"
 			"\"max_tokens\":9"},
-		/* A user is cut at 64 bytes, of the text and not of its spelling. */
-		{HEAD PLAIN ",\"metadata\":{\"user_id\":\"" LONG_ID "\\u0041\\u0000\"}",
-			"\"model\":\"up\",\"messages\":[" USER "],\"max_tokens\":9,"
-			"\"user\":\"" LONG_ID "A\\u0000\""},
-		{HEAD PLAIN ",\"metadata\":{\"user_id\":\"" LONG_ID "a\\u00e4b\"}",
-			"\"model\":\"up\",\"messages\":[" USER "],\"max_tokens\":9,"
-			"\"user\":\"" LONG_ID "a\""},
 	};
 	const struct translate_target target = {.model = "up"};
 

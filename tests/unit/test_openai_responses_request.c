@@ -16,8 +16,7 @@
 	"\",\"name\":\"f\",\"arguments\":\"" arguments "\"}"
 #define OUTPUT(id, text)                                                                           \
 	"{\"type\":\"function_call_output\",\"call_id\":\"" id "\",\"output\":\"" text "\"}"
-#define SAID(text)                                                                                 \
-	"{\"role\":\"assistant\",\"content\":[{\"type\":\"output_text\",\"text\":\"" text "\"}]}"
+#define SAID(text) "{\"role\":\"assistant\",\"content\":\"" text "\"}"
 
 static const struct translate_target target = {.model = "up"};
 
@@ -119,20 +118,24 @@ test_parameters(void **state)
 			"\"stream\":true,\"temperature\":0.5,\"top_p\":2,\"top_k\":1,\"stop_"
 			"sequences\":"
 			"[\"x\"],\"metadata\":{\"user_id\":\"me\"}",
-			"\"max_output_tokens\":16,\"temperature\":0.5,\"top_p\":1,\"user\":\"me\","
+			"\"max_output_tokens\":16,\"temperature\":0.5,\"top_p\":1,\"safety_"
+			"identifier\":\"2c26ef077c08b01072c2d05a453d8b3b\","
 			"\"store\":false,\"stream\":true"},
 		{"o3", false,
 			"\"temperature\":0.5,\"thinking\":{\"type\":\"enabled\",\"budget_tokens\":"
 			"5000}",
 			"\"reasoning\":{\"effort\":\"medium\",\"summary\":\"auto\"}," REST},
-		{"gpt-5", false, "\"top_k\":1", "\"reasoning\":{\"summary\":\"auto\"}," REST},
+		{"gpt-5", false, "\"top_k\":1", REST},
+		{"gpt-5", false, "\"thinking\":{\"type\":\"adaptive\"}",
+			"\"reasoning\":{\"summary\":\"auto\"}," REST},
 		{"gpt-5-mini", true, "\"top_k\":1", "\"reasoning\":{\"effort\":\"minimal\"}," REST},
-		{"o3", false, "\"thinking\":{\"type\":\"disabled\"}", REST},
+		{"o3", false, "\"thinking\":{\"type\":\"disabled\"}",
+			"\"reasoning\":{\"effort\":\"low\"}," REST},
 		{"up", false,
 			"\"output_format\":{\"type\":\"json_schema\",\"schema\":{\"type\":"
 			"\"object\"}}",
 			"\"text\":{\"format\":{\"type\":\"json_schema\",\"name\":\"output\","
-			"\"schema\":{\"type\":\"object\"},\"strict\":true}}," REST},
+			"\"schema\":{\"type\":\"object\"},\"strict\":false}}," REST},
 	};
 
 	(void)state;
@@ -143,7 +146,8 @@ test_parameters(void **state)
 		buffer_printf(
 			&out, "\"model\":\"%s\",\"input\":[%s],%s", rows[i].model, U, rows[i].out);
 		const struct row row = {buffer_text(&in), buffer_text(&out)};
-		const struct translate_target to = {rows[i].model, 0, rows[i].off};
+		const struct translate_target to = {
+			.model = rows[i].model, .reasoning_off = rows[i].off};
 		check_translation(&openai_responses, &row, &to);
 		buffer_free(&in);
 		buffer_free(&out);

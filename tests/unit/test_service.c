@@ -100,7 +100,8 @@ static void
 test_headers_of_the_upstream_replace_ours(void **state)
 {
 	struct extra_header own[] = {{"authorization", "Token x"}, {"X-Title", "proxy"}};
-	struct upstream upstream = {.options = {.headers = own, .header_count = 2}};
+	struct upstream upstream = {
+		.base_url = (char[]){"http://h"}, .options = {.headers = own, .header_count = 2}};
 	struct api_key key = {.secret = "sk-test"};
 	const struct service_head streamed = {.stream = true, .has_body = true};
 	const struct service_head whole = {.has_body = true};
@@ -136,7 +137,7 @@ test_each_service_gets_its_key_in_its_way(void **state)
 	};
 	struct forwarded_header forwarded[] = {
 		{"anthropic-beta", "a,b"}, {"anthropic-version", "2023-06-01"}};
-	const struct upstream upstream = {0};
+	const struct upstream upstream = {.base_url = (char[]){"http://h"}};
 	const struct service_head head = {.forwarded = forwarded, .forwarded_count = 2};
 
 	(void)state;

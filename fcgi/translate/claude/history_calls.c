@@ -10,45 +10,53 @@
 
 #include "base/hash.h"
 
-enum { LONGEST_ID = 40, ID_DIGITS = 24 }; /* PROTOCOL.md §B.1 "Service limits" */
+enum {
+	LONGEST_ID = 40, /* PROTOCOL.md §B.1 "Service limits" */
+	ID_DIGITS = 24,
+	LENGTH_OF_NINE = 9,
+};
 
 const char claude_no_result[] = "(no result)";
 
 void
-history_calls_init(struct history_calls *calls, const char *kind, bool unique_always)
+history_calls_init(struct history_calls *calls, const char *kind, enum claude_ids ids)
 {
-	*calls = (struct history_calls){.kind = kind, .unique_always = unique_always};
+	*calls = (struct history_calls){.kind = kind, .ids = ids};
 }
 
 /* ---- ids ---- */
 
 static bool
-is_fit_id(const char *id)
+is_fit_id(const struct history_calls *calls, const char *id)
 {
 	size_t length = strlen(id);
 
+	if (calls->ids == CLAUDE_IDS_OF_NINE)
+		return length == LENGTH_OF_NINE && strpbrk(id, "-_") == NULL &&
+		       round_trip_is_id(id, length);
 	return length <= LONGEST_ID && round_trip_is_id(id, length);
 }
 
 static char *
-hashed_id(const char *id)
+hashed_id(const struct history_calls *calls, const char *id)
 {
+	bool short_one = calls->ids == CLAUDE_IDS_OF_NINE;
 	char digits[ID_DIGITS + 1];
 	char *made = NULL;
 
-	hash_hex(id, strlen(id), ID_DIGITS, digits);
-	return asprintf(&made, "call_%s", digits) < 0 ? NULL : made;
+	hash_hex(id, strlen(id), short_one ? LENGTH_OF_NINE : ID_DIGITS, digits);
+	return asprintf(&made, "%s%s", short_one ? "" : "call_", digits) < 0 ? NULL : made;
 }
 
 /* The id that stands for ${id} where it is wanted for the ${time}th time. */
 static char *
-repeated_id(const char *id, uint64_t time)
+repeated_id(const struct history_calls *calls, const char *id, uint64_t time)
 {
 	char *text = NULL;
 
 	if (asprintf(&text, "%s#%" PRIu64, id, time) < 0)
 		return NULL;
-	char *made = hashed_id(text);
+	char *made = hashed_id(calls, text);
 	free(text);
 	return made;
 }
@@ -67,7 +75,7 @@ take_id(struct history_calls *calls, struct history_call *call)
 	char *made = NULL;
 	do {
 		free(made);
-		made = repeated_id(wanted, ++times);
+		made = repeated_id(calls, wanted, ++times);
 	} while (made != NULL && text_map_get(&calls->taken, made, strlen(made), NULL));
 	call->id = made;
 	int status = made != NULL ? text_map_set(&calls->taken, wanted, length, times) : -1;
@@ -83,11 +91,8 @@ read_carried(struct history_calls *calls, struct history_call *call)
 
 	if (!round_trip_read_call_id(call->client_id, calls->kind, most, &call->carried))
 		return;
+	/* The service made it: it goes back whatever it looks like. */
 	call->id = json_copy(json_member_string(call->carried.object, "id"));
-	if (call->id != NULL && !is_fit_id(call->id)) {
-		free(call->id);
-		call->id = NULL;
-	}
 	call->extra = json_member(call->carried.object, "x");
 	if (call->extra != NULL)
 		calls->carried_values += call->carried.index.count;
@@ -104,8 +109,8 @@ set_ids(struct history_calls *calls, struct history_call *call)
 		return -1;
 	read_carried(calls, call);
 	if (call->id == NULL)
-		call->id = is_fit_id(call->client_id) ? strdup(call->client_id)
-						      : hashed_id(call->client_id);
+		call->id = is_fit_id(calls, call->client_id) ? strdup(call->client_id)
+							     : hashed_id(calls, call->client_id);
 	return call->id != NULL ? take_id(calls, call) : -1;
 }
 
@@ -220,7 +225,7 @@ history_calls_clear(struct history_calls *calls)
 	calls->carried_values = 0;
 	text_map_free(&calls->waiting);
 	text_map_free(&calls->answering);
-	if (!calls->unique_always)
+	if (calls->ids == CLAUDE_IDS)
 		text_map_free(&calls->taken);
 }
 

@@ -25,11 +25,17 @@ struct history_call {
 	size_t last; /* of all of them; kept in the first that waits */
 };
 
+/* The ids that a service takes: its own as they were, others made to fit. */
+enum claude_ids {
+	CLAUDE_IDS,         /* at most 40 characters, unique in a turn */
+	CLAUDE_IDS_UNIQUE,  /* likewise, unique in the whole conversation */
+	CLAUDE_IDS_OF_NINE, /* Mistral's: exactly 9 letters and digits */
+};
+
 /* Everything in it is found by hashing: a client decides how many calls there are. */
 struct history_calls {
-	const char *kind;   /* whose carried ids are read: the translator's */
-	bool unique_always; /* ids for the service differ in all the conversation, not in the turn
-			     */
+	const char *kind; /* whose carried ids are read: the target's origin */
+	enum claude_ids ids;
 	struct history_call *list;
 	size_t count;
 	struct text_map waiting;   /* the client's id: the first call of it without a result */
@@ -39,7 +45,7 @@ struct history_calls {
 };
 
 /** Make ready to take calls. */
-void history_calls_init(struct history_calls *, const char *kind, bool unique_always);
+void history_calls_init(struct history_calls *, const char *kind, enum claude_ids);
 
 /** What a call gets as its result where the client sent none. */
 extern const char claude_no_result[];

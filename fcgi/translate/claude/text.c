@@ -73,6 +73,37 @@ claude_string_system(struct json_writer *w, const struct claude_request *r)
 		put_text(w, r->system.values[i], paragraph, &any);
 }
 
+void
+claude_string_system_turn(struct json_writer *w, const struct json *content)
+{
+	if (!claude_has_text(content))
+		return;
+	json_string_text(w, "<system>");
+	claude_string_texts(w, content, paragraph);
+	json_string_text(w, "</system>");
+}
+
+void
+claude_string_left_out(struct json_writer *w, const struct json *block)
+{
+	json_string_text(w, claude_block_type(block) == CLAUDE_IMAGE
+				    ? "[An image was left out: this model cannot see it.]"
+				    : "[A document was left out: this model cannot read it.]");
+}
+
+void
+claude_string_format(struct json_writer *w, const struct json *schema)
+{
+	struct buffer text = BUFFER_INIT(0);
+
+	if (json_write(&text, schema) != 0)
+		w->out->failed = true;
+	json_string_text(w,
+		"Answer with one JSON object and nothing else. It must match this JSON Schema:\n");
+	json_string_bytes(w, buffer_text(&text), text.length);
+	buffer_free(&text);
+}
+
 /* ---- documents and search results ---- */
 
 /* A line of its own, if there is something to say. */

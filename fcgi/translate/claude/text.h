@@ -27,6 +27,15 @@ void claude_string_texts(struct json_writer *, const struct json *content, const
 /** The system prompt's blocks, joined by an empty line. */
 void claude_string_system(struct json_writer *, const struct claude_request *);
 
+/** A system turn of the middle as something that a user can say; nothing if it has no text. */
+void claude_string_system_turn(struct json_writer *, const struct json *content);
+
+/** What stands in the place of an image or a document that the model cannot take. */
+void claude_string_left_out(struct json_writer *, const struct json *block);
+
+/** What the answer must look like, in words, for services that take no schema. */
+void claude_string_format(struct json_writer *, const struct json *schema);
+
 /** What a tool result says in text: its text, documents and search results. */
 void claude_string_result(struct json_writer *, const struct json *tool_result);
 

@@ -17,21 +17,25 @@
 #include "translate/claude/history_calls.h"
 #include "translate/claude/text.h"
 #include "translate/gemini/gemini.h"
+#include "translate/model_facts.h"
 #include "translate/tool_names.h"
 #include "translate/translator.h"
 
 /* What Gemini 3 takes for the signature of a call that another model made (PROTOCOL.md §C.4). */
 static const char no_signature[] = "skip_thought_signature_validator";
 
-/* Stands before a conversation that begins with the assistant. */
+/* Stands before a conversation that begins with the assistant, and behind one that may not end with
+ * it. */
 static const char first_words[] = "Continue.";
 
 struct contents {
 	const struct claude_request *request;
+	const struct translate_target *target;
+	struct model_facts facts;
+	const char *origin; /* of what is our own to send back */
 	struct tool_names *names;
 	struct json_writer *out;
 	struct api_error *error;
-	bool needs_signatures;             /* as Gemini 3 does */
 	const char *role;                  /* of the content that is open; NULL: none yet */
 	bool has_call;                     /* this assistant turn has one */
 	struct carried thought;            /* what came with the last thought */
@@ -164,6 +168,12 @@ put_file(struct contents *c, const struct json *block)
 	const struct json *url = json_member(source, "url");
 	bool image = claude_block_type(block) == CLAUDE_IMAGE;
 
+	if ((c->target->fixes & (unsigned)(image ? FIX_NO_IMAGES : FIX_NO_FILES)) != 0) {
+		struct mark mark = open_text(c);
+		claude_string_left_out(c->out, block);
+		close_text(c, &mark);
+		return;
+	}
 	open_part(c, "user");
 	if (json_is_text(json_member(source, "type"), "url")) {
 		json_open_object_member(c->out, "fileData");
@@ -195,7 +205,9 @@ put_thinking(struct contents *c, const struct json *block)
 	const struct json *thinking = json_member(block, "thinking");
 
 	forget_thought(c);
-	if (!round_trip_read_signature(json_member(block, "signature"), gemini.kind, &c->thought))
+	if ((c->target->fixes & FIX_FORGET_THINKING) != 0 ||
+		!round_trip_read_signature(
+			json_member(block, "signature"), c->origin, &c->thought))
 		return;
 	const struct json *signature = json_member_string(c->thought.object, "s");
 	if (signature != NULL && json_content_length(thinking) > 0) {
@@ -214,7 +226,9 @@ put_call(struct contents *c, const struct json *block)
 	if (history_calls_add(&c->calls, block) != 0)
 		return no_memory(c);
 	const struct history_call *call = &c->calls.list[c->calls.count - 1];
-	const struct json *signature = json_member_string(call->extra, "s");
+	const struct json *signature = (c->target->fixes & FIX_FORGET_THINKING) == 0
+					       ? json_member_string(call->extra, "s")
+					       : NULL;
 	open_part(c, "model");
 	json_open_object_member(c->out, "functionCall");
 	json_put_name(c->out, "name");
@@ -223,7 +237,7 @@ put_call(struct contents *c, const struct json *block)
 	json_close_object(c->out);
 	if (signature != NULL)
 		json_put_value_member(c->out, "thoughtSignature", signature);
-	else if (c->needs_signatures && !c->has_call)
+	else if (model_facts_is(&c->facts, MODEL_SIGNED_CALLS) && !c->has_call)
 		json_put_text_member(c->out, "thoughtSignature", no_signature);
 	json_close_object(c->out);
 	c->has_call = true;
@@ -411,9 +425,7 @@ put_system_turn(struct contents *c, const struct json *content)
 	if (!claude_has_text(content))
 		return;
 	struct mark mark = open_text(c);
-	json_string_text(c->out, "<system>");
-	claude_string_texts(c->out, content, "\n\n");
-	json_string_text(c->out, "</system>");
+	claude_string_system_turn(c->out, content);
 	close_text(c, &mark);
 }
 
@@ -473,10 +485,33 @@ put_user_run(struct contents *c, size_t first, size_t end)
 	history_calls_clear(&c->calls);
 }
 
+/* The system prompt, where the user must say it. */
+static void
+put_system(struct contents *c)
+{
+	if (!gemini_system_is_said(c->target) || !gemini_has_system(c->request, c->target))
+		return;
+	struct mark mark = open_text(c);
+	gemini_string_system(c->out, c->request, c->target);
+	close_text(c, &mark);
+}
+
+/* What a model that does not go on with its own words is told instead. */
+static void
+put_last_words(struct contents *c)
+{
+	if (strcmp(c->role, "user") == 0 || !model_facts_is(&c->facts, MODEL_NO_PREFILL))
+		return;
+	open_part(c, "user");
+	json_put_text_member(c->out, "text", first_words);
+	json_close_object(c->out);
+}
+
 static int
 put_conversation(struct contents *c)
 {
 	json_open_array(c->out);
+	put_system(c);
 	for (size_t m = 0; m < c->request->messages.count;) {
 		size_t end = run_end(c, m);
 		if (!is_assistant(c, m))
@@ -487,22 +522,27 @@ put_conversation(struct contents *c)
 	}
 	if (c->role == NULL)
 		return api_error_set(c->error, 400, "messages: there is no content in any of them");
+	put_last_words(c);
 	close_content(c);
 	json_close_array(c->out);
 	return 0;
 }
 
 int
-gemini_put_contents(const struct claude_request *request, const char *model,
+gemini_put_contents(const struct claude_request *request, const struct translate_target *target,
 	struct tool_names *names, struct json_writer *out, struct api_error *error)
 {
-	struct contents c = {.request = request,
+	struct contents c = {
+		.request = request,
+		.target = target,
+		.facts = model_facts_find(target->host, target->model),
+		.origin = translate_origin(target, &gemini),
 		.names = names,
 		.out = out,
 		.error = error,
-		.needs_signatures = gemini_generation(model) >= 3};
+	};
 
-	history_calls_init(&c.calls, gemini.kind, false);
+	history_calls_init(&c.calls, c.origin, CLAUDE_IDS);
 	int status = put_conversation(&c);
 	if (status == 0 && out->out->failed)
 		status = no_memory(&c);
