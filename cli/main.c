@@ -28,6 +28,8 @@ static const char key_details[] =
 	"  add <key>…          add keys; - reads them from standard input, one per line, so that\n"
 	"                      none shows up in the process list or the shell's history; a\n"
 	"                      terminal prompts for one\n"
+	"  add --command <cmd> a key that a shell command prints, such as a token that lives an\n"
+	"                      hour; the responder runs it, and keeps what it printed until then\n"
 	"  list                list the keys, masked, with their state\n"
 	"  remove <key|index>  remove a key\n"
 	"  enable <index>      use a key (again)\n"
@@ -202,6 +204,7 @@ static const struct option_row options[] = {
 	FLAG("--all", all),
 	FLAG("--first", first),
 	TEXT("--before", before),
+	TEXT("--command", command),
 	TEXT("--to", to),
 	TEXT("--upstream", upstream),
 	TEXT("--since", since),

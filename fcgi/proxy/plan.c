@@ -51,21 +51,33 @@ aim(struct plan *plan, struct api_error *error)
 	return api_error_set_permanent(error);
 }
 
+/* No key was chosen: tell why, and what to do. */
 static int
-choose_key(struct plan *plan, struct store *store, const struct settings *settings,
-	struct api_error *error)
+refuse_without_key(const struct plan *plan, struct api_error *error)
 {
-	const char *name = plan->to.upstream->name;
-
-	if (target_choose_key(&plan->to, store, settings) == 0)
-		return aim(plan, error);
+	const char *name = plan->to.upstream != NULL ? plan->to.upstream->name : "";
 	struct buffer word = BUFFER_INIT(0);
+
+	if (plan->to.command_failed)
+		return api_error_set(error, 502,
+			"upstream '%s' has no API key: the command that prints it failed; the "
+			"proxy's log tells why",
+			name);
 	shell_word_write(&word, name);
 	api_error_set(error, 500,
 		"upstream '%s' has no API key that is enabled: claude-proxy-admin key %s add -",
 		name, buffer_text(&word));
 	buffer_free(&word);
 	return api_error_set_permanent(error);
+}
+
+static int
+choose_key(struct plan *plan, struct store *store, const struct settings *settings,
+	struct api_error *error)
+{
+	if (target_choose_key(&plan->to, store, settings) == 0)
+		return aim(plan, error);
+	return refuse_without_key(plan, error);
 }
 
 /* Does the upstream speak Claude's language? */

@@ -16,7 +16,10 @@ enum { KEY_LONGEST_REST = 604800000 };
 
 struct api_key {
 	int64_t id;
-	char *secret;
+	char *secret;    /* "" while its command has not printed one */
+	char *command;   /* a shell command that prints the secret (upstream/key_command.h), or NULL
+			  */
+	int64_t expires; /* what it printed, in ms since 1970; 0: nothing */
 	bool enabled;
 	int64_t rests_until; /* ms since 1970; 0: ready */
 	char *last_error;    /* NULL: none */
@@ -108,6 +111,9 @@ const struct upstream *config_find_upstream_by_id(const struct config *, int64_t
 
 /** By name, or by index in decimal ("0"); a name wins.  NULL: none. */
 const struct upstream *config_find_upstream(const struct config *, const char *name_or_index);
+
+/* In the database, and in exported files, the key of a command is this and the command. */
+enum { KEY_COMMAND_MARK = '!' };
 
 /** By the key itself, or by index.  NULL: none. */
 const struct api_key *upstream_find_key(const struct upstream *, const char *key_or_index);
