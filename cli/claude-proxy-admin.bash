@@ -68,7 +68,7 @@ _claude_proxy_admin_options() {
 	case $1 in
 	route) _claude_proxy_admin_offer_words --upstream --first --before --json --help ;;
 	clear) _claude_proxy_admin_offer_words --yes --help ;;
-	translate) _claude_proxy_admin_offer_words --to --response --help ;;
+	translate) _claude_proxy_admin_offer_words --to --upstream --response --help ;;
 	test) _claude_proxy_admin_offer_words --model --all --json --help ;;
 	export) _claude_proxy_admin_offer_words --secrets --help ;;
 	usage) _claude_proxy_admin_offer_words --since --by --json --help ;;
@@ -89,11 +89,14 @@ _claude_proxy_admin_argument() {
 	balance/1) _claude_proxy_admin_offer_words round-robin random failover ;;
 	route/1) _claude_proxy_admin_offer_words add list move remove ;;
 	route/2) [[ $2 != remove && $2 != move ]] || _claude_proxy_admin_offer "$(_claude_proxy_admin_indexes route list)" ;;
-	set/2) _claude_proxy_admin_offer_words max-output-tokens header. fallback proxy timeout reasoning ;;
+	set/2) _claude_proxy_admin_offer_words max-output-tokens header. body. auth beta images fallback proxy timeout reasoning ;;
 	set/3)
 		case $3 in
 		fallback) _claude_proxy_admin_offer "$(_claude_proxy_admin_upstreams)" ;;
 		reasoning) _claude_proxy_admin_offer_words auto off ;;
+		images) _claude_proxy_admin_offer_words on off ;;
+		auth) _claude_proxy_admin_offer_words bearer x-api-key api-key ;;
+		beta) _claude_proxy_admin_offer_words none ;;
 		esac
 		;;
 	import/1 | translate/1) compopt -o default 2>/dev/null ;;
@@ -124,7 +127,7 @@ _claude_proxy_admin() {
 		esac
 	done
 	_claude_proxy_admin_argument "${arguments[@]}"
-	[[ ${COMPREPLY[0]:-} != header. ]] || compopt -o nospace 2>/dev/null
+	[[ ${COMPREPLY[0]:-} != @(header|body). ]] || compopt -o nospace 2>/dev/null
 }
 
 complete -F _claude_proxy_admin claude-proxy-admin

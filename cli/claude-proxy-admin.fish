@@ -67,14 +67,17 @@ $program -n '__claude_proxy_admin_at key 3; and test (__claude_proxy_admin_word 
 $program -n '__claude_proxy_admin_at balance 1' -a 'round-robin random failover'
 $program -n '__claude_proxy_admin_at route 1' -a 'add list move remove'
 $program -n '__claude_proxy_admin_at route 2; and contains (__claude_proxy_admin_word 3) move remove' -a '(__claude_proxy_admin_indexes route list)'
-$program -n '__claude_proxy_admin_at set 2' -a 'max-output-tokens header. fallback proxy timeout reasoning'
+$program -n '__claude_proxy_admin_at set 2' -a 'max-output-tokens header. body. auth beta images fallback proxy timeout reasoning'
 $program -n '__claude_proxy_admin_at set 3; and test (__claude_proxy_admin_word 4) = reasoning' -a 'auto off'
+$program -n '__claude_proxy_admin_at set 3; and test (__claude_proxy_admin_word 4) = images' -a 'on off'
+$program -n '__claude_proxy_admin_at set 3; and test (__claude_proxy_admin_word 4) = auth' -a 'bearer x-api-key api-key'
+$program -n '__claude_proxy_admin_at set 3; and test (__claude_proxy_admin_word 4) = beta' -a none
 $program -n '__claude_proxy_admin_at set 3; and test (__claude_proxy_admin_word 4) = fallback' -a '(__claude_proxy_admin_upstreams)'
 
 for command in key route show test doctor usage
     $program -n "__fish_seen_subcommand_from $command" -l json -d 'print a list as JSON'
 end
-$program -n '__fish_seen_subcommand_from route' -l upstream -xa '(__claude_proxy_admin_upstreams)' -d 'the upstream it leads to'
+$program -n '__fish_seen_subcommand_from route translate' -l upstream -xa '(__claude_proxy_admin_upstreams)' -d 'the upstream it leads to'
 $program -n '__fish_seen_subcommand_from route' -l first -d 'before all others'
 $program -n '__fish_seen_subcommand_from route' -l before -xa '(__claude_proxy_admin_indexes route list)' -d 'before this one'
 $program -n '__fish_seen_subcommand_from clear' -l yes -d 'do not ask'

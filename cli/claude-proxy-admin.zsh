@@ -63,7 +63,7 @@ _claude-proxy-admin() {
 		case $command in
 		route) compadd -- --upstream --first --before --json --help ;;
 		clear) compadd -- --yes --help ;;
-		translate) compadd -- --to --response --help ;;
+		translate) compadd -- --to --upstream --response --help ;;
 		test) compadd -- --model --all --json --help ;;
 		export) compadd -- --secrets --help ;;
 		usage) compadd -- --since --by --json --help ;;
@@ -82,11 +82,14 @@ _claude-proxy-admin() {
 	balance/1) compadd round-robin random failover ;;
 	route/1) compadd add list move remove ;;
 	route/2) [[ ${words[3]} != (remove|move) ]] || __claude_proxy_admin_indexes route list ;;
-	set/2) compadd max-output-tokens header. fallback proxy timeout reasoning ;;
+	set/2) compadd max-output-tokens header. body. auth beta images fallback proxy timeout reasoning ;;
 	set/3)
 		case ${words[4]} in
 		fallback) __claude_proxy_admin_upstreams ;;
 		reasoning) compadd auto off ;;
+		images) compadd on off ;;
+		auth) compadd bearer x-api-key api-key ;;
+		beta) compadd none ;;
 		esac
 		;;
 	import/1 | translate/*) _files ;;

@@ -45,6 +45,14 @@ struct command {
 	bool alone;          /* works without settings and database */
 };
 
+/**
+ * Open what commands work with: settings, database and configuration.  Return 0, or -1 (reported).
+ * Either way give it back with admin_close.  For a command that works alone; for the others this is
+ * done.
+ */
+int admin_open(struct admin *);
+void admin_close(struct admin *);
+
 /** Report on standard error what went wrong, `claude-proxy-admin: …`.  Return EXIT_FAILED or
  * EXIT_USAGE. */
 int fail(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -46,6 +46,11 @@ static const char route_details[] =
 static const char set_details[] =
 	"  max-output-tokens   the most tokens that a request may ask for\n"
 	"  header.<Name>       a header that is sent as given\n"
+	"  body.<member>       a JSON value that is put into the body of each request; a dotted\n"
+	"                      path reaches inside objects, null removes the member\n"
+	"  auth                how the key is sent: bearer, x-api-key or api-key\n"
+	"  beta                anthropic-beta values to withhold: -name,-name; or none\n"
+	"  images              on, or off: models get a sentence in the place of each image\n"
 	"  fallback            an upstream to try when all keys of this one have failed\n"
 	"  proxy               http://…, https://…, socks4://…, socks5://…\n"
 	"  timeout             for connecting, and without a byte: 30s, 2m, or milliseconds\n"
@@ -57,8 +62,10 @@ static const char set_details[] =
 
 static const char translate_details[] =
 	"  --to <serviceType>  the service type to translate to, or from\n"
+	"  --upstream <name>   the request as this upstream would get it, by its options and\n"
+	"                      the routes; its address and headers go to standard error\n"
 	"  --response          the input is the service's response: JSON, or an event stream\n"
-	"Reads the file, or standard input.  Needs no network and no database.\n";
+	"Reads the file, or standard input.  Needs no network, and with --to no database.\n";
 
 static const char test_details[] =
 	"Tests the current upstream, the one that is named, or --all.  The model is that of the\n"
@@ -100,7 +107,7 @@ static const struct command commands[] = {
 		run_set, set_details, false},
 	{"show", "", "show everything in force, keys masked", 0, 0, run_show, NULL, false},
 	{"clear", "[--yes]", "remove everything", 0, 0, run_clear, NULL, false},
-	{"translate", "--to <serviceType> [--response] [file]",
+	{"translate", "<--to <serviceType> | --upstream <name>> [--response] [file]",
 		"print the translation of a Claude request, or of an upstream's response", 0, 1,
 		run_translate, translate_details, true},
 	{"test", "[<name|index>] [--model <name>] [--all]",
@@ -248,32 +255,44 @@ take_options(struct admin *a, int count, char **arguments)
 	return left;
 }
 
-/* Open what a command works with, run it, and close. */
-static int
-run(struct admin *a, const struct command *c, int count, char **arguments)
+int
+admin_open(struct admin *a)
 {
 	struct buffer problem = BUFFER_INIT(0);
-	int status = EXIT_FAILED;
 
-	if (c->alone)
-		return c->run(a, count, arguments);
 	a->settings = settings_load(&problem);
 	if (a->settings == NULL) {
 		fail("%s", buffer_text(&problem));
 		buffer_free(&problem);
-		return EXIT_FAILED;
+		return -1;
 	}
 	if (owner_become(a->settings) == 0)
 		a->store = store_open(a->settings->database);
 	if (a->store != NULL)
 		a->config = store_config(a->store);
-	if (a->config != NULL)
-		status = c->run(a, count, arguments);
-	if (fflush(stdout) != 0 || ferror(stdout))
-		status = fail("could not write the output");
+	return a->config != NULL ? 0 : -1;
+}
+
+void
+admin_close(struct admin *a)
+{
 	config_release(a->config);
 	store_close(a->store);
 	settings_release(a->settings);
+}
+
+static int
+run(struct admin *a, const struct command *c, int count, char **arguments)
+{
+	int status = EXIT_FAILED;
+
+	if (c->alone)
+		return c->run(a, count, arguments);
+	if (admin_open(a) == 0)
+		status = c->run(a, count, arguments);
+	if (fflush(stdout) != 0 || ferror(stdout))
+		status = fail("could not write the output");
+	admin_close(a);
 	return status;
 }
 

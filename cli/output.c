@@ -233,16 +233,29 @@ hint_first_upstream(struct hint *h)
 
 /* ---- to standard error ---- */
 
-static void __attribute__((format(printf, 1, 0))) say(const char *format, va_list arguments)
+static const char program[] = "claude-proxy-admin: ";
+
+static void __attribute__((format(printf, 2, 0)))
+say(const char *who, const char *format, va_list arguments)
 {
 	struct buffer out = BUFFER_INIT(0);
 	char *message = NULL;
 
 	if (vasprintf(&message, format, arguments) >= 0)
 		safe_text_write(&out, message, strlen(message));
-	fprintf(stderr, "claude-proxy-admin: %s\n", buffer_text(&out));
+	fprintf(stderr, "%s%s\n", who, buffer_text(&out));
 	buffer_free(&out);
 	free(message);
+}
+
+void
+tell(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	say("", format, arguments);
+	va_end(arguments);
 }
 
 void
@@ -251,7 +264,7 @@ note(const char *format, ...)
 	va_list arguments;
 
 	va_start(arguments, format);
-	say(format, arguments);
+	say(program, format, arguments);
 	va_end(arguments);
 }
 
@@ -261,7 +274,7 @@ fail(const char *format, ...)
 	va_list arguments;
 
 	va_start(arguments, format);
-	say(format, arguments);
+	say(program, format, arguments);
 	va_end(arguments);
 	return EXIT_FAILED;
 }
@@ -272,7 +285,7 @@ misuse(const char *format, ...)
 	va_list arguments;
 
 	va_start(arguments, format);
-	say(format, arguments);
+	say(program, format, arguments);
 	va_end(arguments);
 	return EXIT_USAGE;
 }

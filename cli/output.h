@@ -36,6 +36,9 @@ const char *plural(size_t count);
 /** Report on standard error what the user should know, `claude-proxy-admin: …`. */
 void note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/** Print a line to standard error as it is, beside the result. */
+void tell(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
 /* A command of this program that can be pasted into a shell. */
 struct hint {
 	char text[1024];

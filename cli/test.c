@@ -99,7 +99,7 @@ write_row(struct buffer *out, const struct result *r)
 }
 
 static void
-tell(struct run *run, const struct result *r)
+report(struct run *run, const struct result *r)
 {
 	if (r->asked && !is_good(r))
 		run->failed++;
@@ -165,7 +165,7 @@ test_key(struct run *run, const struct upstream *u, size_t index, const char *mo
 	result.answer = &answer;
 	if (result.asked)
 		probe_message(&probe, model, &answer);
-	tell(run, &result);
+	report(run, &result);
 	fflush(stdout);
 	probe_answer_free(&answer);
 }

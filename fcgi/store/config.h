@@ -31,15 +31,29 @@ struct extra_header {
 	char *value;
 };
 
+/* A member of the request's body that is set or removed (base/json_edit.h). */
+struct body_member {
+	char *path;
+	char *value; /* JSON */
+};
+
+/* How a key is sent. */
+enum auth { AUTH_BY_SERVICE, AUTH_BEARER, AUTH_X_API_KEY, AUTH_API_KEY };
+
 /* `claude-proxy-admin set` (SPEC §5 "Options of an upstream"); absent ones are NULL or 0. */
 struct upstream_options {
 	int64_t max_output_tokens;
 	int64_t timeout; /* ms */
 	bool reasoning_off;
+	bool images_off; /* models get a sentence in the place of each image */
+	enum auth auth;
+	char *beta;     /* "none", or those withheld from the anthropic-beta header: "-a,-b" */
 	char *proxy;    /* curl proxy URL */
 	char *fallback; /* name of an upstream */
 	struct extra_header *headers;
 	size_t header_count;
+	struct body_member *body;
+	size_t body_count;
 };
 
 struct upstream {
