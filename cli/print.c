@@ -174,6 +174,8 @@ print_upstream(const struct config *config, size_t index)
 	buffer_free(&url);
 	options_each(&u->options, print_option, (void *)"     ");
 	print_keys(u, "     key ");
+	for (size_t i = 0; i < u->lesson_count; i++)
+		print("     learned of %s: %s\n", u->lessons[i].model, u->lessons[i].text);
 }
 
 void

@@ -57,6 +57,11 @@ free_upstream(struct upstream *u)
 	free(u->base_url);
 	free(u->service_type);
 	options_free(&u->options);
+	for (size_t i = 0; i < u->lesson_count; i++) {
+		free(u->lessons[i].model);
+		free(u->lessons[i].text);
+	}
+	free(u->lessons);
 }
 
 void

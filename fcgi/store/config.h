@@ -59,6 +59,17 @@ struct upstream_options {
 	size_t body_count;
 };
 
+/* What a refusal has taught (translate/lesson.h). */
+struct lesson {
+	char *model; /* as the upstream calls it */
+	char *text;
+	int64_t learned; /* ms since 1970 */
+	int64_t times;   /* that it was refused */
+};
+
+/* How long a lesson counts, in ms: 30 days. */
+#define LESSON_LASTS INT64_C(2592000000)
+
 struct upstream {
 	int64_t id;
 	char *name;
@@ -67,6 +78,8 @@ struct upstream {
 	struct api_key *keys; /* in the order in which they were added */
 	size_t key_count;
 	struct upstream_options options;
+	struct lesson *lessons; /* those that counted when the snapshot was made */
+	size_t lesson_count;
 };
 
 struct route {

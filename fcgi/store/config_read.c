@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "store/database.h"
 #include "store/options.h"
 
@@ -94,6 +95,24 @@ take_option(struct config *config, sqlite3_stmt *row)
 }
 
 static int
+take_lesson(struct config *config, sqlite3_stmt *row)
+{
+	struct upstream *u = find_by_id(config, sqlite3_column_int64(row, 0));
+
+	if (u == NULL || sqlite3_column_int64(row, 3) + LESSON_LASTS < clock_now_ms())
+		return 0;
+	struct lesson *lesson = add_element(
+		(void **)&u->lessons, &u->lesson_count, sizeof(*u->lessons));
+	if (lesson == NULL)
+		return -1;
+	lesson->model = copy_text(row, 1);
+	lesson->text = copy_text(row, 2);
+	lesson->learned = sqlite3_column_int64(row, 3);
+	lesson->times = sqlite3_column_int64(row, 4);
+	return lesson->model != NULL && lesson->text != NULL ? 0 : -1;
+}
+
+static int
 take_route(struct config *config, sqlite3_stmt *row)
 {
 	struct route *r = add_element(
@@ -157,16 +176,27 @@ take_setting(struct config *config, sqlite3_stmt *row)
 static const struct {
 	const char *sql;
 	row_taker *take;
+	const char *table; /* that an older database which can only be read lacks; NULL: none */
 } queries[] = {
-	{"SELECT id, name, base_url, service_type FROM upstreams ORDER BY id", take_upstream},
+	{"SELECT id, name, base_url, service_type FROM upstreams ORDER BY id", take_upstream, NULL},
 	{"SELECT id, upstream_id, secret, enabled, rests_until, last_error FROM api_keys ORDER BY "
 	 "id",
-		take_key},
+		take_key, NULL},
 	{"SELECT upstream_id, name, value FROM upstream_options ORDER BY upstream_id, name",
-		take_option},
-	{"SELECT id, pattern, model, upstream_id FROM routes ORDER BY id", take_route},
-	{"SELECT name, value FROM settings", take_setting},
+		take_option, NULL},
+	{"SELECT id, pattern, model, upstream_id FROM routes ORDER BY id", take_route, NULL},
+	{"SELECT name, value FROM settings", take_setting, NULL},
+	{"SELECT upstream_id, model, lesson, learned, times FROM lessons "
+	 "ORDER BY upstream_id, learned, model, lesson",
+		take_lesson, "lessons"},
 };
+
+static bool
+has_table(sqlite3 *db, const char *table)
+{
+	return table == NULL || sqlite3_table_column_metadata(db, NULL, table, NULL, NULL, NULL,
+					NULL, NULL, NULL) == SQLITE_OK;
+}
 
 static int
 run_query(sqlite3 *db, const char *sql, row_taker *take, struct config *config)
@@ -200,7 +230,8 @@ config_read(sqlite3 *db, const char *path)
 	if (sqlite3_exec(db, "BEGIN", NULL, NULL, NULL) != SQLITE_OK)
 		status = -1;
 	for (size_t i = 0; i < sizeof(queries) / sizeof(queries[0]) && status == 0; i++)
-		status = run_query(db, queries[i].sql, queries[i].take, config);
+		if (has_table(db, queries[i].table))
+			status = run_query(db, queries[i].sql, queries[i].take, config);
 	if (status != 0)
 		database_complain(db, path, "reading the configuration");
 	sqlite3_exec(db, "COMMIT", NULL, NULL, NULL);

@@ -85,6 +85,18 @@ void store_unlock_tokens(struct store *);
 /** Tell every process to read its settings again: config.reloads grows. */
 enum store_result store_announce_reload(struct store *);
 
+/**
+ * Store what a refusal of an upstream has taught, or that it was taught again; ${is_new}: it was
+ * not known.  The oldest lessons of an upstream make room for more than it should need.
+ */
+enum store_result store_learn(
+	struct store *, int64_t upstream_id, const char *model, const char *lesson, bool *is_new);
+
+/** Forget a lesson that turned out to be none, or (NULL) all those of an upstream, or (0) of all;
+ * ${count} (may be NULL) is how many there were. */
+enum store_result
+store_forget_lessons(struct store *, int64_t upstream_id, const char *lesson, size_t *count);
+
 /* Changes.  Each is one transaction.  Upstreams and keys are named by their ids of a snapshot. */
 enum store_result store_add_upstream(
 	struct store *, const char *name, const char *base_url, const char *service_type);

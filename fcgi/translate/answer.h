@@ -36,8 +36,8 @@ struct answer_options {
 	const struct translator *translator; /* where its answers are messages; else unused */
 	const struct tool_names *tool_names;
 	const char *origin; /* marks what is carried; NULL: the translator's kind */
-	const char *model; /* the name that the client asked for */
-	bool stream;       /* what the client asked for */
+	const char *model;  /* the name that the client asked for */
+	bool stream;        /* what the client asked for */
 	bool hide_thinking;
 	uint64_t estimated_input_tokens;
 	const char *const
@@ -92,6 +92,9 @@ enum answer_state answer_end(struct answer *, bool complete);
  * the state is ANSWER_DONE.  False: it is not, and the error must be told.
  */
 bool answer_pass_refusal(struct answer *);
+
+/** After ANSWER_FAILED: append the body of the upstream's refusal, as far as it was kept. */
+void answer_copy_refusal(const struct answer *, struct buffer *);
 
 /** A ping; begins the stream if need be.  Only where the client asked for a stream. */
 void answer_ping(struct answer *);
