@@ -521,7 +521,7 @@ put_conversation(struct contents *c)
 		m = end;
 	}
 	if (c->role == NULL)
-		return api_error_set(c->error, 400, "messages: none of them has any content");
+		return api_error_set(c->error, 400, "messages: there is no content in any of them");
 	put_last_words(c);
 	close_content(c);
 	json_close_array(c->out);

@@ -712,7 +712,7 @@ write_conversation(struct chat *c)
 	}
 	write_last_words(c, assistant);
 	if (!c->any)
-		return api_error_set(c->error, 400, "messages: none of them has any content");
+		return api_error_set(c->error, 400, "messages: there is no content in any of them");
 	return c->writer->out->failed ? no_memory(c) : 0;
 }
 

@@ -381,7 +381,7 @@ write_conversation(struct input *in)
 	end_message(in);
 	if (!in->any)
 		return api_error_set(
-			in->error, 400, "messages: none of them has any content");
+			in->error, 400, "messages: there is no content in any of them");
 	return in->writer->out->failed ? no_memory(in) : 0;
 }
 
