@@ -73,7 +73,7 @@ _claude_proxy_admin_options() {
 	export) _claude_proxy_admin_offer_words --secrets --help ;;
 	usage) _claude_proxy_admin_offer_words --since --by --json --help ;;
 	key) _claude_proxy_admin_offer_words --command --json --help ;;
-	show | doctor) _claude_proxy_admin_offer_words --json --help ;;
+	show | doctor | learned) _claude_proxy_admin_offer_words --json --help ;;
 	*) _claude_proxy_admin_offer_words --help ;;
 	esac
 }
@@ -110,8 +110,8 @@ _claude_proxy_admin() {
 	COMPREPLY=()
 	_claude_proxy_admin_words
 	if [[ ${#words[@]} -eq 2 ]]; then
-		_claude_proxy_admin_offer_words setup add remove key use balance route set show clear translate test doctor import \
-			export usage models learned --help --version
+		_claude_proxy_admin_offer_words setup add remove key use balance route set show clear translate test models \
+			learned doctor import export usage --help --version
 		return
 	fi
 	_claude_proxy_admin_option_text "${words[-2]}" && return

@@ -50,12 +50,12 @@ $program -n $first -a show -d 'show everything in force'
 $program -n $first -a clear -d 'remove everything'
 $program -n $first -a translate -d 'print a translation'
 $program -n $first -a test -d 'send one short real request with each key'
+$program -n $first -a models -d 'print what is known of the models of an upstream'
+$program -n $first -a learned -d 'list or forget what refusals have taught'
 $program -n $first -a doctor -d 'check everything'
 $program -n $first -a import -d 'add the contents of a configuration file'
 $program -n $first -a export -d 'print the configuration'
 $program -n $first -a usage -d 'show requests, tokens, errors and latency'
-$program -n $first -a models -d 'print what is known of models'
-$program -n $first -a learned -d 'list or forget what refusals have taught'
 $program -n $first -l version -d 'print the version'
 $program -l help -d 'print help'
 
@@ -78,7 +78,7 @@ $program -n '__claude_proxy_admin_at set 3; and test (__claude_proxy_admin_word 
 $program -n '__claude_proxy_admin_at set 3; and test (__claude_proxy_admin_word 4) = beta' -a none
 $program -n '__claude_proxy_admin_at set 3; and test (__claude_proxy_admin_word 4) = fallback' -a '(__claude_proxy_admin_upstreams)'
 
-for command in key route show test doctor usage
+for command in key route show test doctor usage learned
     $program -n "__fish_seen_subcommand_from $command" -l json -d 'print a list as JSON'
 end
 $program -n '__fish_seen_subcommand_from route translate' -l upstream -xa '(__claude_proxy_admin_upstreams)' -d 'the upstream it leads to'

@@ -39,12 +39,12 @@ _claude-proxy-admin() {
 		'clear:remove everything'
 		'translate:print a translation'
 		'test:send one short real request with each key'
+		"models:print what is known of an upstream's models"
+		'learned:list or forget what refusals have taught'
 		'doctor:check everything'
 		'import:add the contents of a configuration file'
 		'export:print the configuration'
 		'usage:show requests, tokens, errors and latency'
-		'models:print what is known of models'
-		'learned:list or forget what refusals have taught'
 	)
 	local command=${words[2]} position=$((CURRENT - 2)) before=${words[CURRENT - 1]}
 
@@ -70,7 +70,7 @@ _claude-proxy-admin() {
 		export) compadd -- --secrets --help ;;
 		usage) compadd -- --since --by --json --help ;;
 		key) compadd -- --command --json --help ;;
-		show | doctor) compadd -- --json --help ;;
+		show | doctor | learned) compadd -- --json --help ;;
 		*) compadd -- --help ;;
 		esac
 		return

@@ -1,5 +1,5 @@
 /*
- * The command `usage`: what was asked, by upstream, key, model or day.
+ * The command `usage`: requests, tokens, errors and latency, by upstream, key, model or day.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -145,7 +145,7 @@ def test_bash_completes_commands_and_words(shell):
 
 
 def test_bash_completes_the_options_of_each_command(shell):
-    listing = {"show", "key", "route", "usage", "test", "doctor"}
+    listing = {"show", "key", "route", "usage", "test", "doctor", "learned"}
     for name, arguments in commands().items():
         wanted = set(re.findall(r"--[a-z]+", arguments)) | {"--help"} | ({"--json"} if name in listing else set())
         wanted |= {"--upstream", "--first", "--before"} if name == "route" else {"--command"} if name == "key" else set()
