@@ -81,14 +81,13 @@ _claude_proxy_admin_options() {
 # The argument number ${#}, after the command and the arguments before.
 _claude_proxy_admin_argument() {
 	case $1/$# in
-	remove/1 | key/1 | use/1 | set/1 | test/1) _claude_proxy_admin_offer "$(_claude_proxy_admin_upstreams)" ;;
+	remove/1 | key/1 | use/1 | set/1 | test/1 | models/1 | learned/2) _claude_proxy_admin_offer "$(_claude_proxy_admin_upstreams)" ;;
 	add/1) _claude_proxy_admin_offer_words anthropic cerebras deepseek fireworks gemini groq kimi llamacpp lmstudio minimax \
 		mistral nvidia ollama openai openrouter qwen together vllm xai zai ;;
 	add/3) _claude_proxy_admin_offer_words openai openai-responses gemini claude custom ;;
-	models/1 | learned/2) _claude_proxy_admin_offer "$(_claude_proxy_admin_upstreams)" ;;
-	learned/1) _claude_proxy_admin_offer_words list forget ;;
 	key/2) _claude_proxy_admin_offer_words add list remove enable disable ;;
 	key/3) [[ $3 == add ]] || _claude_proxy_admin_offer "$(_claude_proxy_admin_indexes key "$2" list)" ;;
+	learned/1) _claude_proxy_admin_offer_words list forget ;;
 	balance/1) _claude_proxy_admin_offer_words round-robin random failover ;;
 	route/1) _claude_proxy_admin_offer_words add list move remove ;;
 	route/2) [[ $2 != remove && $2 != move ]] || _claude_proxy_admin_offer "$(_claude_proxy_admin_indexes route list)" ;;

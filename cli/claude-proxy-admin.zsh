@@ -76,14 +76,13 @@ _claude-proxy-admin() {
 		return
 	fi
 	case $command/$position in
-	remove/1 | key/1 | use/1 | set/1 | test/1) __claude_proxy_admin_upstreams ;;
+	remove/1 | key/1 | use/1 | set/1 | test/1 | models/1 | learned/2) __claude_proxy_admin_upstreams ;;
 	add/1) compadd anthropic cerebras deepseek fireworks gemini groq kimi llamacpp lmstudio minimax mistral nvidia ollama openai \
 		openrouter qwen together vllm xai zai ;;
 	add/3) compadd -a types ;;
-	models/1 | learned/2) __claude_proxy_admin_upstreams ;;
-	learned/1) compadd list forget ;;
 	key/2) compadd add list remove enable disable ;;
 	key/3) [[ ${words[4]} == add ]] || __claude_proxy_admin_indexes key "${(Q)words[3]}" list ;;
+	learned/1) compadd list forget ;;
 	balance/1) compadd round-robin random failover ;;
 	route/1) compadd add list move remove ;;
 	route/2) [[ ${words[3]} != (remove|move) ]] || __claude_proxy_admin_indexes route list ;;
