@@ -183,6 +183,12 @@ ZSH = """
 """
 
 
+def once(words):
+    """The words, each of which was offered once."""
+    assert len(words) == len(set(words)), words
+    return set(words)
+
+
 @pytest.fixture(params=["zsh", "fish"])
 def other_shell(request, site):
     """Completes a line; a list of words."""
@@ -194,9 +200,9 @@ def other_shell(request, site):
     def complete(line):
         if request.param == "fish":
             found = output("fish", "--no-config", "-c", "source $COMPLETION_FILE; complete -C $argv[1]", line, env=env).splitlines()
-            return {word.split("\t")[0] for word in found}
+            return once([word.split("\t")[0] for word in found])
         words = line.split(" ")
-        return {word for word in output("zsh", "-f", "-c", ZSH, "zsh", *words, env=env).splitlines() if word.startswith(words[-1])}
+        return once([word for word in output("zsh", "-f", "-c", ZSH, "zsh", *words, env=env).splitlines() if word.startswith(words[-1])])
 
     return complete
 
