@@ -36,8 +36,8 @@ struct answer_options {
 	const struct translator *translator; /* where its answers are messages; else unused */
 	const struct tool_names *tool_names;
 	const char *origin; /* marks what is carried; NULL: the translator's kind */
-	const char *model; /* the name that the client asked for */
-	bool stream;       /* what the client asked for */
+	const char *model;  /* the name that the client asked for */
+	bool stream;        /* what the client asked for */
 	bool hide_thinking;
 	uint64_t estimated_input_tokens;
 	const char *const
