@@ -18,6 +18,9 @@ const char *check_model_name(const char *name);
  */
 const char *check_base_url(const char *url, struct buffer *shown);
 
+/** The shell command that prints an API key; reads after "--command: ". */
+const char *check_command(const char *command);
+
 /** An API key; reads after "… cannot be an API key: ". */
 const char *check_api_key(const char *key);
 

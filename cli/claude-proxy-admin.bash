@@ -59,7 +59,7 @@ _claude_proxy_admin_option_text() {
 	--by) _claude_proxy_admin_offer_words upstream key model day ;;
 	--since) _claude_proxy_admin_offer_words 15m 1h 24h 7d 30d ;;
 	--before) _claude_proxy_admin_offer "$(_claude_proxy_admin_indexes route list)" ;;
-	--model) ;;
+	--model | --command) ;;
 	*) return 1 ;;
 	esac
 }
@@ -72,7 +72,8 @@ _claude_proxy_admin_options() {
 	test) _claude_proxy_admin_offer_words --model --all --json --help ;;
 	export) _claude_proxy_admin_offer_words --secrets --help ;;
 	usage) _claude_proxy_admin_offer_words --since --by --json --help ;;
-	key | show | doctor) _claude_proxy_admin_offer_words --json --help ;;
+	key) _claude_proxy_admin_offer_words --command --json --help ;;
+	show | doctor) _claude_proxy_admin_offer_words --json --help ;;
 	*) _claude_proxy_admin_offer_words --help ;;
 	esac
 }
@@ -121,7 +122,7 @@ _claude_proxy_admin() {
 	for ((i = 1; i < ${#words[@]} - 1; i++)); do
 		word=${words[i]}
 		case $word in
-		--to | --upstream | --by | --since | --model | --before) ((i++)) ;;
+		--to | --upstream | --by | --since | --model | --before | --command) ((i++)) ;;
 		--*) ;;
 		*) arguments+=("${word//[\\\"\']/}") ;;
 		esac

@@ -80,6 +80,7 @@ end
 $program -n '__fish_seen_subcommand_from route translate' -l upstream -xa '(__claude_proxy_admin_upstreams)' -d 'the upstream it leads to'
 $program -n '__fish_seen_subcommand_from route' -l first -d 'before all others'
 $program -n '__fish_seen_subcommand_from route' -l before -xa '(__claude_proxy_admin_indexes route list)' -d 'before this one'
+$program -n '__fish_seen_subcommand_from key' -l command -x -d 'a shell command that prints the key'
 $program -n '__fish_seen_subcommand_from clear' -l yes -d 'do not ask'
 $program -n '__fish_seen_subcommand_from translate' -l to -xa $types -d 'the service type'
 $program -n '__fish_seen_subcommand_from translate' -l response -d 'the input is a response'

@@ -57,7 +57,7 @@ _claude-proxy-admin() {
 	--by) compadd upstream key model day; return ;;
 	--since) compadd 15m 1h 24h 7d 30d; return ;;
 	--before) __claude_proxy_admin_indexes route list; return ;;
-	--model) return ;;
+	--model | --command) return ;;
 	esac
 	if [[ ${words[CURRENT]} == -* ]]; then
 		case $command in
@@ -67,7 +67,8 @@ _claude-proxy-admin() {
 		test) compadd -- --model --all --json --help ;;
 		export) compadd -- --secrets --help ;;
 		usage) compadd -- --since --by --json --help ;;
-		key | show | doctor) compadd -- --json --help ;;
+		key) compadd -- --command --json --help ;;
+		show | doctor) compadd -- --json --help ;;
 		*) compadd -- --help ;;
 		esac
 		return

@@ -32,6 +32,7 @@ struct admin {
 	bool all;              /* --all */
 	bool first;            /* --first */
 	const char *before;    /* --before ROUTE, or NULL */
+	const char *command;   /* --command SHELL-COMMAND, or NULL */
 };
 
 struct command {
@@ -67,6 +68,10 @@ int unknown_service(const char *name);
 /** The upstream of that name or index, or NULL if there is none (reported). */
 const struct upstream *find_upstream(const struct admin *, const char *name_or_index);
 
+/** Run the commands of the upstream's enabled keys whose secrets are due, report those that fail,
+ * and read the configuration again.  Return the upstream in it, or NULL (reported). */
+const struct upstream *keys_fetch(struct admin *, const struct upstream *);
+
 /** Add an upstream and see to its key, for `add` and `setup`.  Return the exit status. */
 int add_known(struct admin *, const struct known_service *);
 int add_unknown(struct admin *, const char *name, char *url, const char *service_type);
@@ -92,5 +97,7 @@ int run_export(struct admin *, int, char **);
 int run_test(struct admin *, int, char **);
 int run_doctor(struct admin *, int, char **);
 int run_setup(struct admin *, int, char **);
+int run_learned(struct admin *, int, char **);
+int run_models(struct admin *, int, char **);
 
 #endif

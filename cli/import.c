@@ -249,7 +249,8 @@ read_keys(struct source *s, const char *place, const struct json *value, const c
 		snprintf(where, sizeof(where), "%s.%s[%zu]", place, member, index++);
 		if (read_string(s, where, key, &secret) != EXIT_DONE)
 			return EXIT_FAILED;
-		const char *problem = check_api_key(secret);
+		const char *problem = secret[0] == KEY_COMMAND_MARK ? check_command(secret + 1)
+								    : check_api_key(secret);
 		if (problem != NULL)
 			return bad(s, where, "it cannot be an API key: %s", problem);
 		struct import_key *added = add_element(&u->keys, &u->key_count, sizeof(*added));

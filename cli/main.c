@@ -28,6 +28,8 @@ static const char key_details[] =
 	"  add <key>…          add keys; - reads them from standard input, one per line, so that\n"
 	"                      none shows up in the process list or the shell's history; a\n"
 	"                      terminal prompts for one\n"
+	"  add --command <cmd> a key that a shell command prints, such as a token that lives an\n"
+	"                      hour; the responder runs it, and keeps what it printed until then\n"
 	"  list                list the keys, masked, with their state\n"
 	"  remove <key|index>  remove a key\n"
 	"  enable <index>      use a key (again)\n"
@@ -89,6 +91,16 @@ static const char setup_details[] =
 	"Asks which service, which API key and which models to use, tests them, and prints what\n"
 	"Claude Code needs.  Needs a terminal.\n";
 
+static const char models_details[] =
+	"Prints what the program knows beforehand: the words for how hard to think, the context,\n"
+	"the longest output, and what a model does not take.  Without names it asks the upstream\n"
+	"for its list, or takes the models of the routes that lead there.\n";
+
+static const char learned_details[] =
+	"  list                list the lessons, of one upstream or of all\n"
+	"  forget              forget them: what is refused then is learned again\n"
+	"A lesson ends by itself 30 days after it was learned.\n";
+
 static const struct command commands[] = {
 	{"setup", "", "set up the first upstream, step by step", 0, 0, run_setup, setup_details,
 		false},
@@ -113,6 +125,12 @@ static const struct command commands[] = {
 	{"test", "[<name|index>] [--model <name>] [--all]",
 		"send one short real request with each key of an upstream", 0, 1, run_test,
 		test_details, false},
+	{"models", "<name|index> [<model>…]",
+		"print what is known of an upstream's models", 1, -1, run_models, models_details,
+		false},
+	{"learned", "<list|forget> [<name|index>]",
+		"list or forget what refusals have taught of the requests that upstreams take", 1,
+		2, run_learned, learned_details, false},
 	{"doctor", "", "check settings, database and upstreams, and explain how to fix them", 0, 0,
 		run_doctor, NULL, true},
 	{"import", "<config.json|->",
@@ -186,6 +204,7 @@ static const struct option_row options[] = {
 	FLAG("--all", all),
 	FLAG("--first", first),
 	TEXT("--before", before),
+	TEXT("--command", command),
 	TEXT("--to", to),
 	TEXT("--upstream", upstream),
 	TEXT("--since", since),

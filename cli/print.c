@@ -57,8 +57,13 @@ print_keys(const struct upstream *u, const char *indent)
 	for (size_t i = 0; i < u->key_count; i++) {
 		secret_mask(u->keys[i].secret, mask);
 		/* Of a short one the mask leaves nothing. */
-		print("%s%zu  %s  ", indent, i, strcmp(mask, "…") == 0 ? "(masked)" : mask);
+		print("%s%zu  %s  ", indent, i,
+			u->keys[i].secret[0] == '\0' ? "(not fetched yet)"
+			: strcmp(mask, "…") == 0     ? "(masked)"
+						     : mask);
 		print_state(&u->keys[i]);
+		if (u->keys[i].command != NULL)
+			print("  command: %s", u->keys[i].command);
 		putchar('\n');
 	}
 }
@@ -169,6 +174,8 @@ print_upstream(const struct config *config, size_t index)
 	buffer_free(&url);
 	options_each(&u->options, print_option, (void *)"     ");
 	print_keys(u, "     key ");
+	for (size_t i = 0; i < u->lesson_count; i++)
+		print("     learned of %s: %s\n", u->lessons[i].model, u->lessons[i].text);
 }
 
 void

@@ -25,6 +25,7 @@
 #include "base/log.h"
 #include "base/settings.h"
 #include "proxy/client_request.h"
+#include "proxy/correction.h"
 #include "proxy/plan.h"
 #include "proxy/usage_writer.h"
 #include "proxy/reply.h"
@@ -100,9 +101,8 @@ answer_options_of(struct exchange *x)
 	return (struct answer_options){
 		.translator = x->plan.request.service->translator,
 		.tool_names = x->plan.request.tool_names,
-		.origin = x->plan.request.origin.length > 0
-				  ? buffer_text(&x->plan.request.origin)
-				  : NULL,
+		.origin = x->plan.request.origin.length > 0 ? buffer_text(&x->plan.request.origin)
+							    : NULL,
 		.model = x->client.model,
 		.stream = x->client.stream,
 		.hide_thinking = x->client.no_thinking ||
@@ -480,30 +480,45 @@ on_retry(void *context, struct plan *next)
 		fail(x, &x->failure);
 }
 
+/* May a message be asked for otherwise?  Only before anything of the response went out. */
+static bool
+may_be_corrected(const struct exchange *x, const struct api_error *error)
+{
+	return x->client.match.endpoint == ENDPOINT_MESSAGES && !answer_started(x->answer) &&
+	       x->reply.head == REPLY_NO_HEAD && correction_may_help(error);
+}
+
 /*
- * The attempt failed.  While the client has got nothing of an answer, another key may do better.
+ * The attempt failed.  While the client has got nothing of an answer, another key may do better, or
+ * another wording where the upstream refused this one.
  * ${refused}: the upstream said so; else it may have done the work all the same.
  */
 static void
 fail_attempt(struct exchange *x, const struct api_error *error, bool refused)
 {
-	const struct retry_request retry = {
+	struct retry_request retry = {
 		.loop = x->all->loop,
 		.store = x->all->store,
 		.failed = &x->plan,
 		.client = &x->client,
 		.error = &x->failure,
+		.correct = refused && may_be_corrected(x, error),
+		.next_key = retry_may_help(error) && (refused || x->plan.repeatable),
 		.done = on_retry,
 		.context = x,
 	};
 
-	if (answer_has_content(x->answer) || !retry_may_help(error) ||
-		!(refused || x->plan.repeatable) || api_error_copy(error, &x->failure) != 0) {
+	if (answer_has_content(x->answer) || !(retry.correct || retry.next_key) ||
+		api_error_copy(error, &x->failure) != 0) {
 		fail(x, error);
 		return;
 	}
-	accounting_failed_attempt(&x->client, &x->plan, error->type, retry_rest(error));
+	if (retry.next_key)
+		accounting_failed_attempt(&x->client, &x->plan, error->type, retry_rest(error));
+	if (retry.correct)
+		answer_copy_refusal(x->answer, &retry.refusal);
 	if (retry_begin(&retry) != 0) {
+		buffer_free(&retry.refusal);
 		fail(x, error);
 		return;
 	}

@@ -5,6 +5,7 @@
 
 #include <ctype.h>
 #include <curl/curl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -50,21 +51,33 @@ aim(struct plan *plan, struct api_error *error)
 	return api_error_set_permanent(error);
 }
 
+/* No key was chosen: tell why, and what to do. */
 static int
-choose_key(struct plan *plan, struct store *store, const struct settings *settings,
-	struct api_error *error)
+refuse_without_key(const struct plan *plan, struct api_error *error)
 {
-	const char *name = plan->to.upstream->name;
-
-	if (target_choose_key(&plan->to, store, settings) == 0)
-		return aim(plan, error);
+	const char *name = plan->to.upstream != NULL ? plan->to.upstream->name : "";
 	struct buffer word = BUFFER_INIT(0);
+
+	if (plan->to.command_failed)
+		return api_error_set(error, 502,
+			"upstream '%s' has no API key: the command that prints it failed; the "
+			"proxy's log tells why",
+			name);
 	shell_word_write(&word, name);
 	api_error_set(error, 500,
 		"upstream '%s' has no API key that is enabled: claude-proxy-admin key %s add -",
 		name, buffer_text(&word));
 	buffer_free(&word);
 	return api_error_set_permanent(error);
+}
+
+static int
+choose_key(struct plan *plan, struct store *store, const struct settings *settings,
+	struct api_error *error)
+{
+	if (target_choose_key(&plan->to, store, settings) == 0)
+		return aim(plan, error);
+	return refuse_without_key(plan, error);
 }
 
 /* Does the upstream speak Claude's language? */
@@ -124,6 +137,33 @@ forget_forwarded(struct forwarded *f)
 	}
 }
 
+/* Leave out what an upstream has refused of them. */
+static void
+withhold(struct forwarded *f, const struct lessons *lessons)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < f->count; i++) {
+		struct forwarded_header *header = &f->list[i];
+		struct buffer value = BUFFER_INIT(0);
+		bool known = header->name != NULL && header->value != NULL;
+		if (known && strcmp(header->name, "anthropic-beta") == 0) {
+			lesson_write_header(lessons, header->name, header->value, &value);
+			free(header->value);
+			header->value = buffer_take(&value);
+			f->failed = f->failed || value.failed;
+		}
+		if (known && (lesson_withholds(lessons, header->name) || header->value == NULL ||
+				     *header->value == '\0')) {
+			free(header->name);
+			free(header->value);
+			continue;
+		}
+		f->list[kept++] = *header;
+	}
+	f->count = kept;
+}
+
 /* ---- what is sent ---- */
 
 /* Write the rest of a request whose body, if it has one, is written. */
@@ -134,8 +174,16 @@ address(struct plan *plan, const struct client_request *client, const char *endp
 	int status = -1;
 	struct forwarded forwarded = {0};
 
-	if (speaks_claude(plan))
+	struct upstream_lessons lessons = {0};
+
+	if (speaks_claude(plan)) {
 		forward_all(&forwarded, client->web);
+		forwarded.failed = forwarded.failed ||
+				   upstream_lessons_gather(&lessons, &plan->request) != 0;
+		if (!forwarded.failed && lessons.list.count > 0)
+			withhold(&forwarded, &lessons.list);
+		upstream_lessons_free(&lessons);
+	}
 	const struct service_head head = {
 		.content_type = plan->pass ? client->content_type : NULL,
 		.stream = client->match.endpoint == ENDPOINT_MESSAGES && client->stream,
@@ -507,6 +555,45 @@ free_request(struct plan *plan)
 	upstream_request_free(&plan->request);
 	free(plan->query);
 	free(plan->model_id);
+	free(plan->corrects);
+	for (char **sequence = plan->stop_sequences; sequence != NULL && *sequence != NULL;
+		sequence++)
+		free(*sequence);
+	free(plan->stop_sequences);
+}
+
+/* What was learned of this request counts for the next attempts, too, and so does that it was
+ * corrected already. */
+static int
+keep_lessons(const struct plan *from, struct plan *next, const char *lesson)
+{
+	const char *known = from->request.lessons;
+	bool both = known != NULL && lesson != NULL;
+
+	if (from->corrects != NULL) {
+		next->corrects = strdup(from->corrects);
+		if (next->corrects == NULL)
+			return -1;
+	}
+	if (known == NULL && lesson == NULL)
+		return 0;
+	if (asprintf(&next->request.lessons, "%s%s%s", known != NULL ? known : "", both ? "\n" : "",
+		    lesson != NULL ? lesson : "") >= 0)
+		return 0;
+	next->request.lessons = NULL;
+	return -1;
+}
+
+int
+plan_repeat(const struct plan *refused, struct plan *next, const struct client_request *client,
+	const char *lesson)
+{
+	*next = (struct plan){.repeatable = refused->repeatable};
+	if (target_copy(&refused->to, &next->to) == 0 && keep_lessons(refused, next, lesson) == 0 &&
+		write_next(next, client) == 0)
+		return 0;
+	plan_free(next);
+	return -1;
 }
 
 int
@@ -518,7 +605,7 @@ plan_next(const struct plan *failed, struct plan *next, struct store *store,
 
 	while (status == 0 && target_choose_next(&to, store, client->settings) == 0) {
 		*next = (struct plan){.to = to, .repeatable = failed->repeatable};
-		if (write_next(next, client) == 0)
+		if (keep_lessons(failed, next, NULL) == 0 && write_next(next, client) == 0)
 			return 0;
 		/* Skip a fallback that cannot serve this request. */
 		free_request(next);

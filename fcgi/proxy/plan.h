@@ -22,6 +22,7 @@ struct store;
 struct plan {
 	struct target to;
 	struct upstream_request request; /* without a URL: the answer is known already */
+	char *corrects; /* the words of the refusal that it follows; owned; NULL: it follows none */
 	bool repeatable; /* may it be sent again where the upstream may have got it already? */
 
 	/* How the answer is made: passed through, converted from a whole body, or else a message.
@@ -58,6 +59,13 @@ int plan_make(struct plan *, struct store *, const struct client_request *, stru
  */
 int plan_next(const struct plan *failed, struct plan *next, struct store *,
 	const struct client_request *);
+
+/**
+ * The same request to the same target with the same key, with the lessons that ${refused} has and
+ * ${lesson} (NULL: none more) beside.  Return 0 and the plan, or -1.
+ */
+int plan_repeat(const struct plan *refused, struct plan *next, const struct client_request *,
+	const char *lesson);
 
 /** Put the next plan in the place of the one that failed.  Takes ${next}. */
 void plan_replace(struct plan *failed, struct plan *next);

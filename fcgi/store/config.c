@@ -49,6 +49,7 @@ free_upstream(struct upstream *u)
 		if (u->keys[i].secret != NULL)
 			secret_erase(u->keys[i].secret, strlen(u->keys[i].secret));
 		free(u->keys[i].secret);
+		free(u->keys[i].command);
 		free(u->keys[i].last_error);
 	}
 	free(u->keys);
@@ -56,6 +57,11 @@ free_upstream(struct upstream *u)
 	free(u->base_url);
 	free(u->service_type);
 	options_free(&u->options);
+	for (size_t i = 0; i < u->lesson_count; i++) {
+		free(u->lessons[i].model);
+		free(u->lessons[i].text);
+	}
+	free(u->lessons);
 }
 
 void

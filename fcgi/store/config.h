@@ -16,7 +16,10 @@ enum { KEY_LONGEST_REST = 604800000 };
 
 struct api_key {
 	int64_t id;
-	char *secret;
+	char *secret;    /* "" while its command has not printed one */
+	char *command;   /* a shell command that prints the secret (upstream/key_command.h), or NULL
+			  */
+	int64_t expires; /* what it printed, in ms since 1970; 0: nothing */
 	bool enabled;
 	int64_t rests_until; /* ms since 1970; 0: ready */
 	char *last_error;    /* NULL: none */
@@ -56,6 +59,17 @@ struct upstream_options {
 	size_t body_count;
 };
 
+/* What a refusal has taught (translate/lesson.h). */
+struct lesson {
+	char *model; /* as the upstream calls it */
+	char *text;
+	int64_t learned; /* ms since 1970 */
+	int64_t times;   /* that it was refused */
+};
+
+/* How long a lesson counts, in ms: 30 days. */
+#define LESSON_LASTS INT64_C(2592000000)
+
 struct upstream {
 	int64_t id;
 	char *name;
@@ -64,6 +78,8 @@ struct upstream {
 	struct api_key *keys; /* in the order in which they were added */
 	size_t key_count;
 	struct upstream_options options;
+	struct lesson *lessons; /* those that counted when the snapshot was made */
+	size_t lesson_count;
 };
 
 struct route {
@@ -95,6 +111,9 @@ const struct upstream *config_find_upstream_by_id(const struct config *, int64_t
 
 /** By name, or by index in decimal ("0"); a name wins.  NULL: none. */
 const struct upstream *config_find_upstream(const struct config *, const char *name_or_index);
+
+/* In the database, and in exported files, the key of a command is this and the command. */
+enum { KEY_COMMAND_MARK = '!' };
 
 /** By the key itself, or by index.  NULL: none. */
 const struct api_key *upstream_find_key(const struct upstream *, const char *key_or_index);

@@ -39,6 +39,10 @@ config_json_keys(struct buffer *out, const struct upstream *u, int64_t now)
 			buffer_puts(out, "null");
 		buffer_puts(out, ",\"lastError\":");
 		json_write_text(out, key->last_error);
+		if (key->command != NULL) {
+			buffer_puts(out, ",\"command\":");
+			json_write_text(out, key->command);
+		}
 		buffer_putc(out, '}');
 	}
 	buffer_putc(out, ']');

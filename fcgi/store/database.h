@@ -29,6 +29,8 @@ struct store {
 	dev_t device;   /* of the file that is open, and its number there; 0: none is */
 	ino_t file;
 
+	pthread_mutex_t token_lock; /* see store_lock_tokens */
+
 	pthread_mutex_t read_lock;
 	sqlite3 *reader;
 	struct patience read_patience;

@@ -412,6 +412,7 @@ store_open(const char *path)
 		return NULL;
 	pthread_mutex_init(&s->read_lock, NULL);
 	pthread_mutex_init(&s->write_lock, NULL);
+	pthread_mutex_init(&s->token_lock, NULL);
 	s->path = strdup(path);
 	if (s->path == NULL || make_file(path) != 0 || open_connections(s) != 0) {
 		store_close(s);
@@ -429,6 +430,7 @@ store_close(struct store *s)
 	close_connections(s);
 	pthread_mutex_destroy(&s->read_lock);
 	pthread_mutex_destroy(&s->write_lock);
+	pthread_mutex_destroy(&s->token_lock);
 	free(s->path);
 	free(s);
 }

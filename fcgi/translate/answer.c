@@ -554,6 +554,12 @@ end_passed(struct answer *a, bool complete)
 	return a->state;
 }
 
+void
+answer_copy_refusal(const struct answer *a, struct buffer *out)
+{
+	buffer_append(out, buffer_text(&a->body), a->body.length);
+}
+
 bool
 answer_pass_refusal(struct answer *a)
 {

@@ -93,6 +93,9 @@ enum answer_state answer_end(struct answer *, bool complete);
  */
 bool answer_pass_refusal(struct answer *);
 
+/** After ANSWER_FAILED: append the body of the upstream's refusal, as far as it was kept. */
+void answer_copy_refusal(const struct answer *, struct buffer *);
+
 /** A ping; begins the stream if need be.  Only where the client asked for a stream. */
 void answer_ping(struct answer *);
 

@@ -397,21 +397,33 @@ wants_bearer(const struct service *s, const struct upstream *upstream)
 	return wants;
 }
 
-/* What stands before the key: as the owner decided, else as the service's clients do. */
-static const char *
-key_header(const struct service *s, const struct upstream *upstream, const char *key)
+bool
+service_uses_bearer(
+	const struct service *s, const struct upstream *upstream, const char *key, const char *auth)
 {
-	static const char *const by_option[] = {
-		[AUTH_BEARER] = bearer,
-		[AUTH_X_API_KEY] = "x-api-key: ",
-		[AUTH_API_KEY] = "api-key: ",
-	};
-	bool as_bearer = s->bearer_prefix != NULL &&
-			 strncmp(key, s->bearer_prefix, strlen(s->bearer_prefix)) == 0;
-
 	if (upstream->options.auth != AUTH_BY_SERVICE)
-		return by_option[upstream->options.auth];
-	return as_bearer || wants_bearer(s, upstream) ? bearer : s->key_header;
+		return upstream->options.auth == AUTH_BEARER;
+	if (auth != NULL)
+		return strcmp(auth, "bearer") == 0;
+	if (s->bearer_prefix != NULL &&
+		strncmp(key, s->bearer_prefix, strlen(s->bearer_prefix)) == 0)
+		return true;
+	return s->key_header == bearer || wants_bearer(s, upstream);
+}
+
+/* What stands before the key: as the owner decided, as was learned, or as the service's clients do.
+ */
+static const char *
+key_header(
+	const struct service *s, const struct upstream *upstream, const char *key, const char *auth)
+{
+	if (service_uses_bearer(s, upstream, key, auth))
+		return bearer;
+	if (upstream->options.auth == AUTH_API_KEY)
+		return "api-key: ";
+	if (upstream->options.auth == AUTH_X_API_KEY || auth != NULL)
+		return "x-api-key: ";
+	return s->key_header;
 }
 
 /* Is the beta in the owner's list of those to withhold? */
@@ -474,7 +486,7 @@ service_headers(const struct service *s, const struct upstream *upstream, const 
 	const char *const ours[][2] = {
 		{"Accept: ", head->stream ? "text/event-stream" : "application/json"},
 		{"User-Agent: ", "claude-proxy/" VERSION},
-		{secret != NULL ? key_header(s, upstream, secret) : "", secret},
+		{secret != NULL ? key_header(s, upstream, secret, head->auth) : "", secret},
 		{"Content-Type: ", type},
 	};
 	size_t count = sizeof(ours) / sizeof(ours[0]) - (head->has_body ? 0 : 1);

@@ -6,6 +6,7 @@
 #define UPSTREAM_REQUEST_H
 
 #include "base/buffer.h"
+#include "translate/lesson.h"
 #include "translate/translator.h"
 
 struct api_error;
@@ -30,7 +31,9 @@ struct upstream_request {
 	struct curl_slist *headers;
 	const char **secrets;          /* what of them is secret, the key first; ends in NULL */
 	struct tool_names *tool_names; /* of a translated request: what they are called there */
-	struct buffer host;            /* likewise, of the base URL, for model_facts.h */
+	char *lessons; /* what is learned of this request alone, a line each; owned; NULL: nothing
+			*/
+	struct buffer host;   /* likewise, of the base URL, for model_facts.h */
 	struct buffer origin; /* likewise: marks what upstream and model have carried through the
 				 client (round_trip.h) */
 };
@@ -42,6 +45,20 @@ typedef int request_writer(const struct claude_request *, const struct translate
 /** A model that Chat does not serve, or not with tools, is asked by Responses where the service has
  * both: change the service type of a message to that. */
 void upstream_request_choose_interface(struct upstream_request *, const struct claude_request *);
+
+/* Lessons gathered for a request. */
+struct upstream_lessons {
+	struct lessons list;
+	char *lines; /* lends those of the request alone */
+};
+
+/**
+ * What was learned of requests to this upstream and model (translate/lesson.h): by others, and of
+ * this one alone.  Return 0, or -1 if memory ran out; either way free it with
+ * upstream_lessons_free.
+ */
+int upstream_lessons_gather(struct upstream_lessons *, const struct upstream_request *);
+void upstream_lessons_free(struct upstream_lessons *);
 
 /**
  * Write the body: the Claude request by ${write}, by the upstream's options.  Return 0, or -1 and

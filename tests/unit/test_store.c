@@ -428,7 +428,7 @@ make_version_1(void)
 {
 	store_close(open_store());
 	execute("DROP TABLE service; DROP TABLE request_totals; DROP TABLE latency_totals; "
-		"DROP TABLE processes; PRAGMA user_version = 1");
+		"DROP TABLE processes; DROP TABLE lessons; PRAGMA user_version = 1");
 }
 
 static void
@@ -440,7 +440,7 @@ test_an_older_database_is_brought_up_to_date(void **state)
 		"VALUES ('kept', 'http://a', 'openai')");
 	struct store *s = open_store();
 	assert_true(id_of(s, "kept") > 0);
-	assert_int_equal(number_in("SELECT user_version FROM pragma_user_version"), 2);
+	assert_int_equal(number_in("SELECT user_version FROM pragma_user_version"), 3);
 	assert_int_equal(number_in("SELECT count(*) FROM service"), 1);
 	assert_int_equal(number_in("SELECT count(*) FROM processes"), 0);
 	store_close(s);
@@ -467,6 +467,73 @@ test_an_older_database_brought_up_to_date_by_many_at_once(void **state)
 		assert_int_equal(status, 0);
 	}
 	assert_int_equal(number_in("SELECT count(*) FROM service"), 1);
+}
+
+/* ---- lessons ---- */
+
+static size_t
+lessons_of(struct store *s, const char *name)
+{
+	struct config *config = store_config(s);
+	const struct upstream *u = config_find_upstream(config, name);
+	size_t count = u != NULL ? u->lesson_count : 0;
+
+	config_release(config);
+	return count;
+}
+
+static void
+test_lessons_are_kept_until_they_are_forgotten(void **state)
+{
+	struct store *s = open_store();
+	struct store *other = open_store();
+	bool is_new = false;
+	size_t count = 0;
+
+	(void)state;
+	store_add_upstream(s, "taught", "http://a", "openai");
+	store_add_upstream(s, "other", "http://b", "openai");
+	int64_t id = id_of(s, "taught");
+	assert_int_equal(store_learn(s, id, "m", "drop x", &is_new), STORE_OK);
+	assert_true(is_new);
+	/* Another process knows it at once. */
+	assert_int_equal(lessons_of(other, "taught"), 1);
+	assert_int_equal(lessons_of(other, "other"), 0);
+	assert_int_equal(store_learn(other, id, "m", "drop x", &is_new), STORE_OK);
+	assert_false(is_new);
+	assert_int_equal(number_in("SELECT times FROM lessons"), 2);
+	assert_int_equal(store_learn(s, id, "m", "drop y", &is_new), STORE_OK);
+	assert_int_equal(store_forget_lessons(s, id, "drop x", &count), STORE_OK);
+	assert_int_equal(count, 1);
+	assert_int_equal(lessons_of(other, "taught"), 1);
+	/* After 30 days it no longer counts, and goes with the next that is learned. */
+	execute("UPDATE lessons SET learned = learned - 2592000001");
+	assert_int_equal(lessons_of(other, "taught"), 0);
+	store_learn(s, id, "m", "drop z", &is_new);
+	assert_int_equal(number_in("SELECT count(*) FROM lessons"), 1);
+	assert_int_equal(store_forget_lessons(s, 0, NULL, &count), STORE_OK);
+	assert_int_equal(count, 1);
+	assert_int_equal(store_learn(s, 4711, "m", "drop x", &is_new), STORE_NOT_FOUND);
+	assert_false(is_new);
+	store_close(other);
+	store_close(s);
+}
+
+static void
+test_an_upstream_has_a_bounded_number_of_lessons(void **state)
+{
+	struct store *s = open_store();
+	char lesson[32];
+	bool is_new;
+
+	(void)state;
+	store_add_upstream(s, "taught", "http://a", "openai");
+	for (int i = 0; i < 140; i++) {
+		snprintf(lesson, sizeof(lesson), "drop x%d", i);
+		store_learn(s, id_of(s, "taught"), "m", lesson, &is_new);
+	}
+	assert_int_equal(number_in("SELECT count(*) FROM lessons"), 128);
+	store_close(s);
 }
 
 /* ---- totals ---- */
@@ -901,6 +968,10 @@ main(void)
 		cmocka_unit_test_setup_teardown(
 			test_an_older_database_brought_up_to_date_by_many_at_once, set_up,
 			tear_down),
+		cmocka_unit_test_setup_teardown(
+			test_lessons_are_kept_until_they_are_forgotten, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			test_an_upstream_has_a_bounded_number_of_lessons, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			test_totals_add_up_in_memory_and_in_the_database, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(

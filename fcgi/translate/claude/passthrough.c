@@ -115,7 +115,7 @@ loses_thinking(const struct copy *copy, const struct json *message)
 		calls = calls || claude_block_type(block) == CLAUDE_TOOL_USE;
 		loses = loses || is_foreign(copy, block);
 	}
-	return calls && loses;
+	return calls && (loses || has_fix(copy, FIX_FORGET_THINKING));
 }
 
 /* A service that is to think demands what was thought before the last calls: without it, it must

@@ -723,7 +723,8 @@ wants_thinking(const struct claude_request *r, const struct translate_target *ta
 	const struct openai_thinking thinking = openai_thinking_of(r, target, OPENAI_CHAT);
 	bool off = thinking.off && model_facts_is(facts, MODEL_CAN_BE_OFF);
 
-	return model_facts_is(facts, MODEL_WANTS_THINKING) && !off;
+	return (target->fixes & FIX_GIVE_THINKING) != 0 ||
+	       (model_facts_is(facts, MODEL_WANTS_THINKING) && !off);
 }
 
 int
