@@ -32,7 +32,8 @@ CREATE TABLE routes (
     upstream_id INTEGER REFERENCES upstreams (id) ON DELETE CASCADE  -- NULL: the current one
 ) STRICT;
 
--- 'strategy', 'current_upstream' (an id), 'reloads' (how often all processes were told to read their settings again)
+-- 'strategy', 'current_upstream' (an id), 'reloads' (how often all processes were told to read their settings again),
+-- 'token:<key id>' (what a key's command printed: '<ms since 1970 when it expires> <token>')
 CREATE TABLE settings (
     name  TEXT PRIMARY KEY,
     value TEXT NOT NULL

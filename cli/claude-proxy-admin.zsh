@@ -39,6 +39,8 @@ _claude-proxy-admin() {
 		'clear:remove everything'
 		'translate:print a translation'
 		'test:send one short real request with each key'
+		"models:print what is known of an upstream's models"
+		'learned:list or forget what refusals have taught'
 		'doctor:check everything'
 		'import:add the contents of a configuration file'
 		'export:print the configuration'
@@ -57,36 +59,41 @@ _claude-proxy-admin() {
 	--by) compadd upstream key model day; return ;;
 	--since) compadd 15m 1h 24h 7d 30d; return ;;
 	--before) __claude_proxy_admin_indexes route list; return ;;
-	--model) return ;;
+	--model | --command) return ;;
 	esac
 	if [[ ${words[CURRENT]} == -* ]]; then
 		case $command in
 		route) compadd -- --upstream --first --before --json --help ;;
 		clear) compadd -- --yes --help ;;
-		translate) compadd -- --to --response --help ;;
+		translate) compadd -- --to --upstream --response --help ;;
 		test) compadd -- --model --all --json --help ;;
 		export) compadd -- --secrets --help ;;
 		usage) compadd -- --since --by --json --help ;;
-		key | show | doctor) compadd -- --json --help ;;
+		key) compadd -- --command --json --help ;;
+		show | doctor | learned) compadd -- --json --help ;;
 		*) compadd -- --help ;;
 		esac
 		return
 	fi
 	case $command/$position in
-	remove/1 | key/1 | use/1 | set/1 | test/1) __claude_proxy_admin_upstreams ;;
+	remove/1 | key/1 | use/1 | set/1 | test/1 | models/1 | learned/2) __claude_proxy_admin_upstreams ;;
 	add/1) compadd anthropic cerebras deepseek fireworks gemini groq kimi llamacpp lmstudio minimax mistral nvidia ollama openai \
 		openrouter qwen together vllm xai zai ;;
 	add/3) compadd -a types ;;
 	key/2) compadd add list remove enable disable ;;
 	key/3) [[ ${words[4]} == add ]] || __claude_proxy_admin_indexes key "${(Q)words[3]}" list ;;
+	learned/1) compadd list forget ;;
 	balance/1) compadd round-robin random failover ;;
 	route/1) compadd add list move remove ;;
 	route/2) [[ ${words[3]} != (remove|move) ]] || __claude_proxy_admin_indexes route list ;;
-	set/2) compadd max-output-tokens header. fallback proxy timeout reasoning ;;
+	set/2) compadd max-output-tokens header. body. auth beta images fallback proxy timeout reasoning ;;
 	set/3)
 		case ${words[4]} in
 		fallback) __claude_proxy_admin_upstreams ;;
 		reasoning) compadd auto off ;;
+		images) compadd on off ;;
+		auth) compadd bearer x-api-key api-key ;;
+		beta) compadd none ;;
 		esac
 		;;
 	import/1 | translate/*) _files ;;

@@ -32,6 +32,7 @@ struct admin {
 	bool all;              /* --all */
 	bool first;            /* --first */
 	const char *before;    /* --before ROUTE, or NULL */
+	const char *command;   /* --command SHELL-COMMAND, or NULL */
 };
 
 struct command {
@@ -42,8 +43,15 @@ struct command {
 	/** Run with the arguments after the name.  Return the exit status. */
 	int (*run)(struct admin *, int count, char **arguments);
 	const char *details; /* more lines for its own help, or NULL */
-	bool alone;          /* works without settings and database */
+	bool alone;          /* opens settings and database itself, if it needs them */
 };
+
+/**
+ * Open what commands work with: settings, database and configuration.  Return 0, or -1 (reported).
+ * Either way close with admin_close.  Only commands that work `alone` call it themselves.
+ */
+int admin_open(struct admin *);
+void admin_close(struct admin *);
 
 /** Report on standard error what went wrong, `claude-proxy-admin: …`.  Return EXIT_FAILED or
  * EXIT_USAGE. */
@@ -58,6 +66,10 @@ int unknown_service(const char *name);
 
 /** The upstream of that name or index, or NULL if there is none (reported). */
 const struct upstream *find_upstream(const struct admin *, const char *name_or_index);
+
+/** Run the commands of the upstream's enabled keys whose secrets are due, report those that fail,
+ * and read the configuration again.  Return the upstream in it, or NULL (reported). */
+const struct upstream *keys_fetch(struct admin *, const struct upstream *);
 
 /** Add an upstream and see to its key, for `add` and `setup`.  Return the exit status. */
 int add_known(struct admin *, const struct known_service *);

@@ -277,7 +277,15 @@ check_config(struct findings *f, const struct config *config)
 static void
 check_reach(struct findings *f, const struct upstream *u)
 {
-	const struct probe probe = {f->admin->settings, u, upstream_enabled_key(u)};
+	u = keys_fetch(f->admin, u);
+	if (u == NULL)
+		return;
+	const struct api_key *key = upstream_enabled_key(u);
+	const struct probe probe = {
+		f->admin->settings, u, key != NULL && key->secret[0] != '\0' ? key : NULL};
+	if (key != NULL && probe.key == NULL)
+		find(f, PROBLEM, u->name, "the command that prints its API key failed: %s",
+			key->last_error != NULL ? key->last_error : "");
 	struct probe_answer answer;
 	struct buffer origin = BUFFER_INIT(0);
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buffer.h"
 #include "base/secret.h"
 #include "check.h"
 #include "command.h"
@@ -14,6 +15,7 @@
 #include "store/config.h"
 #include "store/store.h"
 #include "suggest.h"
+#include "upstream/key_command.h"
 
 enum { MOST_KEYS = 10000 };
 
@@ -131,11 +133,35 @@ store_list(struct admin *a, const char *name, int64_t upstream_id, const struct 
 	return EXIT_DONE;
 }
 
+/* The key that a command prints: stored as a mark and the command. */
+static int
+take_command(struct key_list *list, const char *command)
+{
+	const char *problem = check_command(command);
+	char *text = NULL;
+
+	if (problem != NULL)
+		return misuse("--command: %s", problem);
+	list->keys = calloc(1, sizeof(char *));
+	if (list->keys == NULL || asprintf(&text, "%c%s", KEY_COMMAND_MARK, command) < 0)
+		return fail("out of memory");
+	list->keys[list->count++] = text;
+	return EXIT_DONE;
+}
+
 static int
 add_keys(struct admin *a, const struct upstream *u, int count, char **arguments)
 {
 	struct key_list list = {0};
-	int status = gather(&list, u->name, count, arguments);
+	int status;
+
+	if ((a->command != NULL) == (count > 0))
+		return misuse("key <name|index> add takes one or more keys, - for standard input, "
+			      "or --command <shell command>");
+	if (a->command != NULL)
+		status = take_command(&list, a->command);
+	else
+		status = gather(&list, u->name, count, arguments);
 
 	if (status == EXIT_DONE)
 		status = store_list(a, u->name, u->id, &list);
@@ -156,6 +182,33 @@ keys_ask(struct admin *a, const struct upstream *u)
 			HINT("key", u->name, "add", "-"));
 	free_list(&list);
 	return status;
+}
+
+const struct upstream *
+keys_fetch(struct admin *a, const struct upstream *u)
+{
+	int64_t id = u->id;
+	bool changed = false;
+
+	for (size_t i = 0; i < u->key_count; i++) {
+		struct buffer problem = BUFFER_INIT(0);
+		int status = u->keys[i].enabled
+				     ? key_command_see_to(a->store, &u->keys[i], &problem)
+				     : 0;
+		if (status < 0)
+			note("%s: the command of key %zu failed: %s", u->name, i,
+				buffer_text(&problem));
+		changed = changed || status != 0;
+		buffer_free(&problem);
+	}
+	if (!changed)
+		return u;
+	if (refresh(a) != 0)
+		return NULL;
+	u = config_find_upstream_by_id(a->config, id);
+	if (u == NULL)
+		fail("the upstream was removed meanwhile");
+	return u;
 }
 
 static int
@@ -233,7 +286,7 @@ static const struct {
 	int least, most;
 	int (*run)(struct admin *, const struct upstream *, int, char **);
 } actions[] = {
-	{"add", 1, -1, add_keys},
+	{"add", 0, -1, add_keys},
 	{"list", 0, 0, list_keys},
 	{"remove", 1, 1, remove_key},
 	{"enable", 1, 1, enable_key},

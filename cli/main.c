@@ -28,6 +28,8 @@ static const char key_details[] =
 	"  add <key>…          add keys; - reads them from standard input, one per line, so that\n"
 	"                      none shows up in the process list or the shell's history; a\n"
 	"                      terminal prompts for one\n"
+	"  add --command <cmd> a key that a shell command prints, such as a token that lives an\n"
+	"                      hour; the responder runs it, and keeps what it printed until then\n"
 	"  list                list the keys, masked, with their state\n"
 	"  remove <key|index>  remove a key\n"
 	"  enable <index>      use a key (again)\n"
@@ -46,6 +48,11 @@ static const char route_details[] =
 static const char set_details[] =
 	"  max-output-tokens   the most tokens that a request may ask for\n"
 	"  header.<Name>       a header that is sent as given\n"
+	"  body.<member>       a JSON value that is put into the body of each request; a dotted\n"
+	"                      path reaches inside objects, null removes the member\n"
+	"  auth                how the key is sent: bearer, x-api-key or api-key\n"
+	"  beta                anthropic-beta values to withhold: -name,-name; or none\n"
+	"  images              on, or off: models get a sentence in the place of each image\n"
 	"  fallback            an upstream to try when all keys of this one have failed\n"
 	"  proxy               http://…, https://…, socks4://…, socks5://…\n"
 	"  timeout             for connecting, and without a byte: 30s, 2m, or milliseconds\n"
@@ -57,8 +64,10 @@ static const char set_details[] =
 
 static const char translate_details[] =
 	"  --to <serviceType>  the service type to translate to, or from\n"
+	"  --upstream <name>   the request as this upstream would get it, by its options and\n"
+	"                      the routes; its address and headers go to standard error\n"
 	"  --response          the input is the service's response: JSON, or an event stream\n"
-	"Reads the file, or standard input.  Needs no network and no database.\n";
+	"Reads the file, or standard input.  Needs no network, and with --to no database.\n";
 
 static const char test_details[] =
 	"Tests the current upstream, the one that is named, or --all.  The model is that of the\n"
@@ -110,15 +119,14 @@ static const struct command commands[] = {
 		run_set, set_details, false},
 	{"show", "", "show everything in force, keys masked", 0, 0, run_show, NULL, false},
 	{"clear", "[--yes]", "remove everything", 0, 0, run_clear, NULL, false},
-	{"translate", "--to <serviceType> [--response] [file]",
+	{"translate", "<--to <serviceType> | --upstream <name>> [--response] [file]",
 		"print the translation of a Claude request, or of an upstream's response", 0, 1,
 		run_translate, translate_details, true},
 	{"test", "[<name|index>] [--model <name>] [--all]",
 		"send one short real request with each key of an upstream", 0, 1, run_test,
 		test_details, false},
-	{"models", "<name|index> [<model>…]",
-		"print what is known of an upstream's models", 1, -1, run_models, models_details,
-		false},
+	{"models", "<name|index> [<model>…]", "print what is known of an upstream's models", 1, -1,
+		run_models, models_details, false},
 	{"learned", "<list|forget> [<name|index>]",
 		"list or forget what refusals have taught of the requests that upstreams take", 1,
 		2, run_learned, learned_details, false},
@@ -126,7 +134,7 @@ static const struct command commands[] = {
 		run_doctor, NULL, true},
 	{"import", "<config.json|->",
 		"add the contents of a configuration file: all of it, or nothing if it is broken",
-		1, 1, run_import, import_details, false},
+		1, 1, run_import, import_details, true},
 	{"export", "[--secrets]", "print the configuration as such a file", 0, 0, run_export,
 		export_details, false},
 	{"usage", "[--since 24h] [--by upstream|key|model|day]",
@@ -195,6 +203,7 @@ static const struct option_row options[] = {
 	FLAG("--all", all),
 	FLAG("--first", first),
 	TEXT("--before", before),
+	TEXT("--command", command),
 	TEXT("--to", to),
 	TEXT("--upstream", upstream),
 	TEXT("--since", since),
@@ -264,32 +273,44 @@ take_options(struct admin *a, int count, char **arguments)
 	return left;
 }
 
-/* Open what a command works with, run it, and close. */
-static int
-run(struct admin *a, const struct command *c, int count, char **arguments)
+int
+admin_open(struct admin *a)
 {
 	struct buffer problem = BUFFER_INIT(0);
-	int status = EXIT_FAILED;
 
-	if (c->alone)
-		return c->run(a, count, arguments);
 	a->settings = settings_load(&problem);
 	if (a->settings == NULL) {
 		fail("%s", buffer_text(&problem));
 		buffer_free(&problem);
-		return EXIT_FAILED;
+		return -1;
 	}
 	if (owner_become(a->settings) == 0)
 		a->store = store_open(a->settings->database);
 	if (a->store != NULL)
 		a->config = store_config(a->store);
-	if (a->config != NULL)
-		status = c->run(a, count, arguments);
-	if (fflush(stdout) != 0 || ferror(stdout))
-		status = fail("could not write the output");
+	return a->config != NULL ? 0 : -1;
+}
+
+void
+admin_close(struct admin *a)
+{
 	config_release(a->config);
 	store_close(a->store);
 	settings_release(a->settings);
+}
+
+static int
+run(struct admin *a, const struct command *c, int count, char **arguments)
+{
+	int status = EXIT_FAILED;
+
+	if (c->alone)
+		return c->run(a, count, arguments);
+	if (admin_open(a) == 0)
+		status = c->run(a, count, arguments);
+	if (fflush(stdout) != 0 || ferror(stdout))
+		status = fail("could not write the output");
+	admin_close(a);
 	return status;
 }
 
@@ -350,6 +371,7 @@ main(int argc, char **argv)
 	static const char *const help[] = {"help", "--help", "-h", NULL};
 	static const char *const version[] = {"--version", "-V", "-v", NULL};
 
+	output_called_as(argv[0]);
 	secret_forbid_dumps();
 	signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error like a full disk */
 	if (argc < 2)

@@ -116,7 +116,7 @@ show_model(const char *model, const struct model_row *row)
 }
 
 static void
-tell(struct telling *t, const char *model)
+report(struct telling *t, const char *model)
 {
 	const struct model_facts facts = model_facts_find(buffer_text(&t->host), model);
 
@@ -145,7 +145,7 @@ tell_listed(struct telling *t)
 			&models, json_read(&index, buffer_text(&list.body), list.body.length,
 					 JSON_MAX_ANSWER_VALUES, NULL)) == 0)
 		for (; count < models.count; count++)
-			tell(t, claude_models_id(&models, count));
+			report(t, claude_models_id(&models, count));
 	json_document_free(&index);
 	claude_models_free(&models);
 	probe_answer_free(&list);
@@ -165,7 +165,7 @@ tell_routed(struct telling *t)
 						   : config->current;
 		if (u != t->upstream)
 			continue;
-		tell(t, config->routes[i].model);
+		report(t, config->routes[i].model);
 		count++;
 	}
 	return count;
@@ -183,7 +183,7 @@ run_models(struct admin *a, int count, char **arguments)
 	model_facts_write_host(&t.host, t.upstream->base_url);
 	json_open_array(&t.w);
 	for (int i = 1; i < count; i++)
-		tell(&t, arguments[i]);
+		report(&t, arguments[i]);
 	if (count == 1 && tell_listed(&t) == 0 && tell_routed(&t) == 0)
 		status = fail("%s does not list its models: name them after it", t.upstream->name);
 	json_close_array(&t.w);

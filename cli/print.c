@@ -56,9 +56,14 @@ print_keys(const struct upstream *u, const char *indent)
 		print("%sno keys: %s\n", indent, HINT("key", u->name, "add", "-"));
 	for (size_t i = 0; i < u->key_count; i++) {
 		secret_mask(u->keys[i].secret, mask);
-		/* Of a short one the mask leaves nothing. */
-		print("%s%zu  %s  ", indent, i, strcmp(mask, "…") == 0 ? "(masked)" : mask);
+		/* A short secret is masked completely. */
+		print("%s%zu  %s  ", indent, i,
+			u->keys[i].secret[0] == '\0' ? "(not fetched yet)"
+			: strcmp(mask, "…") == 0     ? "(masked)"
+						     : mask);
 		print_state(&u->keys[i]);
+		if (u->keys[i].command != NULL)
+			print("  command: %s", u->keys[i].command);
 		putchar('\n');
 	}
 }

@@ -19,7 +19,7 @@
 struct result {
 	const struct upstream *upstream;
 	size_t index; /* of the key */
-	bool asked;   /* false: the key is disabled */
+	bool asked;   /* false: the key is disabled, or its command failed */
 	const char *model;
 	const struct probe_answer *answer; /* NULL if the key is disabled */
 };
@@ -63,7 +63,8 @@ show(const struct result *r)
 	secret_mask(r->upstream->keys[r->index].secret, mask);
 	print("  %zu  %s  ", r->index, mask);
 	if (!r->asked)
-		puts("disabled: not tested");
+		puts(r->upstream->keys[r->index].enabled ? "not tested: its command failed"
+							 : "disabled: not tested");
 	else if (is_good(r))
 		show_good(r);
 	else
@@ -99,7 +100,7 @@ write_row(struct buffer *out, const struct result *r)
 }
 
 static void
-tell(struct run *run, const struct result *r)
+report(struct run *run, const struct result *r)
 {
 	if (r->asked && !is_good(r))
 		run->failed++;
@@ -119,11 +120,13 @@ choose_listed_model(const struct admin *a, const struct upstream *u)
 	struct probe_answer list;
 	char *model = NULL;
 	bool no_list = true;
+	bool sent = false;
 
 	for (size_t i = 0; i < u->key_count && model == NULL; i++) {
 		probe.key = &u->keys[i];
-		if (!u->keys[i].enabled)
+		if (!u->keys[i].enabled || u->keys[i].secret[0] == '\0')
 			continue;
+		sent = true;
 		model = probe_choose_model(&probe, &list);
 		no_list = list.error.status == 0 || list.status == 404 || list.status == 405;
 		if (model == NULL && no_list)
@@ -134,7 +137,7 @@ choose_listed_model(const struct admin *a, const struct upstream *u)
 		if (no_list)
 			break;
 	}
-	return model == NULL && !no_list ? strdup(any_model) : model;
+	return model == NULL && (!no_list || !sent) ? strdup(any_model) : model;
 }
 
 /* The model to test with: --model, else that of a route, else one of the upstream's own.  Owned;
@@ -161,11 +164,13 @@ test_key(struct run *run, const struct upstream *u, size_t index, const char *mo
 	const struct probe probe = {run->admin->settings, u, &u->keys[index]};
 	struct probe_answer answer = {0};
 
-	result.asked = u->keys[index].enabled;
+	/* Without what its command should have printed, there is nothing to send. */
+	result.asked = u->keys[index].enabled && u->keys[index].secret[0] != '\0';
+	run->failed += u->keys[index].enabled && !result.asked;
 	result.answer = &answer;
 	if (result.asked)
 		probe_message(&probe, model, &answer);
-	tell(run, &result);
+	report(run, &result);
 	fflush(stdout);
 	probe_answer_free(&answer);
 }
@@ -188,6 +193,9 @@ test_upstream(struct run *run, const struct upstream *u)
 {
 	if (!run->admin->json)
 		show_heading(u);
+	u = keys_fetch(run->admin, u);
+	if (u == NULL)
+		return EXIT_FAILED;
 	if (u->key_count == 0)
 		return fail("%s has no API key: %s", u->name, HINT("key", u->name, "add", "-"));
 	if (upstream_enabled_key(u) == NULL)
@@ -208,6 +216,7 @@ run_test(struct admin *a, int count, char **arguments)
 	struct run run = {.admin = a, .rows = BUFFER_INIT(0)};
 	const struct upstream *one = count > 0 ? find_upstream(a, arguments[0])
 					       : a->config->current;
+	int64_t id = one != NULL ? one->id : 0;
 	int status = EXIT_DONE;
 
 	if (one == NULL)
@@ -217,7 +226,7 @@ run_test(struct admin *a, int count, char **arguments)
 	curl_global_init(CURL_GLOBAL_DEFAULT);
 	for (size_t i = 0; i < a->config->upstream_count; i++) {
 		const struct upstream *u = &a->config->upstreams[i];
-		if ((a->all || u == one) && test_upstream(&run, u) != EXIT_DONE)
+		if ((a->all || u->id == id) && test_upstream(&run, u) != EXIT_DONE)
 			status = EXIT_FAILED;
 	}
 	if (a->json)

@@ -17,7 +17,6 @@
 #include "store/config.h"
 #include "translate/claude/request.h"
 #include "translate/claude/models.h"
-#include "translate/model_facts.h"
 #include "translate/tokens.h"
 #include "translate/translator.h"
 #include "upstream/service.h"
@@ -52,21 +51,33 @@ aim(struct plan *plan, struct api_error *error)
 	return api_error_set_permanent(error);
 }
 
+/* No key was chosen: tell why, and what to do. */
 static int
-choose_key(struct plan *plan, struct store *store, const struct settings *settings,
-	struct api_error *error)
+refuse_without_key(const struct plan *plan, struct api_error *error)
 {
-	const char *name = plan->to.upstream->name;
-
-	if (target_choose_key(&plan->to, store, settings) == 0)
-		return aim(plan, error);
+	const char *name = plan->to.upstream != NULL ? plan->to.upstream->name : "";
 	struct buffer word = BUFFER_INIT(0);
+
+	if (plan->to.command_failed)
+		return api_error_set(error, 502,
+			"upstream '%s' has no API key: the command that prints it failed; the "
+			"proxy's log tells why",
+			name);
 	shell_word_write(&word, name);
 	api_error_set(error, 500,
 		"upstream '%s' has no API key that is enabled: claude-proxy-admin key %s add -",
 		name, buffer_text(&word));
 	buffer_free(&word);
 	return api_error_set_permanent(error);
+}
+
+static int
+choose_key(struct plan *plan, struct store *store, const struct settings *settings,
+	struct api_error *error)
+{
+	if (target_choose_key(&plan->to, store, settings) == 0)
+		return aim(plan, error);
+	return refuse_without_key(plan, error);
 }
 
 /* Does the upstream speak Claude's language? */
@@ -227,34 +238,11 @@ asked_output(const struct plan *plan, const struct claude_request *request)
 	return asked > 0 ? (uint64_t)asked : 0;
 }
 
-/* A model that Chat does not serve, or not with tools, is asked by Responses, where the service has
- * both. */
-static void
-choose_interface(struct plan *plan, const struct claude_request *request)
-{
-	const struct service *chat = plan->request.service;
-	const char *base_url = plan->to.upstream->base_url;
-	struct buffer host = BUFFER_INIT(0);
-
-	if (chat->other_interface == NULL || model_facts_write_host(&host, base_url) != 0 ||
-		service_is_endpoint(chat, base_url)) {
-		buffer_free(&host);
-		return;
-	}
-	const struct model_facts facts = model_facts_find(buffer_text(&host), plan->to.model);
-	bool tools = json_first(json_member_array(request->body, "tools")) != NULL;
-	if (model_facts_host_is(&facts, HOST_BOTH_INTERFACES) &&
-		(model_facts_is(&facts, MODEL_RESPONSES_ONLY) ||
-			(tools && model_facts_is(&facts, MODEL_TOOLS_BY_RESPONSES))))
-		plan->request.service = service_find(chat->other_interface);
-	buffer_free(&host);
-}
-
 static int
 plan_message(struct plan *plan, const struct client_request *client, struct claude_request *request,
 	struct api_error *error)
 {
-	choose_interface(plan, request);
+	upstream_request_choose_interface(&plan->request, request);
 	const struct service *s = plan->request.service;
 	const char *endpoint = request->stream && s->stream_endpoint != NULL ? s->stream_endpoint
 									     : s->endpoint;

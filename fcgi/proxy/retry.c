@@ -50,6 +50,9 @@ let_key_rest(const struct retry_request *r)
 
 	if (key == NULL)
 		return;
+	/* The token was revoked early, perhaps: the next request gets another. */
+	if (key->command != NULL && r->error->status == 401)
+		store_forget_token(r->store, key->id);
 	buffer_printf(&reason, "%d: ", r->error->status);
 	for (size_t at = 0; at < MOST_STORED && message[at] != '\0';) {
 		size_t n = utf8_character_length(message + at, strlen(message + at));

@@ -8,10 +8,12 @@
 #include <string.h>
 
 #include "base/api_error.h"
+#include "base/buffer.h"
 #include "base/clock.h"
 #include "base/settings.h"
 #include "store/config.h"
 #include "store/store.h"
+#include "upstream/key_command.h"
 
 /* The upstream and its fallbacks, one after the other. */
 struct chain {
@@ -80,8 +82,9 @@ strategy_of(const struct target *d, const struct settings *settings)
 	return strategy;
 }
 
-int
-target_choose_key(struct target *d, struct store *store, const struct settings *settings)
+/* Choose by the configuration as it is; the model is not. */
+static int
+choose(struct target *d, struct store *store, const struct settings *settings)
 {
 	const struct chain whole = {d->config,
 		config_find_upstream_by_id(d->config, d->first_upstream),
@@ -100,10 +103,55 @@ target_choose_key(struct target *d, struct store *store, const struct settings *
 		d->key = balance_choose_resting(u, &d->tried);
 		d->upstream = u;
 	}
-	if (d->key == NULL)
+	return d->key != NULL ? 0 : -1;
+}
+
+/* Find upstream and key in the configuration now in force, which has the key's new secret. */
+static int
+find_again(struct target *d, struct store *store)
+{
+	struct config *config = store_config(store);
+	int64_t upstream = d->upstream->id;
+	int64_t key = d->key->id;
+
+	if (config == NULL)
 		return -1;
-	d->model = model_at(d, d->upstream);
-	return 0;
+	config_release(d->config);
+	d->config = config;
+	d->key = NULL;
+	d->upstream = config_find_upstream_by_id(config, upstream);
+	for (size_t i = 0; d->upstream != NULL && i < d->upstream->key_count; i++)
+		if (d->upstream->keys[i].id == key)
+			d->key = &d->upstream->keys[i];
+	return d->key != NULL ? 0 : -1;
+}
+
+/* See to it that the chosen key has a secret.  Return 0 or -1. */
+static int
+see_to_secret(struct target *d, struct store *store)
+{
+	struct buffer problem = BUFFER_INIT(0);
+	int status = key_command_see_to(store, d->key, &problem);
+
+	d->command_failed = d->command_failed || status < 0;
+	buffer_free(&problem);
+	return status > 0 ? find_again(d, store) : status;
+}
+
+int
+target_choose_key(struct target *d, struct store *store, const struct settings *settings)
+{
+	d->command_failed = false;
+	while (choose(d, store, settings) == 0) {
+		int64_t id = d->key->id;
+		if (see_to_secret(d, store) == 0) {
+			d->model = model_at(d, d->upstream);
+			return 0;
+		}
+		if (key_set_add(&d->tried, id) != 0)
+			break;
+	}
+	return -1;
 }
 
 int

@@ -5,6 +5,7 @@
 #ifndef TARGET_H
 #define TARGET_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "upstream/balance.h"
@@ -23,6 +24,7 @@ struct target {
 	const char *asked_model;   /* as the client named it, lent by the caller; NULL: none */
 	int64_t first_upstream;    /* the id of the one that route or `use` named */
 	struct key_set tried;
+	bool command_failed; /* no key was chosen, and a key's command did not print it */
 };
 
 /**
@@ -35,7 +37,9 @@ target_find(struct target *, struct config *config, const char *asked_model, str
 /**
  * Choose a key: a ready one of the upstream or of its fallbacks, in their order; if all of them
  * rest, the one of the first upstream that has any whose rest ends first.  Upstream and model go
- * with it.  Return 0, or -1: every key was tried, or there is none.
+ * with it.  A key that a command prints gets its secret here, where that is due: then the
+ * configuration may be another one afterwards.  Return 0, or -1: every key was tried, or there is
+ * none.
  */
 int target_choose_key(struct target *, struct store *, const struct settings *);
 

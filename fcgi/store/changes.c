@@ -93,6 +93,16 @@ database_settle_current(struct store *s)
 		""));
 }
 
+/* Tokens whose keys are gone. */
+static enum store_result
+forget_tokens(struct store *s)
+{
+	return database_unless_failed(database_run(s,
+		"DELETE FROM settings WHERE name LIKE 'token:%' AND "
+		"CAST(substr(name, 7) AS INTEGER) NOT IN (SELECT id FROM api_keys)",
+		""));
+}
+
 enum store_result
 store_add_upstream(
 	struct store *s, const char *name, const char *base_url, const char *service_type)
@@ -118,6 +128,8 @@ store_remove_upstream(struct store *s, int64_t upstream_id)
 		"i", upstream_id));
 	if (result == STORE_OK)
 		result = database_run(s, "DELETE FROM upstreams WHERE id = ?", "i", upstream_id);
+	if (result == STORE_OK)
+		result = forget_tokens(s);
 	if (result == STORE_OK)
 		result = database_settle_current(s);
 	return database_end(s, result);
@@ -176,7 +188,11 @@ store_remove_key(struct store *s, int64_t key_id)
 {
 	if (database_begin(s) != 0)
 		return STORE_FAILED;
-	return database_end(s, database_run(s, "DELETE FROM api_keys WHERE id = ?", "i", key_id));
+	enum store_result result = database_run(
+		s, "DELETE FROM api_keys WHERE id = ?", "i", key_id);
+	if (result == STORE_OK)
+		result = forget_tokens(s);
+	return database_end(s, result);
 }
 
 enum store_result
@@ -188,6 +204,43 @@ store_enable_key(struct store *s, int64_t key_id, bool enabled)
 	return database_end(
 		s, database_run(s, "UPDATE api_keys SET enabled = ?, rests_until = 0 WHERE id = ?",
 			   "ii", (int64_t)enabled, key_id));
+}
+
+enum store_result
+store_save_token(struct store *s, int64_t key_id, const char *token, int64_t expires)
+{
+	if (database_begin(s) != 0)
+		return STORE_FAILED;
+	return database_end(s,
+		database_run(s,
+			"INSERT INTO settings SELECT 'token:' || id, ? || ' ' || ? FROM api_keys "
+			"WHERE id = ? ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+			"isi", expires, token, key_id));
+}
+
+enum store_result
+store_forget_token(struct store *s, int64_t key_id)
+{
+	if (database_begin(s) != 0)
+		return STORE_FAILED;
+	return database_end(
+		s, database_unless_failed(database_run(
+			   s, "DELETE FROM settings WHERE name = 'token:' || ?", "i", key_id)));
+}
+
+int
+store_lock_tokens(struct store *s, bool wait)
+{
+	int status = wait ? pthread_mutex_lock(&s->token_lock)
+			  : pthread_mutex_trylock(&s->token_lock);
+
+	return status == 0 ? 0 : -1;
+}
+
+void
+store_unlock_tokens(struct store *s)
+{
+	pthread_mutex_unlock(&s->token_lock);
 }
 
 enum store_result

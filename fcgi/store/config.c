@@ -49,6 +49,7 @@ free_upstream(struct upstream *u)
 		if (u->keys[i].secret != NULL)
 			secret_erase(u->keys[i].secret, strlen(u->keys[i].secret));
 		free(u->keys[i].secret);
+		free(u->keys[i].command);
 		free(u->keys[i].last_error);
 	}
 	free(u->keys);

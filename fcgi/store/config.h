@@ -16,7 +16,10 @@ enum { KEY_LONGEST_REST = 604800000 };
 
 struct api_key {
 	int64_t id;
-	char *secret;
+	char *secret;    /* "" while its command has not printed one */
+	char *command;   /* a shell command that prints the secret (upstream/key_command.h), or NULL
+			  */
+	int64_t expires; /* what it printed, in ms since 1970; 0: nothing */
 	bool enabled;
 	int64_t rests_until; /* ms since 1970; 0: ready */
 	char *last_error;    /* NULL: none */
@@ -31,15 +34,29 @@ struct extra_header {
 	char *value;
 };
 
+/* A member of the request's body that is set or removed (base/json_edit.h). */
+struct body_member {
+	char *path;
+	char *value; /* JSON */
+};
+
+/* How a key is sent. */
+enum auth { AUTH_BY_SERVICE, AUTH_BEARER, AUTH_X_API_KEY, AUTH_API_KEY };
+
 /* `claude-proxy-admin set` (SPEC §5 "Options of an upstream"); absent ones are NULL or 0. */
 struct upstream_options {
 	int64_t max_output_tokens;
 	int64_t timeout; /* ms */
 	bool reasoning_off;
+	bool images_off; /* models get a sentence in the place of each image */
+	enum auth auth;
+	char *beta;     /* "none", or those withheld from the anthropic-beta header: "-a,-b" */
 	char *proxy;    /* curl proxy URL */
 	char *fallback; /* name of an upstream */
 	struct extra_header *headers;
 	size_t header_count;
+	struct body_member *body;
+	size_t body_count;
 };
 
 /* What a refusal has taught (translate/lesson.h). */
@@ -94,6 +111,9 @@ const struct upstream *config_find_upstream_by_id(const struct config *, int64_t
 
 /** By name, or by index in decimal ("0"); a name wins.  NULL: none. */
 const struct upstream *config_find_upstream(const struct config *, const char *name_or_index);
+
+/* In the database, and in exported files, the key of a command is this and the command. */
+enum { KEY_COMMAND_MARK = '!' };
 
 /** By the key itself, or by index.  NULL: none. */
 const struct api_key *upstream_find_key(const struct upstream *, const char *key_or_index);

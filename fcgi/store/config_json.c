@@ -10,6 +10,7 @@
 #include "base/json_writer.h"
 #include "base/secret.h"
 #include "store/config.h"
+#include "store/options.h"
 
 const char *
 config_json_proxy(const char *proxy)
@@ -38,6 +39,10 @@ config_json_keys(struct buffer *out, const struct upstream *u, int64_t now)
 			buffer_puts(out, "null");
 		buffer_puts(out, ",\"lastError\":");
 		json_write_text(out, key->last_error);
+		if (key->command != NULL) {
+			buffer_puts(out, ",\"command\":");
+			json_write_text(out, key->command);
+		}
 		buffer_putc(out, '}');
 	}
 	buffer_putc(out, ']');
@@ -63,47 +68,34 @@ config_json_routes(struct buffer *out, const struct config *config)
 	buffer_putc(out, ']');
 }
 
+/* Numbers as numbers, everything else as text, secrets masked. */
 static void
-write_number_option(struct buffer *out, const char **between, const char *name, int64_t number)
+write_option(void *context, const char *name, const char *value)
 {
-	if (number == 0)
-		return;
-	buffer_printf(out, "%s\"%s\":%lld", *between, name, (long long)number);
-	*between = ",";
-}
+	struct json_writer *w = context;
+	char mask[SECRET_MASK_SIZE];
 
-static void
-write_text_option(struct buffer *out, const char **between, const char *name, const char *text)
-{
-	if (text == NULL)
-		return;
-	buffer_puts(out, *between);
-	json_write_text(out, name);
-	buffer_putc(out, ':');
-	json_write_text(out, text);
-	*between = ",";
+	json_put_any_name(w, name, strlen(name));
+	if (strcmp(name, "max-output-tokens") == 0 || strcmp(name, "timeout") == 0) {
+		json_put_raw(w, value, strlen(value));
+	} else if (strcmp(name, "proxy") == 0) {
+		json_put_text(w, config_json_proxy(value));
+	} else if (option_is_secret(name)) {
+		secret_mask(value, mask);
+		json_put_text(w, mask);
+	} else {
+		json_put_text(w, value);
+	}
 }
 
 static void
 write_options(struct buffer *out, const struct upstream_options *o)
 {
-	const char *between = "";
-	char mask[SECRET_MASK_SIZE];
-	char name[300];
+	struct json_writer w = JSON_WRITER(out);
 
-	buffer_putc(out, '{');
-	write_number_option(out, &between, "max-output-tokens", o->max_output_tokens);
-	write_number_option(out, &between, "timeout", o->timeout);
-	write_text_option(out, &between, "reasoning", o->reasoning_off ? "off" : NULL);
-	write_text_option(
-		out, &between, "proxy", o->proxy != NULL ? config_json_proxy(o->proxy) : NULL);
-	write_text_option(out, &between, "fallback", o->fallback);
-	for (size_t i = 0; i < o->header_count; i++) {
-		snprintf(name, sizeof(name), "header.%s", o->headers[i].name);
-		secret_mask(o->headers[i].value, mask);
-		write_text_option(out, &between, name, mask);
-	}
-	buffer_putc(out, '}');
+	json_open_object(&w);
+	options_each(o, write_option, &w);
+	json_close_object(&w);
 }
 
 static void

@@ -54,6 +54,16 @@ take_upstream(struct config *config, sqlite3_stmt *row)
 }
 
 static int
+take_secret(struct api_key *key, const char *text)
+{
+	bool command = text != NULL && text[0] == KEY_COMMAND_MARK;
+
+	key->secret = text != NULL ? strdup(command ? "" : text) : NULL;
+	key->command = command ? strdup(text + 1) : NULL;
+	return key->secret != NULL && (!command || key->command != NULL) ? 0 : -1;
+}
+
+static int
 take_key(struct config *config, sqlite3_stmt *row)
 {
 	struct upstream *u = find_by_id(config, sqlite3_column_int64(row, 1));
@@ -64,11 +74,12 @@ take_key(struct config *config, sqlite3_stmt *row)
 	if (key == NULL)
 		return -1;
 	key->id = sqlite3_column_int64(row, 0);
-	key->secret = copy_text(row, 2);
+	if (take_secret(key, (const char *)sqlite3_column_text(row, 2)) != 0)
+		return -1;
 	key->enabled = sqlite3_column_int(row, 3) != 0;
 	key->rests_until = sqlite3_column_int64(row, 4);
 	key->last_error = copy_text(row, 5);
-	return key->secret != NULL ? 0 : -1;
+	return 0;
 }
 
 static int
@@ -116,6 +127,32 @@ take_route(struct config *config, sqlite3_stmt *row)
 	return r->pattern != NULL && r->model != NULL ? 0 : -1;
 }
 
+static struct api_key *
+find_key(struct config *config, int64_t id)
+{
+	for (size_t i = 0; i < config->upstream_count; i++)
+		for (size_t j = 0; j < config->upstreams[i].key_count; j++)
+			if (config->upstreams[i].keys[j].id == id)
+				return &config->upstreams[i].keys[j];
+	return NULL;
+}
+
+/* "token:<key id>" is "<expires> <token>". */
+static int
+take_token(struct config *config, const char *id, const char *value)
+{
+	struct api_key *key = find_key(config, strtoll(id, NULL, 10));
+	char *token;
+	int64_t expires = strtoll(value, &token, 10);
+
+	if (key == NULL || key->command == NULL || *token != ' ')
+		return 0;
+	free(key->secret);
+	key->secret = strdup(token + 1);
+	key->expires = expires;
+	return key->secret != NULL ? 0 : -1;
+}
+
 static int
 take_setting(struct config *config, sqlite3_stmt *row)
 {
@@ -128,6 +165,8 @@ take_setting(struct config *config, sqlite3_stmt *row)
 		config->has_strategy = strategy_parse(value, &config->strategy) == 0;
 	else if (strcmp(name, "current_upstream") == 0)
 		config->current = find_by_id(config, strtoll(value, NULL, 10));
+	else if (strncmp(name, "token:", strlen("token:")) == 0)
+		return take_token(config, name + strlen("token:"), value);
 	else if (strcmp(name, "reloads") == 0)
 		config->reloads = strtoll(value, NULL, 10);
 	return 0;

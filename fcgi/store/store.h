@@ -22,7 +22,7 @@ enum store_result {
 	STORE_OK,
 	STORE_NOT_FOUND, /* what was named is not there */
 	STORE_EXISTS,    /* it is there already */
-	STORE_FAILED,    /* the database failed: said on the log */
+	STORE_FAILED,    /* the database failed (logged) */
 };
 
 /**
@@ -70,6 +70,17 @@ store_rest_key(struct store *, int64_t key_id, int64_t until, const char *last_e
  */
 enum store_result store_count_request(struct store *, const char *client, int64_t now,
 	int64_t window, int64_t *count, int64_t *ends);
+
+/** Keep what a key's command printed, which expires at ${expires} (ms since 1970), for every
+ * process; and forget it. */
+enum store_result
+store_save_token(struct store *, int64_t key_id, const char *token, int64_t expires);
+enum store_result store_forget_token(struct store *, int64_t key_id);
+
+/** One thread of this process at a time runs commands.  ${wait}: until it is our turn.  Return 0,
+ * or -1 if it is another's. */
+int store_lock_tokens(struct store *, bool wait);
+void store_unlock_tokens(struct store *);
 
 /** Tell every process to read its settings again: config.reloads grows. */
 enum store_result store_announce_reload(struct store *);

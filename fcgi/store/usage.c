@@ -243,7 +243,9 @@ name_key(sqlite3_stmt *row, char *name, size_t size)
 	const char *secret = (const char *)sqlite3_column_text(row, 12);
 	char mask[SECRET_MASK_SIZE] = "";
 
-	if (secret != NULL)
+	if (secret != NULL && secret[0] == KEY_COMMAND_MARK)
+		snprintf(mask, sizeof(mask), "(command)");
+	else if (secret != NULL)
 		secret_mask(secret, mask);
 	snprintf(name, size, "%s %s", upstream,
 		secret != NULL                      ? mask

@@ -46,6 +46,7 @@ static const struct service services[] = {
 		.count_endpoint = "/models/{model}:countTokens",
 		.models_endpoint = "/models?pageSize=1000",
 		.key_header = "x-goog-api-key: ",
+		.bearer_prefix = "ya29.",
 		.translator = &gemini,
 	},
 	{
@@ -211,11 +212,83 @@ write_endpoint(struct buffer *out, const char *endpoint, const char *model)
 	buffer_append(out, after, length - (size_t)(after - endpoint));
 }
 
+/* Is it that host, or one below it? */
+static bool
+is_host(const char *host, const char *known)
+{
+	size_t length = strlen(host);
+	size_t end = strlen(known);
+
+	if (length < end || strcasecmp(host + length - end, known) != 0)
+		return false;
+	return length == end || known[0] == '.' || host[length - end - 1] == '.';
+}
+
+/* Hosts whose interfaces do not lie where a base URL without a path would have them. */
+static const char *
+host_prefix(const struct service *s, const char *host)
+{
+	static const struct {
+		const char *host;   /* itself, or the end of its name */
+		const char *claude; /* prefix of what speaks Claude's language; NULL: the usual */
+		const char *others;
+	} rows[] = {
+		{".openai.azure.com", "/anthropic", "/openai"},
+		{".services.ai.azure.com", "/anthropic", "/openai"},
+		{".amazonaws.com", "/anthropic", "/openai"},
+		{".api.aws", "/anthropic", NULL},
+		{"openrouter.ai", "/api", "/api"},
+		{"api.deepseek.com", "/anthropic", NULL},
+		{"api.groq.com", NULL, "/openai"},
+		{"api.fireworks.ai", "/inference", "/inference"},
+		{"api.z.ai", "/api/anthropic", NULL},
+		{"open.bigmodel.cn", "/api/anthropic", NULL},
+		{"api.minimax.io", "/anthropic", NULL},
+		{"api.minimaxi.com", "/anthropic", NULL},
+		{"api.moonshot.ai", "/anthropic", NULL},
+		{"api.moonshot.cn", "/anthropic", NULL},
+	};
+	bool claude = s->translator->passes_through;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]) && s->version[0] != '\0'; i++) {
+		const char *prefix = claude ? rows[i].claude : rows[i].others;
+		if (is_host(host, rows[i].host))
+			return prefix != NULL ? prefix : "";
+	}
+	return "";
+}
+
+/* How much of the path, at its end, is the service's list of models: people copy it from there. */
+static size_t
+models_length(const struct service *s, const char *path)
+{
+	size_t length = strcspn(s->models_endpoint, "?");
+	size_t path_length = strlen(path);
+
+	return s->version[0] != '\0' && path_length >= length &&
+			       strncmp(path + path_length - length, s->models_endpoint, length) == 0
+		       ? length
+		       : 0;
+}
+
+/* Vertex has its version before the publisher: …/v1/…/publishers/google. */
+static bool
+ends_in_publisher(const char *path)
+{
+	static const char publishers[] = "/publishers";
+	const char *segment = strrchr(path, '/');
+	size_t before = segment != NULL ? (size_t)(segment - path) : 0;
+
+	return before >= sizeof(publishers) - 1 &&
+	       strncmp(segment - (sizeof(publishers) - 1), publishers, sizeof(publishers) - 1) == 0;
+}
+
 /* The URL rule.  ${path} comes without trailing slashes. */
 static void
-write_path(const struct service *s, const char *path, const char *endpoint, const char *model,
+write_path(const struct service *s, char *path, const char *endpoint, const char *model,
 	struct buffer *out)
 {
+	path[strlen(path) - models_length(s, path)] = '\0';
 	size_t given = endpoint_length(s, path);
 
 	if (given > 0 && (endpoint == s->endpoint || endpoint == s->stream_endpoint)) {
@@ -223,7 +296,8 @@ write_path(const struct service *s, const char *path, const char *endpoint, cons
 		return;
 	}
 	buffer_append(out, path, strlen(path) - given);
-	if (given == 0 && !ends_in_version(path) && (path[0] == '\0' || s->version_after_path))
+	if (given == 0 && !ends_in_version(path) && !ends_in_publisher(path) &&
+		(path[0] == '\0' || s->version_after_path))
 		buffer_puts(out, s->version);
 	write_endpoint(out, endpoint, model);
 }
@@ -244,15 +318,19 @@ service_write_url(const struct service *s, const char *base_url, const char *end
 	struct buffer new_path = BUFFER_INIT(0);
 	const char *own_query = strchr(endpoint, '?');
 	CURLU *url = curl_url();
+	char *host = NULL;
 	char *path = NULL;
 	char *whole = NULL;
 	int status = -1;
 
 	if (url == NULL || curl_url_set(url, CURLUPART_URL, base_url, 0) != CURLUE_OK ||
+		curl_url_get(url, CURLUPART_HOST, &host, 0) != CURLUE_OK ||
 		curl_url_get(url, CURLUPART_PATH, &path, 0) != CURLUE_OK)
 		goto out;
 	for (size_t length = strlen(path); length > 0 && path[length - 1] == '/';)
 		path[--length] = '\0';
+	if (path[0] == '\0')
+		buffer_puts(&new_path, host_prefix(s, host));
 	write_path(s, path, endpoint, model, &new_path);
 	if (!new_path.failed &&
 		curl_url_set(url, CURLUPART_PATH, buffer_text(&new_path), 0) == CURLUE_OK &&
@@ -263,6 +341,7 @@ service_write_url(const struct service *s, const char *base_url, const char *end
 out:
 	curl_free(whole);
 	curl_free(path);
+	curl_free(host);
 	curl_url_cleanup(url);
 	buffer_free(&new_path);
 	return status;
@@ -322,6 +401,8 @@ bool
 service_uses_bearer(
 	const struct service *s, const struct upstream *upstream, const char *key, const char *auth)
 {
+	if (upstream->options.auth != AUTH_BY_SERVICE)
+		return upstream->options.auth == AUTH_BEARER;
 	if (auth != NULL)
 		return strcmp(auth, "bearer") == 0;
 	if (s->bearer_prefix != NULL &&
@@ -330,13 +411,69 @@ service_uses_bearer(
 	return s->key_header == bearer || wants_bearer(s, upstream);
 }
 
+/* What stands before the key: as the owner decided, as was learned, or as the service's clients do.
+ */
 static const char *
 key_header(
 	const struct service *s, const struct upstream *upstream, const char *key, const char *auth)
 {
 	if (service_uses_bearer(s, upstream, key, auth))
 		return bearer;
-	return auth != NULL ? "x-api-key: " : s->key_header;
+	if (upstream->options.auth == AUTH_API_KEY)
+		return "api-key: ";
+	if (upstream->options.auth == AUTH_X_API_KEY || auth != NULL)
+		return "x-api-key: ";
+	return s->key_header;
+}
+
+/* Is the beta in the owner's list of those to withhold? */
+static bool
+is_withheld(const char *list, const char *name, size_t length)
+{
+	for (const char *at = list; *at != '\0';) {
+		size_t word = strcspn(at, ",");
+		if (word == length + 1 && strncmp(at + 1, name, length) == 0)
+			return true;
+		at += word;
+		at += *at == ',';
+	}
+	return false;
+}
+
+/* Append the betas of the client that are not withheld. */
+static void
+write_betas(struct buffer *out, const char *withheld, const char *value)
+{
+	static const char between[] = ", \t";
+
+	if (strcmp(withheld, "none") == 0)
+		return;
+	for (value += strspn(value, between); *value != '\0'; value += strspn(value, between)) {
+		size_t length = strcspn(value, between);
+		if (!is_withheld(withheld, value, length)) {
+			buffer_puts(out, out->length > 0 ? "," : "");
+			buffer_append(out, value, length);
+		}
+		value += length;
+	}
+}
+
+/* A header of the client's, without what the owner withholds. */
+static void
+add_forwarded(struct curl_slist **list, bool *failed, const struct upstream_options *options,
+	const struct forwarded_header *header)
+{
+	struct buffer betas = BUFFER_INIT(0);
+
+	if (options->beta == NULL || strcasecmp(header->name, "anthropic-beta") != 0) {
+		add_header(list, failed, header->name, ": ", header->value);
+		return;
+	}
+	write_betas(&betas, options->beta, header->value);
+	*failed = *failed || betas.failed;
+	if (betas.length > 0)
+		add_header(list, failed, header->name, ": ", buffer_text(&betas));
+	buffer_free(&betas);
 }
 
 struct curl_slist *
@@ -361,8 +498,7 @@ service_headers(const struct service *s, const struct upstream *upstream, const 
 			add_header(&list, &failed, ours[i][0], "", ours[i][1]);
 	for (size_t i = 0; i < head->forwarded_count; i++)
 		if (!is_replaced(options, head->forwarded[i].name))
-			add_header(&list, &failed, head->forwarded[i].name, ": ",
-				head->forwarded[i].value);
+			add_forwarded(&list, &failed, options, &head->forwarded[i]);
 	for (size_t i = 0; i < options->header_count; i++)
 		add_header(
 			&list, &failed, options->headers[i].name, ": ", options->headers[i].value);

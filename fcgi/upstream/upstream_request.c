@@ -10,6 +10,8 @@
 #include "base/api_error.h"
 #include "base/clock.h"
 #include "base/hash.h"
+#include "base/json.h"
+#include "base/json_edit.h"
 #include "store/config.h"
 #include "translate/claude/request.h"
 #include "translate/model_facts.h"
@@ -40,6 +42,27 @@ write_origin(struct upstream_request *r)
 	if (name.failed)
 		r->origin.failed = true;
 	buffer_free(&name);
+}
+
+void
+upstream_request_choose_interface(struct upstream_request *r, const struct claude_request *claude)
+{
+	const struct service *chat = r->service;
+	struct buffer host = BUFFER_INIT(0);
+
+	if (chat->other_interface == NULL ||
+		model_facts_write_host(&host, r->upstream->base_url) != 0 ||
+		service_is_endpoint(chat, r->upstream->base_url)) {
+		buffer_free(&host);
+		return;
+	}
+	const struct model_facts facts = model_facts_find(buffer_text(&host), r->model);
+	bool tools = json_first(json_member_array(claude->body, "tools")) != NULL;
+	if (model_facts_host_is(&facts, HOST_BOTH_INTERFACES) &&
+		(model_facts_is(&facts, MODEL_RESPONSES_ONLY) ||
+			(tools && model_facts_is(&facts, MODEL_TOOLS_BY_RESPONSES))))
+		r->service = service_find(chat->other_interface);
+	buffer_free(&host);
 }
 
 /* ---- what was learned ---- */
@@ -99,7 +122,8 @@ write_learned(struct upstream_request *r, const struct claude_request *claude,
 		.reasoning_off = r->upstream->options.reasoning_off,
 		.host = buffer_text(&r->host),
 		.origin = buffer_text(&r->origin),
-		.fixes = lesson_fixes(lessons),
+		.fixes = lesson_fixes(lessons) |
+			 (r->upstream->options.images_off ? FIX_NO_IMAGES : 0),
 	};
 
 	if (write(claude, &target, r->tool_names, &r->body, error) != 0)
@@ -128,12 +152,34 @@ upstream_request_translate(struct upstream_request *r, const struct claude_reque
 	return status;
 }
 
+/* Put the owner's members into the body: the options `body.<member>`. */
+static int
+edit_body(struct upstream_request *r, struct api_error *error)
+{
+	const struct upstream_options *options = &r->upstream->options;
+	struct json_document index = {0};
+
+	for (size_t i = 0; i < options->body_count; i++) {
+		struct buffer edited = BUFFER_INIT(0);
+		const struct json *body = json_read(&index, buffer_text(&r->body), r->body.length,
+			JSON_MAX_REQUEST_VALUES, NULL);
+		json_edit(&edited, body, options->body[i].path, options->body[i].value);
+		buffer_free(&r->body);
+		r->body = edited;
+	}
+	json_document_free(&index);
+	return r->body.failed ? no_memory(error) : 0;
+}
+
 int
 upstream_request_address(struct upstream_request *r, const char *endpoint, const char *query,
 	const struct service_head *head, struct api_error *error)
 {
 	struct service_head full = *head;
+	bool message = endpoint == r->service->endpoint || endpoint == r->service->stream_endpoint;
 
+	if (message && edit_body(r, error) != 0)
+		return -1;
 	if (service_write_url(
 		    r->service, r->upstream->base_url, endpoint, r->model, query, &r->url) != 0) {
 		api_error_set(

@@ -42,6 +42,10 @@ struct upstream_request {
 typedef int request_writer(const struct claude_request *, const struct translate_target *,
 	struct tool_names *, struct buffer *, struct api_error *);
 
+/** A model that Chat does not serve, or not with tools, is asked by Responses where the service has
+ * both: change the service type of a message to that. */
+void upstream_request_choose_interface(struct upstream_request *, const struct claude_request *);
+
 /* Lessons gathered for a request. */
 struct upstream_lessons {
 	struct lessons list;
@@ -64,7 +68,8 @@ int upstream_request_translate(struct upstream_request *, const struct claude_re
 	request_writer *write, struct api_error *);
 
 /**
- * Write URL, headers and secrets, when the body, if there is one, is written.  ${query}: of
+ * Write URL, headers and secrets, when the body, if there is one, is written; into that of a
+ * message the members that the upstream's owner decided are put.  ${query}: of
  * service_write_url.  What ${head} says of a body is not looked at.  Return 0, or -1 and the error
  * for the client.
  */

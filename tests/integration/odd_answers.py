@@ -279,10 +279,16 @@ CHAT_ERRORS = [
 ]
 
 
-def chat_failure(rng, told):
+def begun(rng, events, at_once):
+    """The events that come before a failure; none, if it comes at once."""
+    return [] if at_once else events[:rng.randrange(len(events) + 1)]
+
+
+def chat_failure(rng, told, at_once=False):
     """The beginning of an answer, and an error in one of its forms."""
     events = [{"choices": [{"index": 0, "delta": {"content": piece}}]} for piece in cut(rng, told.text)]
-    return stream_of(rng, [*events[:rng.randrange(len(events) + 1)], rng.choice(CHAT_ERRORS)])
+    role = [{"choices": [{"index": 0, "delta": {"role": "assistant", "content": ""}}]}] * rng.randrange(2)
+    return stream_of(rng, [*role, *begun(rng, events, at_once), rng.choice(CHAT_ERRORS)])
 
 
 # ---- Responses ----
@@ -359,9 +365,11 @@ RESPONSES_ERRORS = [
 ]
 
 
-def responses_failure(rng, told):
+def responses_failure(rng, told, at_once=False):
+    """The beginning of an answer, and an error or nothing more."""
     events = [{"type": "response.output_text.delta", "output_index": 0, "delta": piece} for piece in cut(rng, told.text)]
-    return stream_of(rng, [*events[:rng.randrange(len(events) + 1)], rng.choice(RESPONSES_ERRORS)], named=True)
+    start = [{"type": "response.created", "response": {"status": "in_progress"}}] * rng.randrange(2)
+    return stream_of(rng, [*start, *begun(rng, events, at_once), *rng.choice([[], *([error] for error in RESPONSES_ERRORS)])], named=True)
 
 
 # ---- Gemini ----
@@ -434,13 +442,13 @@ GEMINI_FAULTS = ["MALFORMED_FUNCTION_CALL", "MALFORMED_RESPONSE", "UNEXPECTED_TO
                  "MISSING_THOUGHT_SIGNATURE", "OTHER"]
 
 
-def gemini_failure(rng, told):
+def gemini_failure(rng, told, at_once=False):
     """The beginning of an answer and an error; or thoughts and what went wrong then."""
     if rng.random() < 0.5:
-        thoughts = [{"candidates": [{"content": {"parts": [{"text": piece, "thought": True}]}}]} for piece in cut(rng, told.thinking)]
+        thoughts = [] if at_once else [{"candidates": [{"content": {"parts": [{"text": piece, "thought": True}]}}]} for piece in cut(rng, told.thinking)]
         return stream_of(rng, [*thoughts, {"candidates": [{"finishReason": rng.choice(GEMINI_FAULTS)}]}])
     events = [{"candidates": [{"content": {"parts": [{"text": piece}]}}]} for piece in cut(rng, told.text)]
-    return stream_of(rng, [*events[:rng.randrange(len(events) + 1)], rng.choice(GEMINI_ERRORS)])
+    return stream_of(rng, [*begun(rng, events, at_once), rng.choice(GEMINI_ERRORS)])
 
 
 # ---- Claude, passed through ----
@@ -513,8 +521,9 @@ CLAUDE_ERRORS = [
 ]
 
 
-def claude_failure(rng, told):
+def claude_failure(rng, told, at_once=False):
     """The beginning of a message, and an error or nothing more."""
     events = list(claude_events(rng, told))
-    begun = events[:rng.randrange(len(events))]
-    return claude_lines(rng, [*begun, *([rng.choice(CLAUDE_ERRORS)] if not begun or rng.random() < 0.6 else [])], stop=False)
+    content = next(n for n, event in enumerate(events) if event["type"] == "content_block_start")
+    first = events[:rng.randrange(content + 1 if at_once else len(events))]
+    return claude_lines(rng, [*first, *([rng.choice(CLAUDE_ERRORS)] if not first or rng.random() < 0.6 else [])], stop=False)

@@ -18,6 +18,7 @@ import upstream_gemini
 import upstream_responses
 from site_under_test import collect, parse_events, request
 
+KEYS = ["sk-first-0123456789", "sk-second-0123456789"]
 ROUNDS = int(os.environ.get("ODD_ANSWERS_ROUNDS", 250))
 TRANSLATED = [
     (openai_chat, odd_answers.chat_body, odd_answers.chat_stream, odd_answers.chat_failure),
@@ -35,7 +36,7 @@ def name_of(row):
 def serving(site, upstream, row):
     upstream.speak(row[0])
     upstream.strict = False
-    site.use(upstream, service_type=row[0].SERVICE_TYPE)
+    site.use(upstream, *KEYS, service_type=row[0].SERVICE_TYPE)
     with site.lighttpd():
         yield row
 
@@ -156,3 +157,20 @@ def test_a_failure_is_an_error_in_every_form(service, site, upstream):
             # The key that failed is paused; it is the only one, so it is tried all the same.
             message, error = got(site, streamed)
             assert error is not None, f"ODD_ANSWERS_SEED={seed} streamed={streamed}\n{data.decode()}\n{message}"
+
+
+def test_a_failure_before_any_content_is_cured_by_another_key(service, site, upstream):
+    module, body, stream, failure = service
+    for seed in seeds(ROUNDS // 5):
+        rng = random.Random(seed)
+        told = odd_answers.neutral(rng)
+        bad, good = failure(rng, told, at_once=True), {True: stream(rng, told), False: body(rng, told)}
+        for streamed in (True,) if module is upstream_claude else (False, True):
+            answers = [send(bad, "text/event-stream", rng), send(good[streamed], "text/event-stream" if streamed else "application/json", rng)]
+            asked = len(upstream.calls)
+            upstream.answer = lambda call: answers[min(len(upstream.calls) - asked, 2) - 1](call)
+            message, error = got(site, streamed)
+            where = f"ODD_ANSWERS_SEED={seed} streamed={streamed}\n{bad.decode()}\n{good[streamed].decode()}\n"
+            assert error is None, f"{where}{error}"
+            assert outline(message) == told.outline(), f"{where}{json.dumps(message['content'])}"
+            assert len({call.key for call in upstream.calls[asked:]}) == 2, where

@@ -50,7 +50,7 @@ def service_types():
 
 
 def options_of_upstreams():
-    found = re.findall(r"^  ([a-z][a-z.<>N-]+) ", output(ADMIN, "set", "--help").replace("<Name>", ""), re.M)
+    found = re.findall(r"^  ([a-z][a-z.<>N-]+) ", output(ADMIN, "set", "--help").replace("<Name>", "").replace("<member>", ""), re.M)
     assert len(found) >= 6
     return found
 
@@ -145,10 +145,10 @@ def test_bash_completes_commands_and_words(shell):
 
 
 def test_bash_completes_the_options_of_each_command(shell):
-    listing = {"show", "key", "route", "usage", "test", "doctor"}
+    listing = {"show", "key", "route", "usage", "test", "doctor", "learned"}
     for name, arguments in commands().items():
         wanted = set(re.findall(r"--[a-z]+", arguments)) | {"--help"} | ({"--json"} if name in listing else set())
-        wanted |= {"--upstream", "--first", "--before"} if name == "route" else set()
+        wanted |= {"--upstream", "--first", "--before"} if name == "route" else {"--command"} if name == "key" else set()
         assert set(shell.complete(f"claude-proxy-admin {name} --")) == wanted, name
 
 
@@ -183,6 +183,12 @@ ZSH = """
 """
 
 
+def once(words):
+    """The words, each of which was offered once."""
+    assert len(words) == len(set(words)), words
+    return set(words)
+
+
 @pytest.fixture(params=["zsh", "fish"])
 def other_shell(request, site):
     """Completes a line; a list of words."""
@@ -194,9 +200,9 @@ def other_shell(request, site):
     def complete(line):
         if request.param == "fish":
             found = output("fish", "--no-config", "-c", "source $COMPLETION_FILE; complete -C $argv[1]", line, env=env).splitlines()
-            return {word.split("\t")[0] for word in found}
+            return once([word.split("\t")[0] for word in found])
         words = line.split(" ")
-        return {word for word in output("zsh", "-f", "-c", ZSH, "zsh", *words, env=env).splitlines() if word.startswith(words[-1])}
+        return once([word for word in output("zsh", "-f", "-c", ZSH, "zsh", *words, env=env).splitlines() if word.startswith(words[-1])])
 
     return complete
 
@@ -208,7 +214,7 @@ def test_zsh_and_fish_complete_as_bash_does(other_shell, shell, site):
     site.admin("route", "add", "claude-*", "gpt-6-luna")
     assert other_shell("claude-proxy-admin ") - {"--help", "--version"} == set(commands())
     for line in ("use ", "use m", "key main ", "key main remove ", "key main add ", "add ol", "add x http://a ", "balance ",
-                 "route ", "route move ", "route add x ", "route add x y --before ", "set main ", "set main reasoning ",
+                 "route ", "route move ", "route add x ", "route add x y --before ", "set main ", "set main reasoning ", "set main auth ", "set main images ",
                  "set main fallback ", "usage --by ", "translate --to ", "test "):
         wanted = set(shell.complete(f"claude-proxy-admin {line}"))
         assert other_shell(f"claude-proxy-admin {line}") - {"FILES"} == wanted, line
@@ -226,7 +232,7 @@ def make(*arguments, folder=ROOT, **options):
 
 
 def made(*arguments, **options):
-    done = make(f"BUILD={BUILD}", *arguments, **options)
+    done = make(f"BUILD={os.path.relpath(BUILD, ROOT)}", *arguments, **options)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -284,7 +290,7 @@ def test_what_is_installed_knows_where(installed):
 @plain_build
 @pytest.mark.parametrize("prefix", ["usr", "/opt/a b", "/opt/a|b", ""])
 def test_a_prefix_that_cannot_be_written_into_files_is_refused(tmp_path, prefix):
-    done = make(f"BUILD={BUILD}", "install", f"PREFIX={prefix}", f"DESTDIR={tmp_path}/root")
+    done = make(f"BUILD={os.path.relpath(BUILD, ROOT)}", "install", f"PREFIX={prefix}", f"DESTDIR={tmp_path}/root")
     assert done.returncode != 0 and "PREFIX" in done.stderr
     assert list(tmp_path.iterdir()) == []
 

@@ -324,7 +324,15 @@ test_options_are_checked(void **state)
 		{"proxy", "socks5h://127.0.0.1:1", true}, {"proxy", "127.0.0.1", false},
 		{"header.X-A", "b c", true}, {"header.X A", "b", false},
 		{"header.Host", "b", false}, {"header.X", "a\nb", false}, {"header.", "x", false},
-		{"fallback", "x", true}, {"unknown", "x", false}, {"timeouts", "1", false}};
+		{"auth", "bearer", true}, {"auth", "api-key", true}, {"auth", "basic", false},
+		{"beta", "none", true}, {"beta", "-a-1,-b", true}, {"beta", "a", false},
+		{"beta", "-a,", false}, {"beta", "-", false}, {"beta", "-a b", false},
+		{"images", "off", true}, {"images", "on", true}, {"images", "no", false},
+		{"body.a", "1", true}, {"body.a.b", "{\"c\":[null]}", true}, {"body.a", "x", false},
+		{"body.", "1", false}, {"body.a..b", "1", false}, {"body..a", "1", false},
+		{"body.a.", "1", false}, {"body.stream", "true", false}, {"body.a", "", false},
+		{"body.a", "[1,\n2]", false}, {"fallback", "x", true}, {"unknown", "x", false},
+		{"timeouts", "1", false}};
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(rows); i++)
