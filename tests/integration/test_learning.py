@@ -137,13 +137,21 @@ def system_role():
             {"system": "Be brief."}, {})
 
 
+def answer_format():
+    schema = {"type": "object", "properties": {"verdict": {"type": "string"}}}
+    return (upstream_chat,
+            lambda call: "response_format is not supported by this model" if "response_format" in call.body
+            else None if "verdict" in call.text.decode() else "where is the schema?",
+            {"output_config": {"format": {"type": "json_schema", "schema": schema}}}, {})
+
+
 def stream_only():
     return (upstream_chat, lambda call: None if call.body.get("stream") else "This model only support stream mode, please enable it",
             {}, {})
 
 
 KINDS = [unknown_member, member_inside, value, beta, header, limit, other_name, summary, extra_forbidden, images, system_role,
-         stream_only]
+         answer_format, stream_only]
 
 
 def learned(site):

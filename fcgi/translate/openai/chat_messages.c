@@ -515,7 +515,8 @@ static bool
 tells_format(const struct chat *c)
 {
 	return c->request->output_schema != NULL &&
-	       (c->facts.model->flags & (MODEL_OBJECT_FORMAT | MODEL_NO_FORMAT)) != 0;
+	       ((c->facts.model->flags & (MODEL_OBJECT_FORMAT | MODEL_NO_FORMAT)) != 0 ||
+		       (c->target->fixes & FIX_NO_FORMAT) != 0);
 }
 
 static bool
