@@ -125,9 +125,8 @@ static const struct command commands[] = {
 	{"test", "[<name|index>] [--model <name>] [--all]",
 		"send one short real request with each key of an upstream", 0, 1, run_test,
 		test_details, false},
-	{"models", "<name|index> [<model>…]",
-		"print what is known of an upstream's models", 1, -1, run_models, models_details,
-		false},
+	{"models", "<name|index> [<model>…]", "print what is known of an upstream's models", 1, -1,
+		run_models, models_details, false},
 	{"learned", "<list|forget> [<name|index>]",
 		"list or forget what refusals have taught of the requests that upstreams take", 1,
 		2, run_learned, learned_details, false},
@@ -374,6 +373,7 @@ main(int argc, char **argv)
 
 	output_called_as(argv[0]);
 	secret_forbid_dumps();
+	signal(SIGCHLD, SIG_DFL);
 	signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error like a full disk */
 	if (argc < 2)
 		return print_help(stderr);
