@@ -45,10 +45,10 @@ bad(const struct source *s, const char *place, const char *format, ...)
 	if (vasprintf(&problem, format, arguments) < 0)
 		problem = NULL;
 	va_end(arguments);
-	int status = fail("%s: %s: %s; nothing was changed", s->name, place,
+	fail("%s: %s: %s; nothing was changed", s->name, place,
 		problem != NULL ? problem : "out of memory");
 	free(problem);
-	return status;
+	return EXIT_FAILED;
 }
 
 static void
@@ -130,7 +130,10 @@ read_string(struct source *s, const char *place, const struct json *value, const
 	if (json_has_unusual(value))
 		return bad(s, place, "must contain no NUL character and no half of one");
 	*text = keep(s, json_copy(value));
-	return *text != NULL ? EXIT_DONE : no_memory();
+	if (*text != NULL)
+		return EXIT_DONE;
+	no_memory();
+	return EXIT_FAILED;
 }
 
 /* The text of a member; NULL with EXIT_DONE: it is absent. */

@@ -129,6 +129,7 @@ web_request_receive(struct web_request *web, size_t limit)
 	for (int i = 0; i < READ_IN_A_ROW && web->result == WEB_REQUEST_MORE; i++) {
 		bool kept = !web->too_large && limit > 0;
 		size_t size = sizeof(thrown_away);
+		// cppcheck-suppress legacyUninitvar ; it is written to
 		char *to = kept ? next_room(web, &size) : thrown_away;
 		if (to == NULL)
 			return web->result = WEB_REQUEST_NO_MEMORY;

@@ -204,7 +204,7 @@ limit(struct change *c, const struct json *member)
 		json_put_member(&c->out, member);
 		return;
 	}
-	const char *text = has_least && value < least ? c->argument : most_text + 1;
+	const char *text = has_most && value > most ? most_text + 1 : c->argument;
 	c->changed = true;
 	json_put_member_name(&c->out, member);
 	json_put_raw(&c->out, text, strcspn(text, " "));

@@ -1066,7 +1066,7 @@ static char *
 write_words(const struct reading *r)
 {
 	static const char *const members[] = {"code", "type", "param"};
-	struct buffer words = BUFFER_INIT(2 * MOST_WORDS);
+	struct buffer words = BUFFER_INIT(2 * (size_t)MOST_WORDS);
 	size_t length = strlen(r->said->message);
 
 	buffer_append(&words, r->said->message, length < MOST_WORDS ? length : MOST_WORDS);

@@ -160,7 +160,9 @@ restated_take(struct restated *r, const char *content, size_t length)
 		bool known = r->mode == RESTATING_ALL && is_beginning(r, content, length);
 		if (r->mode == RESTATING_UNKNOWN && r->length > 0)
 			r->mode = RESTATING_NOTHING;
-		return known ? (struct restated_news){0} : all_of(r, content, length);
+		if (known)
+			return (struct restated_news){0};
+		return all_of(r, content, length);
 	}
 	bool certain = is_certain(r);
 	if (r->mode == RESTATING_UNKNOWN && (!certain || length == r->length) &&

@@ -121,7 +121,7 @@ repeats_arguments(const struct call *call, const struct tool_call_piece *piece)
 static struct call *
 find_by_name(struct stream_calls *t, const struct tool_call_piece *piece, bool alike)
 {
-	for (size_t i = 0; i < t->count; i++)
+	for (size_t i = 0; t->calls != NULL && i < t->count; i++)
 		if (!t->calls[i].arguments.all && has_name(&t->calls[i], piece->name) &&
 			(!alike || repeats_arguments(&t->calls[i], piece)))
 			return &t->calls[i];

@@ -126,8 +126,23 @@ step_outside(struct think_tags *t, const char *at, const char *end, const struct
 		return at;
 	/* What stands between the two is no part of either. */
 	bool drops_blanks = found == MATCH_WHOLE || t->state == THINK_AFTER;
-	t->state = found == MATCH_WHOLE ? THINK_INSIDE : THINK_TEXT;
+	t->state = found == MATCH_WHOLE ? THINK_OPENED : THINK_TEXT;
 	return found == MATCH_WHOLE ? next : drops_blanks ? start : at;
+}
+
+/* After a tag: blanks, which are thinking unless the tag's end follows. */
+static const char *
+step_opened(struct think_tags *t, const char *at, const char *end, const struct think_sink *sink)
+{
+	const char *start = skip_blanks(at, end);
+	const char *next = start;
+	enum match found = match(&next, end, tags[t->tag].end);
+
+	(void)sink;
+	if (found == MATCH_PART && start - at <= MOST_BLANKS)
+		return at;
+	t->state = found == MATCH_WHOLE ? THINK_AFTER : THINK_INSIDE;
+	return found == MATCH_WHOLE ? next : at;
 }
 
 static const char *
@@ -167,6 +182,7 @@ take(struct think_tags *t, const char *at, const char *end, const struct think_s
 {
 	static step *const steps[] = {
 		[THINK_BEFORE] = step_outside,
+		[THINK_OPENED] = step_opened,
 		[THINK_INSIDE] = step_inside,
 		[THINK_AFTER] = step_outside,
 		[THINK_TEXT] = step_text,
@@ -209,7 +225,9 @@ think_tags_end(struct think_tags *t, const struct think_sink *sink)
 {
 	const char *held = buffer_text(&t->held);
 
-	if (t->held.length > 0 && t->state == THINK_INSIDE)
+	bool inside = t->state == THINK_INSIDE || (t->state == THINK_OPENED && think_tags_hold(t));
+
+	if (t->held.length > 0 && inside)
 		sink->thinking(sink->context, tags[t->tag].name, held, t->held.length);
 	else if (t->held.length > 0 && (t->state == THINK_BEFORE || think_tags_hold(t)))
 		sink->text(sink->context, held, t->held.length);

@@ -1,7 +1,8 @@
 /*
  * Thinking that a service leaves in the text, between <think> or <thought> and the tag's end, as
  * the model wrote it (MiniMax, LM Studio, llama.cpp, Gemini's compatible endpoint).  Only what
- * begins the text is taken for it: later a tag is something that the model writes about.
+ * begins the text is taken for it: later a tag is something that the model writes about.  Blanks
+ * alone between the tags are none (Qwen that was told not to think).
  *
  * Texts are contents of JSON strings, in which the tags may be escaped; they may be cut anywhere
  * between two pieces.
@@ -16,6 +17,7 @@
 
 enum think_state {
 	THINK_BEFORE, /* no text yet */
+	THINK_OPENED, /* inside, and nothing but blanks yet */
 	THINK_INSIDE,
 	THINK_AFTER, /* the tag ended, and no text yet */
 	THINK_TEXT,
@@ -24,7 +26,7 @@ enum think_state {
 /* Zero-initialised: at the beginning of a text. */
 struct think_tags {
 	enum think_state state;
-	size_t tag;         /* with THINK_INSIDE, which */
+	size_t tag;         /* with THINK_OPENED and THINK_INSIDE, which */
 	struct buffer held; /* blanks or a tag's beginning, until more tells what it is */
 };
 

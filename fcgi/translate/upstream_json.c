@@ -38,7 +38,7 @@ upstream_json_event(struct json_document *index, const char *data, size_t length
 static void
 step_over(const char **data, size_t *length, size_t count)
 {
-	static const char blanks[] = " \t\r\n";
+	static const char blanks[] = " \t\r\n,";
 	static const char field[] = "data:";
 
 	*data += count;

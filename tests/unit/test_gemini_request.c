@@ -392,8 +392,8 @@ test_what_models_do_not_take(void **state)
 		{"gemma-3-27b-it", PLAIN, ",\"system\":\"s\"", "systemInstruction", false},
 		{"gemma-3-27b-it", PLAIN, ",\"system\":\"s\"",
 			"[{\"text\":\"s\"},{\"text\":\"u\"}]", true},
-		{"gemini-3.6-flash", ends, "", "{\"role\":\"user\",\"parts\":[{\"text\":\"Continue.\"}]}]",
-			true},
+		{"gemini-3.6-flash", ends, "",
+			"{\"role\":\"user\",\"parts\":[{\"text\":\"Continue.\"}]}]", true},
 		{"gemini-3.5-flash", ends, "", "Continue.", false},
 	};
 

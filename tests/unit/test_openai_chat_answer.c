@@ -74,6 +74,10 @@ test_calls_are_told_apart(void **state)
 		{CALL(INDEX(3) ID("a") FUNCTION(NAME("f") ARGUMENTS("{\\\"x\\\":1}"))) CALL(
 			 INDEX(7) ID("b") FUNCTION(NAME("g") ARGUMENTS("{\\\"x\\\":2}"))) DONE,
 			"f[{\"x\":1}] g[{\"x\":2}] tool_use"},
+		/* One call without a list around it. */
+		{CHUNK("{\"tool_calls\":{\"id\":\"a\",\"function\":{\"name\":\"f\",\"arguments\":"
+		       "\"{}\"}}}") DONE,
+			"f[{}] tool_use"},
 		/* Name and arguments beside the id. */
 		{CALL(INDEX(0) ID("a") NAME("f") ARGUMENTS("{\\\"x\\\":1}")) DONE,
 			"f[{\"x\":1}] tool_use"},
@@ -167,6 +171,11 @@ test_several_choices_are_one_answer(void **state)
 		 "{\"message\":{" CALLS "},\"finish_reason\":\"tool_calls\"}]}",
 			"text[x] f[{}] tool_use"},
 		{SAYS("x") SECOND("{" CALLS "}") FINISH("stop") DONE, "text[x] f[{}] tool_use"},
+		/* An answer that nobody asked for ends as it likes. */
+		{SAYS("x") SECOND("{\"content\":\"y\"}") FINISH("stop") DATA(
+			 "{\"choices\":[{\"index\":1,\"delta\":{},\"finish_reason\":\"length\"}]}")
+				DONE,
+			"text[x] end_turn"},
 		/* Each numbers its calls; what the first told the second tells again. */
 		{CALL(INDEX(0) ID("a") FUNCTION(NAME("f") ARGUMENTS("{\\\"x\\\":1}")))
 				SECOND("{\"tool_calls\":[{\"index\":0,\"id\":\"b\",\"function\":{"
@@ -242,6 +251,9 @@ test_events_that_are_not_kept_apart(void **state)
 		{"data: {\"choices\":[{\"delta\":{\"content\":\"a\"}}]} "
 		 "{\"choices\":[{\"delta\":{\"content\":\"b\"}}]}[DONE]\n",
 			"text[ab] end_turn"},
+		{"data: {\"choices\":[{\"delta\":{\"content\":\"a\"}}]}, "
+		 "{\"choices\":[{\"delta\":{\"content\":\"b\"}}]}\n\n" DONE,
+			"text[ab] end_turn"},
 		{"\xef\xbb\xbf" SAYS("a") SAYS("b") DONE, "text[ab] end_turn"},
 		{SAYS("a") "{\"choices\":[\n{\"delta\":{\"content\":\"b\"}}\n]}\n\n" DONE,
 			"text[ab] end_turn"},
@@ -273,6 +285,7 @@ test_thinking_wherever_it_comes(void **state)
 		{DETAILS(DETAIL("text", "\"text\":\"t\""))
 				DETAILS(DETAIL("summary", "\"summary\":\"u\"")) SAYS("a") DONE,
 			"thinking[tu] text[a] end_turn"},
+		{WHOLE("{\"content\":[\"a\",\"b\"]}"), "text[ab] end_turn"},
 		{WHOLE("{\"content\":[{\"type\":\"thinking\",\"thinking\":[{\"type\":\"text\","
 		       "\"text\":\"t\"}]},{\"type\":\"text\",\"text\":\"a\"}]}"),
 			"thinking[t] text[a] end_turn"},
@@ -288,6 +301,10 @@ test_thinking_wherever_it_comes(void **state)
 		{SAYS("<think>t</think>") CALL(INDEX(0) ID("a") FUNCTION(NAME("f") ARGUMENTS("{}")))
 				DONE,
 			"thinking[t] f[{}] tool_use"},
+		/* Qwen that was told not to think; blanks before a thought belong to it. */
+		{SAYS("<think>\\n") SAYS("\\n</thi") SAYS("nk>\\n\\na") DONE, "text[a] end_turn"},
+		{SAYS("<think>\\n") SAYS("t</think>a") DONE, "thinking[\nt] text[a] end_turn"},
+		{SAYS("<think>\\n<") DONE, "thinking[\n<] end_turn"},
 		/* What is no tag, or is written about. */
 		{SAYS("<thi") SAYS("s>") DONE, "text[<this>] end_turn"},
 		{SAYS("<think") DONE, "text[<think] end_turn"},

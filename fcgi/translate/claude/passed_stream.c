@@ -148,41 +148,41 @@ next_line(const char *at, const char *end)
 		memcmp((at), (literal), sizeof(literal) - 1) == 0)
 
 /*
- * Where the lines of the event begin that ends at ${end}: what precedes them are events without
- * data, comments and empty lines.  NULL: one of its lines names it.
+ * Does a line name the event that ends at ${end}?  Else ${begin} is where its lines begin: what
+ * precedes them are events without data, comments and empty lines.
  */
-static const char *
-nameless_event(const char *raw, const char *end)
+static bool
+is_named(const char *raw, const char *end, const char **begin)
 {
-	const char *begin = raw;
 	bool named = false;
 
+	*begin = raw;
 	/* Nearly all are a name and the data. */
 	if (BEGINS_WITH(raw, end, "event:") && BEGINS_WITH(next_line(raw, end), end, "data:"))
-		return NULL;
+		return true;
 	for (const char *at = raw, *next; at < end; at = next) {
 		next = next_line(at, end);
 		if ((*at == '\n' || *at == '\r') && next < end) {
-			begin = next;
+			*begin = next;
 			named = false;
 		}
 		named = named || BEGINS_WITH(at, end, "event:");
 	}
-	return named ? NULL : begin;
+	return named;
 }
 
 static void
 write_event(struct passed_stream *s, const char *raw, size_t length, const struct json *type)
 {
 	const char *end = raw + length;
-	const char *nameless = type != NULL ? nameless_event(raw, end) : NULL;
+	const char *begin;
 
-	if (nameless != NULL) {
-		buffer_append(s->out, raw, (size_t)(nameless - raw));
+	if (type != NULL && !is_named(raw, end, &begin)) {
+		buffer_append(s->out, raw, (size_t)(begin - raw));
 		buffer_puts(s->out, "event: ");
 		buffer_append(s->out, json_content(type), json_content_length(type));
 		buffer_putc(s->out, '\n');
-		raw = nameless;
+		raw = begin;
 	}
 	buffer_append(s->out, raw, (size_t)(end - raw));
 }

@@ -206,8 +206,7 @@ put_thinking(struct contents *c, const struct json *block)
 
 	forget_thought(c);
 	if ((c->target->fixes & FIX_FORGET_THINKING) != 0 ||
-		!round_trip_read_signature(
-			json_member(block, "signature"), c->origin, &c->thought))
+		!round_trip_read_signature(json_member(block, "signature"), c->origin, &c->thought))
 		return;
 	const struct json *signature = json_member_string(c->thought.object, "s");
 	if (signature != NULL && json_content_length(thinking) > 0) {

@@ -321,8 +321,7 @@ put_tools(struct json_writer *w, const struct claude_request *r, struct tool_nam
 	}
 	json_close_array(w);
 	if (functions)
-		put_tool_choice(
-			w, r, names, search && model_facts_host_is(facts, HOST_GOOGLE));
+		put_tool_choice(w, r, names, search && model_facts_host_is(facts, HOST_GOOGLE));
 }
 
 /* ---- the request ---- */

@@ -29,6 +29,8 @@ struct chat_reader {
 	struct restated thinking;
 	bool has_choice; /* the next is known */
 	int64_t choice;  /* whose text is given; calls are taken from all */
+	bool has_other;  /* the next is known */
+	int64_t other;   /* one whose text is not given, nor how it ended */
 
 	/* What the next request must bring back with the thinking, or else with the next call. */
 	struct reasoning_details *details; /* NULL: none came */
@@ -270,7 +272,8 @@ take_parts(struct chat_reader *c, const struct json *parts, bool all)
 
 	JSON_EACH (part, parts) {
 		const struct json *thought = json_member(part, "thinking");
-		const struct json *string = json_member_string(part, "text");
+		const struct json *string = json_is_string(part) ? part
+								 : json_member_string(part, "text");
 		if (is_thinking_part(part)) {
 			take_thoughts(c, delta_names[CONTENT].text,
 				thought != NULL ? thought : string, all, &thinking);
@@ -366,6 +369,9 @@ take_tool_calls(struct chat_reader *c, const struct delta *delta)
 		return 0;
 	reader_settle(&c->base);
 	sign_thinking(c);
+	/* A single one may come without a list around it. */
+	if (json_is_object(calls) && take_call(c, calls, &piece) != 0)
+		return -1;
 	JSON_EACH (call, json_is_array(calls) ? calls : NULL)
 		if (json_is_object(call) && take_call(c, call, &piece) != 0)
 			return -1;
@@ -387,6 +393,10 @@ has_the_text(struct chat_reader *c, const struct delta *delta)
 	if (any && !c->has_choice) {
 		c->has_choice = true;
 		c->choice = delta->choice;
+	}
+	if (any && c->choice != delta->choice) {
+		c->has_other = true;
+		c->other = delta->choice;
 	}
 	return any && c->choice == delta->choice;
 }
@@ -478,6 +488,8 @@ take_choice(struct chat_reader *c, const struct json *choice, int64_t position, 
 	delta.all = true;
 	if (members[MESSAGE] != NULL && take_delta(c, members[MESSAGE], &delta, error) != 0)
 		return -1;
+	if (c->has_other && c->other == delta.choice)
+		return 0;
 	return take_finish_reason(&c->base, choice, members[FINISH_REASON], error);
 }
 
