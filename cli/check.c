@@ -48,7 +48,7 @@ check_model_name(const char *name)
 const char *
 check_base_url(const char *url, struct buffer *shown)
 {
-	/* What is no URL is not cut into its parts with certainty. */
+	/* The parts of something that is not a URL cannot be told apart for certain. */
 	if (strchr(url, '@') == NULL && strlen(url) <= SERVICE_LONGEST_URL) {
 		buffer_putc(shown, '\'');
 		url_write_masked(shown, url);

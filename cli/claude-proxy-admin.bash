@@ -73,7 +73,7 @@ _claude_proxy_admin_options() {
 	export) _claude_proxy_admin_offer_words --secrets --help ;;
 	usage) _claude_proxy_admin_offer_words --since --by --json --help ;;
 	key) _claude_proxy_admin_offer_words --command --json --help ;;
-	show | doctor) _claude_proxy_admin_offer_words --json --help ;;
+	show | doctor | learned) _claude_proxy_admin_offer_words --json --help ;;
 	*) _claude_proxy_admin_offer_words --help ;;
 	esac
 }
@@ -81,12 +81,13 @@ _claude_proxy_admin_options() {
 # The argument number ${#}, after the command and the arguments before.
 _claude_proxy_admin_argument() {
 	case $1/$# in
-	remove/1 | key/1 | use/1 | set/1 | test/1) _claude_proxy_admin_offer "$(_claude_proxy_admin_upstreams)" ;;
+	remove/1 | key/1 | use/1 | set/1 | test/1 | models/1 | learned/2) _claude_proxy_admin_offer "$(_claude_proxy_admin_upstreams)" ;;
 	add/1) _claude_proxy_admin_offer_words anthropic cerebras deepseek fireworks gemini groq kimi llamacpp lmstudio minimax \
 		mistral nvidia ollama openai openrouter qwen together vllm xai zai ;;
 	add/3) _claude_proxy_admin_offer_words openai openai-responses gemini claude custom ;;
 	key/2) _claude_proxy_admin_offer_words add list remove enable disable ;;
 	key/3) [[ $3 == add ]] || _claude_proxy_admin_offer "$(_claude_proxy_admin_indexes key "$2" list)" ;;
+	learned/1) _claude_proxy_admin_offer_words list forget ;;
 	balance/1) _claude_proxy_admin_offer_words round-robin random failover ;;
 	route/1) _claude_proxy_admin_offer_words add list move remove ;;
 	route/2) [[ $2 != remove && $2 != move ]] || _claude_proxy_admin_offer "$(_claude_proxy_admin_indexes route list)" ;;
@@ -109,8 +110,8 @@ _claude_proxy_admin() {
 	COMPREPLY=()
 	_claude_proxy_admin_words
 	if [[ ${#words[@]} -eq 2 ]]; then
-		_claude_proxy_admin_offer_words setup add remove key use balance route set show clear translate test doctor import \
-			export usage --help --version
+		_claude_proxy_admin_offer_words setup add remove key use balance route set show clear translate test models \
+			learned doctor import export usage --help --version
 		return
 	fi
 	_claude_proxy_admin_option_text "${words[-2]}" && return

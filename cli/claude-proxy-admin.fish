@@ -50,6 +50,8 @@ $program -n $first -a show -d 'show everything in force'
 $program -n $first -a clear -d 'remove everything'
 $program -n $first -a translate -d 'print a translation'
 $program -n $first -a test -d 'send one short real request with each key'
+$program -n $first -a models -d 'print what is known of the models of an upstream'
+$program -n $first -a learned -d 'list or forget what refusals have taught'
 $program -n $first -a doctor -d 'check everything'
 $program -n $first -a import -d 'add the contents of a configuration file'
 $program -n $first -a export -d 'print the configuration'
@@ -57,13 +59,15 @@ $program -n $first -a usage -d 'show requests, tokens, errors and latency'
 $program -n $first -l version -d 'print the version'
 $program -l help -d 'print help'
 
-for command in remove key use set test
+for command in remove key use set test models
     $program -n "__claude_proxy_admin_at $command 1" -a '(__claude_proxy_admin_upstreams)'
 end
 $program -n '__claude_proxy_admin_at add 1' -a 'anthropic cerebras deepseek fireworks gemini groq kimi llamacpp lmstudio minimax mistral nvidia ollama openai openrouter qwen together vllm xai zai'
 $program -n '__claude_proxy_admin_at add 3' -a $types
 $program -n '__claude_proxy_admin_at key 2' -a 'add list remove enable disable'
 $program -n '__claude_proxy_admin_at key 3; and test (__claude_proxy_admin_word 4) != add' -a '(__claude_proxy_admin_indexes key (__claude_proxy_admin_word 3) list)'
+$program -n '__claude_proxy_admin_at learned 1' -a 'list forget'
+$program -n '__claude_proxy_admin_at learned 2' -a '(__claude_proxy_admin_upstreams)'
 $program -n '__claude_proxy_admin_at balance 1' -a 'round-robin random failover'
 $program -n '__claude_proxy_admin_at route 1' -a 'add list move remove'
 $program -n '__claude_proxy_admin_at route 2; and contains (__claude_proxy_admin_word 3) move remove' -a '(__claude_proxy_admin_indexes route list)'
@@ -74,7 +78,7 @@ $program -n '__claude_proxy_admin_at set 3; and test (__claude_proxy_admin_word 
 $program -n '__claude_proxy_admin_at set 3; and test (__claude_proxy_admin_word 4) = beta' -a none
 $program -n '__claude_proxy_admin_at set 3; and test (__claude_proxy_admin_word 4) = fallback' -a '(__claude_proxy_admin_upstreams)'
 
-for command in key route show test doctor usage
+for command in key route show test doctor usage learned
     $program -n "__fish_seen_subcommand_from $command" -l json -d 'print a list as JSON'
 end
 $program -n '__fish_seen_subcommand_from route translate' -l upstream -xa '(__claude_proxy_admin_upstreams)' -d 'the upstream it leads to'

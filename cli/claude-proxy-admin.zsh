@@ -39,6 +39,8 @@ _claude-proxy-admin() {
 		'clear:remove everything'
 		'translate:print a translation'
 		'test:send one short real request with each key'
+		"models:print what is known of an upstream's models"
+		'learned:list or forget what refusals have taught'
 		'doctor:check everything'
 		'import:add the contents of a configuration file'
 		'export:print the configuration'
@@ -68,18 +70,19 @@ _claude-proxy-admin() {
 		export) compadd -- --secrets --help ;;
 		usage) compadd -- --since --by --json --help ;;
 		key) compadd -- --command --json --help ;;
-		show | doctor) compadd -- --json --help ;;
+		show | doctor | learned) compadd -- --json --help ;;
 		*) compadd -- --help ;;
 		esac
 		return
 	fi
 	case $command/$position in
-	remove/1 | key/1 | use/1 | set/1 | test/1) __claude_proxy_admin_upstreams ;;
+	remove/1 | key/1 | use/1 | set/1 | test/1 | models/1 | learned/2) __claude_proxy_admin_upstreams ;;
 	add/1) compadd anthropic cerebras deepseek fireworks gemini groq kimi llamacpp lmstudio minimax mistral nvidia ollama openai \
 		openrouter qwen together vllm xai zai ;;
 	add/3) compadd -a types ;;
 	key/2) compadd add list remove enable disable ;;
 	key/3) [[ ${words[4]} == add ]] || __claude_proxy_admin_indexes key "${(Q)words[3]}" list ;;
+	learned/1) compadd list forget ;;
 	balance/1) compadd round-robin random failover ;;
 	route/1) compadd add list move remove ;;
 	route/2) [[ ${words[3]} != (remove|move) ]] || __claude_proxy_admin_indexes route list ;;

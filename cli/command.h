@@ -43,13 +43,12 @@ struct command {
 	/** Run with the arguments after the name.  Return the exit status. */
 	int (*run)(struct admin *, int count, char **arguments);
 	const char *details; /* more lines for its own help, or NULL */
-	bool alone;          /* works without settings and database */
+	bool alone;          /* opens settings and database itself, if it needs them */
 };
 
 /**
  * Open what commands work with: settings, database and configuration.  Return 0, or -1 (reported).
- * Either way give it back with admin_close.  For a command that works alone; for the others this is
- * done.
+ * Either way close with admin_close.  Only commands that work `alone` call it themselves.
  */
 int admin_open(struct admin *);
 void admin_close(struct admin *);

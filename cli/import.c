@@ -58,7 +58,7 @@ ignore(const struct source *s, const char *place, const char *member)
 		member);
 }
 
-/* Make room for one more element of ${size} bytes, zeroed.  NULL: no memory. */
+/* Make room for one more element of ${size} bytes, zeroed.  NULL if memory ran out. */
 static void *
 add_element(void *array, size_t *count, size_t size)
 {
@@ -93,12 +93,12 @@ refuse_syntax(const struct source *s, const struct json_problem *problem)
 }
 
 static int
-parse_file(struct source *s, const char *file)
+parse_file(struct source *s, FILE *file)
 {
 	struct json_problem problem;
 
 	s->text = BUFFER_INIT(MOST_BYTES);
-	if (input_read(file, &s->text) != 0)
+	if (input_read(file, s->name, &s->text) != 0)
 		return EXIT_FAILED;
 	s->root = json_read(&s->index, buffer_text(&s->text), s->text.length,
 		JSON_MAX_REQUEST_VALUES, &problem);
@@ -557,20 +557,33 @@ apply(struct admin *a, const struct source *s)
 	return EXIT_DONE;
 }
 
-int
-run_import(struct admin *a, int count, char **arguments)
+/* Read the file, check it, and put it into the database, which is open. */
+static int
+import(struct admin *a, FILE *file, const char *name)
 {
-	struct source s = {
-		.name = input_name(arguments[0]),
-		.config = a->config,
-	};
-	int status = parse_file(&s, arguments[0]);
+	struct source s = {.name = input_name(name), .config = a->config};
+	int status = parse_file(&s, file);
 
-	(void)count;
 	if (status == EXIT_DONE)
 		status = read_source(&s);
 	if (status == EXIT_DONE)
 		status = apply(a, &s);
 	free_source(&s);
+	return status;
+}
+
+int
+run_import(struct admin *a, int count, char **arguments)
+{
+	int status = EXIT_FAILED;
+	FILE *file;
+
+	(void)count;
+	/* Before the command acts as the owner of the database. */
+	if (input_open(arguments[0], &file) != 0)
+		return EXIT_FAILED;
+	if (admin_open(a) == 0)
+		status = import(a, file, arguments[0]);
+	admin_close(a);
 	return status;
 }

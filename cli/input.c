@@ -19,7 +19,6 @@
 #include "base/secret.h"
 #include "command.h"
 #include "output.h"
-#include "owner.h"
 
 enum { PIECE = 65536 };
 
@@ -36,20 +35,25 @@ input_name(const char *name)
 }
 
 int
-input_read(const char *name, struct buffer *text)
+input_open(const char *name, FILE **file)
 {
-	FILE *file = is_standard(name) ? stdin : owner_open_input(name);
+	*file = is_standard(name) ? stdin : fopen(name, "re");
+	if (*file != NULL)
+		return 0;
+	fail("%s: %s", name, strerror(errno));
+	return -1;
+}
+
+int
+input_read(FILE *file, const char *name, struct buffer *text)
+{
 	char piece[PIECE];
 	size_t n;
 
-	if (file == NULL) {
-		fail("%s: %s", name, strerror(errno));
-		return -1;
-	}
 	while ((n = fread(piece, 1, sizeof(piece), file)) > 0)
 		buffer_append(text, piece, n);
 	bool broken = ferror(file) != 0;
-	if (!is_standard(name))
+	if (file != stdin)
 		fclose(file);
 	if (broken)
 		fail("could not read %s", input_name(name));

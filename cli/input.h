@@ -6,13 +6,18 @@
 
 #include <signal.h>
 #include <stdbool.h>
+#include <stdio.h>
+#include <sys/types.h>
 #include <termios.h>
 
 struct buffer;
 
-/** Append the file's bytes, up to the buffer's limit; NULL or "-" is standard input.  Return 0, or
+/** Open a file; NULL or "-" is standard input.  Return 0, or -1 (reported). */
+int input_open(const char *name, FILE **file);
+
+/** Append the bytes of the file of that name, up to the buffer's limit, and close it.  Return 0, or
  * -1 (reported). */
-int input_read(const char *name, struct buffer *text);
+int input_read(FILE *, const char *name, struct buffer *text);
 
 /**
  * Read one line from standard input: a secret.  On a terminal ${prompt} is printed first, and what

@@ -133,7 +133,7 @@ store_list(struct admin *a, const char *name, int64_t upstream_id, const struct 
 	return EXIT_DONE;
 }
 
-/* The key that a command prints: stored as the command behind a mark. */
+/* The key that a command prints: stored as a mark and the command. */
 static int
 take_command(struct key_list *list, const char *command)
 {

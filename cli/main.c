@@ -135,7 +135,7 @@ static const struct command commands[] = {
 		run_doctor, NULL, true},
 	{"import", "<config.json|->",
 		"add the contents of a configuration file: all of it, or nothing if it is broken",
-		1, 1, run_import, import_details, false},
+		1, 1, run_import, import_details, true},
 	{"export", "[--secrets]", "print the configuration as such a file", 0, 0, run_export,
 		export_details, false},
 	{"usage", "[--since 24h] [--by upstream|key|model|day]",
@@ -372,6 +372,7 @@ main(int argc, char **argv)
 	static const char *const help[] = {"help", "--help", "-h", NULL};
 	static const char *const version[] = {"--version", "-V", "-v", NULL};
 
+	output_called_as(argv[0]);
 	secret_forbid_dumps();
 	signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error like a full disk */
 	if (argc < 2)

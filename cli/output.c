@@ -1,9 +1,8 @@
 /*
- * What claude-proxy-admin says; see output.h.
+ * What claude-proxy-admin prints and reports; see output.h.
  */
 #include "output.h"
 
-#include <errno.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -38,7 +37,8 @@ pad(struct buffer *out, const struct buffer *text, int width, bool left)
 		buffer_append(out, buffer_text(text), text->length);
 }
 
-/* Append the next argument, as the letters at ${type} say.  Return what stands behind them. */
+/* Append the next argument, of the type that the letters at ${type} tell.  Return what follows
+ * them. */
 static const char *
 put_argument(struct buffer *text, const char *type, struct arguments *arguments)
 {
@@ -67,7 +67,7 @@ put_argument(struct buffer *text, const char *type, struct arguments *arguments)
 	abort(); /* a format of ours that this does not know */
 }
 
-/* Append what the conversion behind a percent sign stands for.  Return what stands behind it. */
+/* Append what the conversion after a percent sign stands for.  Return what follows it. */
 static const char *
 put_conversion(struct buffer *out, const char *at, struct arguments *arguments)
 {
@@ -188,14 +188,23 @@ plural(size_t count)
 
 /* ---- commands to paste ---- */
 
-/* Is it a word such as <name>, for the reader to replace? */
+static const char *called_as = "claude-proxy-admin";
+
+void
+output_called_as(const char *name)
+{
+	called_as = name != NULL ? name : called_as;
+}
+
+/* Is it a word such as <name>, or an ellipsis, for the reader to replace? */
 static bool
 is_placeholder(const char *word)
 {
 	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ|";
 	size_t length = strspn(word + (word[0] == '<'), letters);
 
-	return word[0] == '<' && length > 0 && strcmp(word + 1 + length, ">") == 0;
+	return strcmp(word, "…") == 0 ||
+	       (word[0] == '<' && length > 0 && strcmp(word + 1 + length, ">") == 0);
 }
 
 const char *
@@ -208,7 +217,7 @@ hint(struct hint *h, ...)
 	/* Called through sudo, the next command needs it, too. */
 	if (getenv("SUDO_USER") != NULL)
 		buffer_puts(&out, "sudo ");
-	shell_word_write(&out, program_invocation_name);
+	shell_word_write(&out, called_as);
 	va_start(arguments, h);
 	while ((argument = va_arg(arguments, const char *)) != NULL) {
 		buffer_putc(&out, ' ');

@@ -1,6 +1,6 @@
 /*
- * What claude-proxy-admin says.  Names of models and words of upstreams come from anybody: nothing
- * that is printed here steers the terminal or forges a line, whatever it was.
+ * What claude-proxy-admin prints and reports.  Model names and upstreams' words can come from
+ * anybody: nothing that is printed here steers the terminal or forges a line.
  */
 #ifndef OUTPUT_H
 #define OUTPUT_H
@@ -10,8 +10,8 @@
 struct buffer;
 
 /**
- * Print as printf does; what %s puts in shows, and none of it acts (base/safe_text.h), and a column
- * is as wide as its characters are many.  Knows %s %c %d %zu %lld %%, with a width.
+ * Print as printf does, except that control characters in a %s are shown and have no effect
+ * (base/safe_text.h), and that a width counts characters.  Knows %s %c %d %zu %lld %%.
  */
 void print(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
@@ -43,6 +43,9 @@ void tell(const char *format, ...) __attribute__((format(printf, 1, 2)));
 struct hint {
 	char text[1024];
 };
+
+/** Hints name the program as it was called: by this, which outlives them. */
+void output_called_as(const char *program);
 
 /** The program as it was called, with sudo if it was, and the arguments, which end in NULL, quoted
  * for the shell; a placeholder such as `<name>` stays as it is.  Return the text of ${hint}. */

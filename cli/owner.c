@@ -4,6 +4,7 @@
 #include "owner.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
 #include <stdbool.h>
@@ -24,28 +25,16 @@ user_of(uid_t uid)
 
 /* ---- root ---- */
 
-static int
-set_groups(uid_t uid, gid_t gid)
+/* Can that user write to the folder?  The owner may not get there. */
+static bool
+can_write(uid_t uid, const char *folder)
 {
-	const struct passwd *user = user_of(uid);
-
-	return user != NULL ? initgroups(user->pw_name, gid) : setgroups(1, &gid);
-}
-
-/* Root stays the saved user, for owner_open_input; programs that are started do not inherit it. */
-static int
-act_as(uid_t uid, gid_t gid)
-{
-	if (set_groups(uid, gid) != 0 || setresgid(gid, gid, 0) != 0)
-		return -1;
-	return setresuid(uid, uid, 0);
-}
-
-static int
-act_as_root(void)
-{
-	return setresuid(0, 0, 0) == 0 && setresgid(0, 0, 0) == 0 && setgroups(0, NULL) == 0 ? 0
-											     : -1;
+	if (seteuid(uid) != 0)
+		return false;
+	bool can = faccessat(AT_FDCWD, folder, W_OK | X_OK, AT_EACCESS) == 0;
+	if (seteuid(0) != 0)
+		abort(); /* rather than go on as neither */
+	return can;
 }
 
 static int
@@ -59,11 +48,10 @@ become_owner_of(const char *database)
 
 	if (folder == NULL)
 		return fail("out of memory"), -1;
-	if (stat(folder, &info) == 0 && info.st_uid != 0) {
-		status = act_as(info.st_uid, info.st_gid);
-		/* The owner may not get there: then nobody but root can use it. */
-		if (status == 0 && access(folder, W_OK | X_OK) != 0)
-			status = act_as_root();
+	if (stat(folder, &info) == 0 && info.st_uid != 0 && can_write(info.st_uid, folder)) {
+		if (setgroups(1, &info.st_gid) != 0 || setregid(info.st_gid, info.st_gid) != 0 ||
+			setreuid(info.st_uid, info.st_uid) != 0)
+			status = -1;
 	}
 	if (status != 0)
 		fail("could not act as the owner of %s: %s", folder, strerror(errno));
@@ -91,8 +79,8 @@ check_home(const struct settings *settings)
 		return 0;
 	}
 	fail("the service's database is in " SETTINGS_SYSTEM_FOLDER
-	     " and belongs to %s: %s%s …; or set CLAUDE_PROXY_DB=%s to make one of your own",
-		name, getenv("SUDO_USER") == NULL ? "sudo " : "", HINT(NULL), settings->database);
+	     " and belongs to %s: %s%s; or set CLAUDE_PROXY_DB=%s to make one of your own",
+		name, getenv("SUDO_USER") == NULL ? "sudo " : "", HINT("…"), settings->database);
 	return -1;
 }
 
@@ -100,19 +88,4 @@ int
 owner_become(const struct settings *settings)
 {
 	return geteuid() == 0 ? become_owner_of(settings->database) : check_home(settings);
-}
-
-FILE *
-owner_open_input(const char *path)
-{
-	uid_t real, effective, saved;
-
-	if (getresuid(&real, &effective, &saved) != 0 || saved == effective || seteuid(saved) != 0)
-		return fopen(path, "re");
-	FILE *file = fopen(path, "re");
-	int problem = errno;
-	if (seteuid(effective) != 0)
-		abort(); /* rather than go on as root */
-	errno = problem;
-	return file;
 }

@@ -56,7 +56,7 @@ print_keys(const struct upstream *u, const char *indent)
 		print("%sno keys: %s\n", indent, HINT("key", u->name, "add", "-"));
 	for (size_t i = 0; i < u->key_count; i++) {
 		secret_mask(u->keys[i].secret, mask);
-		/* Of a short one the mask leaves nothing. */
+		/* A short secret is masked completely. */
 		print("%s%zu  %s  ", indent, i,
 			u->keys[i].secret[0] == '\0' ? "(not fetched yet)"
 			: strcmp(mask, "…") == 0     ? "(masked)"

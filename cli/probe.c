@@ -1,5 +1,5 @@
 /*
- * Asking an upstream; see probe.h.
+ * One request to an upstream; see probe.h.
  */
 #include "probe.h"
 
@@ -23,7 +23,7 @@
 #include "upstream/transfer.h"
 #include "upstream/upstream_request.h"
 
-enum { MOST_BODY = 8 << 20, PATIENCE = 60000 /* ms, where no setting says */ };
+enum { MOST_BODY = 8 << 20, PATIENCE = 60000 /* ms, unless a setting tells */ };
 
 /* What is sent, and what came. */
 struct asking {
@@ -300,7 +300,7 @@ write_message(struct asking *a, const char *model)
 	return status;
 }
 
-/* Is what came an answer, as the responder reads it? */
+/* Does the responder read what came as an answer? */
 static void
 read_message(struct asking *a, const char *model)
 {

@@ -71,9 +71,3 @@ suggest(struct suggestion *suggestion, const char *given, word_at *at, const voi
 			nearest);
 	return suggestion->text;
 }
-
-const char *
-suggest_from_list(const void *list, size_t index)
-{
-	return ((const char *const *)list)[index];
-}

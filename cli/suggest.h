@@ -20,7 +20,4 @@ typedef const char *word_at(const void *context, size_t index);
 const char *
 suggest(struct suggestion *suggestion, const char *given, word_at *at, const void *context);
 
-/** A word_at for a list of texts that ends in NULL. */
-const char *suggest_from_list(const void *list, size_t index);
-
 #endif

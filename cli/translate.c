@@ -176,15 +176,15 @@ translate_response(const struct translator *translator, const struct buffer *tex
 
 /* Read the input, translate it, and print what came of it; ${u} may be NULL. */
 static int
-translate(
-	struct admin *a, const struct service *service, const struct upstream *u, const char *file)
+translate(struct admin *a, const struct service *service, const struct upstream *u, FILE *file,
+	const char *name)
 {
 	struct buffer text = BUFFER_INIT(MOST_INPUT);
 	struct buffer out = BUFFER_INIT(0);
 	struct api_error error = API_ERROR_NONE;
 	int status = EXIT_FAILED;
 
-	if (input_read(file, &text) == 0) {
+	if (input_read(file, name, &text) == 0) {
 		int result;
 		if (a->response)
 			result = translate_response(service->translator, &text, &out, &error);
@@ -208,7 +208,7 @@ translate(
 }
 
 static int
-translate_by_name(struct admin *a, const char *file)
+translate_by_name(struct admin *a, FILE *file, const char *name)
 {
 	int status = EXIT_FAILED;
 
@@ -216,7 +216,7 @@ translate_by_name(struct admin *a, const char *file)
 		const struct upstream *u = find_upstream(a, a->upstream);
 		const struct service *service = u != NULL ? service_find(u->service_type) : NULL;
 		if (service != NULL)
-			status = translate(a, service, u, file);
+			status = translate(a, service, u, file, name);
 		else if (u != NULL)
 			unknown_service(u->service_type);
 	}
@@ -228,11 +228,15 @@ int
 run_translate(struct admin *a, int count, char **arguments)
 {
 	const struct service *service = a->to != NULL ? service_find(a->to) : NULL;
-	const char *file = count > 0 ? arguments[0] : NULL;
+	const char *name = count > 0 ? arguments[0] : NULL;
+	FILE *file;
 
 	if ((a->to != NULL) == (a->upstream != NULL))
 		return misuse("translate needs --to <serviceType> or --upstream <name>");
-	if (a->upstream != NULL)
-		return translate_by_name(a, file);
-	return service != NULL ? translate(a, service, NULL, file) : unknown_service(a->to);
+	if (a->to != NULL && service == NULL)
+		return unknown_service(a->to);
+	if (input_open(name, &file) != 0)
+		return EXIT_FAILED;
+	return service != NULL ? translate(a, service, NULL, file, name)
+			       : translate_by_name(a, file, name);
 }

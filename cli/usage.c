@@ -1,5 +1,5 @@
 /*
- * The command `usage`: what was asked, by upstream, key, model or day.
+ * The command `usage`: requests, tokens, errors and latency, by upstream, key, model or day.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -68,30 +68,57 @@ static void
 print_heading(const struct table *table)
 {
 	fputs(print_bold(), stdout);
-	print("%-*s %9s %7s %12s %12s %12s  %14s %17s", table->width,
-		usage_group_name(table->group), "requests", "errors", "input", "cached", "output",
-		"first byte ms", "whole response ms");
+	print("%-*s %8s %6s %6s %6s %6s %12s %12s", table->width, usage_group_name(table->group),
+		"requests", "errors", "input", "cached", "output", "first byte s", "whole s");
 	puts(print_plain());
 }
 
-/* "120 (480)": the average, and what 95 % do not exceed; "-" where all have failed. */
+/* How many decimals make three digits of it. */
+static int
+decimals_of(double number)
+{
+	return number < 9.995 ? 2 : number < 99.95 ? 1 : 0;
+}
+
+/* "0.12 (0.48)": the average, and what 95 % do not exceed; "-" where all have failed. */
 static void
-print_latency(int width, const struct usage_total *t, double average, int64_t most)
+print_latency(const struct usage_total *t, double average, int64_t most)
 {
 	char text[64] = "-";
 
 	if (t->requests > t->errors)
-		snprintf(text, sizeof(text), "%.0f (%lld)", average, (long long)most);
+		snprintf(text, sizeof(text), "%.*f (%.*f)", decimals_of(average / 1000),
+			average / 1000, decimals_of((double)most / 1000), (double)most / 1000);
+	print(" %12s", text);
+}
+
+/* At most six characters: 9999, 12.3k, 4.56M. */
+static void
+print_count(int width, int64_t count)
+{
+	static const char units[] = " kMGT";
+	double rest = (double)count;
+	char text[32];
+	size_t unit = 0;
+
+	for (; rest >= (unit == 0 ? 9999.5 : 999.5) && units[unit + 1] != '\0'; unit++)
+		rest /= 1000;
+	if (unit == 0)
+		snprintf(text, sizeof(text), "%lld", (long long)count);
+	else
+		snprintf(text, sizeof(text), "%.*f%c", decimals_of(rest), rest, units[unit]);
 	print(" %*s", width, text);
 }
 
 static void
 print_counts(const struct table *table, const struct usage_total *t)
 {
-	print("%-*s %9lld %7lld %12lld %12lld %12lld", table->width, t->name,
-		(long long)t->requests, (long long)t->errors, (long long)t->input_tokens,
-		(long long)t->cache_read_input_tokens + t->cache_creation_input_tokens,
-		(long long)t->output_tokens);
+	print("%-*s", table->width, t->name);
+	print_count(8, t->requests);
+	print_count(6, t->errors);
+	print_count(6, t->input_tokens);
+	print_count(6, t->cache_read_input_tokens + t->cache_creation_input_tokens);
+	print_count(6, t->output_tokens);
 }
 
 static void
@@ -102,8 +129,8 @@ print_row(void *context, const struct usage_total *t)
 	if (table->rows++ == 0)
 		print_heading(table);
 	print_counts(table, t);
-	print_latency(15, t, t->first_byte, t->first_byte_95);
-	print_latency(17, t, t->duration, t->duration_95);
+	print_latency(t, t->first_byte, t->first_byte_95);
+	print_latency(t, t->duration, t->duration_95);
 	putchar('\n');
 	add_to_sum(&table->sum, t);
 }
@@ -111,7 +138,7 @@ print_row(void *context, const struct usage_total *t)
 static int
 print_report(struct admin *a, int64_t since, enum usage_group group)
 {
-	struct table table = {.group = group, .sum = {.name = "total"}, .width = 24};
+	struct table table = {.group = group, .sum = {.name = "total"}, .width = 17};
 
 	if (store_report_usage(a->store, since, group, print_row, &table) != STORE_OK)
 		return fail("could not read the usage");
@@ -122,8 +149,8 @@ print_report(struct admin *a, int64_t since, enum usage_group group)
 	fputs(print_bold(), stdout);
 	print_counts(&table, &table.sum);
 	puts(print_plain());
-	puts("\nms: of the requests without an error the average, and in brackets what 95 % of "
-	     "them did not exceed");
+	puts("\ns: of the requests without an error the average, and in brackets what 95 % of "
+	     "them\ndid not exceed.  --json has exact numbers.");
 	return EXIT_DONE;
 }
 

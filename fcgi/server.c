@@ -277,7 +277,7 @@ add_acceptor(struct server *s)
 	int problem = pthread_create(&s->acceptors[s->acceptor_count], NULL, accept_requests, s);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (problem != 0) {
-		log_error("starting a thread: %s", strerror(problem));
+		log_error("could not start a thread: %s", strerror(problem));
 		return -1;
 	}
 	s->acceptor_count++;
@@ -454,7 +454,7 @@ err2:
 err1:
 	uv_loop_close(&s->loop);
 err0:
-	log_error("starting the event loop: out of memory or file descriptors");
+	log_error("could not start the event loop: out of memory or file descriptors");
 	free(s);
 	return NULL;
 }

@@ -70,7 +70,9 @@ put_edited(struct json_writer *w, const struct json *object, const char *path, c
 
 	json_open_object(w);
 	JSON_EACH (member, object) {
-		if (!is_first(member, path, length)) {
+		bool named = is_first(member, path, length);
+		/* Of what is no object, nothing can be removed. */
+		if (!named || (rest != NULL && done && !json_is_object(member))) {
 			json_put_member(w, member);
 		} else if (rest != NULL && json_is_object(member)) {
 			json_put_any_name(w, path, length);
@@ -79,8 +81,6 @@ put_edited(struct json_writer *w, const struct json *object, const char *path, c
 		} else if (!done) {
 			put_new(w, path, value);
 			done = true;
-		} else if (rest != NULL) {
-			json_put_member(w, member); /* there is nothing to remove in it */
 		}
 	}
 	if (!done)

@@ -39,7 +39,7 @@ struct settings {
 	int64_t max_request_bytes;
 	bool cors;
 	char *cors_origin;
-	char *certificates; /* file of the authorities' certificates; NULL: the system's */
+	char *certificates; /* CA bundle; NULL: the system's */
 	bool rate_limit;
 	int64_t rate_limit_window; /* ms */
 	int64_t rate_limit_max_requests;

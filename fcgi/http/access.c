@@ -92,7 +92,7 @@ access_count_request(const struct web_request *web, const struct settings *setti
 	if (count <= most)
 		return 0;
 	api_error_set(error, 429,
-		"more than %lld requests within %g s from this address: ask again in %lld s; "
+		"rate limit exceeded (%lld requests per %g s from this address): retry in %lld s; "
 		"the owner of the proxy can raise RATE_LIMIT_MAX_REQUESTS",
 		(long long)most, (double)settings->rate_limit_window / 1000, (long long)seconds);
 	error->retry_after = seconds;

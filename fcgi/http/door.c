@@ -100,7 +100,7 @@ door_new(int listener)
 
 	if (d == NULL || make_room(d, 0) != 0 || make_nonblocking(listener) != 0 ||
 		pipe2(d->wake, O_CLOEXEC | O_NONBLOCK) != 0) {
-		log_error("opening the door to web servers: %s", strerror(errno));
+		log_error("could not listen to web servers: %s", strerror(errno));
 		if (d != NULL)
 			free(d->polled);
 		free(d);
@@ -297,7 +297,7 @@ accept_one(struct door *d)
 	/* Others may share the listener; and some connections are over before they are accepted. */
 	if (descriptor < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR &&
 		errno != ECONNABORTED && errno != EPROTO) {
-		log_error("accepting a request: %s", strerror(errno));
+		log_error("could not accept a request: %s", strerror(errno));
 		d->accept_from = clock_monotonic_ms() + ACCEPT_AGAIN;
 	}
 	return descriptor;

@@ -72,7 +72,7 @@ accounting_failed_attempt(const struct client_request *client, const struct plan
 		{"upstream", plan->to.upstream->name, 0},
 		{"key", mask_key(plan, mask), 0},
 		{"error", error_type, 0},
-		{"rests_s", NULL, rest / 1000},
+		{"paused_s", NULL, rest / 1000},
 	};
 
 	log_line(LOG_WARN, "attempt failed", fields, sizeof(fields) / sizeof(fields[0]));

@@ -274,7 +274,7 @@ reload(struct intake *in, struct api_error *error)
 	else if (store_announce_reload(in->all->store) != STORE_OK)
 		api_error_set(error, 500,
 			"the settings were read again in this process only: the database cannot be "
-			"written, the proxy's log says why");
+			"written, the proxy's log tells why");
 	if (error->status == 0) {
 		status_write_reload(&body, in->client.config, fresh);
 		answer_status(in, 200, json_type, &body);

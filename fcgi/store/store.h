@@ -22,7 +22,7 @@ enum store_result {
 	STORE_OK,
 	STORE_NOT_FOUND, /* what was named is not there */
 	STORE_EXISTS,    /* it is there already */
-	STORE_FAILED,    /* the database failed: said on the log */
+	STORE_FAILED,    /* the database failed (logged) */
 };
 
 /**

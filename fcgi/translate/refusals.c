@@ -393,13 +393,32 @@ search_member(struct reading *r, const struct json *at, const char *name, size_t
 	return false;
 }
 
+/* Take the object of which a member is refused that it has not: a service that does not know
+ * `reasoning` at all may name `reasoning.effort`. */
+static bool
+take_object(struct reading *r, const char *path, size_t length)
+{
+	const char *dot = memchr(path, '.', length);
+	char found[LONGEST_NAME];
+	const struct json *object = dot != NULL ? find_member(r->request, path,
+							  (size_t)(dot - path), found)
+						: NULL;
+
+	if (!json_is_object(object) || !is_optional(found) ||
+		memchr(dot + 1, '.', length - (size_t)(dot + 1 - path)) != NULL)
+		return false;
+	strcpy(r->subject, found);
+	r->value = object;
+	return true;
+}
+
 /* Take what may be a path or a name. */
 static bool
 take_subject(struct reading *r, const char *text, size_t length)
 {
 	if (length == 0 || length >= LONGEST_NAME)
 		return false;
-	if (follow_path(r, text, length))
+	if (follow_path(r, text, length) || take_object(r, text, length))
 		return true;
 	for (size_t i = 0; i < length; i++)
 		if (!is_name_character(text[i]))

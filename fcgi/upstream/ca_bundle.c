@@ -1,5 +1,5 @@
 /*
- * Where systems keep the certificates of authorities; see ca_bundle.h.
+ * Where systems keep the CA bundle; see ca_bundle.h.
  */
 #include "upstream/ca_bundle.h"
 

@@ -22,6 +22,8 @@
 #include "store/config.h"
 #include "store/store.h"
 
+extern char **environ;
+
 enum { LONGEST_TOKEN = 16384, QUOTED = 300, /* bytes of what it complained */ PIECE = 4096 };
 
 /* ---- what it printed ---- */

@@ -26,7 +26,7 @@ struct transfer_request {
 	size_t body_length;
 	struct curl_slist *headers;
 	const char *proxy;        /* curl proxy URL; NULL: as the environment says */
-	const char *certificates; /* file of the authorities' certificates; NULL: the system's */
+	const char *certificates; /* CA bundle; NULL: the system's */
 	int64_t connect_timeout;  /* ms; the caller cancels then, libcurl itself gives up later */
 	bool once; /* never sent again by curl itself, as it does where a kept connection is closed
 		    */

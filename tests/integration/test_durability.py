@@ -183,7 +183,7 @@ def test_a_read_only_database_serves(site, upstream, read_only, strategy):
                          PATH_INFO="/v1/messages", CONTENT_LENGTH=len(body), HTTP_X_API_KEY=ACCESS_KEY, REMOTE_ADDR="192.0.2.1",
                          ENABLE_RATE_LIMIT="true", LOAD_BALANCE_STRATEGY=strategy)
         assert done.stdout.startswith("Status: 200"), (done.stdout, done.stderr)
-        assert "only read" in done.stderr
+        assert "read-only" in done.stderr
 
 
 def test_a_read_only_database_is_not_changed(read_only):

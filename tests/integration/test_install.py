@@ -145,7 +145,7 @@ def test_bash_completes_commands_and_words(shell):
 
 
 def test_bash_completes_the_options_of_each_command(shell):
-    listing = {"show", "key", "route", "usage", "test", "doctor"}
+    listing = {"show", "key", "route", "usage", "test", "doctor", "learned"}
     for name, arguments in commands().items():
         wanted = set(re.findall(r"--[a-z]+", arguments)) | {"--help"} | ({"--json"} if name in listing else set())
         wanted |= {"--upstream", "--first", "--before"} if name == "route" else {"--command"} if name == "key" else set()
@@ -183,6 +183,12 @@ ZSH = """
 """
 
 
+def once(words):
+    """The words, each of which was offered once."""
+    assert len(words) == len(set(words)), words
+    return set(words)
+
+
 @pytest.fixture(params=["zsh", "fish"])
 def other_shell(request, site):
     """Completes a line; a list of words."""
@@ -194,9 +200,9 @@ def other_shell(request, site):
     def complete(line):
         if request.param == "fish":
             found = output("fish", "--no-config", "-c", "source $COMPLETION_FILE; complete -C $argv[1]", line, env=env).splitlines()
-            return {word.split("\t")[0] for word in found}
+            return once([word.split("\t")[0] for word in found])
         words = line.split(" ")
-        return {word for word in output("zsh", "-f", "-c", ZSH, "zsh", *words, env=env).splitlines() if word.startswith(words[-1])}
+        return once([word for word in output("zsh", "-f", "-c", ZSH, "zsh", *words, env=env).splitlines() if word.startswith(words[-1])])
 
     return complete
 

@@ -1,5 +1,5 @@
-/* What refusals teach (translate/refusals.h), in the words of many services, and lessons carried out
- * (translate/lesson.h). */
+/* What refusals teach (translate/refusals.h), in the words of many services, and lessons carried
+ * out (translate/lesson.h). */
 #include "unit.h"
 
 #include "base/buffer.h"
@@ -9,25 +9,26 @@
 #include "translate/translator.h"
 
 #define CHAT                                                                                       \
-	"{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"u\"},{\"role\":"           \
-	"\"assistant\",\"content\":\"a\",\"reasoning_content\":\"r\"}],\"max_tokens\":64000,"        \
-	"\"temperature\":0.5,\"reasoning_effort\":\"xhigh\",\"stop\":[\"1\",\"2\",\"3\",\"4\","      \
-	"\"5\"],\"user\":\"me\",\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"f\","     \
-	"\"parameters\":{\"type\":\"object\",\"strict\":1},\"strict\":true}}],\"tool_choice\":{"     \
+	"{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"u\"},{\"role\":"          \
+	"\"assistant\",\"content\":\"a\",\"reasoning_content\":\"r\"}],\"max_tokens\":64000,"      \
+	"\"temperature\":0.5,\"reasoning_effort\":\"xhigh\",\"stop\":[\"1\",\"2\",\"3\",\"4\","    \
+	"\"5\"],\"user\":\"me\",\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"f\","   \
+	"\"parameters\":{\"type\":\"object\",\"strict\":1},\"strict\":true}}],\"tool_choice\":{"   \
 	"\"type\":\"function\"},\"stream\":true,\"stream_options\":{}}"
 #define RESPONSES                                                                                  \
-	"{\"model\":\"m\",\"input\":[{\"type\":\"reasoning\",\"id\":\"rs_1\"}],\"reasoning\":{"       \
-	"\"effort\":\"low\",\"summary\":\"auto\"},\"include\":[\"reasoning.encrypted_content\"],"    \
+	"{\"model\":\"m\",\"input\":[{\"type\":\"reasoning\",\"id\":\"rs_1\"}],\"reasoning\":{"    \
+	"\"effort\":\"low\",\"summary\":\"auto\"},\"include\":[\"reasoning.encrypted_content\"],"  \
 	"\"max_output_tokens\":64000}"
 #define GEMINI                                                                                     \
-	"{\"contents\":[{\"role\":\"user\",\"parts\":[{\"text\":\"u\"}]}],\"generationConfig\":{"     \
-	"\"maxOutputTokens\":99999,\"thinkingConfig\":{\"thinkingBudget\":0,\"includeThoughts\":"    \
+	"{\"contents\":[{\"role\":\"user\",\"parts\":[{\"text\":\"u\"}]}],\"generationConfig\":{"  \
+	"\"maxOutputTokens\":99999,\"thinkingConfig\":{\"thinkingBudget\":0,\"includeThoughts\":"  \
 	"true}}}"
 #define CLAUDE                                                                                     \
-	"{\"model\":\"m\",\"max_tokens\":64000,\"thinking\":{\"type\":\"adaptive\"},\"output_"       \
-	"config\":{\"effort\":\"high\"},\"context_management\":{},\"tools\":[{\"name\":\"f\","        \
-	"\"input_schema\":{},\"eager_input_streaming\":true}],\"messages\":[{\"role\":\"user\","     \
-	"\"content\":[{\"type\":\"text\",\"text\":\"u\",\"cache_control\":{\"type\":\"ephemeral\"}}"  \
+	"{\"model\":\"m\",\"max_tokens\":64000,\"thinking\":{\"type\":\"adaptive\"},\"output_"     \
+	"config\":{\"effort\":\"high\"},\"context_management\":{},\"tools\":[{\"name\":\"f\","     \
+	"\"input_schema\":{},\"eager_input_streaming\":true}],\"messages\":[{\"role\":\"user\","   \
+	"\"content\":[{\"type\":\"text\",\"text\":\"u\",\"cache_control\":{\"type\":"              \
+	"\"ephemeral\"}}"                                                                          \
 	"]},{\"role\":\"system\",\"content\":\"s\"}]}"
 
 static const char *const no_headers[] = {NULL};
@@ -67,19 +68,32 @@ test_in_the_words_of_services(void **state)
 		{CHAT, "property 'user' is unsupported", "drop user"},
 		{CHAT, "user: Extra inputs are not permitted", "drop user"},
 		{CHAT,
-			"'messages.1' : for 'role:assistant' the following must be satisfied[('messages.1' "
+			"'messages.1' : for 'role:assistant' the following must be "
+			"satisfied[('messages.1' "
 			": property 'reasoning_content' is unsupported)]",
 			"drop messages.*.reasoning_content"},
 		{CHAT, "Unsupported parameter: 'temperature' is not supported with this model.",
 			"drop temperature"},
-		{CHAT, "temperature does not support 0.5 with this model. Only the default (1) value is "
-		       "supported.",
+		{CHAT,
+			"temperature does not support 0.5 with this model. Only the default (1) "
+			"value is "
+			"supported.",
 			"drop temperature"},
-		{CHAT, "Unknown parameter: 'tools[0].function.strict'.", "drop tools.*.function.strict"},
-		{CHAT, "Unsupported parameter: 'max_tokens' is not supported with this model. Use "
-		       "'max_completion_tokens' instead.",
+		/* What goes in their place where the member named is not there: the object. */
+		{"{\"model\":\"m\",\"input\":[],\"reasoning\":{\"summary\":\"auto\"}}",
+			"Unsupported parameter: 'reasoning.effort' is not supported with this "
+			"model.",
+			"drop reasoning"},
+		{"{\"model\":\"m\",\"input\":[],\"messages\":{\"role\":\"user\"}}",
+			"Unsupported parameter: 'messages.name'", ""},
+		{CHAT, "Unknown parameter: 'tools[0].function.strict'.",
+			"drop tools.*.function.strict"},
+		{CHAT,
+			"Unsupported parameter: 'max_tokens' is not supported with this model. Use "
+			"'max_completion_tokens' instead.",
 			"rename max_tokens max_completion_tokens"},
-		{CLAUDE, "context_management: Extra inputs are not permitted", "drop context_management"},
+		{CLAUDE, "context_management: Extra inputs are not permitted",
+			"drop context_management"},
 		{CLAUDE, "tools.0.custom.eager_input_streaming: Extra inputs are not permitted",
 			"drop tools.*.eager_input_streaming"},
 		{CLAUDE, "messages.0.content.0.text.cache_control: Extra inputs are not permitted",
@@ -97,8 +111,10 @@ test_in_the_words_of_services(void **state)
 		{CHAT, "Your organization must be verified to stream this model.", "drop stream"},
 
 		/* Values. */
-		{CHAT, "Unsupported value: 'xhigh' is not supported with the 'm' model. Supported values "
-		       "are: 'none', 'low', 'medium', and 'high'.",
+		{CHAT,
+			"Unsupported value: 'xhigh' is not supported with the 'm' model. Supported "
+			"values "
+			"are: 'none', 'low', 'medium', and 'high'.",
 			""},
 		{CHAT, "reasoning_effort: Input should be 'low', 'medium' or 'high'",
 			"choose reasoning_effort [\"low\",\"medium\",\"high\"]"},
@@ -108,33 +124,45 @@ test_in_the_words_of_services(void **state)
 			"choose reasoning_effort [\"low\",\"high\"]"},
 		{CHAT, "invalid temperature: only 1 is allowed for this model",
 			"choose temperature [1]"},
-		{CHAT, "Invalid tool_choice type: 'object'. Supported string values: none, auto, required",
+		{CHAT,
+			"Invalid tool_choice type: 'object'. Supported string values: none, auto, "
+			"required",
 			"choose tool_choice [\"none\",\"auto\",\"required\"]"},
 		{CLAUDE,
-			"thinking: Input tag 'adaptive' found using 'type' does not match any of the "
+			"thinking: Input tag 'adaptive' found using 'type' does not match any of "
+			"the "
 			"expected tags: 'disabled', 'enabled'",
 			"kinds thinking [\"disabled\",\"enabled\"]"},
 		{CLAUDE, "thinking.type: Input should be 'enabled' or 'disabled'",
 			"kinds thinking [\"enabled\",\"disabled\"]"},
 
 		/* Limits. */
-		{CHAT, "max_tokens is too large: 64000. This model supports at most 16384 completion "
-		       "tokens, whereas you provided 64000.",
+		{CHAT,
+			"max_tokens is too large: 64000. This model supports at most 16384 "
+			"completion "
+			"tokens, whereas you provided 64000.",
 			"limit max_tokens - 16384"},
 		{CHAT, "Invalid max_tokens value, the valid range of max_tokens is [1, 8192]",
 			"limit max_tokens 1 8192"},
 		{CHAT, "Range of max_tokens should be [1, 65536]", ""},
-		{CHAT, "`max_tokens` must be less than or equal to `32768`, the maximum value for "
-		       "`max_tokens` is less than the `context_window` for this model",
+		{CHAT,
+			"`max_tokens` must be less than or equal to `32768`, the maximum value for "
+			"`max_tokens` is less than the `context_window` for this model",
 			"limit max_tokens - 32768"},
-		{CLAUDE, "max_tokens: 64000 > 32000, which is the maximum allowed number of output tokens "
-			 "for m",
+		{CLAUDE,
+			"max_tokens: 64000 > 32000, which is the maximum allowed number of output "
+			"tokens "
+			"for m",
 			"limit max_tokens - 32000"},
-		{GEMINI, "Unable to submit request because it has a maxOutputTokens value of 99999 but "
-			 "the supported range is from 1 (inclusive) to 65537 (exclusive).",
+		{GEMINI,
+			"Unable to submit request because it has a maxOutputTokens value of 99999 "
+			"but "
+			"the supported range is from 1 (inclusive) to 65537 (exclusive).",
 			"limit generationConfig.maxOutputTokens 1 65536"},
-		{CHAT, "Invalid 'stop': array too long. Expected an array with maximum length 4, but got "
-		       "an array with length 5 instead.",
+		{CHAT,
+			"Invalid 'stop': array too long. Expected an array with maximum length 4, "
+			"but got "
+			"an array with length 5 instead.",
 			"cut stop 4"},
 
 		/* Roles, blocks, what was thought. */
@@ -145,10 +173,14 @@ test_in_the_words_of_services(void **state)
 		{GEMINI, "Developer instruction is not enabled for models/gemma-3-27b-it",
 			"fix system-as-user"},
 		{CHAT, "Unexpected role 'user' after role 'tool'", "fix text-in-result"},
-		{CLAUDE, "messages.1.role: Input should be 'user' or 'assistant'", "fix system-as-user"},
-		{CHAT, "The `reasoning_content` in the thinking mode must be passed back to the API.",
+		{CLAUDE, "messages.1.role: Input should be 'user' or 'assistant'",
+			"fix system-as-user"},
+		{CHAT,
+			"The `reasoning_content` in the thinking mode must be passed back to the "
+			"API.",
 			"fix give-thinking"},
-		{RESPONSES, "The encrypted content gAAA could not be verified.", "fix forget-thinking"},
+		{RESPONSES, "The encrypted content gAAA could not be verified.",
+			"fix forget-thinking"},
 
 		/* What is none of these. */
 		{CHAT, "The model `m` does not exist or you do not have access to it.", ""},
@@ -170,16 +202,19 @@ test_what_stands_beside_the_message(void **state)
 {
 	(void)state;
 	check(CHAT, 400,
-		"Unsupported value: 'xhigh' is not supported with the 'm' model. Supported values are: "
+		"Unsupported value: 'xhigh' is not supported with the 'm' model. Supported values "
+		"are: "
 		"'none', 'low', and 'high'.",
-		"{\"error\":{\"param\":\"reasoning_effort\",\"code\":\"unsupported_value\"}}", no_headers,
-		"choose reasoning_effort [\"none\",\"low\",\"high\"]");
+		"{\"error\":{\"param\":\"reasoning_effort\",\"code\":\"unsupported_value\"}}",
+		no_headers, "choose reasoning_effort [\"none\",\"low\",\"high\"]");
 	check(CHAT, 400, "Extra inputs are not permitted",
-		"{\"detail\":[{\"loc\":[\"body\",\"messages\",1,\"assistant\",\"reasoning_content\"],"
+		"{\"detail\":[{\"loc\":[\"body\",\"messages\",1,\"assistant\",\"reasoning_"
+		"content\"],"
 		"\"msg\":\"Extra inputs are not permitted\"}]}",
 		no_headers, "drop messages.*.reasoning_content");
 	check(RESPONSES, 400, "Your organization must be verified to generate reasoning summaries.",
-		"{\"error\":{\"param\":\"reasoning.summary\"}}", no_headers, "drop reasoning.summary");
+		"{\"error\":{\"param\":\"reasoning.summary\"}}", no_headers,
+		"drop reasoning.summary");
 }
 
 static void
@@ -189,8 +224,8 @@ test_headers_and_keys(void **state)
 		"one-2025-01-01,two-2025-01-01, three-2025-01-01", "anthropic-x", "1", NULL};
 
 	(void)state;
-	check(CLAUDE, 400, "Unexpected value(s) `two-2025-01-01` for the `anthropic-beta` header.", "",
-		headers, "without anthropic-beta two-2025-01-01");
+	check(CLAUDE, 400, "Unexpected value(s) `two-2025-01-01` for the `anthropic-beta` header.",
+		"", headers, "without anthropic-beta two-2025-01-01");
 	check(CLAUDE, 400,
 		"Unexpected value(s) `three-2025-01-01`, `one-2025-01-01` for the `anthropic-beta` "
 		"header.",
@@ -200,7 +235,8 @@ test_headers_and_keys(void **state)
 	check(CLAUDE, 400, "Unknown header: anthropic-x", "", headers, "without anthropic-x");
 	check(CLAUDE, 401, "upstream 'u' refused its API key: no bearer token", "", headers,
 		"auth bearer");
-	check(CLAUDE, 401, "upstream 'u' refused its API key: invalid bearer token", "", headers, "");
+	check(CLAUDE, 401, "upstream 'u' refused its API key: invalid bearer token", "", headers,
+		"");
 	check(CLAUDE, 404, "unknown parameter context_management", "", headers, "");
 }
 
@@ -213,7 +249,8 @@ test_lessons_are_carried_out(void **state)
 		const char *lesson, *before, *after; /* without their braces; NULL: as before */
 	} rows[] = {
 		{"drop a", "\"a\":1,\"b\":2,\"a\":3", "\"b\":2"},
-		{"drop a.b", "\"a\":{\"b\":1,\"c\":[1.10]},\"b\":2", "\"a\":{\"c\":[1.10]},\"b\":2"},
+		{"drop a.b", "\"a\":{\"b\":1,\"c\":[1.10]},\"b\":2",
+			"\"a\":{\"c\":[1.10]},\"b\":2"},
 		{"drop a.*.b", "\"a\":[{\"b\":1},{\"c\":2},3]", "\"a\":[{},{\"c\":2},3]"},
 		{"drop a.*.b", "\"a\":{\"b\":1}", NULL},
 		{"drop x", "\"a\" : 1", NULL},
@@ -232,9 +269,11 @@ test_lessons_are_carried_out(void **state)
 		{"limit n 16 -", "\"n\":1", "\"n\":16"},
 		{"limit n 1 20", "\"n\":21,\"n\":0", "\"n\":20,\"n\":1"},
 		{"limit n - 100", "\"n\":\"many\"", NULL},
-		{"limit max_tokens - 5000", "\"max_tokens\":9000,\"thinking\":{\"budget_tokens\":8000}",
+		{"limit max_tokens - 5000",
+			"\"max_tokens\":9000,\"thinking\":{\"budget_tokens\":8000}",
 			"\"max_tokens\":5000,\"thinking\":{\"budget_tokens\":4999}"},
-		{"limit max_tokens - 900", "\"max_tokens\":9000,\"thinking\":{\"budget_tokens\":8000}",
+		{"limit max_tokens - 900",
+			"\"max_tokens\":9000,\"thinking\":{\"budget_tokens\":8000}",
 			"\"max_tokens\":900"},
 		{"cut s 2", "\"s\":[1,2,3]", "\"s\":[1,2]"},
 		{"cut s 2", "\"s\":\"abc\",\"t\":1", "\"t\":1"},
@@ -260,7 +299,8 @@ test_lessons_are_carried_out(void **state)
 		struct buffer body = BUFFER_INIT(0);
 		struct buffer after = BUFFER_INIT(0);
 		buffer_printf(&body, "{%s}", rows[i].before);
-		buffer_printf(&after, "{%s}", rows[i].after != NULL ? rows[i].after : rows[i].before);
+		buffer_printf(
+			&after, "{%s}", rows[i].after != NULL ? rows[i].after : rows[i].before);
 		assert_int_equal(lesson_edit_body(&lessons, &body), 0);
 		if (strcmp(buffer_text(&body), buffer_text(&after)) != 0)
 			fail_msg("%s: %s", rows[i].lesson, buffer_text(&body));

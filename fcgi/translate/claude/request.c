@@ -116,7 +116,7 @@ read_thread(struct claude_request *r, struct api_error *error)
 	if (!json_is_text(type, "continue"))
 		return claude_refuse(&type_place, error, "must be one of create, continue");
 	api_error_set(error, 404,
-		"thread: this upstream keeps no conversations: send all messages again");
+		"thread: this upstream does not store threads: resend the full conversation");
 	error->code = "thread_not_found";
 	return -1;
 }
