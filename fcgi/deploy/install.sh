@@ -41,8 +41,10 @@ put 644 cli/claude-proxy-admin.bash share/bash-completion/completions/claude-pro
 put 644 fcgi/deploy/claude-proxy.service lib/systemd/system/claude-proxy.service
 put 644 fcgi/deploy/claude-proxy.socket lib/systemd/system/claude-proxy.socket
 put 644 fcgi/deploy/claude-proxy.sysusers lib/sysusers.d/claude-proxy.conf
-for text in README.md LICENSE; do
-	put 644 "$text" "share/doc/claude-proxy/$text"
+put 644 fcgi/deploy/claude-proxy.tmpfiles lib/tmpfiles.d/claude-proxy.conf
+put 644 fcgi/deploy/claude-proxy.logrotate share/doc/claude-proxy/examples/claude-proxy.logrotate
+for text in README.md LICENSE fcgi/deploy/CHANGELOG.md; do
+	put 644 "$text" "share/doc/claude-proxy/$(basename "$text")"
 done
 for example in lighttpd.conf.example fcgi/deploy/*.example; do
 	[ ! -f "$example" ] || put 644 "$example" "share/doc/claude-proxy/examples/$(basename "$example")"
