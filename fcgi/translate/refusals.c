@@ -413,7 +413,7 @@ take_object(struct reading *r, const char *path, size_t length)
 {
 	const char *dot = memchr(path, '.', length);
 	char found[LONGEST_NAME];
-	const struct json *object = dot != NULL ? find_member(r->request, path,
+	const struct json *object = dot != NULL ? find_member(r, r->request, path,
 							  (size_t)(dot - path), found)
 						: NULL;
 

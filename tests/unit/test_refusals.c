@@ -79,6 +79,13 @@ test_in_the_words_of_services(void **state)
 			"value is "
 			"supported.",
 			"drop temperature"},
+		/* What goes in their place where the member named is not there: the object. */
+		{"{\"model\":\"m\",\"input\":[],\"reasoning\":{\"summary\":\"auto\"}}",
+			"Unsupported parameter: 'reasoning.effort' is not supported with this "
+			"model.",
+			"drop reasoning"},
+		{"{\"model\":\"m\",\"input\":[],\"messages\":{\"role\":\"user\"}}",
+			"Unsupported parameter: 'messages.name'", ""},
 		{CHAT, "Unknown parameter: 'tools[0].function.strict'.",
 			"drop tools.*.function.strict"},
 		{CHAT,
