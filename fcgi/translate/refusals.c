@@ -22,6 +22,7 @@ enum {
 	LONGEST_NAME = 256, /* bytes of a path in a refusal */
 	MOST_DEPTH = 12,
 	LOOKED_AT = 64,      /* elements of an array, in a search */
+	MOST_LOOKS = 200000, /* members that are looked at, in all searches together */
 	MOST_WORDS = 4096,   /* bytes of a message that are read */
 	LEAST_OUTPUT = 1024, /* tokens that are worth a second try */
 };
@@ -77,12 +78,14 @@ static const struct {
 	{A_FIX, "role 'system'", NULL, "system-as-user"},
 	{A_FIX, "role \"system\"", NULL, "system-first"},
 	{A_FIX, "role \"system\"", NULL, "system-as-user"},
+	{A_FIX, ".role", "does not support 'system'", "system-as-user"},
 	{A_FIX, ".role", "'user' or 'assistant'", "system-as-user"},
 	{A_FIX, ".role", "\"system\"", "system-as-user"},
 	{A_FIX, "roles must alternate", NULL, "system-first"},
 	{A_FIX, "must alternate", "user", "system-first"},
 
 	/* Blocks that a model is blind to. */
+	{A_FIX, "at most 0 image", NULL, "no-images"},
 	{A_FIX, "image", "not support", "no-images"},
 	{A_FIX, "support image", NULL, "no-images"},
 	{A_FIX, "unknown variant `image", NULL, "no-images"},
@@ -103,8 +106,9 @@ static const struct {
 	{A_LESSON, "tool_choice", "thinking", "drop tool_choice"},
 	{A_LESSON, "tool_choice", "does not support", "drop tool_choice"},
 	{A_LESSON, "set to 1 when thinking", NULL, "drop temperature"},
-	{A_LESSON, "`temperature` and `top_p`", "both", "drop top_p"},
+	{A_LESSON, "top_p", "both", "drop top_p"},
 	{A_LESSON, "thinking mode", "only works", "drop generationConfig.thinkingConfig"},
+	{A_LESSON, "thinking budget", "not supported", "drop generationConfig.thinkingConfig"},
 	{A_LESSON, "thinking level", "not supported", "drop generationConfig.thinkingConfig"},
 	{A_LESSON, "thinking", "cannot be disabled", "drop thinking"},
 	{A_LESSON, "reasoning", "cannot be disabled", "drop reasoning"},
@@ -144,6 +148,9 @@ static const struct {
 	{A_LIMIT, "between", NULL, NULL},
 	{A_LIMIT, "exceed", NULL, NULL},
 	{A_LIMIT, "at least", NULL, NULL},
+	{A_LIMIT, "larger than", NULL, NULL},
+	{A_LIMIT, "greater than", NULL, NULL},
+	{A_LIMIT, "lower than", NULL, NULL},
 
 	/* Values, each with the list of those that are taken. */
 	{A_VALUE, "supported values", NULL, NULL},
@@ -154,6 +161,7 @@ static const struct {
 	{A_VALUE, "valid options", NULL, NULL},
 	{A_VALUE, "possible values", NULL, NULL},
 	{A_VALUE, "one of", NULL, NULL},
+	{A_VALUE, ", expected", "unknown variant", NULL},
 	{A_VALUE, "input should be", NULL, NULL},
 	{A_VALUE, "expected tags", NULL, NULL},
 	{A_VALUE, "must be", NULL, NULL},
@@ -202,6 +210,7 @@ struct reading {
 	const struct json *refusal;
 	const struct json *request;
 	char *words;                /* the message, with the codes behind it */
+	size_t looks;               /* members that were looked at */
 	char subject[LONGEST_NAME]; /* the path of the member that it is about; "": none is found */
 	const struct json *value;   /* that member's */
 };
@@ -244,13 +253,16 @@ is_alike(const char *a, size_t a_length, const char *b, size_t b_length)
 
 /* The member of that name, and its name as the request has it. */
 static const struct json *
-find_member(const struct json *object, const char *name, size_t length, char found[LONGEST_NAME])
+find_member(struct reading *r, const struct json *object, const char *name, size_t length,
+	char found[LONGEST_NAME])
 {
 	const struct json *last = NULL;
 
 	if (!json_is_object(object) || length == 0)
 		return NULL;
 	JSON_EACH (member, object) {
+		if (r->looks++ >= MOST_LOOKS)
+			break;
 		struct buffer own = BUFFER_INIT(LONGEST_NAME - 1);
 		if (json_append_name(&own, member) == 0 && own.length > 0 &&
 			strpbrk(own.data, ". *") == NULL &&
@@ -335,7 +347,7 @@ follow(struct reading *r, const struct json *from, const char *at, const char *e
 	bool number = strspn(at, "0123456789") >= n;
 	const struct json *to = number && json_is_array(from)
 					? element_at(from, strtoul(at, NULL, 10))
-					: find_member(from, at, n, found);
+					: find_member(r, from, at, n, found);
 	strcpy(longer, walked);
 	if (to != NULL && add_segment(longer, json_is_array(from) ? "*" : found)) {
 		if (last && is_optional(longer)) {
@@ -364,7 +376,7 @@ search_member(struct reading *r, const struct json *at, const char *name, size_t
 {
 	char found[LONGEST_NAME];
 	char longer[LONGEST_NAME];
-	const struct json *member = find_member(at, name, length, found);
+	const struct json *member = find_member(r, at, name, length, found);
 
 	strcpy(longer, path);
 	if (member != NULL && add_segment(longer, found) && is_optional(longer)) {
@@ -372,7 +384,8 @@ search_member(struct reading *r, const struct json *at, const char *name, size_t
 		r->value = member;
 		return true;
 	}
-	if (depth == MOST_DEPTH || (!json_is_object(at) && !json_is_array(at)))
+	if (depth == MOST_DEPTH || r->looks >= MOST_LOOKS ||
+		(!json_is_object(at) && !json_is_array(at)))
 		return false;
 	size_t seen = 0;
 	JSON_EACH (inside, at) {
@@ -400,7 +413,7 @@ take_object(struct reading *r, const char *path, size_t length)
 {
 	const char *dot = memchr(path, '.', length);
 	char found[LONGEST_NAME];
-	const struct json *object = dot != NULL ? find_member(r->request, path,
+	const struct json *object = dot != NULL ? find_member(r, r->request, path,
 							  (size_t)(dot - path), found)
 						: NULL;
 
@@ -420,6 +433,9 @@ take_subject(struct reading *r, const char *text, size_t length)
 		return false;
 	if (follow_path(r, text, length) || take_object(r, text, length))
 		return true;
+	/* Refusals that are quoted inside one say it, too. */
+	if (length == strlen("type") && strncmp(text, "type", length) == 0)
+		return false;
 	for (size_t i = 0; i < length; i++)
 		if (!is_name_character(text[i]))
 			return false;
@@ -438,6 +454,21 @@ error_of(const struct json *body)
 }
 
 static bool
+is_quote(char c)
+{
+	return c == '\'' || c == '"' || c == '`';
+}
+
+/* A list of faults: [{"loc": ["body", "messages", 1, "name"], "msg": …}]; NULL: none. */
+static const struct json *
+faults_of(const struct json *body)
+{
+	const struct json *faults = json_member_array(body, "detail");
+
+	return faults != NULL ? faults : json_member_array(json_member(body, "message"), "detail");
+}
+
+static bool
 take_parameter(struct reading *r)
 {
 	char *name = json_copy(json_member_string(error_of(r->refusal), "param"));
@@ -447,16 +478,30 @@ take_parameter(struct reading *r)
 	return taken;
 }
 
-/* The place in a list of faults: [{"loc": ["body", "messages", 1, "name"]}]. */
+/* The same as Python writes it: 'loc': ('body', 'messages', 1, 'name'). */
+static bool
+take_written_location(struct reading *r)
+{
+	const char *at = strstr(r->words, "loc");
+
+	for (; at != NULL; at = strstr(at + 1, "loc")) {
+		const char *start = at + strlen("loc");
+		if (!is_quote(*start) || start[1] != ':')
+			continue;
+		start += 2 + strspn(start + 2, " ");
+		if (*start == '(' || *start == '[')
+			return take_subject(r, start, strcspn(start, ")]"));
+	}
+	return false;
+}
+
+/* The place in a list of faults. */
 static bool
 take_location(struct reading *r)
 {
-	const struct json *detail = json_member_array(r->refusal, "detail");
 	struct buffer path = BUFFER_INIT(LONGEST_NAME);
 
-	if (detail == NULL)
-		detail = json_member_array(json_member(r->refusal, "message"), "detail");
-	JSON_EACH (part, json_member_array(json_first(detail), "loc")) {
+	JSON_EACH (part, json_member_array(json_first(faults_of(r->refusal)), "loc")) {
 		buffer_puts(&path, path.length > 0 ? "." : "");
 		if (json_is_string(part))
 			json_append(&path, part);
@@ -465,7 +510,7 @@ take_location(struct reading *r)
 	}
 	bool taken = !path.failed && take_subject(r, buffer_text(&path), path.length);
 	buffer_free(&path);
-	return taken;
+	return taken || take_written_location(r);
 }
 
 /* What stands before a colon: "context_management: Extra inputs are not permitted". */
@@ -488,12 +533,6 @@ take_prefix(struct reading *r)
 			return true;
 	}
 	return false;
-}
-
-static bool
-is_quote(char c)
-{
-	return c == '\'' || c == '"' || c == '`';
 }
 
 /* The next quoted words from ${at} on.  False: there are none. */
@@ -554,6 +593,23 @@ is_telling(const char *word, size_t length)
 	return false;
 }
 
+/* "thinking budget": a name in two words. */
+static bool
+take_two_words(struct reading *r, const char *at, size_t length)
+{
+	char name[LONGEST_NAME];
+	size_t more = 0;
+
+	if (at[length] != ' ')
+		return false;
+	while (isalpha((unsigned char)at[length + 1 + more]))
+		more++;
+	if (length < 4 || more < 4 || length + more + 2 > sizeof(name))
+		return false;
+	snprintf(name, sizeof(name), "%.*s_%.*s", (int)length, at, (int)more, at + length + 1);
+	return take_subject(r, name, strlen(name));
+}
+
 static bool
 take_word(struct reading *r)
 {
@@ -566,6 +622,31 @@ take_word(struct reading *r)
 			length++;
 		if (length > 0 && is_telling(at, length) && take_subject(r, at, length))
 			return true;
+		if (length > 0 && take_two_words(r, at, length))
+			return true;
+		at += length > 0 ? length : 1;
+	}
+	return false;
+}
+
+/* Where a service says that it knows no such member, any word may name it. */
+static bool
+take_any_word(struct reading *r)
+{
+	const char *at = r->words;
+
+	while (*at != '\0') {
+		char found[LONGEST_NAME];
+		size_t length = 0;
+		while (is_name_character(at[length]))
+			length++;
+		const struct json *member = find_member(r, r->request, at, length, found);
+		if (member != NULL && strlen(found) == length && memcmp(found, at, length) == 0 &&
+			is_optional(found)) {
+			strcpy(r->subject, found);
+			r->value = member;
+			return true;
+		}
 		at += length > 0 ? length : 1;
 	}
 	return false;
@@ -733,7 +814,8 @@ find_range(const char *text, double *least, double *most)
 static const char *const upper_words[] = {"at most", "less than or equal to",
 	"lower than or equal to", "<=", "maximum value of", "maximum allowed value of",
 	"maximum allowed is", "maximum of", "maximum is", "maximum:", "up to", "no more than",
-	"must not exceed", "cannot exceed", "limit of", "limit is", "exceeds", ">"};
+	"must not exceed", "cannot exceed", "limit of", "limit is", "larger than",
+	"not be greater than", "cannot be greater than", "lower than", "exceeds", ">"};
 static const char *const lower_words[] = {"at least", "greater than or equal to",
 	">=", "minimum value of", "minimum of", "minimum is"};
 
@@ -761,7 +843,7 @@ take_output_limit(struct reading *r)
 		const struct json *at = dot != NULL ? json_member(r->request, "generationConfig")
 						    : r->request;
 		const char *name = dot != NULL ? dot + 1 : names[i];
-		r->value = find_member(at, name, strlen(name), found);
+		r->value = find_member(r, at, name, strlen(name), found);
 		if (r->value != NULL) {
 			strcpy(r->subject, names[i]);
 			return true;
@@ -936,9 +1018,14 @@ learn_other_name(struct reading *r, struct buffer *lesson)
 
 /* A limit is needed, but may be called otherwise. */
 static bool
-learn_member(struct reading *r, struct buffer *lesson)
+learn_member(struct reading *r, const char *words, struct buffer *lesson)
 {
-	if (!find_subject(r) && !(strstr(r->words, "'max_tokens'") != NULL && take_output_limit(r)))
+	bool unknown = strncmp(words, "un", 2) == 0 || strcmp(words, "not permitted") == 0 ||
+		       strncmp(words, "extra", 5) == 0;
+
+	if (!find_subject(r) &&
+		!(strstr(r->words, "'max_tokens'") != NULL && take_output_limit(r)) &&
+		!(unknown && take_any_word(r)))
 		return false;
 	if (learn_other_name(r, lesson))
 		return true;
@@ -1018,7 +1105,7 @@ learn(struct reading *r, size_t row, struct buffer *lesson)
 		found = learn_header(r, lesson);
 		break;
 	case A_MEMBER:
-		found = learn_member(r, lesson);
+		found = learn_member(r, rows[row].words, lesson);
 		break;
 	case AN_AUTH:
 		found = learn_auth(r, argument, lesson);
@@ -1075,7 +1162,7 @@ write_words(const struct reading *r)
 		buffer_puts(&words, "\n");
 		json_append(&words, word);
 	}
-	JSON_EACH (fault, json_member_array(r->refusal, "detail")) {
+	JSON_EACH (fault, faults_of(r->refusal)) {
 		buffer_puts(&words, "\n");
 		json_append(&words, json_member_string(fault, "msg"));
 		buffer_puts(&words, "\n");

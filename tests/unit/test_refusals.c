@@ -110,6 +110,33 @@ test_in_the_words_of_services(void **state)
 		{RESPONSES, "Encrypted content is not supported with this model.", "drop include"},
 		{CHAT, "Your organization must be verified to stream this model.", "drop stream"},
 
+		{CHAT,
+			"[{'type': 'extra_forbidden', 'loc': ('body', 'user'), 'msg': 'Extra "
+			"inputs are not "
+			"permitted', 'input': 'me'}]",
+			"drop user"},
+		{CHAT,
+			"1 validation error for Request user  Extra inputs are not permitted "
+			"[type=extra_forbidden, input_value='me']",
+			"drop user"},
+		{CLAUDE,
+			"Malformed input request: #: extraneous key [context_management] is not "
+			"permitted, "
+			"please reformat your input and try again.",
+			"drop context_management"},
+		{CHAT, "json: unknown field \"user\"", "drop user"},
+		{CHAT, "Model m does not support parameter reasoningEffort.",
+			"drop reasoning_effort"},
+		{CHAT, "\"m\" does not support thinking", "drop reasoning_effort"},
+		{CHAT,
+			"Provider returned error: {\"error\":{\"message\":\"Unsupported "
+			"parameter\","
+			"\"type\":\"invalid_request_error\",\"param\":\"reasoning_effort\"}}",
+			"drop reasoning_effort"},
+		{GEMINI, "Thinking budget is not supported for this model",
+			"drop generationConfig.thinkingConfig"},
+		{CLAUDE, "`temperature` and `top_p` cannot both be specified for this model.", ""},
+
 		/* Values. */
 		{CHAT,
 			"Unsupported value: 'xhigh' is not supported with the 'm' model. Supported "
@@ -136,7 +163,29 @@ test_in_the_words_of_services(void **state)
 		{CLAUDE, "thinking.type: Input should be 'enabled' or 'disabled'",
 			"kinds thinking [\"enabled\",\"disabled\"]"},
 
+		{CLAUDE,
+			"Failed to deserialize the JSON body into the target type: thinking.type: "
+			"unknown "
+			"variant `adaptive`, expected `enabled` or `disabled` at line 1 column 100",
+			"kinds thinking [\"enabled\",\"disabled\"]"},
+		{CHAT, "`reasoning_effort` must be one of `none` or `default`",
+			"choose reasoning_effort [\"none\",\"default\"]"},
+
 		/* Limits. */
+		{CHAT,
+			"The maximum tokens you requested exceeds the model limit of 10240. Try "
+			"again with a "
+			"maximum tokens value that is lower than 10240.",
+			"limit max_tokens - 10240"},
+		{CHAT,
+			"max_tokens: integer above maximum value. Expected a value <= 16384, but "
+			"got 64000 "
+			"instead.",
+			"limit max_tokens - 16384"},
+		{GEMINI,
+			"The thinking budget 0 is invalid. Please choose a value between 128 and "
+			"32768.",
+			"limit generationConfig.thinkingConfig.thinkingBudget 128 32768"},
 		{CHAT,
 			"max_tokens is too large: 64000. This model supports at most 16384 "
 			"completion "
@@ -173,6 +222,10 @@ test_in_the_words_of_services(void **state)
 		{GEMINI, "Developer instruction is not enabled for models/gemma-3-27b-it",
 			"fix system-as-user"},
 		{CHAT, "Unexpected role 'user' after role 'tool'", "fix text-in-result"},
+		{CHAT,
+			"Unsupported value: 'messages[0].role' does not support 'system' with this "
+			"model.",
+			"fix system-as-user"},
 		{CLAUDE, "messages.1.role: Input should be 'user' or 'assistant'",
 			"fix system-as-user"},
 		{CHAT,
