@@ -3,7 +3,7 @@
 BUILD    ?= build$(if $(SANITIZE),-$(subst $(comma),-,$(SANITIZE)))
 PREFIX   ?= /usr/local
 comma    := ,
-VERSION  := 0.1.0
+VERSION  := 0.2.0
 release  := claude-proxy-$(VERSION)
 
 LIBRARIES = fcgi libcurl json-c sqlite3 libuv
@@ -140,6 +140,9 @@ dist:                           ## a source tarball in $(BUILD): the same from t
 bundle: $(bundled)              ## a tarball for shared hosting: programs with their libraries
 	@fcgi/deploy/bundle.sh $(BUILD) $(VERSION)
 
+deb: packages                   ## a Debian package in $(BUILD)
+	@fcgi/deploy/deb.sh $(BUILD) $(VERSION)
+
 packages:                       ## install the system packages that are missing
 	@fcgi/deploy/packages.sh $(MAKECMDGOALS)
 
@@ -153,6 +156,6 @@ clean:                          ## remove what was built
 help:                           ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1\t/p' Makefile | expand -t 20
 
-.PHONY: all run demo dev test test-clients unit_programs bench_programs fuzz_programs lint fuzz bench install uninstall dist bundle packages packages_there clean help
+.PHONY: all run demo dev test test-clients unit_programs bench_programs fuzz_programs lint fuzz bench install uninstall dist bundle deb packages packages_there clean help
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -153,11 +153,12 @@ static int
 read_needed_text(struct source *s, const char *place, const struct json *object, const char *member,
 	const char **text)
 {
-	int status = read_text(s, place, object, member, text);
-
-	if (status == EXIT_DONE && (*text == NULL || (*text)[0] == '\0'))
-		return bad(s, place, "has no %s", member);
-	return status;
+	if (read_text(s, place, object, member, text) != EXIT_DONE)
+		return EXIT_FAILED;
+	if (*text != NULL && (*text)[0] != '\0')
+		return EXIT_DONE;
+	bad(s, place, "has no %s", member);
+	return EXIT_FAILED;
 }
 
 /* ---- upstreams ---- */
@@ -248,7 +249,7 @@ read_keys(struct source *s, const char *place, const struct json *value, const c
 		return bad(s, where, "must be an array of strings");
 	size_t index = 0;
 	JSON_EACH (key, keys) {
-		const char *secret;
+		const char *secret = "";
 		snprintf(where, sizeof(where), "%s.%s[%zu]", place, member, index++);
 		if (read_string(s, where, key, &secret) != EXIT_DONE)
 			return EXIT_FAILED;

@@ -373,6 +373,7 @@ main(int argc, char **argv)
 
 	output_called_as(argv[0]);
 	secret_forbid_dumps();
+	signal(SIGCHLD, SIG_DFL);
 	signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error like a full disk */
 	if (argc < 2)
 		return print_help(stderr);

@@ -48,13 +48,14 @@ become_owner_of(const char *database)
 
 	if (folder == NULL)
 		return fail("out of memory"), -1;
-	if (stat(folder, &info) == 0 && info.st_uid != 0 && can_write(info.st_uid, folder)) {
-		if (setgroups(1, &info.st_gid) != 0 || setregid(info.st_gid, info.st_gid) != 0 ||
-			setreuid(info.st_uid, info.st_uid) != 0)
-			status = -1;
-	}
-	if (status != 0)
+	/* A root that may not give up its groups, as in some containers, stays root. */
+	if (stat(folder, &info) == 0 && info.st_uid != 0 && can_write(info.st_uid, folder) &&
+		setgroups(1, &info.st_gid) == 0 &&
+		(setregid(info.st_gid, info.st_gid) != 0 ||
+			setreuid(info.st_uid, info.st_uid) != 0)) {
 		fail("could not act as the owner of %s: %s", folder, strerror(errno));
+		status = -1;
+	}
 	free(folder);
 	return status;
 }

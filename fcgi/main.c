@@ -154,6 +154,7 @@ main(int argc, char **argv)
 		return answered;
 	secret_forbid_dumps();
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGCHLD, SIG_DFL); /* a web server may have ignored it: how commands end is asked */
 	signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error like a full disk */
 	struct settings *settings = settings_load(&problem);
 	if (settings == NULL) {

@@ -8,70 +8,12 @@ shift
 roots=$PWD/build-roots
 root=$roots/$suite
 sources=/srv/claude-proxy # inside the root
-default_mirror=http://deb.debian.org/debian
+. tests/roots.sh
 
 fail() {
 	echo "make test SUITE=$suite: $*" >&2
 	echo "0 passed, 1 failed"
 	exit 1
-}
-
-# The host's own mirror of ${1} (a suite of the host), or ${2}.
-mirror_of() {
-	local site
-	# shellcheck disable=SC2016
-	site=$(apt-get indextargets --format '$(RELEASE) $(SITE)' "Identifier: Packages" 2>/dev/null |
-		awk -v suite="$1" '$1 == suite && $2 ~ /^https?:/ { print $2; exit }')
-	echo "${site:-$2}"
-}
-
-# debootstrap asks the environment for a proxy, apt also its own settings.
-export_proxy_of_apt() {
-	local proxy=""
-	eval "$(apt-config shell proxy Acquire::http::Proxy)"
-	[ -z "$proxy" ] || [ "$proxy" = DIRECT ] || export http_proxy="${http_proxy:-$proxy}"
-}
-
-bootstrap() {
-	local scripts=/usr/share/debootstrap/scripts script log=$roots/$suite.log
-	# A suite that is newer than this system's debootstrap is made as sid is.
-	script=$scripts/$suite
-	[ -e "$script" ] || script=$scripts/sid
-	rm -rf "$root.part"
-	echo "making a root of $suite from $mirror"
-	if ! debootstrap --variant=minbase --include=ca-certificates --cache-dir="$roots/downloads/debs" \
-		"$suite" "$root.part" "$mirror" "$script" >"$log" 2>&1; then
-		cat "$log" "$root.part/debootstrap/debootstrap.log" 2>/dev/null | tail -n 20 >&2
-		rm -rf "$root.part"
-		fail "debootstrap could not make a root of '$suite' from $mirror (see above)"
-	fi
-	configure_apt "$root.part"
-	mv "$root.part" "$root"
-}
-
-configure_apt() {
-	local security
-	security=$(mirror_of "$host_suite-security" "${mirror%/debian*}/debian-security")
-	{
-		echo "deb $mirror $suite main"
-		case $suite in
-		sid | unstable | experimental) ;;
-		*)
-			echo "deb $mirror $suite-updates main"
-			echo "deb $security $suite-security main"
-			;;
-		esac
-	} >"$1/etc/apt/sources.list"
-	{
-		apt-config dump | grep -E '^Acquire::(https?|Check-(Date|Valid-Until)|Retries|ForceIPv[46])\b' |
-			grep -viE 'auto-?detect' || true
-		echo 'Acquire::Languages "none";'
-	} >"$1/etc/apt/apt.conf.d/90host"
-	# The root is thrown away when it breaks: nothing need be safe from a power cut.
-	echo force-unsafe-io >"$1/etc/dpkg/dpkg.cfg.d/unsafe-io"
-	# No service starts when its package is installed.
-	printf '#!/bin/sh\nexit 101\n' >"$1/usr/sbin/policy-rc.d"
-	chmod 755 "$1/usr/sbin/policy-rc.d"
 }
 
 # The mounts are this namespace's own: they go with its last process.
@@ -85,15 +27,6 @@ mount_all() {
 	mount --bind "$roots/downloads/debs" "$root/var/cache/apt/archives"
 	mkdir -p "$root/root/.npm"
 	mount --bind "$roots/downloads/npm" "$root/root/.npm"
-}
-
-# Names and certificates as the host has them.
-configure_network() {
-	cp -L /etc/resolv.conf /etc/hosts "$root/etc/"
-	if compgen -G '/usr/local/share/ca-certificates/*.crt' >/dev/null; then
-		cp -L /usr/local/share/ca-certificates/*.crt "$root/usr/local/share/ca-certificates/"
-		chroot "$root" update-ca-certificates >/dev/null 2>&1
-	fi
 }
 
 # What make would see here: every file but the ignored ones.  What npm installed stays; all else is built anew.
@@ -113,6 +46,7 @@ environment() {
 	echo "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 	echo "HOME=/root"
 	echo "LANG=C.UTF-8"
+	echo "CLAUDE_PROXY_SUITE=$suite"
 	echo "NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt"
 	env | grep -iE '^((https?|all|no)_proxy|CLAUDE_PROXY_OFFLINE|TEST_SEED|(SOAK|FAULT)_SECONDS)=' || true
 	command -v npm >/dev/null || return 0
@@ -145,15 +79,12 @@ if [ -z "${CLAUDE_PROXY_SUITE_NAMESPACE:-}" ]; then
 	exit $?
 fi
 
-host_suite=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
-mirror=$(mirror_of "$host_suite" "$default_mirror")
-mkdir -p "$roots/downloads/debs" "$roots/downloads/npm"
+mkdir -p "$roots/downloads/npm"
 exec 9>"$roots/$suite.lock"
 flock -n 9 || fail "another run uses this root"
-export_proxy_of_apt
-[ -d "$root" ] || bootstrap
+make_root "$suite" "$root" || fail "there is no root of '$suite' (see above)"
 mount_all
-configure_network
+copy_network "$root"
 copy_sources
 mapfile -t variables < <(environment)
 # Not chroot alone: inside one, no namespace can be made, which tests do.

@@ -19,6 +19,7 @@
 #include "base/secret.h"
 
 static const char system_database[] = SETTINGS_SYSTEM_FOLDER "/claude-proxy.db";
+static const char system_settings[] = "/etc/claude-proxy/claude-proxy.env";
 static const char home_database[] = ".local/share/claude-proxy/claude-proxy.db";
 
 enum { DEFAULT_CONNECT_TIMEOUT = 30000, DEFAULT_SILENCE_TIMEOUT = 300000 };
@@ -192,13 +193,22 @@ describe_allowed(const struct setting *row, struct buffer *out)
 	}
 }
 
-/* From the environment, else from the file; an empty value is none. */
+/* From the environment; an empty value is none. */
 static const char *
-find_value(const char *name, const struct env_file *file)
+variable(const char *name)
 {
 	const char *value = getenv(name);
 
-	if (value == NULL || value[0] == '\0')
+	return value != NULL && value[0] != '\0' ? value : NULL;
+}
+
+/* The same, else from the file. */
+static const char *
+find_value(const char *name, const struct env_file *file)
+{
+	const char *value = variable(name);
+
+	if (value == NULL)
 		value = env_file_get(file, name);
 	return value != NULL && value[0] != '\0' ? value : NULL;
 }
@@ -255,27 +265,44 @@ env_beside(const char *database)
 	return path;
 }
 
-/* Read the .env file.  None is no failure, unless CLAUDE_PROXY_ENV names it. */
+/* The settings files that count here, the first that exists before the others.  Return how many. */
+static size_t
+list_files(const char *named, const char *database, const char *beside, const char *files[3])
+{
+	size_t count = 0;
+
+	if (named != NULL) {
+		files[count++] = named;
+		return count;
+	}
+	/* The system's settings are for the system's database, not for one of a user's own. */
+	if (database != NULL && strcmp(database, system_database) == 0)
+		files[count++] = system_settings;
+	if (beside != NULL)
+		files[count++] = beside;
+	files[count++] = ".env";
+	return count;
+}
+
+/* Read the settings file.  None is no failure, unless CLAUDE_PROXY_ENV names it. */
 static int
 read_env_file(struct settings *s, struct env_file **file, struct buffer *problem)
 {
-	const char *named = getenv("CLAUDE_PROXY_ENV");
-	bool required = named != NULL && named[0] != '\0';
-	const char *database = getenv("CLAUDE_PROXY_DB");
-	char *beside = env_beside(database != NULL && database[0] != '\0' ? database : s->database);
-	const char *candidates[] = {required ? named : beside, required ? NULL : ".env"};
+	const char *named = variable("CLAUDE_PROXY_ENV");
+	const char *database = variable("CLAUDE_PROXY_DB");
+	if (database == NULL)
+		database = s->database;
+	char *beside = env_beside(database);
+	const char *files[3];
+	size_t count = list_files(named, database, beside, files);
 
 	*file = NULL;
-	errno = 0;
-	for (size_t i = 0; i < 2 && *file == NULL && (errno == 0 || errno == ENOENT); i++) {
-		if (candidates[i] == NULL)
-			continue;
-		*file = env_file_read(candidates[i]);
+	for (size_t i = 0; i < count && *file == NULL; i++) {
+		*file = env_file_read(files[i]);
 		if (*file != NULL) {
-			store_text(&s->env_file, candidates[i]);
-		} else if (required || errno != ENOENT) {
-			buffer_printf(
-				problem, "settings file %s: %s", candidates[i], strerror(errno));
+			store_text(&s->env_file, files[i]);
+		} else if (named != NULL || errno != ENOENT) {
+			buffer_printf(problem, "settings file %s: %s", files[i], strerror(errno));
 			break;
 		}
 	}

@@ -49,7 +49,10 @@ struct settings {
 };
 
 /**
- * Read the settings.  Return them (give back with settings_release), or NULL and in ${problem} one
+ * Read the settings: from the environment, else from a file: the one that CLAUDE_PROXY_ENV names;
+ * else the first that exists of /etc/claude-proxy/claude-proxy.env (where the database is the
+ * system's, /var/lib/claude-proxy/claude-proxy.db), .env beside the database, and .env in the
+ * current folder.  Return them (give back with settings_release), or NULL and in ${problem} one
  * line that names the variable, its value (secrets excepted) and what is allowed, or the file that
  * cannot be read.
  */

@@ -45,7 +45,9 @@ put 644 cli/claude-proxy-admin.fish share/fish/vendor_completions.d/claude-proxy
 put 644 fcgi/deploy/claude-proxy.service lib/systemd/system/claude-proxy.service
 put 644 fcgi/deploy/claude-proxy.socket lib/systemd/system/claude-proxy.socket
 put 644 fcgi/deploy/claude-proxy.sysusers lib/sysusers.d/claude-proxy.conf
-for text in README.md fcgi/deploy/README.zh-CN.md LICENSE; do
+put 644 fcgi/deploy/claude-proxy.tmpfiles lib/tmpfiles.d/claude-proxy.conf
+put 644 fcgi/deploy/claude-proxy.logrotate share/doc/claude-proxy/examples/claude-proxy.logrotate
+for text in README.md fcgi/deploy/README.zh-CN.md fcgi/deploy/CHANGELOG.md LICENSE; do
 	put 644 "$text" "share/doc/claude-proxy/$(basename "$text")"
 done
 for example in lighttpd.conf.example fcgi/deploy/*.example; do

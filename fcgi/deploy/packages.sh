@@ -12,10 +12,11 @@ needs="build"
 for goal in "$@"; do
 	case $goal in
 	run | dev | demo) needs="$needs serve" ;;
-	test | test-clients) needs="$needs serve test" ;;
+	test | test-clients) needs="$needs serve test packaging" ;;
 	bench) needs="$needs serve bench" ;;
 	lint) needs="$needs lint" ;;
 	fuzz) needs="$needs lint" ;;
+	deb) needs="$needs deb" ;;
 	suite) needs="$needs suite" ;;
 	esac
 done
@@ -94,6 +95,18 @@ check_lint() {
 	has musl-gcc || missing musl-tools musl-gcc "" "" ""
 	has cppcheck || missing cppcheck cppcheck cppcheck cppcheck cppcheck
 	has shellcheck || missing shellcheck ShellCheck shellcheck hs-ShellCheck shellcheck
+}
+
+# What tests packages: elsewhere they are left out.
+check_packaging() {
+	! has apt-get || { check_deb; check_suite; }
+}
+
+check_deb() {
+	has apt-get || { echo "make deb: this needs Debian's tools" >&2; exit 1; }
+	has dh || missing debhelper "" "" "" ""
+	has dpkg-buildpackage || missing dpkg-dev "" "" "" ""
+	has lintian || missing lintian "" "" "" ""
 }
 
 # Roots of other Debian suites.

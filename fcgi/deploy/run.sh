@@ -46,7 +46,7 @@ if [ -z "$(setting PROXY_ACCESS_KEY)" ]; then
 	(umask 077; printf 'PROXY_ACCESS_KEY=%s\n' "$new_key" >>"$env_file")
 	chmod 600 "$env_file"
 fi
-export CLAUDE_PROXY_ENV=$env_file
+[ ! -f "$env_file" ] || export CLAUDE_PROXY_ENV=$env_file
 
 folder=$(mktemp -d)
 server=

@@ -57,11 +57,13 @@ static const struct host_facts hosts[] = {
 	{.name = "zai",
 		.patterns = "api.z.ai open.bigmodel.cn",
 		.control = CONTROL_TYPE,
-		.limit = "max_tokens"},
+		.limit = "max_tokens",
+		.search = SEARCH_GLM},
 	{.name = "qwen",
 		.patterns = "*.aliyuncs.com",
 		.control = CONTROL_ENABLE,
 		.limit = "max_tokens",
+		.search = SEARCH_SWITCH,
 		.flags = HOST_CACHE_CONTROL},
 	{.name = "minimax",
 		.patterns = "api.minimax.io api.minimaxi.com",
@@ -88,6 +90,7 @@ static const struct host_facts hosts[] = {
 		.patterns = "openrouter.ai *.openrouter.ai",
 		.control = CONTROL_REASONING,
 		.user = USER_PLAIN,
+		.search = SEARCH_OPENROUTER,
 		.flags = HOST_CACHE_CONTROL | HOST_BEARER},
 	{.name = "together",
 		.patterns = "api.together.ai api.together.xyz",
@@ -111,24 +114,28 @@ static const struct host_facts hosts[] = {
 		.patterns = "generativelanguage.googleapis.com",
 		.control = CONTROL_EFFORT,
 		.flags = HOST_GOOGLE},
-	{.name = "vertex", .patterns = "*aiplatform.googleapis.com", .control = CONTROL_EFFORT},
+	{.name = "vertex",
+		.patterns = "*aiplatform.googleapis.com",
+		.control = CONTROL_EFFORT,
+		.flags = HOST_VERTEX},
 	{.name = "ollama",
 		.patterns = "ollama.com *.ollama.com",
 		.control = CONTROL_EFFORT,
 		.user = USER_PLAIN,
 		.limit = "max_tokens",
-		.flags = HOST_BEARER},
+		.flags = HOST_BEARER | HOST_NO_SEARCH},
 	{.name = "ollama",
 		.patterns = "*:11434",
 		.control = CONTROL_EFFORT,
 		.user = USER_PLAIN,
-		.limit = "max_tokens"},
+		.limit = "max_tokens",
+		.flags = HOST_NO_SEARCH},
 	{.name = "lm-studio",
 		.patterns = "*:1234",
 		.control = CONTROL_EFFORT,
 		.user = USER_PLAIN,
 		.limit = "max_tokens",
-		.flags = HOST_NO_NAMED_CHOICE | HOST_NO_PARALLEL},
+		.flags = HOST_NO_NAMED_CHOICE | HOST_NO_PARALLEL | HOST_NO_SEARCH},
 	{.name = "other", .control = CONTROL_TEMPLATE, .user = USER_PLAIN},
 };
 
@@ -153,9 +160,16 @@ static const struct model_row models[] = {
 	/* OpenAI, and its open models wherever they run */
 	{.patterns = "gpt-oss*", .efforts = LMH, .flags = MODEL_THINKS | MODEL_EFFORT_ANYWHERE},
 	{.patterns = "gpt-4o-search-preview* gpt-4o-mini-search-preview*",
-		.flags = MODEL_NO_SAMPLING,
+		.flags = MODEL_NO_SAMPLING | MODEL_SEARCHES,
 		.context = 128000,
 		.output = 16384},
+	{.patterns = "gpt-5-search-api*",
+		.flags = MODEL_NO_SAMPLING | MODEL_NO_STOP | MODEL_COMPLETION_LIMIT |
+			 MODEL_SEARCHES},
+	{.patterns = "gpt-4.1-nano*",
+		.flags = MODEL_NO_SEARCH,
+		.context = 1047576,
+		.output = 32768},
 	{.patterns = "gpt-4.1*", .context = 1047576, .output = 32768},
 	{.patterns = "gpt-4o* chatgpt-4o*", .context = 128000, .output = 16384},
 	{.patterns = "gpt-3* gpt-4*"},
@@ -465,7 +479,7 @@ static const struct model_row models[] = {
 		.efforts = MIN | H,
 		.flags = MODEL_THINKS | MODEL_NO_INSTRUCTION | GEMINI_2,
 		.gemini = GEMINI_LEVEL},
-	{.patterns = "gemma*", .flags = MODEL_NO_INSTRUCTION | GEMINI_2},
+	{.patterns = "gemma*", .flags = MODEL_NO_INSTRUCTION | MODEL_NO_SEARCH | GEMINI_2},
 
 	/* Claude, at services that speak its language */
 	{.patterns = "*claude-3* *claude-*-4 *claude-*-4[-.][0125]* *claude-*-4-20*",
@@ -572,6 +586,20 @@ model_facts_find(const char *host, const char *model)
 
 	simplify(model, name);
 	return (struct model_facts){row, find_model(row, name)};
+}
+
+enum search_form
+model_facts_chat_search(const struct model_facts *f)
+{
+	return model_facts_is(f, MODEL_SEARCHES) ? SEARCH_ALWAYS : f->host->search;
+}
+
+enum search_form
+model_facts_responses_search(const struct model_facts *f)
+{
+	return model_facts_is(f, MODEL_NO_SEARCH) || model_facts_host_is(f, HOST_NO_SEARCH)
+		       ? SEARCH_NONE
+		       : SEARCH_TOOL;
 }
 
 int

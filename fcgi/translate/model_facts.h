@@ -41,6 +41,16 @@ enum thinking_control {
 /* With what Gemini's own interface is told so. */
 enum gemini_control { GEMINI_SAYS_NOTHING, GEMINI_BUDGET, GEMINI_LEVEL };
 
+/* How a service searches the web by itself. */
+enum search_form {
+	SEARCH_NONE,
+	SEARCH_TOOL,       /* Responses: a tool `web_search`; Gemini: `googleSearch` */
+	SEARCH_ALWAYS,     /* Chat, as the rest: the model does, and takes web_search_options */
+	SEARCH_OPENROUTER, /* a tool `openrouter:web_search` */
+	SEARCH_GLM,        /* a tool `web_search` */
+	SEARCH_SWITCH,     /* enable_search and search_options */
+};
+
 /* How a service is told who the user is. */
 enum user_member { USER_NOT_TOLD, USER_PLAIN, USER_SAFETY_IDENTIFIER, USER_DEEPSEEK };
 
@@ -62,6 +72,8 @@ enum host_flag {
 	HOST_BEARER = 1 << 10,           /* its Claude endpoint reads Authorization: Bearer */
 	HOST_GOOGLE = 1 << 11,           /* Gemini's own service, not Vertex */
 	HOST_PARSED_REASONING = 1 << 12, /* reasoning_format says where the thinking comes */
+	HOST_NO_SEARCH = 1 << 13,        /* none in Responses either */
+	HOST_VERTEX = 1 << 14,           /* Gemini at Vertex */
 };
 
 /* What holds for a model, as bits. */
@@ -92,8 +104,10 @@ enum model_flag {
 	MODEL_ONE_TOOL_KIND = 1 << 23,  /* search and functions exclude each other */
 	MODEL_NO_FORMAT_BESIDE_TOOLS = 1 << 24,
 	MODEL_EFFORT_ANYWHERE = 1 << 25, /* its efforts are known to hosts that are not */
-	MODEL_UNKNOWN = 1 << 27,         /* nobody knows it */
 	MODEL_TEMPLATE_SWITCH = 1 << 26, /* chat_template_kwargs switches its thinking */
+	MODEL_UNKNOWN = 1 << 27,         /* nobody knows it */
+	MODEL_SEARCHES = 1 << 28,        /* OpenAI's Chat models that search the web */
+	MODEL_NO_SEARCH = 1 << 29,       /* no search in Responses, or in Gemini's interface */
 };
 
 struct host_facts {
@@ -103,8 +117,9 @@ struct host_facts {
 	enum thinking_control control;
 	enum user_member user;
 	enum trailing_turn trailing;
-	const char *limit; /* the member for the output limit; NULL: by the model */
-	unsigned flags;    /* of enum host_flag */
+	const char *limit;       /* the member for the output limit; NULL: by the model */
+	enum search_form search; /* in Chat */
+	unsigned flags;          /* of enum host_flag */
 };
 
 struct model_row {
@@ -143,6 +158,10 @@ model_facts_is(const struct model_facts *f, unsigned flags)
 {
 	return (f->model->flags & flags) == flags;
 }
+
+/** How the model searches the web in Chat, and in Responses. */
+enum search_form model_facts_chat_search(const struct model_facts *);
+enum search_form model_facts_responses_search(const struct model_facts *);
 
 /** Append `host`, or `host:port` where the URL names a port, in lower case.  Return 0 or -1. */
 int model_facts_write_host(struct buffer *, const char *base_url);

@@ -10,6 +10,7 @@
 #include "base/json_writer.h"
 #include "translate/claude/writer.h"
 #include "translate/stream_calls.h"
+#include "translate/tool_names.h"
 #include "translate/translator.h"
 #include "translate/upstream_error.h"
 #include "translate/upstream_json.h"
@@ -30,6 +31,7 @@ reader_new(const struct reader_kind *kind, const struct reader_context *context)
 	r->writer = context->writer;
 	r->names = context->names;
 	r->error_context = context->error_context;
+	claude_writer_lack_search(r->writer, tool_names_search_is_lacking(r->names));
 	r->deferred_text = BUFFER_INIT(MOST_DEFERRED);
 	r->deferred_thinking = BUFFER_INIT(MOST_DEFERRED);
 	r->calls = stream_calls_new(context->writer, context->names);

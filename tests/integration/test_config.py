@@ -1,5 +1,7 @@
 """The configuration: in force for the next request, strategies exact over processes, routes, options, settings."""
 import json
+import os
+import re
 import subprocess
 import threading
 from collections import Counter
@@ -102,6 +104,35 @@ def test_a_bad_setting_stops_the_program_with_one_line(site, name, value):
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1 and value in done.stderr
     assert name in done.stderr or name == "CLAUDE_PROXY_ENV"
+
+
+SYSTEM = """
+umask 077
+mount -t tmpfs -o mode=755 tmpfs /etc && mount -t tmpfs -o mode=755 tmpfs /var/lib && mkdir /etc/claude-proxy /var/lib/claude-proxy
+echo PROXY_ACCESS_KEY=of-etc-0123456789 >/etc/claude-proxy/claude-proxy.env
+echo PROXY_ACCESS_KEY=beside-0123456789 >/var/lib/claude-proxy/.env
+%s
+"""
+
+
+@pytest.mark.parametrize("change, database, file", [
+    ("", None, "/etc/claude-proxy/claude-proxy.env"),
+    ("", "/var/lib/claude-proxy/claude-proxy.db", "/etc/claude-proxy/claude-proxy.env"),
+    ("rm -r /etc/claude-proxy", None, "/var/lib/claude-proxy/.env"),
+    ("mkdir /var/lib/own; echo PORT=3001 >/var/lib/own/.env", "/var/lib/own/own.db", "/var/lib/own/.env"),
+    ("mkdir /var/lib/own", "/var/lib/own/own.db", None),
+])
+def test_the_settings_in_etc_are_read_first_for_the_database_of_the_system(site, change, database, file):
+    """In a mount namespace of its own, where /etc and /var/lib are empty."""
+    enter = ["unshare", *([] if os.geteuid() == 0 else ["--user", "--map-root-user"]), "--mount", "sh", "-e", "-c"]
+    if subprocess.run([*enter, "mount -t tmpfs tmpfs /mnt"], capture_output=True).returncode != 0:
+        pytest.skip("no namespaces here")
+    env = site.environment(PROXY_ACCESS_KEY=None, LOG_FILE=None, HOME="/nowhere")
+    env["CLAUDE_PROXY_DB"] = database or ""
+    done = subprocess.run([*enter, SYSTEM % change + f"exec {BUILD}/claude-proxy-admin doctor"], env=env, cwd=site.folder,
+                          capture_output=True, text=True, timeout=60)
+    told, = re.findall(r"settings\s+from the environment, (?:and )?(.*)", done.stdout.replace("environment;", "environment,"))
+    assert told == (file or "no .env file was found"), done.stdout
 
 
 def test_an_env_file_beside_the_database_is_read(site, upstream):

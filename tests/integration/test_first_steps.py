@@ -393,6 +393,14 @@ def test_make_run_prints_lines_that_can_be_pasted(site, make_run):
     assert "claude-proxy-admin setup" in screen
 
 
+def test_make_run_needs_no_env_file(site, make_run):
+    with make_run(PORT=str(free_port()), PROXY_ACCESS_KEY="a-key-of-the-environment") as t:
+        screen = t.expect("Ctrl-C stops it.")
+        t.type("\x03")
+        t.end()
+    assert "ANTHROPIC_AUTH_TOKEN=a-key-of-the-environment\n" in screen and not (site.folder / ".env").exists()
+
+
 @pytest.mark.parametrize("host, address", [("::1", "[::1]"), ("[::1]", "[::1]"), ("0.0.0.0", "127.0.0.1")])
 def test_make_run_listens_where_it_is_told(make_run, host, address):
     port = free_port()

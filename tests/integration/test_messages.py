@@ -86,7 +86,7 @@ def test_a_conversation_with_tools_and_images_satisfies_a_strict_service(served,
     messages = upstream.last["messages"]
     assert [m["role"] for m in messages] == ["system", "user", "assistant", "tool", "tool", "tool", "user", "assistant",
                                              "tool"]
-    assert messages[0]["content"] == "be\n\nbrief"
+    assert messages[0]["content"].startswith("be\n\nbrief\n\nThere is no web search here")
     calls = messages[2]["tool_calls"]
     assert calls[0]["id"].startswith("call_") and len(calls[0]["id"]) == 29
     assert messages[3] == {"role": "tool", "tool_call_id": "c", "content": "Error: it broke"}

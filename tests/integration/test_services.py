@@ -237,6 +237,28 @@ def test_history_that_services_refuse_is_put_right(serve, upstream, service):
                                       {"type": "bash_20250124", "name": "bash"}], max_tokens=1)
 
 
+SEARCH = {"type": "web_search_20250305", "name": "web_search", "max_uses": 8, "allowed_domains": ["example.com"]}
+
+
+@pytest.mark.parametrize("stream", (False, True))
+@pytest.mark.parametrize("beside", ((), TOOLS), ids=("alone", "beside functions"))
+def test_a_forced_search_is_made_or_known_to_be_missing(serve, upstream, translated, stream, beside):
+    """It is what Claude Code's WebSearch asks for."""
+    with serve(translated) as site:
+        members = {"tools": [SEARCH, *beside], "tool_choice": {"type": "tool", "name": "web_search"}}
+        answer = collect(site.stream(**members)) if stream else site.ask(**members)
+    sent = upstream.calls[-1].body
+    if translated.SERVICE_TYPE != "openai":
+        assert any("googleSearch" in tool or tool.get("type") == "web_search" for tool in sent["tools"]), sent
+        assert "functionDeclarations" not in json.dumps(sent)
+        return
+    use, result, said = answer["content"]
+    assert use["name"] == "web_search" and result["tool_use_id"] == use["id"]
+    assert result["content"] == {"type": "web_search_tool_result_error", "error_code": "unavailable"}
+    assert said["type"] == "text" and "server_tool_use" not in answer["usage"] and answer["stop_reason"] == "end_turn"
+    assert "There is no web search here" in sent["messages"][0]["content"] and "tool_choice" not in sent
+
+
 def test_images_of_parallel_results_keep_the_order_of_the_calls(serve, upstream, translated):
     """A client sends results as they come: in any order, and in more than one message."""
     png = [f"iVBORw0KGg{letter}=" for letter in "abc"]

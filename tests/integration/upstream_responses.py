@@ -84,6 +84,10 @@ def tools_problem(body):
         return "tools is empty"
     for tool in tools:
         if tool["type"] == "web_search":
+            if not set(tool) <= {"type", "filters", "user_location", "search_context_size"}:
+                return f"bad tool {tool}"
+            if any(not domains or any("/" in d for d in domains) for domains in tool.get("filters", {}).values()):
+                return "Invalid value: filters"
             continue
         if tool["type"] != "function" or not set(tool) <= {"type", "name", "description", "parameters", "strict"}:
             return f"bad tool {tool}"
@@ -91,6 +95,9 @@ def tools_problem(body):
             return f"bad tool {tool}"
         if "properties" not in tool["parameters"]:
             return "object schema missing properties"
+    choice = body.get("tool_choice")
+    if isinstance(choice, dict) and not any(choice["type"] == t["type"] and choice.get("name") == t.get("name") for t in tools):
+        return f"Tool choice '{choice.get('name', choice['type'])}' not found in 'tools' parameter."
     return None
 
 

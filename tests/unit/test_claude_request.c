@@ -298,6 +298,63 @@ test_blocks_as_text(void **state)
 	}
 }
 
+/* What words tell of a search stands behind the system prompt. */
+static void
+test_words_about_a_search(void **state)
+{
+	static const char text[] = ASK(
+		USER ",\"system\":\"s\",\"tools\":[{\"type\":\"web_search_1\",\"name\":\"w\","
+		     "\"allowed_domains\":[\"a\",\"b\"],\"blocked_domains\":[\"c\"]}]");
+	struct claude_request request;
+	struct buffer out = BUFFER_INIT(0);
+	struct json_writer w = JSON_WRITER(&out);
+
+	(void)state;
+	read_request(&request, text, strlen(text));
+	const struct claude_words words = {
+		.no_search = true,
+		.only = json_member(request.web_search, "allowed_domains"),
+		.never = json_member(request.web_search, "blocked_domains"),
+	};
+	assert_true(claude_has_words(&words));
+	claude_string_instructions(&w, &request, &words);
+	assert_non_null(strstr(buffer_text(&out), "s\\n\\nThere is no web search here"));
+	assert_non_null(
+		strstr(buffer_text(&out), "\\n\\nOf what a web search finds, use only these "
+					  "sites: a, b.\\n\\nOf what"));
+	assert_non_null(strstr(buffer_text(&out), "nothing from these sites: c."));
+	claude_request_free(&request);
+	buffer_free(&out);
+}
+
+/* A choice that leaves nothing but the search forces it. */
+static void
+test_forced_search(void **state)
+{
+	static const struct {
+		const char *rest;
+		bool forced;
+	} rows[] = {
+		{"", false},
+		{",\"tool_choice\":{\"type\":\"auto\"}", false},
+		{",\"tool_choice\":{\"type\":\"any\"}", true},
+		{",\"tool_choice\":{\"type\":\"tool\",\"name\":\"w\"}", true},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		char text[512];
+		struct claude_request request;
+		snprintf(text, sizeof(text),
+			ASK(USER ",\"tools\":[{\"type\":\"web_search_1\",\"name\":\"w\"}]%s"),
+			rows[i].rest);
+		read_request(&request, text, strlen(text));
+		assert_non_null(request.web_search);
+		assert_true(request.forces_search == rows[i].forced);
+		claude_request_free(&request);
+	}
+}
+
 static void
 test_the_system_prompt_as_text(void **state)
 {
@@ -314,7 +371,7 @@ test_the_system_prompt_as_text(void **state)
 		struct json_writer w = JSON_WRITER(&out);
 		snprintf(text, sizeof(text), ASK(USER ",\"system\":%s"), rows[i].system);
 		read_request(&request, text, strlen(text));
-		claude_string_system(&w, &request);
+		claude_string_instructions(&w, &request, &(struct claude_words){0});
 		assert_string_equal(buffer_text(&out), rows[i].text);
 		assert_true(claude_has_system(&request) == (rows[i].text[0] != '\0'));
 		claude_request_free(&request);
@@ -335,6 +392,8 @@ main(void)
 		cmocka_unit_test(test_many_equal_ids),
 		cmocka_unit_test(test_what_came_with_a_call),
 		cmocka_unit_test(test_blocks_as_text),
+		cmocka_unit_test(test_words_about_a_search),
+		cmocka_unit_test(test_forced_search),
 		cmocka_unit_test(test_the_system_prompt_as_text),
 	};
 

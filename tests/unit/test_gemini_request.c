@@ -364,6 +364,8 @@ test_parameters(void **state)
 	}
 }
 
+#define FORCED ",\"tool_choice\":{\"type\":\"tool\",\"name\":\"web_search\"}"
+
 /* What a generation does not take is said in another way, or left out. */
 static void
 test_what_models_do_not_take(void **state)
@@ -371,6 +373,8 @@ test_what_models_do_not_take(void **state)
 	static const char search[] = ",\"tools\":[{\"name\":\"f\",\"input_schema\":{\"type\":"
 				     "\"object\"}},{\"type\":\"web_search_20250305\",\"name\":"
 				     "\"web_search\"}]";
+	static const char sites[] = ",\"tools\":[{\"type\":\"web_search_20250305\",\"name\":"
+				    "\"web_search\",\"allowed_domains\":[\"a\",\"b\"]}]";
 	static const char format[] = ",\"output_format\":{\"type\":\"json_schema\",\"schema\":{"
 				     "\"const\":1}}";
 	static const char ends[] = "\"messages\":[" USER
@@ -382,6 +386,14 @@ test_what_models_do_not_take(void **state)
 		{"gemini-2.5-pro", PLAIN, search, "googleSearch", false},
 		{"gemini-2.5-pro", PLAIN, search, "functionDeclarations", true},
 		{"gemini-3-pro-preview", PLAIN, search, "googleSearch", true},
+		{"gemini-2.5-pro", PLAIN, search, "There is no web search here", true},
+		/* What is forced is all that is offered. */
+		{"gemini-2.5-pro", PLAIN FORCED, search, "googleSearch", true},
+		{"gemini-2.5-pro", PLAIN FORCED, search, "functionDeclarations", false},
+		{"gemini-3-pro-preview", PLAIN FORCED, search, "toolConfig", false},
+		{"gemma-3-27b-it", PLAIN FORCED, search, "googleSearch", false},
+		{"gemma-3-27b-it", PLAIN FORCED, search, "There is no web search here", true},
+		{"gemini-2.5-pro", PLAIN, sites, "use only these sites: a, b.", true},
 		{"gemini-3-pro-preview", PLAIN, search,
 			"{\"includeServerSideToolInvocations\":true,\"functionCallingConfig\":{"
 			"\"mode\":\"VALIDATED\"}}",

@@ -176,6 +176,30 @@ test_a_valid_token_survives_a_failing_renewal(void **state)
 	store_close(s);
 }
 
+/* Descriptors of ours, such as clients' connections, are not the command's. */
+static void
+test_it_inherits_nothing(void **state)
+{
+	struct store *s;
+	int ours = dup(STDERR_FILENO);
+
+	(void)state;
+	assert_true(ours > STDERR_FILENO);
+	setenv("HTTP_PROXY", "http://evil.example", 1); /* NOLINT(concurrency-mt-unsafe) */
+	s = open_with(
+		"for fd in /proc/self/fd/*; do echo ${fd##*/}; done | grep -cE '^([4-9]|..+)$'; "
+		"true");
+	check(s, 1, "0");
+	store_close(s);
+	assert_int_equal(tear_down(state), 0);
+	assert_int_equal(set_up(state), 0);
+	s = open_with("echo ${HTTP_PROXY:-none}");
+	check(s, 1, "none");
+	store_close(s);
+	unsetenv("HTTP_PROXY"); /* NOLINT(concurrency-mt-unsafe) */
+	close(ours);
+}
+
 static void
 test_more_than_it_may_print_is_no_key(void **state)
 {
@@ -196,6 +220,7 @@ main(void)
 			test_a_command_that_fails_pauses_the_key, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			test_a_valid_token_survives_a_failing_renewal, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_it_inherits_nothing, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			test_more_than_it_may_print_is_no_key, set_up, tear_down),
 	};

@@ -99,6 +99,15 @@ test_tools(void **state)
 			",\"tools\":[{\"type\":\"web_search_20250305\",\"name\":\"web_search\"},"
 			"{\"type\":\"computer_20250124\",\"name\":\"computer\"}]",
 			INPUT ",\"tools\":[{\"type\":\"web_search\"}]," REST},
+		/* A search that is forced, with its sites and the place of the user. */
+		{HEAD PLAIN ",\"tools\":[{\"type\":\"web_search_20260318\",\"name\":\"w\","
+			    "\"max_uses\":8,\"allowed_domains\":[\"a\"],\"blocked_domains\":[],"
+			    "\"user_location\":{\"type\":\"approximate\",\"country\":\"AT\"}}],"
+			    "\"tool_choice\":{\"type\":\"tool\",\"name\":\"w\"}",
+			INPUT ",\"tools\":[{\"type\":\"web_search\",\"filters\":{"
+			      "\"allowed_domains\":[\"a\"]},\"user_location\":{\"type\":"
+			      "\"approximate\",\"country\":\"AT\"}}],\"tool_choice\":{\"type\":"
+			      "\"web_search\"}," REST},
 		{HEAD PLAIN ",\"tool_choice\":{\"type\":\"none\"}", INPUT "," REST},
 	};
 

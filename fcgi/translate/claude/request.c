@@ -204,6 +204,32 @@ has_tool(const struct claude_request *r, const struct json *name)
 	return found;
 }
 
+/* The web search among the tools, and whether there is a function beside it. */
+static void
+find_web_search(struct claude_request *r, bool *functions)
+{
+	struct claude_tool tool;
+
+	r->web_search = NULL;
+	*functions = false;
+	for (size_t i = 0; i < r->tools.count; i++)
+		if (claude_tool_is_web_search(r->tools.values[i]))
+			r->web_search = r->tools.values[i];
+		else
+			*functions = *functions || claude_tool_read(r->tools.values[i], &tool);
+}
+
+/* Is it the name of the web search?  Return 1, 0, or -1 if memory ran out. */
+static int
+is_web_search(const struct claude_request *r, const struct json *name)
+{
+	char *wanted = json_copy(name);
+	int found = wanted == NULL ? -1 : json_is_text(json_member(r->web_search, "name"), wanted);
+
+	free(wanted);
+	return found;
+}
+
 static int
 read_forced_tool(struct claude_request *r, const struct place *place, const struct json *choice,
 	struct api_error *error)
@@ -217,7 +243,12 @@ read_forced_tool(struct claude_request *r, const struct place *place, const stru
 	/* Without any tools the choice is not sent at all. */
 	if (r->tools.count == 0 && json_member(r->body, "tools") == NULL)
 		return 0;
-	switch (has_tool(r, name)) {
+	int found = has_tool(r, name);
+	if (found == 0) {
+		found = is_web_search(r, name);
+		r->forces_search = found == 1;
+	}
+	switch (found) {
 	case 1:
 		return 0;
 	case 0:
@@ -243,7 +274,10 @@ read_tool_choice(struct claude_request *r, struct api_error *error)
 	const struct place place = PLACE_MEMBER(NULL, "tool_choice");
 	const struct place type_place = PLACE_MEMBER(&place, "type");
 	const struct json *choice = json_member(r->body, "tool_choice");
+	bool functions;
 
+	find_web_search(r, &functions);
+	r->forces_search = false;
 	if (choice == NULL)
 		return 0;
 	if (!json_is_object(choice))
@@ -254,8 +288,11 @@ read_tool_choice(struct claude_request *r, struct api_error *error)
 	if (r->tool_choice == CLAUDE_CHOICE_ABSENT)
 		return claude_refuse(&type_place, error, "must be one of auto, any, tool, none");
 	r->disable_parallel_tool_use = json_member_bool(choice, "disable_parallel_tool_use", false);
-	return r->tool_choice == CLAUDE_CHOICE_TOOL ? read_forced_tool(r, &place, choice, error)
-						    : 0;
+	if (r->tool_choice == CLAUDE_CHOICE_TOOL)
+		return read_forced_tool(r, &place, choice, error);
+	r->forces_search = r->tool_choice == CLAUDE_CHOICE_ANY && r->web_search != NULL &&
+			   !functions;
+	return 0;
 }
 
 static int

@@ -53,6 +53,8 @@ struct claude_request {
 	const struct json *user_id; /* metadata.user_id, a string; NULL: not set */
 	enum claude_tool_choice tool_choice;
 	const struct json *tool_choice_name; /* with CLAUDE_CHOICE_TOOL */
+	const struct json *web_search;       /* the tool of that kind; NULL: none is offered */
+	bool forces_search;                  /* nothing else may be called */
 	bool disable_parallel_tool_use;
 	enum claude_thinking thinking;
 	int64_t thinking_budget;   /* tokens, with CLAUDE_THINKING_ENABLED; 0: not set */

@@ -28,7 +28,7 @@ enum {
 	LONGEST_CARRIED_ID = 1024, /* bytes of one that its own id carries */
 };
 
-enum block { NO_BLOCK, TEXT_BLOCK, THINKING_BLOCK, TOOL_BLOCK };
+enum block { NO_BLOCK, TEXT_BLOCK, THINKING_BLOCK, TOOL_BLOCK, RESULT_BLOCK };
 
 struct claude_writer {
 	struct buffer *out;
@@ -50,8 +50,14 @@ struct claude_writer {
 		members;     /* for the signature of the thinking block: a JSON object, or empty */
 	struct buffer input; /* whole form: that of the open tool block */
 	struct buffer message;        /* whole form: as far as it is written */
+	struct buffer citations;      /* whole form: of the open text block, with commas */
 	struct text_map ids;          /* those given out */
 	struct stop_sequences *stops; /* NULL: none to carry out */
+
+	bool lacks_search;   /* the content begins with a search that failed */
+	bool awaits_results; /* of the last search */
+	unsigned searches;   /* that the upstream made */
+	char search_id[sizeof("srvtoolu_") + RANDOM_ID_LENGTH]; /* of the last one */
 
 	bool started;
 	bool ended;
@@ -91,6 +97,7 @@ claude_writer_free(struct claude_writer *w)
 	buffer_free(&w->members);
 	buffer_free(&w->input);
 	buffer_free(&w->message);
+	buffer_free(&w->citations);
 	text_map_free(&w->ids);
 	stop_sequences_free(w->stops);
 	free(w->model);
@@ -162,6 +169,12 @@ put_usage(struct claude_writer *w, struct json_writer *out, uint64_t output_toke
 		out, "cache_creation_input_tokens", usage->cache_creation_input_tokens);
 	json_put_uint_member(out, "cache_read_input_tokens", usage->cache_read_input_tokens);
 	json_put_uint_member(out, "output_tokens", output_tokens);
+	if (w->searches > 0) {
+		json_open_object_member(out, "server_tool_use");
+		json_put_uint_member(out, "web_search_requests", w->searches);
+		json_put_uint_member(out, "web_fetch_requests", 0);
+		json_close_object(out);
+	}
 	json_close_object(out);
 }
 
@@ -245,6 +258,19 @@ put_whole_input(struct claude_writer *w)
 }
 
 static void
+close_citations(struct claude_writer *w)
+{
+	if (w->citations.length == 0)
+		return;
+	PUT(&w->message, ",\"citations\":[");
+	buffer_append(&w->message, w->citations.data, w->citations.length);
+	buffer_putc(&w->message, ']');
+	if (w->citations.failed)
+		w->message.failed = true;
+	buffer_free(&w->citations);
+}
+
+static void
 close_whole_block(struct claude_writer *w, const char *signature)
 {
 	struct buffer *out = &w->message;
@@ -258,8 +284,11 @@ close_whole_block(struct claude_writer *w, const char *signature)
 		json_write_text(out, signature);
 		break;
 	case TEXT_BLOCK:
-	case NO_BLOCK:
 		buffer_putc(out, '"');
+		close_citations(w);
+		break;
+	case RESULT_BLOCK:
+	case NO_BLOCK:
 		break;
 	}
 	buffer_putc(out, '}');
@@ -310,12 +339,16 @@ close_block(struct claude_writer *w)
 
 /* ---- blocks ---- */
 
+static void write_failed_search(struct claude_writer *);
+
 /* ${before}: the block's JSON up to what its pieces fill in, whose ${after} follows if it is empty.
  */
 static void
 open_block(struct claude_writer *w, enum block block, const char *before, const char *after)
 {
 	close_block(w);
+	if (w->lacks_search)
+		write_failed_search(w);
 	claude_writer_start(w);
 	w->open = block;
 	w->has_content = true;
@@ -550,6 +583,114 @@ claude_writer_tool_end(struct claude_writer *w)
 		close_block(w);
 }
 
+/* ---- a search that the upstream makes ---- */
+
+static void
+write_search(struct claude_writer *w, const struct json *query)
+{
+	struct buffer head = BUFFER_INIT(0);
+	struct buffer input = BUFFER_INIT(0);
+	struct json_writer in = JSON_WRITER(&input);
+
+	random_id(w->search_id, sizeof(w->search_id), "srvtoolu_");
+	buffer_printf(&head,
+		"{\"type\":\"server_tool_use\",\"id\":\"%s\",\"name\":\"web_search\",\"input\":",
+		w->search_id);
+	json_open_object(&in);
+	json_put_name(&in, "query");
+	json_open_string(&in);
+	json_string_value(&in, query);
+	json_close_string(&in);
+	json_close_object(&in);
+	open_block(w, TOOL_BLOCK, buffer_text(&head), "{}}");
+	claude_writer_tool_input(w, buffer_text(&input), input.length);
+	close_block(w);
+	if (head.failed || input.failed)
+		w->out->failed = true;
+	buffer_free(&head);
+	buffer_free(&input);
+}
+
+static void
+write_results(struct claude_writer *w, const char *results, size_t length)
+{
+	struct buffer block = BUFFER_INIT(0);
+
+	buffer_printf(&block,
+		"{\"type\":\"web_search_tool_result\",\"tool_use_id\":\"%s\",\"content\":",
+		w->search_id);
+	buffer_append(&block, results, length);
+	open_block(w, RESULT_BLOCK, buffer_text(&block), "}");
+	close_block(w);
+	if (block.failed)
+		w->out->failed = true;
+	buffer_free(&block);
+}
+
+static void
+write_failed_search(struct claude_writer *w)
+{
+	static const char failure[] =
+		"{\"type\":\"web_search_tool_result_error\",\"error_code\":\"unavailable\"}";
+
+	w->lacks_search = false;
+	write_search(w, NULL);
+	write_results(w, failure, sizeof(failure) - 1);
+}
+
+void
+claude_writer_search(struct claude_writer *w, const struct json *query)
+{
+	if (is_over(w))
+		return;
+	if (w->awaits_results)
+		claude_writer_results(w, "[]", 2);
+	end_text(w);
+	write_search(w, query);
+	w->searches++;
+	w->awaits_results = true;
+}
+
+bool
+claude_writer_awaits_results(const struct claude_writer *w)
+{
+	return w->awaits_results;
+}
+
+void
+claude_writer_results(struct claude_writer *w, const char *results, size_t length)
+{
+	if (is_over(w) || !w->awaits_results)
+		return;
+	end_text(w);
+	w->awaits_results = false;
+	write_results(w, results, length);
+}
+
+void
+claude_writer_citation(struct claude_writer *w, const char *citation, size_t length)
+{
+	if (is_over(w) || w->open != TEXT_BLOCK)
+		return;
+	if (!w->stream) {
+		if (w->citations.length > 0)
+			buffer_putc(&w->citations, ',');
+		buffer_append(&w->citations, citation, length);
+		return;
+	}
+	BEGIN_EVENT(w, "content_block_delta");
+	put_index(w);
+	PUT(w->out, ",\"delta\":{\"type\":\"citations_delta\",\"citation\":");
+	buffer_append(w->out, citation, length);
+	PUT(w->out, "}}\n\n");
+}
+
+void
+claude_writer_lack_search(struct claude_writer *w, bool lacking)
+{
+	w->lacks_search = lacking && !w->has_content;
+}
+
 void
 claude_writer_usage(struct claude_writer *w, const struct claude_usage *usage)
 {
@@ -628,6 +769,10 @@ claude_writer_finish(struct claude_writer *w, const char *stop_reason, const cha
 		return;
 	claude_writer_start(w);
 	end_text(w);
+	if (w->lacks_search)
+		write_failed_search(w);
+	if (w->awaits_results)
+		write_results(w, "[]", 2);
 	close_block(w);
 	w->stop_reason = settled_reason(w, stop_reason);
 	if (strcmp(w->stop_reason, "stop_sequence") != 0)

@@ -12,6 +12,7 @@
 
 struct api_error;
 struct buffer;
+struct json;
 
 struct claude_usage {
 	uint64_t input_tokens; /* without those read from the cache */
@@ -96,6 +97,25 @@ void claude_writer_tool_input(struct claude_writer *, const char *json, size_t l
 /** The tool call is whole; an empty input becomes {}.  Called implicitly when another block begins.
  */
 void claude_writer_tool_end(struct claude_writer *);
+
+/**
+ * The upstream searched the web for ${query}, a string (NULL: it does not say for what): a block
+ * server_tool_use, which counts in the usage.  Its results follow before the next search.
+ */
+void claude_writer_search(struct claude_writer *, const struct json *query);
+
+/** Does the last search have no results yet? */
+bool claude_writer_awaits_results(const struct claude_writer *);
+
+/** What it found: the text of a JSON array of blocks web_search_result. */
+void claude_writer_results(struct claude_writer *, const char *results, size_t length);
+
+/** The open text block cites a page: the text of a JSON object.  Nothing if none is open. */
+void claude_writer_citation(struct claude_writer *, const char *citation, size_t length);
+
+/** The client forces a web search that the upstream does not have: the content begins with one
+ * that failed, of an answer that has no content yet. */
+void claude_writer_lack_search(struct claude_writer *, bool lacking);
 
 /** What the upstream counted so far; the last call counts. */
 void claude_writer_usage(struct claude_writer *, const struct claude_usage *);

@@ -31,8 +31,7 @@ bool gemini_system_is_said(const struct translate_target *);
 /** Is there a function among the tools? */
 bool gemini_has_functions(const struct claude_request *);
 
-/** The system prompt, and what the answer must look like where only words can tell it, into the
- * string that is open. */
+/** The system prompt, and what else only words can tell, into the string that is open. */
 void gemini_string_system(
 	struct json_writer *, const struct claude_request *, const struct translate_target *);
 

@@ -155,6 +155,44 @@ tells_format(const struct claude_request *r, const struct translate_target *targ
 	       (model_facts_is(&facts, MODEL_NO_FORMAT_BESIDE_TOOLS) && gemini_has_functions(r));
 }
 
+/* Does the request get the service's own search?  Tool mode NONE would not stop it. */
+static bool
+has_search(const struct claude_request *r, const struct model_facts *facts)
+{
+	bool alone = r->forces_search || !gemini_has_functions(r);
+
+	return r->web_search != NULL && r->tool_choice != CLAUDE_CHOICE_NONE &&
+	       !model_facts_is(facts, MODEL_NO_SEARCH) &&
+	       (alone || !model_facts_is(facts, MODEL_ONE_TOOL_KIND));
+}
+
+/* A list of sites that is not empty; NULL: nothing is said of them. */
+static const struct json *
+sites(const struct claude_request *r, const char *name)
+{
+	const struct json *list = json_member_array(r->web_search, name);
+
+	return json_first(list) != NULL ? list : NULL;
+}
+
+static struct claude_words
+words_of(const struct claude_request *r, const struct translate_target *target)
+{
+	const struct model_facts facts = model_facts_find(target->host, target->model);
+	struct claude_words words = {0};
+
+	if (tells_format(r, target))
+		words.format = r->output_schema;
+	if (has_search(r, &facts)) {
+		words.only = sites(r, "allowed_domains");
+		if (!model_facts_host_is(&facts, HOST_VERTEX))
+			words.never = sites(r, "blocked_domains");
+	} else {
+		words.no_search = r->web_search != NULL && r->tool_choice != CLAUDE_CHOICE_NONE;
+	}
+	return words;
+}
+
 static void
 put_generation_config(struct json_writer *w, const struct claude_request *r,
 	const struct translate_target *target)
@@ -263,27 +301,34 @@ gemini_has_functions(const struct claude_request *r)
 	return false;
 }
 
-/* Does the request get the service's own search?  Tool mode NONE would not stop it. */
-static bool
-has_search(const struct claude_request *r, const struct model_facts *facts)
+static void
+warn_of_dropped(const struct claude_request *r, bool search)
 {
 	struct claude_tool tool;
-	bool search = false;
 
 	for (size_t i = 0; i < r->tools.count; i++) {
 		const struct json *declared = r->tools.values[i];
-		if (claude_tool_is_web_search(declared))
-			search = true;
-		else if (!claude_tool_read(declared, &tool))
+		if (!claude_tool_is_web_search(declared) && !claude_tool_read(declared, &tool))
 			log_warn("tool '%.*s' runs only on Claude's own service: dropped",
 				JSON_SHOWN(json_member_string(declared, "type")));
 	}
-	if (search && model_facts_is(facts, MODEL_ONE_TOOL_KIND) && gemini_has_functions(r)) {
-		log_warn("this model cannot search the web beside functions: the search is "
-			 "dropped");
-		return false;
-	}
-	return search && r->tool_choice != CLAUDE_CHOICE_NONE;
+	if (r->web_search != NULL && !search && r->tool_choice != CLAUDE_CHOICE_NONE)
+		log_warn("this model cannot search the web beside functions, or at all: the search "
+			 "is dropped");
+}
+
+/* Vertex alone takes a list of sites to leave out, and nobody one of sites to search. */
+static void
+put_search(struct json_writer *w, const struct claude_request *r, const struct model_facts *facts)
+{
+	const struct json *blocked = sites(r, "blocked_domains");
+
+	json_open_object(w);
+	json_open_object_member(w, "googleSearch");
+	if (blocked != NULL && model_facts_host_is(facts, HOST_VERTEX))
+		json_put_value_member(w, "excludeDomains", blocked);
+	json_close_object(w);
+	json_close_object(w);
 }
 
 static void
@@ -307,20 +352,20 @@ static void
 put_tools(struct json_writer *w, const struct claude_request *r, struct tool_names *names,
 	const struct model_facts *facts)
 {
-	bool functions = gemini_has_functions(r);
 	bool search = has_search(r, facts);
+	/* A search cannot be forced but by offering nothing else. */
+	bool functions = !r->forces_search && gemini_has_functions(r);
 
+	warn_of_dropped(r, search);
+	if (r->forces_search && !search)
+		tool_names_lack_search(names);
 	if (!functions && !search)
 		return;
 	json_open_array_member(w, "tools");
 	if (functions)
 		put_functions(w, r, names);
-	if (search) {
-		json_open_object(w);
-		json_open_object_member(w, "googleSearch");
-		json_close_object(w);
-		json_close_object(w);
-	}
+	if (search)
+		put_search(w, r, facts);
 	json_close_array(w);
 	if (functions)
 		put_tool_choice(w, r, names, search && model_facts_host_is(facts, HOST_GOOGLE));
@@ -340,19 +385,18 @@ gemini_system_is_said(const struct translate_target *target)
 bool
 gemini_has_system(const struct claude_request *r, const struct translate_target *target)
 {
-	return claude_has_system(r) || tells_format(r, target);
+	const struct claude_words words = words_of(r, target);
+
+	return claude_has_system(r) || claude_has_words(&words);
 }
 
 void
 gemini_string_system(struct json_writer *w, const struct claude_request *r,
 	const struct translate_target *target)
 {
-	claude_string_system(w, r);
-	if (!tells_format(r, target))
-		return;
-	if (claude_has_system(r))
-		json_string_text(w, "\n\n");
-	claude_string_format(w, r->output_schema);
+	const struct claude_words words = words_of(r, target);
+
+	claude_string_instructions(w, r, &words);
 }
 
 static void

@@ -20,6 +20,7 @@
 #include "translate/claude/text.h"
 #include "translate/openai/parameters.h"
 #include "translate/model_facts.h"
+#include "translate/openai/hosted_search.h"
 #include "translate/openai/parts.h"
 #include "translate/openai/thinking.h"
 #include "translate/translator.h"
@@ -510,13 +511,16 @@ write_user_message(struct chat *c)
 
 /* ---- the conversation ---- */
 
-/* Is a schema to be told in words? */
-static bool
-tells_format(const struct chat *c)
+static struct claude_words
+words_of(const struct chat *c)
 {
-	return c->request->output_schema != NULL &&
-	       ((c->facts.model->flags & (MODEL_OBJECT_FORMAT | MODEL_NO_FORMAT)) != 0 ||
-		       (c->target->fixes & FIX_NO_FORMAT) != 0);
+	struct claude_words words = {0};
+
+	if ((c->facts.model->flags & (MODEL_OBJECT_FORMAT | MODEL_NO_FORMAT)) != 0 ||
+		(c->target->fixes & FIX_NO_FORMAT) != 0)
+		words.format = c->request->output_schema;
+	openai_set_search_words(&words, c->request, model_facts_chat_search(&c->facts));
+	return words;
 }
 
 static bool
@@ -531,20 +535,9 @@ has_marked_system(const struct chat *c)
 	return false;
 }
 
-static void
-string_system(struct chat *c)
-{
-	claude_string_system(c->writer, c->request);
-	if (!tells_format(c))
-		return;
-	if (claude_has_system(c->request))
-		json_string_text(c->writer, "\n\n");
-	claude_string_format(c->writer, c->request->output_schema);
-}
-
 /* The system prompt as parts, with the places up to which it is to be cached. */
 static void
-write_system_parts(struct chat *c)
+write_system_parts(struct chat *c, const struct claude_words *words)
 {
 	const struct json_list *system = &c->request->system;
 
@@ -555,12 +548,12 @@ write_system_parts(struct chat *c)
 		if (json_content_length(claude_block_text(part.block)) > 0)
 			write_part(c, &part);
 	}
-	if (tells_format(c)) {
+	if (claude_has_words(words)) {
 		json_open_object(c->writer);
 		json_put_text_member(c->writer, "type", "text");
 		json_put_name(c->writer, "text");
 		json_open_string(c->writer);
-		claude_string_format(c->writer, c->request->output_schema);
+		claude_string_words(c->writer, words);
 		json_close_string(c->writer);
 		json_close_object(c->writer);
 	}
@@ -572,16 +565,17 @@ static void
 write_system_prompt(struct chat *c)
 {
 	bool as_user = (c->target->fixes & FIX_SYSTEM_AS_USER) != 0;
+	const struct claude_words words = words_of(c);
 
-	if (!claude_has_system(c->request) && !tells_format(c))
+	if (!claude_has_system(c->request) && !claude_has_words(&words))
 		return;
 	begin_message(c, as_user ? "user" : "system");
 	json_put_name(c->writer, "content");
 	if (has_marked_system(c)) {
-		write_system_parts(c);
+		write_system_parts(c, &words);
 	} else {
 		json_open_string(c->writer);
-		string_system(c);
+		claude_string_instructions(c->writer, c->request, &words);
 		json_close_string(c->writer);
 	}
 	json_close_object(c->writer);

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "translate/claude/request.h"
 #include "translate/model_facts.h"
+#include "translate/openai/hosted_search.h"
 #include "translate/openai/tool_schema.h"
 #include "translate/tool_names.h"
 #include "translate/translator.h"
@@ -202,6 +203,7 @@ struct offer {
 	struct tool_names *names;
 	const struct model_facts *facts;
 	enum openai_interface interface;
+	enum search_form search;
 	char *only; /* the one tool that is offered; owned; NULL: all are */
 	bool any;   /* the list is open */
 };
@@ -245,26 +247,24 @@ put_function(struct offer *o, const struct claude_tool *tool)
 static void
 put_tool(struct offer *o, const struct json *declared)
 {
-	bool search = o->interface == OPENAI_RESPONSES && claude_tool_is_web_search(declared);
+	bool search = claude_tool_is_web_search(declared);
 	struct claude_tool tool = {0};
 
-	if (!search && !claude_tool_read(declared, &tool)) {
-		log_warn("tool '%.*s' runs only on Claude's own service: dropped",
-			JSON_SHOWN(json_member(declared, "type")));
+	if (search ? !openai_search_is_tool(o->search) : !claude_tool_read(declared, &tool)) {
+		if (o->search == SEARCH_NONE || !search)
+			log_warn("tool '%.*s' runs only on Claude's own service: dropped",
+				JSON_SHOWN(json_member(declared, "type")));
 		return;
 	}
-	if (o->only != NULL && !json_is_text(tool.name, o->only))
+	if (!search && o->only != NULL && !json_is_text(tool.name, o->only))
 		return;
 	if (!o->any)
 		json_open_array_member(o->out, "tools");
 	o->any = true;
-	if (!search) {
+	if (search)
+		openai_put_search_tool(o->out, declared, o->search);
+	else
 		put_function(o, &tool);
-		return;
-	}
-	json_open_object(o->out);
-	json_put_text_member(o->out, "type", "web_search");
-	json_close_object(o->out);
 }
 
 static void
@@ -303,7 +303,9 @@ put_tool_choice(struct offer *o, const struct claude_request *r)
 
 	if (model_facts_host_is(o->facts, HOST_NO_TOOL_CHOICE))
 		return;
-	if (r->tool_choice == CLAUDE_CHOICE_TOOL && o->only == NULL)
+	if (r->forces_search)
+		openai_put_search_choice(o->out, o->search);
+	else if (r->tool_choice == CLAUDE_CHOICE_TOOL && o->only == NULL)
 		put_named_choice(o, r->tool_choice_name);
 	else if (word != NULL)
 		json_put_text_member(o->out, "tool_choice", word);
@@ -315,10 +317,18 @@ void
 openai_put_tools(struct json_writer *w, const struct claude_request *r, struct tool_names *names,
 	const struct model_facts *facts, enum openai_interface interface)
 {
-	struct offer o = {.out = w, .names = names, .facts = facts, .interface = interface};
+	struct offer o = {
+		.out = w,
+		.names = names,
+		.facts = facts,
+		.interface = interface,
+		.search = openai_search_of(facts, interface),
+	};
 
+	if (r->forces_search && o.search == SEARCH_NONE)
+		tool_names_lack_search(names);
 	/* Where no tool can be named, only that one is offered. */
-	if (r->tool_choice == CLAUDE_CHOICE_TOOL &&
+	if (r->tool_choice == CLAUDE_CHOICE_TOOL && !r->forces_search &&
 		model_facts_host_is(facts, HOST_NO_NAMED_CHOICE))
 		o.only = json_copy(r->tool_choice_name);
 	for (size_t i = 0; i < r->tools.count; i++)
@@ -327,6 +337,8 @@ openai_put_tools(struct json_writer *w, const struct claude_request *r, struct t
 		json_close_array(w);
 		put_tool_choice(&o, r);
 	}
+	if (r->web_search != NULL)
+		openai_put_search_members(w, r, o.search);
 	free(o.only);
 }
 

@@ -10,6 +10,7 @@
 #include "translate/claude/request.h"
 #include "translate/claude/text.h"
 #include "translate/model_facts.h"
+#include "translate/openai/hosted_search.h"
 #include "translate/openai/parameters.h"
 #include "translate/openai/responses.h"
 #include "translate/openai/thinking.h"
@@ -22,19 +23,16 @@ static void
 put_instructions(struct json_writer *w, const struct claude_request *r,
 	const struct model_facts *facts, bool no_format)
 {
-	bool words = r->output_schema != NULL &&
-		     (no_format ||
-			     (facts->model->flags & (MODEL_OBJECT_FORMAT | MODEL_NO_FORMAT)) != 0);
+	struct claude_words words = {0};
 
-	if (!claude_has_system(r) && !words)
+	if (no_format || (facts->model->flags & (MODEL_OBJECT_FORMAT | MODEL_NO_FORMAT)) != 0)
+		words.format = r->output_schema;
+	openai_set_search_words(&words, r, model_facts_responses_search(facts));
+	if (!claude_has_system(r) && !claude_has_words(&words))
 		return;
 	json_put_name(w, "instructions");
 	json_open_string(w);
-	claude_string_system(w, r);
-	if (words) {
-		json_string_text(w, claude_has_system(r) ? "\n\n" : "");
-		claude_string_format(w, r->output_schema);
-	}
+	claude_string_instructions(w, r, &words);
 	json_close_string(w);
 }
 

@@ -24,22 +24,14 @@ has_functions(const struct claude_request *r)
 	return false;
 }
 
-static bool
-has_search(const struct claude_request *r)
-{
-	for (size_t i = 0; i < r->tools.count; i++)
-		if (claude_tool_is_web_search(r->tools.values[i]))
-			return true;
-	return false;
-}
-
 /* Is a tool forced that this model calls only while it does not think? */
 static bool
 is_off_for_choice(const struct claude_request *r, const struct model_facts *f)
 {
 	bool forced = r->tool_choice == CLAUDE_CHOICE_ANY || r->tool_choice == CLAUDE_CHOICE_TOOL;
 
-	return forced && model_facts_is(f, MODEL_CHOOSES_AT_OFF) && has_functions(r);
+	return forced && !r->forces_search && model_facts_is(f, MODEL_CHOOSES_AT_OFF) &&
+	       has_functions(r);
 }
 
 static enum effort
@@ -59,7 +51,7 @@ accepted_efforts(const struct claude_request *r, const struct model_facts *f,
 {
 	unsigned accepted = f->model->efforts;
 
-	if (interface == OPENAI_RESPONSES && has_search(r) &&
+	if (interface == OPENAI_RESPONSES && r->web_search != NULL &&
 		model_facts_is(f, MODEL_NO_SEARCH_AT_MINIMAL))
 		accepted &= ~(1U << EFFORT_MINIMAL);
 	return accepted;
