@@ -507,19 +507,40 @@ static const struct model_row models[] = {
 
 /* ---- finding ---- */
 
+/* Does the glob of ${length} bytes match the name?  Most are seen not to by their first letters, or
+ * by their last ones behind a star, and every request asks for all of them. */
+static bool
+matches_one(const char *glob, size_t length, const char *name)
+{
+	char pattern[LONGEST_NAME];
+
+	if (glob[0] != name[0] && strchr("*?[", glob[0]) == NULL)
+		return false;
+	size_t literal = strcspn(glob, "*?[ ");
+	size_t name_length = strlen(name);
+	if (literal >= length)
+		return name_length == length && memcmp(name, glob, length) == 0;
+	if (strncmp(name, glob, literal) != 0)
+		return false;
+	if (literal + 1 == length && glob[literal] == '*')
+		return true;
+	if (glob[0] == '*' && 1 + strcspn(glob + 1, "*?[ ") >= length)
+		return name_length >= length - 1 &&
+		       memcmp(name + name_length - (length - 1), glob + 1, length - 1) == 0;
+	memcpy(pattern, glob, length);
+	pattern[length] = '\0';
+	return fnmatch(pattern, name, 0) == 0;
+}
+
 /* Does a glob of ${patterns}, with blanks between, match the name? */
 static bool
 matches(const char *patterns, const char *name)
 {
-	char pattern[LONGEST_NAME];
-
 	for (const char *at = patterns; *at != '\0'; at += strspn(at, " ")) {
 		size_t length = strcspn(at, " ");
-		memcpy(pattern, at, length);
-		pattern[length] = '\0';
-		at += length;
-		if (fnmatch(pattern, name, 0) == 0)
+		if (matches_one(at, length, name))
 			return true;
+		at += length;
 	}
 	return false;
 }
