@@ -46,7 +46,7 @@ put 644 fcgi/deploy/claude-proxy.logrotate share/doc/claude-proxy/examples/claud
 for text in README.md LICENSE fcgi/deploy/CHANGELOG.md fcgi/deploy/SECURITY.md; do
 	put 644 "$text" "share/doc/claude-proxy/$(basename "$text")"
 done
-for example in lighttpd.conf.example fcgi/deploy/*.example; do
+for example in lighttpd.conf.example fcgi/deploy/*.example fcgi/deploy/grafana-dashboard.json fcgi/deploy/prometheus.rules.yml; do
 	[ ! -f "$example" ] || put 644 "$example" "share/doc/claude-proxy/examples/$(basename "$example")"
 done
 
