@@ -58,6 +58,7 @@ check_test() {
 			"py3-pytest py3-pytest-xdist" "py311-pytest py311-pytest-xdist" pytest
 	has nginx || missing nginx-light nginx nginx nginx nginx
 	has promtool || missing prometheus golang-github-prometheus prometheus prometheus prometheus
+	has musl-gcc || missing musl-tools musl-gcc "" "" ""
 	has caddy || missing caddy caddy caddy caddy caddy
 	[ ! -d /etc/lighttpd ] || ! has apt-get || [ -e /usr/lib/lighttpd/mod_openssl.so ] || missing lighttpd-mod-openssl "" "" "" ""
 	has spawn-fcgi || missing spawn-fcgi spawn-fcgi spawn-fcgi spawn-fcgi spawn-fcgi

@@ -450,7 +450,7 @@ def bare_host(tmp_path):
         pytest.skip("no namespaces here")
     made("bundle")
     host = BareHost(tmp_path)
-    tarball, = BUILD.glob(f"claude-proxy-{version()}-linux-*.tar.gz")
+    tarball, = BUILD.glob(f"claude-proxy-{version()}-linux-{os.uname().machine}.tar.gz")
     output("tar", "xzf", tarball, "--strip-components=1", "-C", host.root / SPACE)
     host.give_to_user(host.root / HOME)
     return host
@@ -475,6 +475,7 @@ def steps_of(readme, number):
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("packages")
 @plain_build
 def test_the_bundle_serves_on_a_host_that_has_only_a_c_library(bare_host, secure_upstream, certificate):
     host, folder = bare_host, bare_host.root / SPACE
