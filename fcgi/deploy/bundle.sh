@@ -77,6 +77,7 @@ cp LICENSE "$folder/LICENSE"
 chmod 644 "$folder/README" "$folder/LICENSE" "$folder"/licenses/*
 [ ! -f fcgi/deploy/htaccess.example ] || install -m 644 fcgi/deploy/htaccess.example "$folder/.htaccess"
 [ ! -f fcgi/deploy/htaccess.example ] || install -m 644 fcgi/deploy/htaccess.example "$folder/htaccess.txt"
+install -m 644 fcgi/deploy/config.json.example "$folder/config.json.example"
 [ ! -f fcgi/deploy/starter.fcgi.example ] || install -m 644 fcgi/deploy/starter.fcgi.example "$folder/starter.fcgi.example"
 
 # The same bundle from the same sources and system.
