@@ -138,6 +138,7 @@ learn(struct correction *c, struct plan *next)
 		.sent = buffer_text(&c->same.request.body),
 		.sent_length = c->same.request.body.length,
 		.headers = c->headers,
+		.passes = c->same.pass,
 		.bearer = is_bearer(c),
 	};
 	struct buffer lesson = BUFFER_INIT(0);

@@ -30,6 +30,7 @@ static const struct {
 	{"text-in-result", FIX_TEXT_IN_RESULT},
 	{"no-images", FIX_NO_IMAGES},
 	{"no-files", FIX_NO_FILES},
+	{"no-format", FIX_NO_FORMAT},
 };
 
 /* What stands behind the verb of a lesson; NULL: it is another. */
@@ -375,6 +376,19 @@ edit_budget(struct buffer *body)
 	return edit(lesson, body);
 }
 
+/* Only Chat Completions has to be asked for the usage of a stream. */
+static int
+edit_stream(struct buffer *body)
+{
+	struct json_document index = {0};
+	const struct json *whole = json_read(
+		&index, buffer_text(body), body->length, JSON_MAX_REQUEST_VALUES, NULL);
+	bool chat = json_member(whole, "messages") != NULL;
+
+	json_document_free(&index);
+	return chat ? edit("put stream_options {\"include_usage\":true}", body) : 0;
+}
+
 int
 lesson_edit_body(const struct lessons *lessons, struct buffer *body)
 {
@@ -385,6 +399,8 @@ lesson_edit_body(const struct lessons *lessons, struct buffer *body)
 		status = edit(lesson, body);
 		if (status == 0 && strcmp(lesson, "drop stream") == 0)
 			status = edit("drop stream_options", body);
+		if (status == 0 && strcmp(lesson, "put stream true") == 0)
+			status = edit_stream(body);
 		if (status == 0 && after_verb(lesson, "limit") != NULL)
 			status = edit_budget(body);
 	}

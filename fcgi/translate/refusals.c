@@ -32,6 +32,7 @@ enum {
 enum kind {
 	A_FIX,    /* the request is translated otherwise; ${argument} is the word */
 	A_MEND,   /* likewise, in this conversation only */
+	A_CHANGE, /* as the next, but about this request only */
 	A_LESSON, /* ${argument} itself, if the member that it is about is there */
 	A_VALUE,  /* a value is none of those that are listed behind the words */
 	A_LENGTH, /* a list or a text is too long */
@@ -103,7 +104,8 @@ static const struct {
 		"with-tools reasoning_effort \"none\""},
 	{A_LESSON, "not support the effort parameter", NULL, "drop output_config.effort"},
 	{A_LESSON, "adaptive thinking is not supported", NULL, "drop thinking"},
-	{A_LESSON, "tool_choice", "thinking", "drop tool_choice"},
+	{A_CHANGE, "tool_choice", "thinking", "kinds thinking [\"disabled\"]"},
+	{A_CHANGE, "tool_choice", "thinking", "drop tool_choice"},
 	{A_LESSON, "tool_choice", "does not support", "drop tool_choice"},
 	{A_LESSON, "set to 1 when thinking", NULL, "drop temperature"},
 	{A_LESSON, "top_p", "both", "drop top_p"},
@@ -185,6 +187,7 @@ static const struct {
 	{A_MEMBER, "no longer", NULL, NULL},
 	{A_MEMBER, "cannot be used", NULL, NULL},
 	{A_MEMBER, "may not be", NULL, NULL},
+	{A_MEMBER, "match", "pattern", NULL},
 };
 
 /* What no request can do without, at its top and anywhere. */
@@ -1031,6 +1034,13 @@ learn_member(struct reading *r, const char *words, struct buffer *lesson)
 		return true;
 	if (!is_optional(r->subject))
 		return false;
+	/* The answer's format is told in words then. */
+	if (strncmp(r->subject, "response_format", 15) == 0 ||
+		strncmp(r->subject, "text.format", 11) == 0 ||
+		strncmp(r->subject, "generationConfig.response", 25) == 0) {
+		buffer_puts(lesson, "fix no-format");
+		return true;
+	}
 	/* Without its kind nothing is left of it. */
 	char *kind = strrchr(r->subject, '.');
 	if (kind != NULL && strcmp(kind, ".type") == 0)
@@ -1044,6 +1054,10 @@ static bool
 learn_fixed(struct reading *r, const char *lesson_text, struct buffer *lesson)
 {
 	const struct lessons one = {&lesson_text, 1};
+
+	/* An answer that is passed on is not collected from a stream. */
+	if (r->said->passes && strncmp(lesson_text, "put stream", 10) == 0)
+		return false;
 	struct buffer body = BUFFER_INIT(0);
 
 	buffer_append(&body, r->said->sent, r->said->sent_length);
@@ -1089,6 +1103,7 @@ learn(struct reading *r, size_t row, struct buffer *lesson)
 	case A_MEND:
 		found = learn_fix(r, argument, lesson);
 		break;
+	case A_CHANGE:
 	case A_LESSON:
 		found = learn_fixed(r, argument, lesson);
 		break;
@@ -1113,7 +1128,8 @@ learn(struct reading *r, size_t row, struct buffer *lesson)
 	}
 	if (!found)
 		return REFUSAL_UNKNOWN;
-	return rows[row].kind == A_MEND ? REFUSAL_ONCE : REFUSAL_LASTS;
+	return rows[row].kind == A_MEND || rows[row].kind == A_CHANGE ? REFUSAL_ONCE
+								      : REFUSAL_LASTS;
 }
 
 /* Can the row be what a refusal of that status means? */

@@ -21,6 +21,7 @@ struct refusal_of_request {
 	size_t sent_length;
 	const char *const *headers; /* names of those passed on, each followed by its value; ends in
 				       NULL */
+	bool passes;                /* the answer is passed on as it comes */
 	bool bearer;                /* the key was sent as a bearer token */
 };
 

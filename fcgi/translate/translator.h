@@ -25,6 +25,7 @@ enum translate_fix {
 	FIX_TEXT_IN_RESULT = 1 << 3,  /* no user turn right behind a tool's result */
 	FIX_NO_IMAGES = 1 << 4,       /* a sentence in the place of each */
 	FIX_NO_FILES = 1 << 5,        /* likewise */
+	FIX_NO_FORMAT = 1 << 7,       /* the format of the answer is told in words */
 	FIX_GIVE_THINKING = 1 << 6,   /* each turn of the assistant says what was thought, or "" */
 };
 

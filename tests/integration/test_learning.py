@@ -137,13 +137,21 @@ def system_role():
             {"system": "Be brief."}, {})
 
 
+def answer_format():
+    schema = {"type": "object", "properties": {"verdict": {"type": "string"}}}
+    return (upstream_chat,
+            lambda call: "response_format is not supported by this model" if "response_format" in call.body
+            else None if "verdict" in call.text.decode() else "where is the schema?",
+            {"output_config": {"format": {"type": "json_schema", "schema": schema}}}, {})
+
+
 def stream_only():
     return (upstream_chat, lambda call: None if call.body.get("stream") else "This model only support stream mode, please enable it",
             {}, {})
 
 
 KINDS = [unknown_member, member_inside, value, beta, header, limit, other_name, summary, extra_forbidden, images, system_role,
-         stream_only]
+         answer_format, stream_only]
 
 
 def learned(site):
@@ -345,3 +353,33 @@ def test_models_tells_what_is_known(site, upstream):
     assert [(m["model"], m["effort"]) for m in listed] == [("gpt-5.2", "none low medium high xhigh"), ("o3", "low medium high")]
     shown = site.admin("models", "main", "gpt-4o", "nobody-knows-it").stdout
     assert "16384" in shown and "not in the table" in shown
+
+
+# ---- what is known beforehand ----
+
+def use_host(site, upstream, base_url, service_type="openai"):
+    """An upstream with that host, which the stand-in answers for as a proxy."""
+    site.admin("add", "main", base_url, service_type)
+    site.admin("key", "main", "add", "sk-test-0123456789abcdef")
+    site.admin("set", "main", "proxy", upstream.url)
+
+
+@pytest.mark.parametrize("model,tools,path", [
+    ("gpt-6-astra", True, "/responses"), ("gpt-6-astra", False, "/chat/completions"), ("gpt-5.3-codex", False, "/responses"),
+    ("o3-pro", True, "/responses"), ("gpt-5.6", True, "/chat/completions"), ("gpt-4o", True, "/chat/completions")])
+def test_models_that_chat_does_not_serve_are_asked_by_responses(site, upstream, model, tools, path):
+    def answer(call):
+        service = upstream_responses if call.path.endswith("/responses") else upstream_chat
+        service.parts("fine")(call)
+
+    upstream.strict, upstream.answer = False, answer
+    use_host(site, upstream, "http://api.openai.com")
+    members = {"tools": [{"name": "f", "input_schema": {"type": "object"}}]} if tools else {}
+    with site.lighttpd():
+        assert site.ask(model=model, **members)["content"][0]["text"] == "fine"
+        assert upstream.calls[-1].path == f"http://api.openai.com/v1{path}"
+        # A whole address is taken as it is.
+        site.admin("remove", "main")
+        use_host(site, upstream, "http://api.openai.com/v1/chat/completions")
+        site.ask(model=model, **members)
+    assert upstream.calls[-1].path.endswith("/chat/completions")

@@ -190,6 +190,27 @@ test_what_was_refused_is_said_in_another_way(void **state)
 }
 
 static void
+test_what_deepseek_does_not_take(void **state)
+{
+	static const struct translate_target target = {.model = "m", .host = "api.deepseek.com"};
+	static const struct row rows[] = {
+		{"{\"model\": \"m\",\"metadata\":{\"user_id\":\"user-1\"},\"output_config\":{"
+		 "\"effort\":\"low\"}}",
+			"{\"model\": "
+			"\"m\",\"metadata\":{\"user_id\":\"user-1\"},\"output_config\":{"
+			"\"effort\":\"low\"}}"},
+		{"{\"model\":\"m\",\"metadata\":{\"user_id\":\"{}\"},\"thinking\":" OFF
+		 ",\"output_config\":{\"effort\":\"low\"}}",
+			"{\"model\":\"m\",\"metadata\":{\"user_id\":"
+			"\"49b91e323f93ee49ee81557500c6b744\"},"
+			"\"thinking\":" OFF ",\"output_config\":{}}"},
+	};
+
+	(void)state;
+	check(rows, COUNT(rows), &target);
+}
+
+static void
 test_everything_at_once(void **state)
 {
 	static const struct translate_target target = {.model = "up", .max_output_tokens = 5};
@@ -213,6 +234,7 @@ main(void)
 		cmocka_unit_test(test_a_message_of_foreign_thinking_alone_is_left_out),
 		cmocka_unit_test(test_without_what_was_thought_nobody_is_to_think),
 		cmocka_unit_test(test_what_was_refused_is_said_in_another_way),
+		cmocka_unit_test(test_what_deepseek_does_not_take),
 		cmocka_unit_test(test_everything_at_once),
 	};
 

@@ -137,6 +137,11 @@ test_in_the_words_of_services(void **state)
 			"drop generationConfig.thinkingConfig"},
 		{CLAUDE, "`temperature` and `top_p` cannot both be specified for this model.", ""},
 
+		{CLAUDE, "Thinking may not be enabled when tool_choice forces tool use.",
+			"kinds thinking [\"disabled\"]"},
+		{"{\"model\":\"m\",\"messages\":[],\"response_format\":{\"type\":\"json_schema\"}}",
+			"response_format is not supported by this model", "fix no-format"},
+
 		/* Values. */
 		{CHAT,
 			"Unsupported value: 'xhigh' is not supported with the 'm' model. Supported "
@@ -333,6 +338,10 @@ test_lessons_are_carried_out(void **state)
 		{"put s true", "\"t\":1", "\"t\":1,\"s\":true"},
 		{"put s true", "\"s\":false", "\"s\":true"},
 		{"put s true", "\"s\":true", NULL},
+		{"put stream true", "\"messages\":[]",
+			"\"messages\":[],\"stream\":true,\"stream_options\":{\"include_usage\":"
+			"true}"},
+		{"put stream true", "\"input\":[]", "\"input\":[],\"stream\":true"},
 		{"with-tools e \"none\"", "\"e\":\"low\"", NULL},
 		{"with-tools e \"none\"", "\"tools\":[1]", "\"tools\":[1],\"e\":\"none\""},
 		{"drop stream", "\"stream\":true,\"stream_options\":{},\"m\":1", "\"m\":1"},

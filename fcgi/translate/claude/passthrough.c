@@ -7,14 +7,21 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <stdio.h>
+
 #include "base/api_error.h"
 #include "base/buffer.h"
+#include "base/hash.h"
 #include "base/json.h"
 #include "base/json_writer.h"
 #include "translate/round_trip.h"
 #include "translate/claude/request.h"
 #include "translate/claude/text.h"
+#include "translate/lesson.h"
+#include "translate/model_facts.h"
 #include "translate/translator.h"
+
+enum { USER_DIGITS = 32 };
 
 /* A copy of the request's text, with changes in the order of the text. */
 struct copy {
@@ -194,6 +201,28 @@ copy_member(struct copy *copy, const struct json *member)
 	}
 }
 
+/* DeepSeek takes a short name as the user, and no effort beside thinking that is disabled. */
+static int
+adapt_to_deepseek(const struct claude_request *r, bool thinking_off, struct buffer *out)
+{
+	const struct json *user = json_member(json_member(r->body, "metadata"), "user_id");
+	const struct json *type = json_member(json_member(r->body, "thinking"), "type");
+	const char *list[2];
+	struct lessons lessons = {list, 0};
+	char digits[USER_DIGITS + 1];
+	char lesson[64];
+
+	if (json_is_string(user) &&
+		!round_trip_is_id(json_content(user), json_content_length(user))) {
+		hash_hex(json_content(user), json_content_length(user), USER_DIGITS, digits);
+		snprintf(lesson, sizeof(lesson), "put metadata.user_id \"%s\"", digits);
+		list[lessons.count++] = lesson;
+	}
+	if (thinking_off || json_is_text(type, "disabled"))
+		list[lessons.count++] = "drop output_config.effort";
+	return lesson_edit_body(&lessons, out);
+}
+
 static int
 write_request(const struct claude_request *r, const struct translate_target *target,
 	struct tool_names *names, struct buffer *out, struct api_error *error)
@@ -207,6 +236,9 @@ write_request(const struct claude_request *r, const struct translate_target *tar
 		copy_member(&copy, member);
 	}
 	leave_out(&copy, end, end);
+	const struct model_facts facts = model_facts_find(target->host, target->model);
+	if (facts.host->user == USER_DEEPSEEK)
+		adapt_to_deepseek(r, copy.thinking_off, out);
 	return out->failed ? api_error_set(error, 500, "out of memory") : 0;
 }
 

@@ -149,8 +149,10 @@ tells_format(const struct claude_request *r, const struct translate_target *targ
 {
 	const struct model_facts facts = model_facts_find(target->host, target->model);
 
-	return r->output_schema != NULL && model_facts_is(&facts, MODEL_NO_FORMAT_BESIDE_TOOLS) &&
-	       gemini_has_functions(r);
+	if (r->output_schema == NULL)
+		return false;
+	return (target->fixes & FIX_NO_FORMAT) != 0 ||
+	       (model_facts_is(&facts, MODEL_NO_FORMAT_BESIDE_TOOLS) && gemini_has_functions(r));
 }
 
 /* Does the request get the service's own search?  Tool mode NONE would not stop it. */

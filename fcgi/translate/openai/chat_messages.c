@@ -516,7 +516,8 @@ words_of(const struct chat *c)
 {
 	struct claude_words words = {0};
 
-	if ((c->facts.model->flags & (MODEL_OBJECT_FORMAT | MODEL_NO_FORMAT)) != 0)
+	if ((c->facts.model->flags & (MODEL_OBJECT_FORMAT | MODEL_NO_FORMAT)) != 0 ||
+		(c->target->fixes & FIX_NO_FORMAT) != 0)
 		words.format = c->request->output_schema;
 	openai_set_search_words(&words, c->request, model_facts_chat_search(&c->facts));
 	return words;

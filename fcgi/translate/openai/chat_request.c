@@ -108,7 +108,8 @@ openai_chat_write_request(const struct claude_request *r, const struct translate
 	put_max_tokens(&w, r, target, &facts);
 	put_sampling(&w, r, &facts, &thinking);
 	openai_put_tools(&w, r, names, &facts, OPENAI_CHAT);
-	put_response_format(&w, r->output_schema, &facts);
+	if ((target->fixes & FIX_NO_FORMAT) == 0)
+		put_response_format(&w, r->output_schema, &facts);
 	openai_put_asker(&w, r->user_id, &facts, OPENAI_CHAT);
 	if (streams(r, &facts))
 		put_stream(&w);

@@ -20,12 +20,12 @@
 enum { LEAST_OUTPUT_TOKENS = 16 }; /* the service refuses fewer */
 
 static void
-put_instructions(
-	struct json_writer *w, const struct claude_request *r, const struct model_facts *facts)
+put_instructions(struct json_writer *w, const struct claude_request *r,
+	const struct model_facts *facts, bool no_format)
 {
 	struct claude_words words = {0};
 
-	if ((facts->model->flags & (MODEL_OBJECT_FORMAT | MODEL_NO_FORMAT)) != 0)
+	if (no_format || (facts->model->flags & (MODEL_OBJECT_FORMAT | MODEL_NO_FORMAT)) != 0)
 		words.format = r->output_schema;
 	openai_set_search_words(&words, r, model_facts_responses_search(facts));
 	if (!claude_has_system(r) && !claude_has_words(&words))
@@ -110,15 +110,18 @@ put_prompt(struct json_writer *w, const struct claude_request *r,
 	const struct model_facts facts = model_facts_find(target->host, target->model);
 	const struct openai_thinking thinking = openai_thinking_of(r, target, OPENAI_RESPONSES);
 
+	bool no_format = (target->fixes & FIX_NO_FORMAT) != 0;
+
 	json_put_text_member(w, "model", target->model);
-	put_instructions(w, r, &facts);
+	put_instructions(w, r, &facts, no_format);
 	json_put_name(w, "input");
 	if (openai_responses_write_input(r, target, names, w, error) != 0)
 		return -1;
 	openai_put_tools(w, r, names, &facts, OPENAI_RESPONSES);
 	if (model_facts_is(&facts, MODEL_THINKS))
 		put_reasoning(w, r, &thinking);
-	put_format(w, r->output_schema, &facts);
+	if (!no_format)
+		put_format(w, r->output_schema, &facts);
 	return 0;
 }
 
