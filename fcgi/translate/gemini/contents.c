@@ -206,8 +206,7 @@ put_thinking(struct contents *c, const struct json *block)
 
 	forget_thought(c);
 	if ((c->target->fixes & FIX_FORGET_THINKING) != 0 ||
-		!round_trip_read_signature(
-			json_member(block, "signature"), c->origin, &c->thought))
+		!round_trip_read_signature(json_member(block, "signature"), c->origin, &c->thought))
 		return;
 	const struct json *signature = json_member_string(c->thought.object, "s");
 	if (signature != NULL && json_content_length(thinking) > 0) {
@@ -244,6 +243,18 @@ put_call(struct contents *c, const struct json *block)
 	return 0;
 }
 
+static void
+put_found(struct contents *c, const struct json *block)
+{
+	open_part(c, "model");
+	json_put_name(c->out, "text");
+	json_open_string(c->out);
+	claude_string_found(c->out, block);
+	json_string_text(c->out, "\n\n");
+	json_close_string(c->out);
+	json_close_object(c->out);
+}
+
 static int
 put_assistant_block(struct contents *c, const struct json *block)
 {
@@ -259,6 +270,10 @@ put_assistant_block(struct contents *c, const struct json *block)
 		return 0;
 	case CLAUDE_TOOL_USE:
 		return put_call(c, block);
+	case CLAUDE_WEB_RESULT:
+		if (claude_has_found(block))
+			put_found(c, block);
+		return 0;
 	default:
 		return 0;
 	}
