@@ -26,6 +26,7 @@ objects   = $(patsubst %.c,$(BUILD)/%.o,$(1))
 programs := $(BUILD)/claude-proxy.fcgi $(BUILD)/claude-proxy-admin
 bundled  := $(programs:$(BUILD)/%=$(BUILD)/bundle/%)
 unit_programs := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(units))
+bench_programs := $(addprefix $(BUILD)/bench/,load stand_in limit)
 fuzz_programs := $(patsubst tests/%.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
 
 taken = $(shell echo 'int main(void) { return 0; }' | $(CC) -fPIE -Werror $(1) -x c -o /dev/null - 2>/dev/null && echo $(1))
@@ -40,6 +41,8 @@ link  = $(CC) $(ALL_LDFLAGS) -o $@ $^ $(LDLIBS)
 # The packages come first where one command is to be all it takes.
 ifneq ($(filter run demo test test-clients bench dev,$(MAKECMDGOALS)),)
 packages_first := packages
+else
+packages_first := packages_there
 endif
 
 all: $(programs)                ## build both programs (the default)
@@ -75,6 +78,11 @@ $(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/responder.a $(BUILD)/shared.a
 	$(call step,LINK $@)
 	$(hide)$(link) $(shell pkg-config --libs cmocka)
 
+$(BUILD)/bench/%: $(BUILD)/tests/bench/%.o $(BUILD)/tests/bench/pace.o
+	@mkdir -p $(@D)
+	$(call step,LINK $@)
+	$(hide)$(link)
+
 # A target comes before the archives: what it defines takes the place of theirs.
 $(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/admin.a $(BUILD)/responder.a $(BUILD)/shared.a
 	@mkdir -p $(@D)
@@ -95,7 +103,7 @@ test test-clients:
 	@tests/suite.sh $(SUITE) $@ $(foreach name,SANITIZE QUICK,$(if $($(name)),$(name)=$($(name))))
 else
 # SUITE=trixie: in a bare root of that Debian suite.  QUICK=1: without the slow tests.
-test: all unit_programs         ## every test: units, integration through web servers, clients
+test: all unit_programs bench_programs ## every test: units, integration through web servers, clients
 	@tests/run.sh $(BUILD)
 
 test-clients: all               ## real clients alone: Claude Code, the official SDK, the AI SDK
@@ -103,6 +111,7 @@ test-clients: all               ## real clients alone: Claude Code, the official
 endif
 
 unit_programs: $(unit_programs)
+bench_programs: $(bench_programs)
 fuzz_programs: $(fuzz_programs)
 
 lint:                           ## warnings as errors, clang-tidy, cppcheck, format, shellcheck
@@ -111,8 +120,10 @@ lint:                           ## warnings as errors, clang-tidy, cppcheck, for
 fuzz: packages                  ## fuzz the parsers for FUZZ_SECONDS each (default 60)
 	@tests/fuzz/run.sh
 
-bench: all                      ## a load test that needs nothing outside the repository
-	@/usr/bin/python3 tests/bench/bench.py $(BUILD)
+# WORKLOADS="W2b W7" FRONT="lighttpd nginx" QUICK=1 ROUNDS=3
+bench: all bench_programs       ## a load test, beside the least that a responder can do
+	@/usr/bin/python3 tests/bench/bench.py $(BUILD) $(if $(QUICK),--quick) $(if $(WORKLOADS),--workloads $(WORKLOADS)) \
+		$(if $(FRONT),--front $(FRONT)) $(if $(ROUNDS),--rounds $(ROUNDS))
 
 install: all                    ## install to $(DESTDIR)$(PREFIX)
 	@PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' fcgi/deploy/install.sh install $(BUILD)
@@ -136,12 +147,16 @@ deb: packages                   ## a Debian package in $(BUILD)
 packages:                       ## install the system packages that are missing
 	@fcgi/deploy/packages.sh $(MAKECMDGOALS)
 
+# Nothing is installed by make alone: it tells which packages are missing, and stops.
+packages_there:
+	@fcgi/deploy/packages.sh --check
+
 clean:                          ## remove what was built
 	rm -rf build build-*
 
 help:                           ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1\t/p' Makefile | expand -t 20
 
-.PHONY: all run demo dev test test-clients unit_programs fuzz_programs lint fuzz bench install uninstall dist bundle deb packages clean help
+.PHONY: all run demo dev test test-clients unit_programs bench_programs fuzz_programs lint fuzz bench install uninstall dist bundle deb packages packages_there clean help
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -32,7 +32,8 @@ CREATE TABLE routes (
     upstream_id INTEGER REFERENCES upstreams (id) ON DELETE CASCADE  -- NULL: the current one
 ) STRICT;
 
--- 'strategy', 'current_upstream' (an id), 'reloads' (how often all processes were told to read their settings again)
+-- 'strategy', 'current_upstream' (an id), 'reloads' (how often all processes were told to read their settings again),
+-- 'token:<key id>' (what a key's command printed: '<ms since 1970 when it expires> <token>')
 CREATE TABLE settings (
     name  TEXT PRIMARY KEY,
     value TEXT NOT NULL
@@ -127,3 +128,19 @@ CREATE TABLE processes (
     in_flight INTEGER NOT NULL,
     seen      INTEGER NOT NULL                       -- ms since 1970
 ) STRICT;
+
+-- Version 3.
+
+-- What refusals of an upstream have taught of the requests that it takes (fcgi/translate/lesson.h).
+CREATE TABLE lessons (
+    upstream_id INTEGER NOT NULL REFERENCES upstreams (id) ON DELETE CASCADE,
+    model       TEXT NOT NULL,                       -- as the upstream calls it
+    lesson      TEXT NOT NULL,
+    learned     INTEGER NOT NULL,                    -- ms since 1970, the last time
+    times       INTEGER NOT NULL,
+    PRIMARY KEY (upstream_id, model, lesson)
+) STRICT, WITHOUT ROWID;
+
+CREATE TRIGGER lessons_inserted AFTER INSERT ON lessons BEGIN UPDATE revision SET number = number + 1; END;
+CREATE TRIGGER lessons_updated  AFTER UPDATE ON lessons BEGIN UPDATE revision SET number = number + 1; END;
+CREATE TRIGGER lessons_deleted  AFTER DELETE ON lessons BEGIN UPDATE revision SET number = number + 1; END;

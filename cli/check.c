@@ -10,6 +10,7 @@
 #include "base/buffer.h"
 #include "base/safe_text.h"
 #include "base/url.h"
+#include "store/config.h"
 #include "translate/claude/request.h"
 #include "upstream/service.h"
 
@@ -26,7 +27,7 @@ check_upstream_name(const char *name)
 	if (name[0] == '-')
 		return "a name does not begin with '-'";
 	if (name[0] == ' ' || name[length - 1] == ' ')
-		return "a name does not begin or end with a blank";
+		return "a name does not begin or end with a space";
 	if (!safe_text_is_plain(name))
 		return "a name has no control characters";
 	for (const char *c = name; *c != '\0'; c++)
@@ -47,7 +48,7 @@ check_model_name(const char *name)
 const char *
 check_base_url(const char *url, struct buffer *shown)
 {
-	/* What is no URL is not cut into its parts with certainty. */
+	/* The parts of something that is not a URL cannot be told apart for certain. */
 	if (strchr(url, '@') == NULL && strlen(url) <= SERVICE_LONGEST_URL) {
 		buffer_putc(shown, '\'');
 		url_write_masked(shown, url);
@@ -57,16 +58,28 @@ check_base_url(const char *url, struct buffer *shown)
 }
 
 const char *
+check_command(const char *command)
+{
+	if (command[0] == '\0')
+		return "it is empty";
+	if (strlen(command) > LONGEST_KEY)
+		return "it is longer than 4096 bytes";
+	return strpbrk(command, "\r\n") != NULL ? "it has more than one line" : NULL;
+}
+
+const char *
 check_api_key(const char *key)
 {
+	if (key[0] == KEY_COMMAND_MARK)
+		return "it begins with '!'; a command is given by --command";
 	if (key[0] == '\0')
 		return "it is empty";
 	if (strlen(key) > LONGEST_KEY)
 		return "it is longer than 4096 bytes";
 	if (strstr(key, "…") != NULL)
-		return "it is masked; claude-proxy-admin export --secrets writes whole keys";
+		return "it is masked; export --secrets prints whole keys";
 	for (const char *c = key; *c != '\0'; c++)
 		if ((unsigned char)*c <= ' ' || (unsigned char)*c >= 127)
-			return "it holds blanks or characters that are not ASCII";
+			return "it contains spaces or characters that are not ASCII";
 	return NULL;
 }

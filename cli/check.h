@@ -1,5 +1,5 @@
 /*
- * What may be put into the configuration.  Each gives NULL, or what is wrong: a static text.
+ * What may be put into the configuration.  Each returns NULL, or what is wrong: a static text.
  */
 #ifndef CHECK_H
 #define CHECK_H
@@ -14,9 +14,12 @@ const char *check_model_name(const char *name);
 
 /**
  * The base URL of an upstream; reads after "base URL " and what is appended to ${shown}: the URL in
- * quotes, its secrets masked; nothing, where it may contain a password or is too long.
+ * quotes, its secrets masked; nothing if it may contain a password or is too long.
  */
 const char *check_base_url(const char *url, struct buffer *shown);
+
+/** The shell command that prints an API key; reads after "--command: ". */
+const char *check_command(const char *command);
 
 /** An API key; reads after "… cannot be an API key: ". */
 const char *check_api_key(const char *key);

@@ -58,20 +58,22 @@ _claude_proxy_admin_option_text() {
 	--upstream) _claude_proxy_admin_offer "$(_claude_proxy_admin_upstreams)" ;;
 	--by) _claude_proxy_admin_offer_words upstream key model day ;;
 	--since) _claude_proxy_admin_offer_words 15m 1h 24h 7d 30d ;;
-	--model) ;;
+	--before) _claude_proxy_admin_offer "$(_claude_proxy_admin_indexes route list)" ;;
+	--model | --command) ;;
 	*) return 1 ;;
 	esac
 }
 
 _claude_proxy_admin_options() {
 	case $1 in
-	route) _claude_proxy_admin_offer_words --upstream --json --help ;;
+	route) _claude_proxy_admin_offer_words --upstream --first --before --json --help ;;
 	clear) _claude_proxy_admin_offer_words --yes --help ;;
-	translate) _claude_proxy_admin_offer_words --to --response --help ;;
+	translate) _claude_proxy_admin_offer_words --to --upstream --response --help ;;
 	test) _claude_proxy_admin_offer_words --model --all --json --help ;;
 	export) _claude_proxy_admin_offer_words --secrets --help ;;
 	usage) _claude_proxy_admin_offer_words --since --by --json --help ;;
-	key | show | doctor) _claude_proxy_admin_offer_words --json --help ;;
+	key) _claude_proxy_admin_offer_words --command --json --help ;;
+	show | doctor | learned) _claude_proxy_admin_offer_words --json --help ;;
 	*) _claude_proxy_admin_offer_words --help ;;
 	esac
 }
@@ -79,18 +81,24 @@ _claude_proxy_admin_options() {
 # The argument number ${#}, after the command and the arguments before.
 _claude_proxy_admin_argument() {
 	case $1/$# in
-	remove/1 | key/1 | use/1 | set/1 | test/1) _claude_proxy_admin_offer "$(_claude_proxy_admin_upstreams)" ;;
+	remove/1 | key/1 | use/1 | set/1 | test/1 | models/1 | learned/2) _claude_proxy_admin_offer "$(_claude_proxy_admin_upstreams)" ;;
+	add/1) _claude_proxy_admin_offer_words anthropic cerebras deepseek fireworks gemini groq kimi llamacpp lmstudio minimax \
+		mistral nvidia ollama openai openrouter qwen together vllm xai zai ;;
 	add/3) _claude_proxy_admin_offer_words openai openai-responses gemini claude custom ;;
 	key/2) _claude_proxy_admin_offer_words add list remove enable disable ;;
 	key/3) [[ $3 == add ]] || _claude_proxy_admin_offer "$(_claude_proxy_admin_indexes key "$2" list)" ;;
+	learned/1) _claude_proxy_admin_offer_words list forget ;;
 	balance/1) _claude_proxy_admin_offer_words round-robin random failover ;;
-	route/1) _claude_proxy_admin_offer_words add list remove ;;
-	route/2) [[ $2 != remove ]] || _claude_proxy_admin_offer "$(_claude_proxy_admin_indexes route list)" ;;
-	set/2) _claude_proxy_admin_offer_words max-output-tokens header. fallback proxy timeout reasoning ;;
+	route/1) _claude_proxy_admin_offer_words add list move remove ;;
+	route/2) [[ $2 != remove && $2 != move ]] || _claude_proxy_admin_offer "$(_claude_proxy_admin_indexes route list)" ;;
+	set/2) _claude_proxy_admin_offer_words max-output-tokens header. body. auth beta images fallback proxy timeout reasoning ;;
 	set/3)
 		case $3 in
 		fallback) _claude_proxy_admin_offer "$(_claude_proxy_admin_upstreams)" ;;
 		reasoning) _claude_proxy_admin_offer_words auto off ;;
+		images) _claude_proxy_admin_offer_words on off ;;
+		auth) _claude_proxy_admin_offer_words bearer x-api-key api-key ;;
+		beta) _claude_proxy_admin_offer_words none ;;
 		esac
 		;;
 	import/1 | translate/1) compopt -o default 2>/dev/null ;;
@@ -102,8 +110,8 @@ _claude_proxy_admin() {
 	COMPREPLY=()
 	_claude_proxy_admin_words
 	if [[ ${#words[@]} -eq 2 ]]; then
-		_claude_proxy_admin_offer_words add remove key use balance route set show clear translate test doctor import export \
-			usage --help --version
+		_claude_proxy_admin_offer_words setup add remove key use balance route set show clear translate test models \
+			learned doctor import export usage --help --version
 		return
 	fi
 	_claude_proxy_admin_option_text "${words[-2]}" && return
@@ -115,13 +123,13 @@ _claude_proxy_admin() {
 	for ((i = 1; i < ${#words[@]} - 1; i++)); do
 		word=${words[i]}
 		case $word in
-		--to | --upstream | --by | --since | --model) ((i++)) ;;
+		--to | --upstream | --by | --since | --model | --before | --command) ((i++)) ;;
 		--*) ;;
 		*) arguments+=("${word//[\\\"\']/}") ;;
 		esac
 	done
 	_claude_proxy_admin_argument "${arguments[@]}"
-	[[ ${COMPREPLY[0]:-} != header. ]] || compopt -o nospace 2>/dev/null
+	[[ ${COMPREPLY[0]:-} != @(header|body). ]] || compopt -o nospace 2>/dev/null
 }
 
 complete -F _claude_proxy_admin claude-proxy-admin

@@ -8,6 +8,7 @@
 #include <stddef.h>
 
 struct config;
+struct known_service;
 struct settings;
 struct store;
 struct upstream;
@@ -29,6 +30,9 @@ struct admin {
 	bool secrets;          /* --secrets */
 	const char *model;     /* --model NAME, or NULL */
 	bool all;              /* --all */
+	bool first;            /* --first */
+	const char *before;    /* --before ROUTE, or NULL */
+	const char *command;   /* --command SHELL-COMMAND, or NULL */
 };
 
 struct command {
@@ -38,20 +42,42 @@ struct command {
 	int least, most; /* arguments; most -1: any number */
 	/** Run with the arguments after the name.  Return the exit status. */
 	int (*run)(struct admin *, int count, char **arguments);
-	const char *details; /* more lines for its own help; NULL: none */
-	bool alone;          /* works without settings and database */
+	const char *details; /* more lines for its own help, or NULL */
+	bool alone;          /* opens settings and database itself, if it needs them */
 };
 
-/** Say on standard error what went wrong, `claude-proxy-admin: …`.  Return EXIT_FAILED or
+/**
+ * Open what commands work with: settings, database and configuration.  Return 0, or -1 (reported).
+ * Either way close with admin_close.  Only commands that work `alone` call it themselves.
+ */
+int admin_open(struct admin *);
+void admin_close(struct admin *);
+
+/** Report on standard error what went wrong, `claude-proxy-admin: …`.  Return EXIT_FAILED or
  * EXIT_USAGE. */
 int fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 int misuse(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/** Say that there is no such service type, and which there are.  Return EXIT_USAGE. */
+/** Read the configuration again after a change.  Return 0, or -1 (reported). */
+int refresh(struct admin *);
+
+/** Report that there is no such service type, and which there are.  Return EXIT_USAGE. */
 int unknown_service(const char *name);
 
-/** The upstream of that name or index; NULL: there is none, which was said. */
+/** The upstream of that name or index, or NULL if there is none (reported). */
 const struct upstream *find_upstream(const struct admin *, const char *name_or_index);
+
+/** Run the commands of the upstream's enabled keys whose secrets are due, report those that fail,
+ * and read the configuration again.  Return the upstream in it, or NULL (reported). */
+const struct upstream *keys_fetch(struct admin *, const struct upstream *);
+
+/** Add an upstream and see to its key, for `add` and `setup`.  Return the exit status. */
+int add_known(struct admin *, const struct known_service *);
+int add_unknown(struct admin *, const char *name, char *url, const char *service_type);
+
+/** Ask on the terminal for an API key of the upstream, and store it; none is fine.  Return the exit
+ * status. */
+int keys_ask(struct admin *, const struct upstream *);
 
 /* The commands; see the table in main.c. */
 int run_add(struct admin *, int, char **);
@@ -69,5 +95,8 @@ int run_import(struct admin *, int, char **);
 int run_export(struct admin *, int, char **);
 int run_test(struct admin *, int, char **);
 int run_doctor(struct admin *, int, char **);
+int run_setup(struct admin *, int, char **);
+int run_learned(struct admin *, int, char **);
+int run_models(struct admin *, int, char **);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * The command `doctor`: looks at settings, database, configuration and upstreams, and says how to
- * mend what is wrong.  It changes nothing, and makes no database.
+ * The command `doctor`: checks settings, database, configuration and upstreams, and explains how to
+ * fix what is wrong.  It changes nothing, and makes no database.
  */
 #include <curl/curl.h>
 #include <errno.h>
@@ -22,6 +22,7 @@
 #include "base/url.h"
 #include "command.h"
 #include "output.h"
+#include "owner.h"
 #include "print.h"
 #include "probe.h"
 #include "store/config.h"
@@ -40,11 +41,12 @@ struct findings {
 	size_t problems;
 };
 
-/* One finding: ${what} was looked at, the rest says what was seen, and how to mend it. */
+/* One finding: ${what} was checked; the rest tells what was found, and how to fix it. */
 static void __attribute__((format(printf, 4, 5)))
 find(struct findings *f, enum level level, const char *what, const char *format, ...)
 {
 	static const char *const names[] = {"ok", "warning", "problem"};
+	static const enum style styles[] = {STYLE_GOOD, STYLE_WARNING, STYLE_BAD};
 	char *text = NULL;
 	va_list arguments;
 
@@ -54,10 +56,8 @@ find(struct findings *f, enum level level, const char *what, const char *format,
 	va_end(arguments);
 	f->problems += level == PROBLEM;
 	if (!f->admin->json) {
-		fputs(level == GOOD ? "" : print_bold(), stdout);
-		print("%-8s", names[level]);
-		fputs(level == GOOD ? "" : print_plain(), stdout);
-		print(" %-12s %s\n", what, text);
+		print_styled(styles[level], names[level]);
+		print("%*s %-12s %s\n", (int)(8 - strlen(names[level])), "", what, text);
 		fflush(stdout);
 		free(text);
 		return;
@@ -86,12 +86,12 @@ check_versions(struct findings *f)
 		store_library_version(), json_c_version(), uv_version_string());
 	if (curl->ssl_version == NULL)
 		find(f, PROBLEM, "TLS",
-			"this libcurl has no TLS: https:// upstreams cannot be "
-			"reached; install the usual libcurl package");
+			"this libcurl has no TLS, so https:// upstreams cannot be "
+			"reached: install the usual libcurl package");
 	if (now < THIS_CENTURY)
 		find(f, PROBLEM, "clock",
-			"the clock says a year before 2020: TLS and rests of keys will fail; set "
-			"it");
+			"the clock is set to a year before 2020: TLS and the pauses of keys will "
+			"fail; set it");
 }
 
 static void
@@ -100,10 +100,10 @@ check_env_file(struct findings *f, const char *path)
 	struct stat info;
 
 	if (path == NULL)
-		find(f, GOOD, "settings", "from the environment; there is no .env file");
+		find(f, GOOD, "settings", "from the environment; no .env file was found");
 	else if (stat(path, &info) == 0 && (info.st_mode & 077) != 0)
 		find(f, WARNING, "settings",
-			"%s can be read by others, and holds the access key: chmod 600 %s", path,
+			"others can read %s, which contains the access key: chmod 600 %s", path,
 			path);
 	else
 		find(f, GOOD, "settings", "from the environment, and %s", path);
@@ -118,8 +118,8 @@ check_access_key(struct findings *f, const char *key)
 			"the .env file, for example PROXY_ACCESS_KEY=$(openssl rand -hex 24)");
 	else if (strlen(key) < SHORT_ACCESS_KEY)
 		find(f, WARNING, "access key",
-			"PROXY_ACCESS_KEY has only %zu characters: take at least %d that nobody "
-			"guesses",
+			"PROXY_ACCESS_KEY has only %zu characters: use at least %d that cannot be "
+			"guessed",
 			strlen(key), SHORT_ACCESS_KEY);
 	else
 		find(f, GOOD, "access key", "PROXY_ACCESS_KEY is set");
@@ -128,18 +128,17 @@ check_access_key(struct findings *f, const char *key)
 static void
 check_certificates(struct findings *f, const char *chosen)
 {
-	const char *file = chosen != NULL ? chosen : trust_file();
+	const char *file = chosen != NULL ? chosen : ca_bundle_file();
 
 	if (file == NULL)
-		find(f, GOOD, "certificates", "libcurl looks for those of the authorities itself");
+		find(f, GOOD, "certificates", "libcurl finds the CA bundle itself");
 	else if (access(file, R_OK) != 0)
 		find(f, PROBLEM, "certificates",
 			"%s: %s: https:// upstreams cannot be reached; install the package "
-			"ca-certificates, or let SSL_CERT_FILE name the file of the authorities' "
-			"certificates",
+			"ca-certificates, or let SSL_CERT_FILE name a CA bundle",
 			file, strerror(errno));
 	else
-		find(f, GOOD, "certificates", "authorities: the certificates of %s", file);
+		find(f, GOOD, "certificates", "CA bundle %s", file);
 }
 
 /* ---- the database ---- */
@@ -152,24 +151,22 @@ check_file(struct findings *f, const char *path)
 
 	if (stat(path, &info) != 0 && errno == ENOENT) {
 		find(f, PROBLEM, "database",
-			"%s is not there: claude-proxy-admin add <name> <baseUrl> <serviceType> "
-			"makes it; or CLAUDE_PROXY_DB should name another",
-			path);
+			"there is no %s yet: %s creates it; or let CLAUDE_PROXY_DB name another",
+			path, HINT("add", "<name>", "<baseUrl>", "<serviceType>"));
 		return false;
 	}
 	if (access(path, R_OK) != 0) {
 		find(f, PROBLEM, "database",
-			"%s: %s: run this as the user that the web server runs as", path,
+			"%s: %s: run this as the user that the responder runs as", path,
 			strerror(errno));
 		return false;
 	}
 	if ((info.st_mode & 077) != 0)
-		find(f, WARNING, "database", "%s can be opened by others: chmod 600 %s", path,
-			path);
+		find(f, WARNING, "database", "others can open %s: chmod 600 %s", path, path);
 	if (info.st_uid != geteuid())
 		find(f, WARNING, "database",
 			"%s belongs to user %u and not to you (%u): run this as the user that the "
-			"web server runs as",
+			"responder runs as",
 			path, (unsigned)info.st_uid, (unsigned)geteuid());
 	return true;
 }
@@ -179,24 +176,24 @@ check_content(struct findings *f, struct store *store)
 {
 	struct store_report report;
 
-	store_inspect(store, &report);
+	store_check(store, &report);
 	if (report.problem[0] != '\0')
 		find(f, PROBLEM, "database",
-			"it is damaged (%s): restore a backup, or export what can be read and "
-			"import it into a new one",
+			"it is damaged (%s): restore a backup, or export what is still readable "
+			"and import it into a new one",
 			report.problem);
 	if (!report.writable)
 		find(f, PROBLEM, "database",
-			"%s cannot be written: look at its owner, at the folder's, and for free "
+			"%s is not writable: check its owner, that of the folder, and the free "
 			"space",
 			store_path(store));
 	if (strcmp(report.journal, "wal") != 0)
 		find(f, WARNING, "database",
-			"this file system allows no write-ahead log (%s instead): it works, but "
-			"slower",
+			"this file system does not support a write-ahead log (%s instead): it "
+			"works, but slower",
 			report.journal);
 	if (report.problem[0] == '\0' && report.writable)
-		find(f, GOOD, "database", "%s: whole, writable, journal %s", store_path(store),
+		find(f, GOOD, "database", "%s: intact, writable, journal %s", store_path(store),
 			report.journal);
 }
 
@@ -229,43 +226,42 @@ check_keys(struct findings *f, const struct upstream *u)
 		if (api_key_state(key, now) != KEY_RESTING)
 			continue;
 		secret_mask(key->secret, mask);
-		find(f, WARNING, u->name, "key %zu %s rests for %lld s more: %s", i, mask,
+		find(f, WARNING, u->name, "key %zu %s is paused for %lld s more: %s", i, mask,
 			(long long)((key->rests_until - now + 999) / 1000),
 			key->last_error != NULL ? key->last_error : "");
 	}
 	if (u->key_count == 0)
-		find(f, WARNING, u->name, "has no API key: claude-proxy-admin key %s add -",
-			u->name);
+		find(f, WARNING, u->name, "has no API key: %s", HINT("key", u->name, "add", "-"));
 	else if (enabled == 0)
-		find(f, WARNING, u->name,
-			"all its keys are disabled: claude-proxy-admin key %s enable <index>",
-			u->name);
+		find(f, WARNING, u->name, "all its keys are disabled: %s",
+			HINT("key", u->name, "enable", "<index>"));
 }
 
-static bool
-has_enabled_key(const struct upstream *u)
+static void
+check_routes(struct findings *f, const struct config *config)
 {
-	for (size_t i = 0; i < u->key_count; i++)
-		if (u->keys[i].enabled)
-			return true;
-	return false;
+	for (size_t i = 0; i < config->route_count; i++) {
+		const struct route *first = config_shadowing_route(config, i);
+		if (first != NULL)
+			find(f, WARNING, "routes",
+				"route %zu, %s, is never used: route %td, %s, matches first", i,
+				config->routes[i].pattern, first - config->routes, first->pattern);
+	}
 }
 
 static void
 check_config(struct findings *f, const struct config *config)
 {
 	if (config->current == NULL)
-		find(f, PROBLEM, "upstreams",
-			"there is none: claude-proxy-admin add <name> <baseUrl> <serviceType>");
-	else if (!has_enabled_key(config->current))
-		find(f, PROBLEM, "upstreams",
-			"%s is current and has no key that is enabled: claude-proxy-admin key %s "
-			"add -",
-			config->current->name, config->current->name);
+		find(f, PROBLEM, "upstreams", "there is none yet: %s",
+			hint_first_upstream(&(struct hint){{0}}));
+	else if (upstream_enabled_key(config->current) == NULL)
+		find(f, PROBLEM, "upstreams", "%s is current and has no enabled key: %s",
+			config->current->name, HINT("key", config->current->name, "add", "-"));
 	else
-		find(f, GOOD, "upstreams", "%zu, current is %s; strategy %s; %zu routes",
+		find(f, GOOD, "upstreams", "%zu, current is %s; strategy %s; %zu route%s",
 			config->upstream_count, config->current->name, print_strategy(f->admin),
-			config->route_count);
+			config->route_count, plural(config->route_count));
 	for (size_t i = 0; i < config->upstream_count; i++) {
 		const struct upstream *u = &config->upstreams[i];
 		check_keys(f, u);
@@ -273,23 +269,23 @@ check_config(struct findings *f, const struct config *config)
 			find(f, WARNING, u->name,
 				"its fallbacks lead back to itself; each is tried once");
 	}
+	check_routes(f, config);
 }
 
 /* ---- reaching upstreams ---- */
 
-static const struct api_key *
-first_enabled_key(const struct upstream *u)
-{
-	for (size_t i = 0; i < u->key_count; i++)
-		if (u->keys[i].enabled)
-			return &u->keys[i];
-	return NULL;
-}
-
 static void
 check_reach(struct findings *f, const struct upstream *u)
 {
-	const struct probe probe = {f->admin->settings, u, first_enabled_key(u)};
+	u = keys_fetch(f->admin, u);
+	if (u == NULL)
+		return;
+	const struct api_key *key = upstream_enabled_key(u);
+	const struct probe probe = {
+		f->admin->settings, u, key != NULL && key->secret[0] != '\0' ? key : NULL};
+	if (key != NULL && probe.key == NULL)
+		find(f, PROBLEM, u->name, "the command that prints its API key failed: %s",
+			key->last_error != NULL ? key->last_error : "");
 	struct probe_answer answer;
 	struct buffer origin = BUFFER_INIT(0);
 
@@ -297,18 +293,17 @@ check_reach(struct findings *f, const struct upstream *u)
 	probe_models(&probe, &answer);
 	if (answer.status == 0)
 		find(f, PROBLEM, u->name,
-			"%s (is the base URL right, and the network? a proxy is "
-			"set by: claude-proxy-admin set %s proxy <url>)",
-			answer.error.message, u->name);
+			"%s (check the base URL and the network; %s sets a proxy)",
+			answer.error.message, HINT("set", u->name, "proxy", "<url>"));
 	else if (answer.status == 401 || answer.status == 403)
 		find(f, probe.key != NULL ? PROBLEM : WARNING, u->name,
-			"%s answers, but refuses the key: %s", buffer_text(&origin),
+			"%s responds, but refuses the key: %s", buffer_text(&origin),
 			answer.error.message);
 	else if (answer.status >= 500)
-		find(f, WARNING, u->name, "%s answers with %d: %s", buffer_text(&origin),
+		find(f, WARNING, u->name, "%s responds with %d: %s", buffer_text(&origin),
 			answer.status, answer.error.message);
 	else
-		find(f, GOOD, u->name, "%s answers (%d, %lld ms)", buffer_text(&origin),
+		find(f, GOOD, u->name, "%s responds (%d, %lld ms)", buffer_text(&origin),
 			answer.status, (long long)answer.ms);
 	probe_answer_free(&answer);
 	buffer_free(&origin);
@@ -321,14 +316,14 @@ check_store(struct findings *f)
 
 	a->store = store_open(a->settings->database);
 	if (a->store == NULL) {
-		find(f, PROBLEM, "database", "%s cannot be opened: the lines above say why",
+		find(f, PROBLEM, "database", "could not open %s: the lines above tell why",
 			a->settings->database);
 		return;
 	}
 	check_content(f, a->store);
 	a->config = store_config(a->store);
 	if (a->config == NULL) {
-		find(f, PROBLEM, "database", "the configuration cannot be read");
+		find(f, PROBLEM, "database", "could not read the configuration");
 		return;
 	}
 	check_config(f, a->config);
@@ -353,7 +348,10 @@ run_doctor(struct admin *a, int count, char **arguments)
 		check_env_file(&f, a->settings->env_file);
 		check_access_key(&f, a->settings->access_key);
 		check_certificates(&f, a->settings->certificates);
-		if (check_file(&f, a->settings->database))
+		if (owner_become(a->settings) != 0)
+			find(&f, PROBLEM, "database",
+				"it is another user's: the line above tells how to reach it");
+		else if (check_file(&f, a->settings->database))
 			check_store(&f);
 	}
 	if (a->json)

@@ -43,6 +43,22 @@ secret_text(const struct admin *a, const char *secret)
 	return json_object_new_string(a->secrets ? secret : mask);
 }
 
+/* A command is no secret: what it prints is, and stays here. */
+static struct json_object *
+key_text(const struct admin *a, const struct api_key *key)
+{
+	struct buffer text = BUFFER_INIT(0);
+	struct json_object *object;
+
+	if (key->command == NULL)
+		return secret_text(a, key->secret);
+	buffer_putc(&text, KEY_COMMAND_MARK);
+	buffer_puts(&text, key->command);
+	object = json_object_new_string(buffer_text(&text));
+	buffer_free(&text);
+	return object;
+}
+
 static struct json_object *
 keys_of(const struct admin *a, const struct upstream *u, bool enabled)
 {
@@ -50,7 +66,7 @@ keys_of(const struct admin *a, const struct upstream *u, bool enabled)
 
 	for (size_t i = 0; i < u->key_count; i++)
 		if (u->keys[i].enabled == enabled)
-			json_object_array_add(keys, secret_text(a, u->keys[i].secret));
+			json_object_array_add(keys, key_text(a, &u->keys[i]));
 	return keys;
 }
 
@@ -66,7 +82,7 @@ add_option(void *context, const char *name, const char *value)
 	bool secret = strncmp(name, "header.", strlen("header.")) == 0;
 
 	if (strcmp(name, "proxy") == 0 && !target->admin->secrets)
-		value = describe_proxy(value);
+		value = config_json_proxy(value);
 	if (secret)
 		json_object_object_add(target->object, name, secret_text(target->admin, value));
 	else

@@ -45,10 +45,10 @@ bad(const struct source *s, const char *place, const char *format, ...)
 	if (vasprintf(&problem, format, arguments) < 0)
 		problem = NULL;
 	va_end(arguments);
-	int status = fail("%s: %s: %s; nothing was changed", s->name, place,
+	fail("%s: %s: %s; nothing was changed", s->name, place,
 		problem != NULL ? problem : "out of memory");
 	free(problem);
-	return status;
+	return EXIT_FAILED;
 }
 
 static void
@@ -58,7 +58,7 @@ ignore(const struct source *s, const char *place, const char *member)
 		member);
 }
 
-/* Make room for one more element of ${size} bytes, zeroed.  NULL: no memory. */
+/* Make room for one more element of ${size} bytes, zeroed.  NULL if memory ran out. */
 static void *
 add_element(void *array, size_t *count, size_t size)
 {
@@ -93,12 +93,12 @@ refuse_syntax(const struct source *s, const struct json_problem *problem)
 }
 
 static int
-parse_file(struct source *s, const char *file)
+parse_file(struct source *s, FILE *file)
 {
 	struct json_problem problem;
 
 	s->text = BUFFER_INIT(MOST_BYTES);
-	if (input_read(file, &s->text) != 0)
+	if (input_read(file, s->name, &s->text) != 0)
 		return EXIT_FAILED;
 	s->root = json_read(&s->index, buffer_text(&s->text), s->text.length,
 		JSON_MAX_REQUEST_VALUES, &problem);
@@ -130,7 +130,10 @@ read_string(struct source *s, const char *place, const struct json *value, const
 	if (json_has_unusual(value))
 		return bad(s, place, "must contain no NUL character and no half of one");
 	*text = keep(s, json_copy(value));
-	return *text != NULL ? EXIT_DONE : no_memory();
+	if (*text != NULL)
+		return EXIT_DONE;
+	no_memory();
+	return EXIT_FAILED;
 }
 
 /* The text of a member; NULL with EXIT_DONE: it is absent. */
@@ -150,11 +153,12 @@ static int
 read_needed_text(struct source *s, const char *place, const struct json *object, const char *member,
 	const char **text)
 {
-	int status = read_text(s, place, object, member, text);
-
-	if (status == EXIT_DONE && (*text == NULL || (*text)[0] == '\0'))
-		return bad(s, place, "has no %s", member);
-	return status;
+	if (read_text(s, place, object, member, text) != EXIT_DONE)
+		return EXIT_FAILED;
+	if (*text != NULL && (*text)[0] != '\0')
+		return EXIT_DONE;
+	bad(s, place, "has no %s", member);
+	return EXIT_FAILED;
 }
 
 /* ---- upstreams ---- */
@@ -245,11 +249,12 @@ read_keys(struct source *s, const char *place, const struct json *value, const c
 		return bad(s, where, "must be an array of strings");
 	size_t index = 0;
 	JSON_EACH (key, keys) {
-		const char *secret;
+		const char *secret = "";
 		snprintf(where, sizeof(where), "%s.%s[%zu]", place, member, index++);
 		if (read_string(s, where, key, &secret) != EXIT_DONE)
 			return EXIT_FAILED;
-		const char *problem = check_api_key(secret);
+		const char *problem = secret[0] == KEY_COMMAND_MARK ? check_command(secret + 1)
+								    : check_api_key(secret);
 		if (problem != NULL)
 			return bad(s, where, "it cannot be an API key: %s", problem);
 		struct import_key *added = add_element(&u->keys, &u->key_count, sizeof(*added));
@@ -287,7 +292,7 @@ read_option(
 		return bad(s, place, "has no %s", name);
 	const char *problem = option_check(name, value);
 	if (problem == NULL && strstr(value, "…") != NULL)
-		problem = "is masked; claude-proxy-admin export --secrets writes it whole";
+		problem = "is masked; export --secrets prints it whole";
 	if (problem != NULL && option_is_secret(name))
 		return bad(s, place, "%s: %s", name, problem);
 	if (problem != NULL)
@@ -556,20 +561,33 @@ apply(struct admin *a, const struct source *s)
 	return EXIT_DONE;
 }
 
-int
-run_import(struct admin *a, int count, char **arguments)
+/* Read the file, check it, and put it into the database, which is open. */
+static int
+import(struct admin *a, FILE *file, const char *name)
 {
-	struct source s = {
-		.name = input_name(arguments[0]),
-		.config = a->config,
-	};
-	int status = parse_file(&s, arguments[0]);
+	struct source s = {.name = input_name(name), .config = a->config};
+	int status = parse_file(&s, file);
 
-	(void)count;
 	if (status == EXIT_DONE)
 		status = read_source(&s);
 	if (status == EXIT_DONE)
 		status = apply(a, &s);
 	free_source(&s);
+	return status;
+}
+
+int
+run_import(struct admin *a, int count, char **arguments)
+{
+	int status = EXIT_FAILED;
+	FILE *file;
+
+	(void)count;
+	/* Before the command acts as the owner of the database. */
+	if (input_open(arguments[0], &file) != 0)
+		return EXIT_FAILED;
+	if (admin_open(a) == 0)
+		status = import(a, file, arguments[0]);
+	admin_close(a);
 	return status;
 }

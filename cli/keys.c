@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buffer.h"
 #include "base/secret.h"
 #include "check.h"
 #include "command.h"
@@ -13,6 +14,8 @@
 #include "print.h"
 #include "store/config.h"
 #include "store/store.h"
+#include "suggest.h"
+#include "upstream/key_command.h"
 
 enum { MOST_KEYS = 10000 };
 
@@ -52,9 +55,24 @@ add_to_list(struct key_list *list, const char *key)
 	return EXIT_DONE;
 }
 
-/* One key a line; blanks around it and empty lines do not count. */
+/* Take a key out of a line of ${read} bytes; spaces around it and empty lines do not count. */
 static int
-read_list(struct key_list *list)
+take_line(struct key_list *list, char *line, ssize_t read)
+{
+	char *start = line + strspn(line, " \t\r\n");
+	size_t length = strlen(start);
+
+	if (strlen(line) != (size_t)read)
+		return misuse(
+			"key %zu cannot be an API key: it contains a NUL character", list->count);
+	while (length > 0 && strchr(" \t\r\n", start[length - 1]) != NULL)
+		start[--length] = '\0';
+	return length > 0 ? add_to_list(list, start) : EXIT_DONE;
+}
+
+/* Keys from standard input: all of it, or on a terminal one line, and what was pasted with it. */
+static int
+read_list(struct key_list *list, const char *upstream)
 {
 	struct hidden_input hidden;
 	char *line = NULL;
@@ -63,21 +81,15 @@ read_list(struct key_list *list)
 	int status = EXIT_DONE;
 
 	input_hide(&hidden);
-	if (hidden.terminal)
-		fputs("API keys, one a line (not shown); then press Ctrl-D: ", stderr);
-	while (status == EXIT_DONE && (read = getline(&line, &size, stdin)) >= 0) {
-		char *start = line + strspn(line, " \t\r\n");
-		if (strlen(line) != (size_t)read) {
-			status = misuse("key %zu cannot be an API key: it holds a NUL character",
-				list->count);
-			break;
-		}
-		size_t length = strlen(start);
-		while (length > 0 && strchr(" \t\r\n", start[length - 1]) != NULL)
-			start[--length] = '\0';
-		if (length > 0)
-			status = add_to_list(list, start);
+	if (hidden.terminal) {
+		print("API key for %s (not shown): ", upstream);
+		fflush(stdout);
 	}
+	do {
+		read = input_read_hidden(&hidden, &line, &size);
+		if (read >= 0)
+			status = take_line(list, line, read);
+	} while (status == EXIT_DONE && read >= 0 && (!hidden.terminal || input_is_waiting()));
 	input_show(&hidden);
 	if (line != NULL)
 		secret_erase(line, size);
@@ -86,13 +98,13 @@ read_list(struct key_list *list)
 }
 
 static int
-gather(struct key_list *list, int count, char **arguments)
+gather(struct key_list *list, const char *upstream, int count, char **arguments)
 {
 	int status = EXIT_DONE;
 
 	for (int i = 0; i < count && status == EXIT_DONE; i++) {
 		if (strcmp(arguments[i], "-") == 0) {
-			status = read_list(list);
+			status = read_list(list, upstream);
 			continue;
 		}
 		status = add_to_list(list, arguments[i]);
@@ -100,29 +112,103 @@ gather(struct key_list *list, int count, char **arguments)
 		secret_erase(arguments[i], strlen(arguments[i]));
 	}
 	if (status == EXIT_DONE && list->count == 0)
-		return fail("no key was given");
+		return fail("no API key was given");
 	return status;
+}
+
+/* Store the keys of the list, and report how many were new. */
+static int
+store_list(struct admin *a, const char *name, int64_t upstream_id, const struct key_list *list)
+{
+	size_t added = 0;
+
+	if (store_add_keys(a->store, upstream_id, (const char *const *)list->keys, list->count,
+		    &added) != STORE_OK)
+		return fail("could not add the key%s", plural(list->count));
+	print("added %zu key%s to %s", added, plural(added), name);
+	if (added < list->count)
+		print("; %zu %s there already", list->count - added,
+			list->count - added == 1 ? "was" : "were");
+	putchar('\n');
+	return EXIT_DONE;
+}
+
+/* The key that a command prints: stored as a mark and the command. */
+static int
+take_command(struct key_list *list, const char *command)
+{
+	const char *problem = check_command(command);
+	char *text = NULL;
+
+	if (problem != NULL)
+		return misuse("--command: %s", problem);
+	list->keys = calloc(1, sizeof(char *));
+	if (list->keys == NULL || asprintf(&text, "%c%s", KEY_COMMAND_MARK, command) < 0)
+		return fail("out of memory");
+	list->keys[list->count++] = text;
+	return EXIT_DONE;
 }
 
 static int
 add_keys(struct admin *a, const struct upstream *u, int count, char **arguments)
 {
 	struct key_list list = {0};
-	size_t added = 0;
-	int status = gather(&list, count, arguments);
+	int status;
 
-	if (status == EXIT_DONE && store_add_keys(a->store, u->id, (const char *const *)list.keys,
-					   list.count, &added) != STORE_OK)
-		status = fail("no key was added");
+	if ((a->command != NULL) == (count > 0))
+		return misuse("key <name|index> add takes one or more keys, - for standard input, "
+			      "or --command <shell command>");
+	if (a->command != NULL)
+		status = take_command(&list, a->command);
+	else
+		status = gather(&list, u->name, count, arguments);
+
 	if (status == EXIT_DONE)
-		print("added %zu key%s to %s", added, added == 1 ? "" : "s", u->name);
-	if (status == EXIT_DONE && added < list.count)
-		print("; %zu %s there already", list.count - added,
-			list.count - added == 1 ? "was" : "were");
-	if (status == EXIT_DONE)
-		putchar('\n');
+		status = store_list(a, u->name, u->id, &list);
 	free_list(&list);
 	return status;
+}
+
+int
+keys_ask(struct admin *a, const struct upstream *u)
+{
+	struct key_list list = {0};
+	int status = read_list(&list, u->name);
+
+	if (status == EXIT_DONE && list.count > 0)
+		status = store_list(a, u->name, u->id, &list);
+	else if (status == EXIT_DONE)
+		print("no API key was given; add one later: %s\n",
+			HINT("key", u->name, "add", "-"));
+	free_list(&list);
+	return status;
+}
+
+const struct upstream *
+keys_fetch(struct admin *a, const struct upstream *u)
+{
+	int64_t id = u->id;
+	bool changed = false;
+
+	for (size_t i = 0; i < u->key_count; i++) {
+		struct buffer problem = BUFFER_INIT(0);
+		int status = u->keys[i].enabled
+				     ? key_command_see_to(a->store, &u->keys[i], &problem)
+				     : 0;
+		if (status < 0)
+			note("%s: the command of key %zu failed: %s", u->name, i,
+				buffer_text(&problem));
+		changed = changed || status != 0;
+		buffer_free(&problem);
+	}
+	if (!changed)
+		return u;
+	if (refresh(a) != 0)
+		return NULL;
+	u = config_find_upstream_by_id(a->config, id);
+	if (u == NULL)
+		fail("the upstream was removed meanwhile");
+	return u;
 }
 
 static int
@@ -143,12 +229,9 @@ find_key(const struct upstream *u, char *key_or_index)
 	const struct api_key *key = upstream_find_key(u, key_or_index);
 	bool index = strlen(key_or_index) < 6;
 
-	if (key == NULL && index)
-		fail("%s has no key %s; claude-proxy-admin key %s list shows them", u->name,
-			key_or_index, u->name);
-	else if (key == NULL)
-		fail("%s has no such key; claude-proxy-admin key %s list shows them", u->name,
-			u->name);
+	if (key == NULL)
+		fail("%s has no %s%s; %s lists its keys", u->name, index ? "key " : "such key",
+			index ? key_or_index : "", HINT("key", u->name, "list"));
 	return key;
 }
 
@@ -164,7 +247,7 @@ remove_key(struct admin *a, const struct upstream *u, int count, char **argument
 	secret_mask(key->secret, mask);
 	secret_erase(arguments[0], strlen(arguments[0]));
 	if (store_remove_key(a->store, key->id) != STORE_OK)
-		return fail("key %s was not removed", mask);
+		return fail("could not remove key %s", mask);
 	print("removed key %s of %s\n", mask, u->name);
 	return EXIT_DONE;
 }
@@ -179,7 +262,7 @@ switch_key(struct admin *a, const struct upstream *u, char *key_or_index, bool o
 		return EXIT_FAILED;
 	secret_mask(key->secret, mask);
 	if (store_enable_key(a->store, key->id, on) != STORE_OK)
-		return fail("key %s was not changed", mask);
+		return fail("could not change key %s", mask);
 	print("key %s of %s is %s now\n", mask, u->name, on ? "enabled" : "disabled");
 	return EXIT_DONE;
 }
@@ -203,16 +286,25 @@ static const struct {
 	int least, most;
 	int (*run)(struct admin *, const struct upstream *, int, char **);
 } actions[] = {
-	{"add", 1, -1, add_keys},
+	{"add", 0, -1, add_keys},
 	{"list", 0, 0, list_keys},
 	{"remove", 1, 1, remove_key},
 	{"enable", 1, 1, enable_key},
 	{"disable", 1, 1, disable_key},
 };
 
+static const char *
+action_name(const void *context, size_t index)
+{
+	(void)context;
+	return index < sizeof(actions) / sizeof(actions[0]) ? actions[index].name : NULL;
+}
+
 int
 run_key(struct admin *a, int count, char **arguments)
 {
+	struct suggestion meant;
+
 	for (size_t i = 0; i < sizeof(actions) / sizeof(actions[0]); i++) {
 		if (strcmp(actions[i].name, arguments[1]) != 0)
 			continue;
@@ -225,5 +317,6 @@ run_key(struct admin *a, int count, char **arguments)
 		const struct upstream *u = find_upstream(a, arguments[0]);
 		return u != NULL ? actions[i].run(a, u, count - 2, arguments + 2) : EXIT_FAILED;
 	}
-	return misuse("key <name|index> is followed by add, list, remove, enable or disable");
+	return misuse("key <name|index> is followed by add, list, remove, enable or disable%s",
+		suggest(&meant, arguments[1], action_name, NULL));
 }

@@ -12,66 +12,100 @@
 #include "base/secret.h"
 #include "base/settings.h"
 #include "command.h"
+#include "output.h"
+#include "owner.h"
 #include "store/config.h"
 #include "store/store.h"
+#include "suggest.h"
+
+static const char add_details[] =
+	"With the name of a known service alone, its base URL and type are known, too:\n"
+	"  anthropic, cerebras, deepseek, fireworks, gemini, groq, kimi, llamacpp, lmstudio,\n"
+	"  minimax, mistral, nvidia, ollama, openai, openrouter, qwen, together, vllm, xai, zai\n"
+	"On a terminal it asks for the API key right away.\n";
 
 static const char key_details[] =
-	"  add <key>…          add keys; - reads them from standard input, one a line, so that "
-	"none\n"
-	"                      shows in the process list or the shell's history\n"
-	"  list                show the keys, masked, with their state\n"
+	"  add <key>…          add keys; - reads them from standard input, one per line, so that\n"
+	"                      none shows up in the process list or the shell's history; a\n"
+	"                      terminal prompts for one\n"
+	"  add --command <cmd> a key that a shell command prints, such as a token that lives an\n"
+	"                      hour; the responder runs it, and keeps what it printed until then\n"
+	"  list                list the keys, masked, with their state\n"
 	"  remove <key|index>  remove a key\n"
 	"  enable <index>      use a key (again)\n"
 	"  disable <index>     keep a key, but do not use it\n";
 
-static const char route_details[] = "  add <pattern> <model> [--upstream <name>]\n"
-				    "                      ask for <model> where a client names "
-				    "one that matches; * and ? match as in\n"
-				    "                      file names, the first match counts\n"
-				    "  list                show the routes\n"
-				    "  remove <pattern|index>\n";
+static const char route_details[] =
+	"  add <pattern> <model> [--upstream <name>] [--first | --before <pattern|index>]\n"
+	"                      ask for <model> when a client names one that matches; * and ?\n"
+	"                      match as in file names, and the first match counts; a pattern\n"
+	"                      that is there already gets the new model\n"
+	"  list                list the routes\n"
+	"  move <pattern|index> <--first | --before <pattern|index>>\n"
+	"                      change the order\n"
+	"  remove <pattern|index>\n";
 
 static const char set_details[] =
-	"  max-output-tokens   the most that a request may ask for\n"
+	"  max-output-tokens   the most tokens that a request may ask for\n"
 	"  header.<Name>       a header that is sent as given\n"
-	"  fallback            an upstream to try when all keys of this one failed\n"
+	"  body.<member>       a JSON value that is put into the body of each request; a dotted\n"
+	"                      path reaches inside objects, null removes the member\n"
+	"  auth                how the key is sent: bearer, x-api-key or api-key\n"
+	"  beta                anthropic-beta values to withhold: -name,-name; or none\n"
+	"  images              on, or off: models get a sentence in the place of each image\n"
+	"  fallback            an upstream to try when all keys of this one have failed\n"
 	"  proxy               http://…, https://…, socks4://…, socks5://…\n"
-	"  timeout             ms to connect, and of silence\n"
+	"  timeout             for connecting, and without a byte: 30s, 2m, or milliseconds\n"
 	"  reasoning           auto, or off\n"
-	"An empty value removes the option; - reads it from standard input, one line, so that a "
-	"secret "
-	"does not show\n"
-	"in the process list or the shell's history.\n";
+	"Without a value it lists what is set.  An empty value removes the option; - reads it "
+	"from\n"
+	"standard input, one line, so that a secret does not show up in the process list or the\n"
+	"shell's history.\n";
 
 static const char translate_details[] =
-	"  --to <serviceType>  the service whose language it is translated to, or from\n"
-	"  --response          the input is the service's answer: JSON, or an event stream\n"
-	"Reads the file, or standard input.  Needs no network and no database.\n";
+	"  --to <serviceType>  the service type to translate to, or from\n"
+	"  --upstream <name>   the request as this upstream would get it, by its options and\n"
+	"                      the routes; its address and headers go to standard error\n"
+	"  --response          the input is the service's response: JSON, or an event stream\n"
+	"Reads the file, or standard input.  Needs no network, and with --to no database.\n";
 
 static const char test_details[] =
-	"Asks the current upstream, the one that is named, or --all.  The model is that of the "
-	"first "
-	"route\nthat leads there, else a small one from the upstream's own list; --model names "
-	"another.\n"
-	"Exit status 1 when a key did not work.\n";
+	"Tests the current upstream, the one that is named, or --all.  The model is that of the\n"
+	"first route that leads there, else a small one from the upstream's own list; --model\n"
+	"names another.  Exit status 1 if a key did not work.\n";
 
 static const char import_details[] =
-	"Reads the original proxy's config.json, or what export --secrets printed; - is standard "
-	"input.\n"
-	"Nothing is removed: an upstream of the same name gets the file's values and the keys that "
-	"it lacks.\n";
+	"Reads the original proxy's config.json, or what export --secrets printed; - is standard\n"
+	"input.  Nothing is removed: an upstream of the same name gets the file's values and the\n"
+	"keys that it lacks.\n";
 
 static const char export_details[] =
-	"  --secrets  with whole keys: keep the output to yourself (umask 077)\n";
+	"  --secrets  print whole keys: keep the output to yourself (umask 077)\n";
 
 static const char usage_details[] =
-	"  --since  a length of time such as 90s, 15m, 24h, 7d, or a day such as 2026-01-31\n"
+	"  --since  a duration such as 90s, 15m, 24h, 7d, or a day such as 2026-01-31\n"
 	"  --by     upstream, key, model or day\n"
 	"Rows are kept for 90 days.\n";
 
+static const char setup_details[] =
+	"Asks which service, which API key and which models to use, tests them, and prints what\n"
+	"Claude Code needs.  Needs a terminal.\n";
+
+static const char models_details[] =
+	"Prints what the program knows beforehand: the words for how hard to think, the context,\n"
+	"the longest output, and what a model does not take.  Without names it asks the upstream\n"
+	"for its list, or takes the models of the routes that lead there.\n";
+
+static const char learned_details[] =
+	"  list                list the lessons, of one upstream or of all\n"
+	"  forget              forget them: what is refused then is learned again\n"
+	"A lesson ends by itself 30 days after it was learned.\n";
+
 static const struct command commands[] = {
-	{"add", "<name> <baseUrl> <serviceType>", "add an upstream; the first becomes current", 3,
-		3, run_add, NULL, false},
+	{"setup", "", "set up the first upstream, step by step", 0, 0, run_setup, setup_details,
+		false},
+	{"add", "<service> | <name> <baseUrl> <serviceType>",
+		"add an upstream; the first becomes current", 1, 3, run_add, add_details, false},
 	{"remove", "<name|index>", "remove an upstream with its keys", 1, 1, run_remove, NULL,
 		false},
 	{"key", "<name|index> <add|list|remove|enable|disable> …",
@@ -79,22 +113,28 @@ static const struct command commands[] = {
 	{"use", "<name|index>", "make an upstream current", 1, 1, run_use, NULL, false},
 	{"balance", "<round-robin|random|failover>", "choose how keys take turns", 1, 1,
 		run_balance, NULL, false},
-	{"route", "<add|list|remove> …", "map model names", 1, -1, run_route, route_details, false},
-	{"set", "<name|index> <option> <value>", "set an option of an upstream", 2, 3, run_set,
-		set_details, false},
+	{"route", "<add|list|move|remove> …", "map model names", 1, -1, run_route, route_details,
+		false},
+	{"set", "<name|index> [<option> [<value>]]", "set or list options of an upstream", 1, 3,
+		run_set, set_details, false},
 	{"show", "", "show everything in force, keys masked", 0, 0, run_show, NULL, false},
 	{"clear", "[--yes]", "remove everything", 0, 0, run_clear, NULL, false},
-	{"translate", "--to <serviceType> [--response] [file]",
-		"print the translation of a Claude request, or of an upstream's answer", 0, 1,
+	{"translate", "<--to <serviceType> | --upstream <name>> [--response] [file]",
+		"print the translation of a Claude request, or of an upstream's response", 0, 1,
 		run_translate, translate_details, true},
 	{"test", "[<name|index>] [--model <name>] [--all]",
-		"send one short real request for each key of an upstream", 0, 1, run_test,
+		"send one short real request with each key of an upstream", 0, 1, run_test,
 		test_details, false},
-	{"doctor", "", "check settings, database and upstreams, and say how to mend them", 0, 0,
+	{"models", "<name|index> [<model>…]", "print what is known of an upstream's models", 1, -1,
+		run_models, models_details, false},
+	{"learned", "<list|forget> [<name|index>]",
+		"list or forget what refusals have taught of the requests that upstreams take", 1,
+		2, run_learned, learned_details, false},
+	{"doctor", "", "check settings, database and upstreams, and explain how to fix them", 0, 0,
 		run_doctor, NULL, true},
 	{"import", "<config.json|->",
-		"add what a configuration file has: all of it, or nothing if it is broken", 1, 1,
-		run_import, import_details, false},
+		"add the contents of a configuration file: all of it, or nothing if it is broken",
+		1, 1, run_import, import_details, true},
 	{"export", "[--secrets]", "print the configuration as such a file", 0, 0, run_export,
 		export_details, false},
 	{"usage", "[--since 24h] [--by upstream|key|model|day]",
@@ -110,10 +150,10 @@ print_help(FILE *out)
 	for (size_t i = 0; i < command_count; i++)
 		fprintf(out, "  %-9s %s\n            %s\n", commands[i].name, commands[i].arguments,
 			commands[i].summary);
-	fputs("\n  --help     this, or after a command its own help\n"
-	      "  --json     where something is listed: as JSON\n"
-	      "  --version  the version\n\n"
-	      "Upstreams, keys and routes are named by name or by index, which counts from 0.\n"
+	fputs("\n  --help     print this, or after a command its own help\n"
+	      "  --json     print a list as JSON\n"
+	      "  --version  print the version\n\n"
+	      "Upstreams, keys and routes go by name or by index, which counts from 0.\n"
 	      "Exit status: 0 done, 1 failed, 2 wrong usage.\n",
 		out);
 	return out == stdout ? EXIT_DONE : EXIT_USAGE;
@@ -122,7 +162,8 @@ print_help(FILE *out)
 static int
 print_command_help(const struct command *c)
 {
-	printf("usage: claude-proxy-admin %s %s\n%s\n", c->name, c->arguments, c->summary);
+	printf("usage: claude-proxy-admin %s%s%s\n%s\n", c->name,
+		c->arguments[0] != '\0' ? " " : "", c->arguments, c->summary);
 	if (c->details != NULL)
 		printf("\n%s", c->details);
 	return EXIT_DONE;
@@ -160,6 +201,9 @@ static const struct option_row options[] = {
 	FLAG("--response", response),
 	FLAG("--secrets", secrets),
 	FLAG("--all", all),
+	FLAG("--first", first),
+	TEXT("--before", before),
+	TEXT("--command", command),
 	TEXT("--to", to),
 	TEXT("--upstream", upstream),
 	TEXT("--since", since),
@@ -167,11 +211,20 @@ static const struct option_row options[] = {
 	TEXT("--model", model),
 };
 
-/* Take one option.  Return how many arguments it took, or 0: it is unknown, or its text is missing.
- */
+static const char *
+option_name(const void *context, size_t index)
+{
+	(void)context;
+	return index < sizeof(options) / sizeof(options[0]) ? options[index].name : NULL;
+}
+
+/* Take one option.  Return how many arguments it took, or 0 (reported): it is unknown, or its text
+ * is missing. */
 static int
 take_option(struct admin *a, int count, char **arguments)
 {
+	struct suggestion meant;
+
 	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
 		const struct option_row *row = &options[i];
 		if (strcmp(row->name, arguments[0]) != 0)
@@ -184,13 +237,17 @@ take_option(struct admin *a, int count, char **arguments)
 			*(const char **)((char *)a + row->text) = arguments[1];
 			return 2;
 		}
+		misuse("nothing follows the option %s", row->name);
+		return 0;
 	}
+	misuse("unknown option %s%s", arguments[0],
+		suggest(&meant, arguments[0], option_name, NULL));
 	return 0;
 }
 
 /*
- * Take the options out of the arguments; what follows `--` is none.  Return how many arguments are
- * left, -1 for help, or -2 for an unknown option, which was said.
+ * Take the options out of the arguments; everything after `--` is an argument.  Return how many
+ * arguments are left, -1 for help, or -2 for a wrong option (reported).
  */
 static int
 take_options(struct admin *a, int count, char **arguments)
@@ -209,69 +266,124 @@ take_options(struct admin *a, int count, char **arguments)
 			return -1;
 		ended = strcmp(word, "--") == 0;
 		int taken = ended ? 1 : take_option(a, count - i, arguments + i);
-		if (taken == 0) {
-			misuse("unknown option %s, or nothing follows it", word);
+		if (taken == 0)
 			return -2;
-		}
 		i += taken;
 	}
 	return left;
 }
 
-/* Open what a command works with, run it, and close. */
-static int
-run(struct admin *a, const struct command *c, int count, char **arguments)
+int
+admin_open(struct admin *a)
 {
 	struct buffer problem = BUFFER_INIT(0);
-	int status = EXIT_FAILED;
 
-	if (c->alone)
-		return c->run(a, count, arguments);
 	a->settings = settings_load(&problem);
 	if (a->settings == NULL) {
 		fail("%s", buffer_text(&problem));
 		buffer_free(&problem);
-		return EXIT_FAILED;
+		return -1;
 	}
-	a->store = store_open(a->settings->database);
+	if (owner_become(a->settings) == 0)
+		a->store = store_open(a->settings->database);
 	if (a->store != NULL)
 		a->config = store_config(a->store);
-	if (a->config != NULL)
-		status = c->run(a, count, arguments);
-	if (fflush(stdout) != 0 || ferror(stdout))
-		status = fail("the output could not be written");
+	return a->config != NULL ? 0 : -1;
+}
+
+void
+admin_close(struct admin *a)
+{
 	config_release(a->config);
 	store_close(a->store);
 	settings_release(a->settings);
+}
+
+static int
+run(struct admin *a, const struct command *c, int count, char **arguments)
+{
+	int status = EXIT_FAILED;
+
+	if (c->alone)
+		return c->run(a, count, arguments);
+	if (admin_open(a) == 0)
+		status = c->run(a, count, arguments);
+	if (fflush(stdout) != 0 || ferror(stdout))
+		status = fail("could not write the output");
+	admin_close(a);
 	return status;
 }
 
-int
-main(int argc, char **argv)
+static const char *
+command_name(const void *context, size_t index)
+{
+	(void)context;
+	return index < command_count ? commands[index].name : NULL;
+}
+
+static int
+unknown_command(const char *name)
+{
+	struct suggestion meant;
+
+	return misuse("'%s' is not a command%s (%s lists them)", name,
+		suggest(&meant, name, command_name, NULL), HINT("--help"));
+}
+
+/* Is it one of the words, in a list that ends in NULL? */
+static bool
+is_any(const char *word, const char *const *words)
+{
+	while (*words != NULL && strcmp(word, *words) != 0)
+		words++;
+	return *words != NULL;
+}
+
+/* `help`, `help <command>`. */
+static int
+run_help(int argc, char **argv)
+{
+	if (argc < 3)
+		return print_help(stdout);
+	const struct command *command = find_command(argv[2]);
+	return command != NULL ? print_command_help(command) : unknown_command(argv[2]);
+}
+
+static int
+run_command(const struct command *command, int count, char **arguments)
 {
 	struct admin admin = {0};
 
-	secret_forbid_dumps();
-	signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error like a full disk */
-	if (argc < 2)
-		return print_help(stderr);
-	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0 ||
-		strcmp(argv[1], "-h") == 0)
-		return print_help(stdout);
-	if (strcmp(argv[1], "--version") == 0) {
-		puts("claude-proxy-admin " VERSION);
-		return EXIT_DONE;
-	}
-	const struct command *command = find_command(argv[1]);
-	if (command == NULL)
-		return misuse(
-			"'%s' is not a command; claude-proxy-admin --help lists them", argv[1]);
-	int count = take_options(&admin, argc - 2, argv + 2);
+	count = take_options(&admin, count, arguments);
 	if (count == -1)
 		return print_command_help(command);
 	if (count < 0)
 		return EXIT_USAGE;
 	if (count < command->least || (command->most >= 0 && count > command->most))
-		return misuse("usage: claude-proxy-admin %s %s", command->name, command->arguments);
-	return run(&admin, command, count, argv + 2);
+		return misuse("usage: claude-proxy-admin %s%s%s", command->name,
+			command->arguments[0] != '\0' ? " " : "", command->arguments);
+	return run(&admin, command, count, arguments);
+}
+
+int
+main(int argc, char **argv)
+{
+	static const char *const help[] = {"help", "--help", "-h", NULL};
+	static const char *const version[] = {"--version", "-V", "-v", NULL};
+
+	output_called_as(argv[0]);
+	secret_forbid_dumps();
+	signal(SIGCHLD, SIG_DFL);
+	signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error like a full disk */
+	if (argc < 2)
+		return print_help(stderr);
+	if (is_any(argv[1], help))
+		return run_help(argc, argv);
+	if (is_any(argv[1], version)) {
+		puts("claude-proxy-admin " VERSION);
+		return EXIT_DONE;
+	}
+	const struct command *command = find_command(argv[1]);
+	return command != NULL ? run_command(command, argc - 2, argv + 2)
+			       : unknown_command(argv[1]);
 }

@@ -1,5 +1,5 @@
 /*
- * What claude-proxy-admin says; see output.h.
+ * What claude-proxy-admin prints and reports; see output.h.
  */
 #include "output.h"
 
@@ -12,6 +12,7 @@
 
 #include "base/buffer.h"
 #include "base/safe_text.h"
+#include "base/shell_word.h"
 #include "command.h"
 
 /* ---- to standard output ---- */
@@ -36,7 +37,8 @@ pad(struct buffer *out, const struct buffer *text, int width, bool left)
 		buffer_append(out, buffer_text(text), text->length);
 }
 
-/* Append the next argument, as the letters at ${type} say.  Return what stands behind them. */
+/* Append the next argument, of the type that the letters at ${type} tell.  Return what follows
+ * them. */
 static const char *
 put_argument(struct buffer *text, const char *type, struct arguments *arguments)
 {
@@ -65,7 +67,7 @@ put_argument(struct buffer *text, const char *type, struct arguments *arguments)
 	abort(); /* a format of ours that this does not know */
 }
 
-/* Append what the conversion behind a percent sign stands for.  Return what stands behind it. */
+/* Append what the conversion after a percent sign stands for.  Return what follows it. */
 static const char *
 put_conversion(struct buffer *out, const char *at, struct arguments *arguments)
 {
@@ -133,39 +135,136 @@ print_json_array(const struct buffer *elements)
 	buffer_free(&array);
 }
 
-/* An escape sequence on a terminal whose user did not say NO_COLOR, else nothing. */
-static const char *
-style(const char *sequence)
+/* Does the user want to see colours, and can the terminal show them? */
+static bool
+has_styles(void)
 {
 	const char *no_color = getenv("NO_COLOR");
+	const char *terminal = getenv("TERM");
 
-	return (no_color == NULL || no_color[0] == '\0') && isatty(STDOUT_FILENO) ? sequence : "";
+	return (no_color == NULL || no_color[0] == '\0') && isatty(STDOUT_FILENO) &&
+	       (terminal == NULL || strcmp(terminal, "dumb") != 0);
+}
+
+static const char *
+sequence_of(enum style style)
+{
+	static const char *const sequences[] = {
+		[STYLE_PLAIN] = "\033[0m",
+		[STYLE_BOLD] = "\033[1m",
+		[STYLE_GOOD] = "\033[32m",
+		[STYLE_WARNING] = "\033[33m",
+		[STYLE_BAD] = "\033[31m",
+	};
+
+	return has_styles() ? sequences[style] : "";
+}
+
+void
+print_styled(enum style style, const char *text)
+{
+	fputs(style != STYLE_PLAIN ? sequence_of(style) : "", stdout);
+	print("%s", text);
+	fputs(style != STYLE_PLAIN ? sequence_of(STYLE_PLAIN) : "", stdout);
 }
 
 const char *
 print_bold(void)
 {
-	return style("\033[1m");
+	return sequence_of(STYLE_BOLD);
 }
 
 const char *
 print_plain(void)
 {
-	return style("\033[0m");
+	return sequence_of(STYLE_PLAIN);
+}
+
+const char *
+plural(size_t count)
+{
+	return count == 1 ? "" : "s";
+}
+
+/* ---- commands to paste ---- */
+
+static const char *called_as = "claude-proxy-admin";
+
+void
+output_called_as(const char *name)
+{
+	called_as = name != NULL ? name : called_as;
+}
+
+/* Is it a word such as <name>, or an ellipsis, for the reader to replace? */
+static bool
+is_placeholder(const char *word)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ|";
+	size_t length = strspn(word + (word[0] == '<'), letters);
+
+	return strcmp(word, "…") == 0 ||
+	       (word[0] == '<' && length > 0 && strcmp(word + 1 + length, ">") == 0);
+}
+
+const char *
+hint(struct hint *h, ...)
+{
+	struct buffer out = BUFFER_INIT(sizeof(h->text) - 1);
+	const char *argument;
+	va_list arguments;
+
+	/* Called through sudo, the next command needs it, too. */
+	if (getenv("SUDO_USER") != NULL)
+		buffer_puts(&out, "sudo ");
+	shell_word_write(&out, called_as);
+	va_start(arguments, h);
+	while ((argument = va_arg(arguments, const char *)) != NULL) {
+		buffer_putc(&out, ' ');
+		if (is_placeholder(argument))
+			buffer_puts(&out, argument);
+		else
+			shell_word_write(&out, argument);
+	}
+	va_end(arguments);
+	memcpy(h->text, buffer_text(&out), out.length + 1);
+	buffer_free(&out);
+	return h->text;
+}
+
+const char *
+hint_first_upstream(struct hint *h)
+{
+	return isatty(STDIN_FILENO)
+		       ? hint(h, "setup", (const char *)NULL)
+		       : hint(h, "add", "<name>", "<baseUrl>", "<serviceType>", (const char *)NULL);
 }
 
 /* ---- to standard error ---- */
 
-static void __attribute__((format(printf, 1, 0))) say(const char *format, va_list arguments)
+static const char program[] = "claude-proxy-admin: ";
+
+static void __attribute__((format(printf, 2, 0)))
+say(const char *who, const char *format, va_list arguments)
 {
 	struct buffer out = BUFFER_INIT(0);
 	char *message = NULL;
 
 	if (vasprintf(&message, format, arguments) >= 0)
 		safe_text_write(&out, message, strlen(message));
-	fprintf(stderr, "claude-proxy-admin: %s\n", buffer_text(&out));
+	fprintf(stderr, "%s%s\n", who, buffer_text(&out));
 	buffer_free(&out);
 	free(message);
+}
+
+void
+tell(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	say("", format, arguments);
+	va_end(arguments);
 }
 
 void
@@ -174,7 +273,7 @@ note(const char *format, ...)
 	va_list arguments;
 
 	va_start(arguments, format);
-	say(format, arguments);
+	say(program, format, arguments);
 	va_end(arguments);
 }
 
@@ -184,7 +283,7 @@ fail(const char *format, ...)
 	va_list arguments;
 
 	va_start(arguments, format);
-	say(format, arguments);
+	say(program, format, arguments);
 	va_end(arguments);
 	return EXIT_FAILED;
 }
@@ -195,7 +294,7 @@ misuse(const char *format, ...)
 	va_list arguments;
 
 	va_start(arguments, format);
-	say(format, arguments);
+	say(program, format, arguments);
 	va_end(arguments);
 	return EXIT_USAGE;
 }

@@ -16,6 +16,7 @@
 #include "output.h"
 #include "store/config.h"
 #include "store/config_json.h"
+#include "store/options.h"
 #include "store/store.h"
 
 /* ---- keys ---- */
@@ -29,15 +30,16 @@ print_state(const struct api_key *key)
 
 	switch (api_key_state(key, clock_now_ms())) {
 	case KEY_READY:
-		fputs("ready", stdout);
+		print_styled(STYLE_GOOD, "ready");
 		break;
 	case KEY_DISABLED:
-		fputs("disabled", stdout);
+		print_styled(STYLE_WARNING, "disabled");
 		break;
 	case KEY_RESTING:
 		localtime_r(&until, &local);
 		strftime(clock, sizeof(clock), "%H:%M:%S", &local);
-		print("resting until %s (in %lld s)", clock,
+		print_styled(STYLE_BAD, "paused");
+		print(" until %s (for %lld s)", clock,
 			(long long)((key->rests_until - clock_now_ms() + 999) / 1000));
 		break;
 	}
@@ -51,11 +53,17 @@ print_keys(const struct upstream *u, const char *indent)
 	char mask[SECRET_MASK_SIZE];
 
 	if (u->key_count == 0)
-		print("%sno keys: claude-proxy-admin key %s add -\n", indent, u->name);
+		print("%sno keys: %s\n", indent, HINT("key", u->name, "add", "-"));
 	for (size_t i = 0; i < u->key_count; i++) {
 		secret_mask(u->keys[i].secret, mask);
-		print("%s%zu  %s  ", indent, i, mask);
+		/* A short secret is masked completely. */
+		print("%s%zu  %s  ", indent, i,
+			u->keys[i].secret[0] == '\0' ? "(not fetched yet)"
+			: strcmp(mask, "…") == 0     ? "(masked)"
+						     : mask);
 		print_state(&u->keys[i]);
+		if (u->keys[i].command != NULL)
+			print("  command: %s", u->keys[i].command);
 		putchar('\n');
 	}
 }
@@ -65,7 +73,7 @@ print_keys_json(const struct upstream *u)
 {
 	struct buffer out = BUFFER_INIT(0);
 
-	describe_keys(&out, u, clock_now_ms());
+	config_json_keys(&out, u, clock_now_ms());
 	print_json(&out);
 	buffer_free(&out);
 }
@@ -78,15 +86,22 @@ print_routes(const struct config *config, const char *indent)
 	int width = 0;
 
 	if (config->route_count == 0)
-		print("%sno routes: every model's name goes out unchanged\n", indent);
+		print("%sno routes: every model name is passed on unchanged\n", indent);
 	for (size_t i = 0; i < config->route_count; i++)
 		if ((int)strlen(config->routes[i].pattern) > width)
 			width = (int)strlen(config->routes[i].pattern);
 	for (size_t i = 0; i < config->route_count; i++) {
 		const struct route *r = &config->routes[i];
-		print("%s%zu  %-*s  ->  %s%s%s\n", indent, i, width, r->pattern, r->model,
+		print("%s%zu  %-*s  ->  %s%s%s", indent, i, width, r->pattern, r->model,
 			r->upstream != NULL ? "  at " : "",
 			r->upstream != NULL ? r->upstream->name : "");
+		const struct route *first = config_shadowing_route(config, i);
+		if (first != NULL) {
+			print("  ");
+			print_styled(STYLE_WARNING, "never used:");
+			print(" route %zu matches first", (size_t)(first - config->routes));
+		}
+		putchar('\n');
 	}
 }
 
@@ -95,7 +110,7 @@ print_routes_json(const struct config *config)
 {
 	struct buffer out = BUFFER_INIT(0);
 
-	describe_routes(&out, config);
+	config_json_routes(&out, config);
 	print_json(&out);
 	buffer_free(&out);
 }
@@ -108,25 +123,32 @@ print_strategy(const struct admin *a)
 	return config_strategy_name(a->config, a->settings->strategy);
 }
 
+/* Where options go, each on its line. */
 static void
-print_options(const struct upstream_options *o)
+print_option(void *context, const char *name, const char *value)
 {
+	const char *indent = context;
 	char mask[SECRET_MASK_SIZE];
 
-	if (o->max_output_tokens != 0)
-		print("     max-output-tokens %lld\n", (long long)o->max_output_tokens);
-	if (o->timeout != 0)
-		print("     timeout %lld ms\n", (long long)o->timeout);
-	if (o->reasoning_off)
-		print("     reasoning off\n");
-	if (o->proxy != NULL)
-		print("     proxy %s\n", describe_proxy(o->proxy));
-	if (o->fallback != NULL)
-		print("     fallback %s\n", o->fallback);
-	for (size_t i = 0; i < o->header_count; i++) {
-		secret_mask(o->headers[i].value, mask);
-		print("     header.%s %s\n", o->headers[i].name, mask);
+	if (strcmp(name, "proxy") == 0) {
+		value = config_json_proxy(value);
+	} else if (option_is_secret(name)) {
+		secret_mask(value, mask);
+		value = mask;
 	}
+	print("%s%s %s%s\n", indent, name, value, strcmp(name, "timeout") == 0 ? " ms" : "");
+}
+
+void
+print_options_of(const struct upstream *u)
+{
+	const char *name;
+
+	options_each(&u->options, print_option, (void *)"");
+	print("%s", "options:");
+	for (unsigned i = 0; (name = option_name_at(i)) != NULL; i++)
+		print("%s %s", i > 0 ? "," : "", name);
+	print(" (%s explains them)\n", HINT("set", "--help"));
 }
 
 static void
@@ -150,8 +172,10 @@ print_upstream(const struct config *config, size_t index)
 	fputs(current ? print_plain() : "", stdout);
 	print("  %s  %s\n", u->service_type, buffer_text(&url));
 	buffer_free(&url);
-	print_options(&u->options);
+	options_each(&u->options, print_option, (void *)"     ");
 	print_keys(u, "     key ");
+	for (size_t i = 0; i < u->lesson_count; i++)
+		print("     learned of %s: %s\n", u->lessons[i].model, u->lessons[i].text);
 }
 
 void
@@ -165,7 +189,7 @@ print_config(const struct admin *a)
 	print_heading("upstreams");
 	puts(" (* is current)");
 	if (config->upstream_count == 0)
-		puts("  none: claude-proxy-admin add <name> <baseUrl> <serviceType>");
+		print("  none: %s\n", hint_first_upstream(&(struct hint){{0}}));
 	for (size_t i = 0; i < config->upstream_count; i++)
 		print_upstream(config, i);
 	putchar('\n');
@@ -182,7 +206,7 @@ print_config_json(const struct admin *a)
 	buffer_puts(&out, "{\"database\":");
 	json_write_text(&out, store_path(a->store));
 	buffer_putc(&out, ',');
-	describe_config(&out, a->config, print_strategy(a), clock_now_ms(), url_write_masked);
+	config_json_config(&out, a->config, print_strategy(a), clock_now_ms(), url_write_masked);
 	buffer_putc(&out, '}');
 	print_json(&out);
 	buffer_free(&out);

@@ -24,6 +24,9 @@ void print_config_json(const struct admin *);
 void print_keys(const struct upstream *, const char *indent);
 void print_keys_json(const struct upstream *);
 
+/** The options that are set, one per line, and which others there are. */
+void print_options_of(const struct upstream *);
+
 void print_routes(const struct config *, const char *indent);
 void print_routes_json(const struct config *);
 

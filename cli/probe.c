@@ -1,5 +1,5 @@
 /*
- * Asking an upstream; see probe.h.
+ * One request to an upstream; see probe.h.
  */
 #include "probe.h"
 
@@ -17,24 +17,19 @@
 #include "translate/answer.h"
 #include "translate/claude/request.h"
 #include "translate/claude/models.h"
-#include "translate/tool_names.h"
 #include "translate/translator.h"
 #include "translate/upstream_error.h"
 #include "upstream/service.h"
 #include "upstream/transfer.h"
+#include "upstream/upstream_request.h"
 
-enum { MOST_BODY = 8 << 20, PATIENCE = 60000 /* ms, where no setting says */ };
+enum { MOST_BODY = 8 << 20, PATIENCE = 60000 /* ms, unless a setting tells */ };
 
 /* What is sent, and what came. */
 struct asking {
 	const struct probe *probe;
-	const struct service *service;
-	const char *method;
-	struct buffer url;
-	struct buffer body;
-	struct curl_slist *headers;
-	struct upstream_identity identity;
-	const char **secrets; /* of the identity; owned */
+	struct upstream_request request;
+	struct error_context error_context;
 
 	uv_loop_t loop;
 	uv_timer_t timer;
@@ -88,10 +83,11 @@ on_ended(void *context, enum transfer_outcome outcome, const char *problem)
 	const struct upstream *u = a->probe->upstream;
 
 	if (outcome == TRANSFER_NO_ANSWER || outcome == TRANSFER_NO_ROOM)
-		upstream_error_no_answer(u->base_url, problem, 0, &a->identity, &a->answer->error);
+		upstream_error_no_answer(
+			u->base_url, problem, 0, &a->error_context, &a->answer->error);
 	else if (outcome != TRANSFER_COMPLETE)
 		upstream_error_bad_answer("broke off its answer", problem, strlen(problem),
-			&a->identity, &a->answer->error);
+			&a->error_context, &a->answer->error);
 	a->transfer = NULL;
 	uv_timer_stop(&a->timer);
 }
@@ -103,7 +99,7 @@ on_time_over(uv_timer_t *timer)
 
 	if (transfer_connect_time(a->transfer) < 0)
 		upstream_error_no_answer(a->probe->upstream->base_url,
-			transfer_obstacle(a->transfer), patience(a->probe), &a->identity,
+			transfer_obstacle(a->transfer), patience(a->probe), &a->error_context,
 			&a->answer->error);
 	else
 		api_error_set(&a->answer->error, 504, "there was no answer within %lld ms",
@@ -123,11 +119,11 @@ static int
 start(struct asking *a)
 {
 	const struct transfer_request request = {
-		.method = a->method,
-		.url = buffer_text(&a->url),
-		.body = buffer_text(&a->body),
-		.body_length = a->body.length,
-		.headers = a->headers,
+		.method = a->request.method,
+		.url = buffer_text(&a->request.url),
+		.body = buffer_text(&a->request.body),
+		.body_length = a->request.body.length,
+		.headers = a->request.headers,
 		.proxy = a->probe->upstream->options.proxy,
 		.certificates = a->probe->settings->certificates,
 		.connect_timeout = patience(a->probe),
@@ -157,24 +153,24 @@ run(struct asking *a)
 static bool
 speaks_claude(const struct asking *a)
 {
-	return a->service->translator->reader_new == NULL;
+	return a->request.service->translator->passes_through;
 }
 
-/* Send what is written, and wait. */
+/* Send it to ${endpoint}, and wait. */
 static void
-ask(struct asking *a)
+ask(struct asking *a, const char *endpoint)
 {
 	static const struct forwarded_header version = {"anthropic-version", "2023-06-01"};
-	const struct probe *p = a->probe;
 	const struct service_head head = {
-		.has_body = a->body.length > 0,
 		.forwarded = &version,
 		.forwarded_count = speaks_claude(a) ? 1 : 0,
 	};
 
 	a->answer->body = BUFFER_INIT(MOST_BODY);
-	a->headers = service_headers(a->service, p->upstream, p->key, &head);
-	if (a->headers == NULL || a->body.failed || a->url.failed || uv_loop_init(&a->loop) != 0) {
+	if (upstream_request_address(&a->request, endpoint, NULL, &head, &a->answer->error) != 0)
+		return;
+	a->error_context.secrets = a->request.secrets;
+	if (uv_loop_init(&a->loop) != 0) {
 		api_error_set(&a->answer->error, 500, "out of memory");
 		return;
 	}
@@ -186,31 +182,28 @@ ask(struct asking *a)
 	uv_loop_close(&a->loop);
 }
 
-static void
-end_asking(struct asking *a)
+/* Return 0, or -1: the service type is unknown. */
+static int
+begin(struct asking *a, const struct probe *p, const char *model, struct probe_answer *answer)
 {
-	curl_slist_free_all(a->headers);
-	free(a->secrets);
-	buffer_free(&a->url);
-	buffer_free(&a->body);
-}
-
-static struct asking
-asking_of(const struct probe *p, const char *model, struct probe_answer *answer)
-{
-	const char **secrets = service_secrets(p->upstream, p->key);
+	const struct upstream *u = p->upstream;
 
 	*answer = (struct probe_answer){0};
-	return (struct asking){
+	*a = (struct asking){
 		.probe = p,
-		.service = service_find(p->upstream->service_type),
 		.answer = answer,
-		.identity = {.name = p->upstream->name,
+		.request = {.upstream = u,
+			.service = service_find(u->service_type),
+			.key = p->key,
+			.model = model},
+		.error_context = {.name = u->name,
 			.key = p->key != NULL ? p->key->secret : NULL,
-			.model = model,
-			.secrets = secrets},
-		.secrets = secrets,
+			.model = model != NULL ? model : ""},
 	};
+	if (a->request.service != NULL)
+		return 0;
+	return api_error_set(
+		&answer->error, 500, "its service type '%s' is unknown", u->service_type);
 }
 
 /* ---- models ---- */
@@ -218,24 +211,22 @@ asking_of(const struct probe *p, const char *model, struct probe_answer *answer)
 void
 probe_models(const struct probe *p, struct probe_answer *answer)
 {
-	struct asking a = asking_of(p, "", answer);
+	struct asking a;
 
-	a.method = "GET";
-	if (a.service == NULL || service_write_url(a.service, p->upstream->base_url,
-					 a.service->models_endpoint, NULL, NULL, &a.url) != 0)
-		api_error_set(&answer->error, 500, "it has no usable base URL or service type");
-	else
-		ask(&a);
+	if (begin(&a, p, NULL, answer) != 0)
+		return;
+	a.request.method = "GET";
+	ask(&a, a.request.service->models_endpoint);
 	if (answer->error.status == 0 && answer->status >= 300)
 		upstream_error_from_status(answer->status, a.retry_after,
-			buffer_text(&answer->body), answer->body.length, &a.identity,
+			buffer_text(&answer->body), answer->body.length, &a.error_context,
 			&answer->error);
-	end_asking(&a);
+	upstream_request_free(&a.request);
 }
 
-/* Does the name hold one of the words? */
+/* Does the name contain one of the words? */
 static bool
-holds_any(const char *name, const char *const *words)
+contains_any(const char *name, const char *const *words)
 {
 	for (size_t i = 0; words[i] != NULL; i++)
 		if (strcasestr(name, words[i]) != NULL)
@@ -255,9 +246,9 @@ choose(const struct claude_models *models)
 
 	for (size_t i = 0; i < models->count; i++) {
 		const char *id = claude_models_id(models, i);
-		if (holds_any(id, mute))
+		if (contains_any(id, mute))
 			continue;
-		if (holds_any(id, small))
+		if (contains_any(id, small))
 			return id;
 		first = first != NULL ? first : id;
 	}
@@ -265,24 +256,22 @@ choose(const struct claude_models *models)
 }
 
 char *
-probe_choose_model(const struct probe *p)
+probe_choose_model(const struct probe *p, struct probe_answer *list)
 {
 	struct claude_models models = {0};
 	struct json_document index = {0};
-	struct probe_answer answer;
 	char *chosen = NULL;
 
-	probe_models(p, &answer);
-	if (answer.error.status == 0 &&
+	probe_models(p, list);
+	if (list->error.status == 0 &&
 		claude_models_read(
-			&models, json_read(&index, buffer_text(&answer.body), answer.body.length,
+			&models, json_read(&index, buffer_text(&list->body), list->body.length,
 					 JSON_MAX_ANSWER_VALUES, NULL)) == 0) {
 		const char *id = choose(&models);
 		chosen = id != NULL ? strdup(id) : NULL;
 	}
 	json_document_free(&index);
 	claude_models_free(&models);
-	probe_answer_free(&answer);
 	return chosen;
 }
 
@@ -292,39 +281,32 @@ static int
 write_message(struct asking *a, const char *model)
 {
 	struct buffer text = BUFFER_INIT(0);
-	struct claude_request request = {0};
-	struct tool_names *names = tool_names_new(a->service->translator->name_rule);
-	const struct translate_target target = {
-		.model = model,
-		.max_output_tokens = a->probe->upstream->options.max_output_tokens,
-		.reasoning_off = a->probe->upstream->options.reasoning_off,
-	};
-	int status = -1;
+	struct claude_request claude = {0};
+	struct api_error *error = &a->answer->error;
+	int status;
 
 	buffer_puts(&text, "{\"model\":");
 	json_write_text(&text, model);
 	buffer_puts(&text, ",\"max_tokens\":16,\"messages\":[{\"role\":\"user\",\"content\":"
 			   "\"Reply with OK.\"}]}");
-	if (names != NULL && claude_request_parse(buffer_text(&text), text.length, &request,
-				     &a->answer->error) == 0) {
-		status = claude_request_check(&request, CLAUDE_TO_ANSWER, &a->answer->error);
-		if (status == 0)
-			status = a->service->translator->write_request(
-				&request, &target, names, &a->body, &a->answer->error);
-		claude_request_free(&request);
-	}
-	tool_names_free(names);
+	status = claude_request_parse(buffer_text(&text), text.length, &claude, error);
+	if (status == 0)
+		status = claude_request_check(&claude, CLAUDE_TO_ANSWER, error);
+	if (status == 0)
+		status = upstream_request_translate(
+			&a->request, &claude, a->request.service->translator->write_request, error);
+	claude_request_free(&claude);
 	buffer_free(&text);
 	return status;
 }
 
-/* Is what came an answer, as the responder reads it? */
+/* Does the responder read what came as an answer? */
 static void
 read_message(struct asking *a, const char *model)
 {
 	struct buffer out = BUFFER_INIT(0);
 	const struct answer_options options = {
-		.translator = a->service->translator,
+		.translator = a->request.service->translator,
 		.model = model,
 		.pass = speaks_claude(a),
 		.message = true,
@@ -335,7 +317,7 @@ read_message(struct asking *a, const char *model)
 		api_error_set(&a->answer->error, 500, "out of memory");
 		return;
 	}
-	answer_begin(answer, &a->identity);
+	answer_begin(answer, &a->error_context);
 	answer_head(answer, a->answer->status, a->content_type, a->retry_after);
 	answer_feed(answer, buffer_text(&a->answer->body), a->answer->body.length);
 	if (answer_end(answer, true) == ANSWER_FAILED)
@@ -347,17 +329,16 @@ read_message(struct asking *a, const char *model)
 void
 probe_message(const struct probe *p, const char *model, struct probe_answer *answer)
 {
-	struct asking a = asking_of(p, model, answer);
+	struct asking a;
 
-	a.method = "POST";
-	if (a.service == NULL || service_write_url(a.service, p->upstream->base_url,
-					 a.service->endpoint, model, NULL, &a.url) != 0)
-		api_error_set(&answer->error, 500, "it has no usable base URL or service type");
-	else if (write_message(&a, model) == 0)
-		ask(&a);
-	if (a.service != NULL && answer->error.status == 0)
+	if (begin(&a, p, model, answer) != 0)
+		return;
+	a.request.method = "POST";
+	if (write_message(&a, model) == 0)
+		ask(&a, a.request.service->endpoint);
+	if (answer->error.status == 0)
 		read_message(&a, model);
-	end_asking(&a);
+	upstream_request_free(&a.request);
 }
 
 void

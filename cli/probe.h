@@ -1,6 +1,6 @@
 /*
- * Asking an upstream, as the responder would: one request, and waiting for its answer.  For the
- * commands `test` and `doctor`.
+ * One request to an upstream, sent as the responder would send it.  For the commands `test` and
+ * `doctor`.
  */
 #ifndef PROBE_H
 #define PROBE_H
@@ -16,18 +16,18 @@ struct api_key;
 struct settings;
 struct upstream;
 
-/* Whom to ask. */
+/* Where it goes. */
 struct probe {
 	const struct settings *settings;
 	const struct upstream *upstream;
-	const struct api_key *key; /* NULL: none */
+	const struct api_key *key; /* may be NULL */
 };
 
 struct probe_answer {
-	int status;             /* HTTP; 0: there was no answer */
+	int status;             /* HTTP; 0 if there was no response */
 	int64_t ms;             /* until the end of the answer */
 	struct buffer body;     /* at most a few MiB of it */
-	struct api_error error; /* what the client of a proxy would be told; status 0: nothing */
+	struct api_error error; /* what a client of the proxy would get; status 0 if none */
 };
 
 /** GET the upstream's list of models. */
@@ -37,10 +37,10 @@ void probe_models(const struct probe *, struct probe_answer *);
 void probe_message(const struct probe *, const char *model, struct probe_answer *);
 
 /**
- * A model that may be asked something: from the upstream's own list, a small one if there is one.
- * Return an owned string, or NULL: there is none.
+ * A model that a test can use: from the upstream's own list, a small one if there is one.  Return
+ * an owned string, or NULL; ${list} is the answer to the request for the list, to be freed.
  */
-char *probe_choose_model(const struct probe *);
+char *probe_choose_model(const struct probe *, struct probe_answer *list);
 
 void probe_answer_free(struct probe_answer *);
 

@@ -1,19 +1,26 @@
 /*
- * The command translate: what the responder would send to an upstream, or make of its answer (SPEC
- * §7).  The same code, without a network and without the database.
+ * The command translate: what the responder would send to an upstream, or make of its response
+ * (SPEC §7).  The same code, without a network; without the database, too, unless an upstream of it
+ * is named.
  */
 #include <stdio.h>
 #include <string.h>
 
+#include <curl/curl.h>
+
 #include "base/api_error.h"
 #include "base/buffer.h"
+#include "base/secret.h"
 #include "command.h"
 #include "input.h"
+#include "output.h"
+#include "store/config.h"
 #include "translate/answer.h"
 #include "translate/claude/request.h"
 #include "translate/tool_names.h"
 #include "translate/translator.h"
 #include "upstream/service.h"
+#include "upstream/upstream_request.h"
 
 enum { MOST_INPUT = 64 << 20 }; /* bytes */
 
@@ -33,7 +40,7 @@ translate_request(const struct translator *translator, const struct buffer *text
 	struct tool_names *names = tool_names_new(translator->name_rule);
 	int status = claude_request_parse(buffer_text(text), text->length, &request, error);
 
-	if (status == 0 && translator->reader_new != NULL)
+	if (status == 0 && !translator->passes_through)
 		status = claude_request_check(&request, CLAUDE_TO_ANSWER, error);
 	const struct translate_target target = {.model = request.model};
 	if (status == 0 && names == NULL)
@@ -41,6 +48,86 @@ translate_request(const struct translator *translator, const struct buffer *text
 	if (status == 0)
 		status = translator->write_request(&request, &target, names, out, error);
 	tool_names_free(names);
+	claude_request_free(&request);
+	return status;
+}
+
+/* ---- requests to an upstream of the database ---- */
+
+/* The model that the upstream would be asked for. */
+static const char *
+model_at(const struct config *config, const struct upstream *u, const char *model)
+{
+	const struct route *route = config_find_route(config, model);
+	bool leads_there = route != NULL && (route->upstream == u || (route->upstream == NULL &&
+									     u == config->current));
+
+	if (!leads_there)
+		route = config_find_route_to(config, model, u);
+	return route != NULL ? route->model : model;
+}
+
+/* Where it goes, and its headers; every secret masked. */
+static void
+show_head(const struct upstream_request *r)
+{
+	struct buffer shown = BUFFER_INIT(0);
+	const char *key = r->key != NULL ? r->key->secret : NULL;
+
+	secret_redact(&shown, buffer_text(&r->url), r->url.length, key, r->secrets);
+	tell("POST %s", buffer_text(&shown));
+	for (const struct curl_slist *line = r->headers; line != NULL; line = line->next) {
+		buffer_clear(&shown);
+		secret_redact(&shown, line->data, strlen(line->data), key, r->secrets);
+		if (strcmp(line->data, "Expect:") != 0)
+			tell("%s", buffer_text(&shown));
+	}
+	buffer_free(&shown);
+}
+
+static int
+write_for_upstream(
+	struct upstream_request *r, struct claude_request *request, struct api_error *error)
+{
+	static struct forwarded_header version[] = {{"anthropic-version", "2023-06-01"}};
+
+	upstream_request_choose_interface(r, request);
+	const struct service *s = r->service;
+	bool pass = s->translator->passes_through;
+	const struct service_head head = {
+		.stream = request->stream,
+		.forwarded = version,
+		.forwarded_count = pass ? 1 : 0,
+	};
+	const char *endpoint = request->stream && s->stream_endpoint != NULL ? s->stream_endpoint
+									     : s->endpoint;
+
+	if (!pass && claude_request_check(request, CLAUDE_TO_ANSWER, error) != 0)
+		return -1;
+	if (upstream_request_translate(r, request, s->translator->write_request, error) != 0)
+		return -1;
+	return upstream_request_address(r, endpoint, NULL, &head, error);
+}
+
+static int
+translate_for_upstream(const struct admin *a, const struct upstream *u,
+	const struct service *service, const struct buffer *text, struct buffer *out,
+	struct api_error *error)
+{
+	struct claude_request request;
+	struct upstream_request r = {
+		.upstream = u, .service = service, .key = upstream_enabled_key(u)};
+	int status = claude_request_parse(buffer_text(text), text->length, &request, error);
+
+	if (status == 0) {
+		r.model = model_at(a->config, u, request.model != NULL ? request.model : "");
+		status = write_for_upstream(&r, &request, error);
+	}
+	if (status == 0) {
+		show_head(&r);
+		buffer_move(out, &r.body);
+	}
+	upstream_request_free(&r);
 	claude_request_free(&request);
 	return status;
 }
@@ -60,20 +147,20 @@ static int
 translate_response(const struct translator *translator, const struct buffer *text,
 	struct buffer *out, struct api_error *error)
 {
-	static const struct upstream_identity identity = {.name = "upstream", .model = "model"};
+	static const struct error_context error_context = {.name = "upstream", .model = "model"};
 	bool stream = is_stream(text);
 	const struct answer_options options = {
 		.translator = translator,
 		.model = "model",
 		.stream = stream,
-		.pass = translator->reader_new == NULL,
+		.pass = translator->passes_through,
 		.message = true,
 	};
 	struct answer *a = answer_new(&options, out);
 
 	if (a == NULL)
 		return api_error_set(error, 500, "out of memory");
-	answer_begin(a, &identity);
+	answer_begin(a, &error_context);
 	answer_head(a, 200, stream ? "text/event-stream" : "application/json", 0);
 	answer_feed(a, buffer_text(text), text->length);
 	int status = 0;
@@ -87,22 +174,24 @@ translate_response(const struct translator *translator, const struct buffer *tex
 	return status;
 }
 
-int
-run_translate(struct admin *a, int count, char **arguments)
+/* Read the input, translate it, and print what came of it; ${u} may be NULL. */
+static int
+translate(struct admin *a, const struct service *service, const struct upstream *u, FILE *file,
+	const char *name)
 {
-	const struct service *service = a->to != NULL ? service_find(a->to) : NULL;
 	struct buffer text = BUFFER_INIT(MOST_INPUT);
 	struct buffer out = BUFFER_INIT(0);
 	struct api_error error = API_ERROR_NONE;
 	int status = EXIT_FAILED;
 
-	if (service == NULL)
-		return a->to != NULL ? unknown_service(a->to)
-				     : misuse("translate needs --to <serviceType>");
-	if (input_read(count > 0 ? arguments[0] : NULL, &text) == 0) {
-		int result = a->response
-				     ? translate_response(service->translator, &text, &out, &error)
-				     : translate_request(service->translator, &text, &out, &error);
+	if (input_read(file, name, &text) == 0) {
+		int result;
+		if (a->response)
+			result = translate_response(service->translator, &text, &out, &error);
+		else if (u != NULL)
+			result = translate_for_upstream(a, u, service, &text, &out, &error);
+		else
+			result = translate_request(service->translator, &text, &out, &error);
 		/* Of a stream that fails, what came before is worth seeing; of a request nothing.
 		 */
 		if (result != 0 && !a->response)
@@ -116,4 +205,38 @@ run_translate(struct admin *a, int count, char **arguments)
 	buffer_free(&text);
 	buffer_free(&out);
 	return status;
+}
+
+static int
+translate_by_name(struct admin *a, FILE *file, const char *name)
+{
+	int status = EXIT_FAILED;
+
+	if (admin_open(a) == 0) {
+		const struct upstream *u = find_upstream(a, a->upstream);
+		const struct service *service = u != NULL ? service_find(u->service_type) : NULL;
+		if (service != NULL)
+			status = translate(a, service, u, file, name);
+		else if (u != NULL)
+			unknown_service(u->service_type);
+	}
+	admin_close(a);
+	return status;
+}
+
+int
+run_translate(struct admin *a, int count, char **arguments)
+{
+	const struct service *service = a->to != NULL ? service_find(a->to) : NULL;
+	const char *name = count > 0 ? arguments[0] : NULL;
+	FILE *file;
+
+	if ((a->to != NULL) == (a->upstream != NULL))
+		return misuse("translate needs --to <serviceType> or --upstream <name>");
+	if (a->to != NULL && service == NULL)
+		return unknown_service(a->to);
+	if (input_open(name, &file) != 0)
+		return EXIT_FAILED;
+	return service != NULL ? translate(a, service, NULL, file, name)
+			       : translate_by_name(a, file, name);
 }

@@ -12,36 +12,74 @@
 #include "check.h"
 #include "command.h"
 #include "input.h"
+#include "known.h"
 #include "output.h"
 #include "print.h"
 #include "store/config.h"
 #include "store/options.h"
 #include "store/store.h"
+#include "suggest.h"
 #include "upstream/service.h"
+
+/* ---- finding ---- */
+
+static const char *
+upstream_name_at(const void *context, size_t index)
+{
+	const struct config *config = context;
+
+	return index < config->upstream_count ? config->upstreams[index].name : NULL;
+}
 
 const struct upstream *
 find_upstream(const struct admin *a, const char *name_or_index)
 {
 	const struct upstream *u = config_find_upstream(a->config, name_or_index);
+	struct suggestion meant;
 
 	if (u == NULL)
-		fail("there is no upstream '%s'; claude-proxy-admin show lists them",
-			name_or_index);
+		fail("there is no upstream '%s'%s (%s lists them)", name_or_index,
+			suggest(&meant, name_or_index, upstream_name_at, a->config), HINT("show"));
 	return u;
+}
+
+int
+refresh(struct admin *a)
+{
+	struct config *fresh = store_config(a->store);
+
+	if (fresh == NULL)
+		return fail("could not read the configuration again"), -1;
+	config_release(a->config);
+	a->config = fresh;
+	return 0;
+}
+
+static const char *
+service_name_at(const void *context, size_t index)
+{
+	const struct service *s = service_at(index);
+
+	(void)context;
+	return s != NULL ? s->name : NULL;
 }
 
 int
 unknown_service(const char *name)
 {
 	char known[256] = "";
+	struct suggestion meant;
 	const struct service *s;
 
 	for (size_t i = 0; (s = service_at(i)) != NULL; i++) {
 		strncat(known, i > 0 ? ", " : "", sizeof(known) - strlen(known) - 1);
 		strncat(known, s->name, sizeof(known) - strlen(known) - 1);
 	}
-	return misuse("'%s' is not a service type: it must be one of %s", name, known);
+	return misuse("'%s' is not a service type: it must be one of %s%s", name, known,
+		suggest(&meant, name, service_name_at, NULL));
 }
+
+/* ---- add, remove, use, balance ---- */
 
 static int
 check_url(const char *url)
@@ -55,45 +93,95 @@ check_url(const char *url)
 	return status;
 }
 
+/* A service on this machine takes any key, and has to be sent one. */
+static const char *const no_key = "none";
+
+/* The upstream was added: its key is next. */
 static int
-add_upstream(struct admin *a, const char *name, const char *url, const char *service_type)
+continue_with_key(struct admin *a, const char *name, bool local)
 {
+	size_t added = 0;
+
+	if (refresh(a) != 0)
+		return EXIT_FAILED;
+	const struct upstream *u = config_find_upstream(a->config, name);
+	if (u == NULL)
+		return EXIT_DONE; /* somebody else removed it meanwhile */
+	if (local)
+		return store_add_keys(a->store, u->id, &no_key, 1, &added) == STORE_OK
+			       ? EXIT_DONE
+			       : fail("could not add a key");
+	if (input_can_ask())
+		return keys_ask(a, u);
+	print("next: %s\n", HINT("key", name, "add", "-"));
+	return EXIT_DONE;
+}
+
+static int
+add_upstream(
+	struct admin *a, const char *name, const char *url, const char *service_type, bool local)
+{
+	bool first = a->config->current == NULL;
+
 	switch (store_add_upstream(a->store, name, url, service_type)) {
 	case STORE_OK:
 		break;
 	case STORE_EXISTS:
 		return fail("there is an upstream '%s' already", name);
 	default:
-		return fail("'%s' was not added", name);
+		return fail("could not add '%s'", name);
 	}
-	print("added upstream %s%s\n", name,
-		a->config->current == NULL ? "; it is current now" : "");
-	print("next: claude-proxy-admin key %s add -\n", name);
-	return EXIT_DONE;
+	print("added upstream %s%s\n", name, first ? "; it is current now" : "");
+	if (first)
+		print("the database is %s\n", store_path(a->store));
+	return continue_with_key(a, name, local);
+}
+
+int
+add_known(struct admin *a, const struct known_service *s)
+{
+	return add_upstream(a, s->name, s->base_url, s->service_type, s->local);
+}
+
+int
+add_unknown(struct admin *a, const char *name, char *given_url, const char *service_type)
+{
+	const char *problem = check_upstream_name(name);
+
+	if (problem != NULL)
+		return misuse("'%s': %s", name, problem);
+	if (service_find(service_type) == NULL)
+		return unknown_service(service_type);
+	char *url = strdup(given_url);
+	if (url == NULL)
+		return fail("out of memory");
+	/* A query may contain a key: out of the process list, as soon as possible. */
+	if (strchr(url, '?') != NULL)
+		secret_erase(given_url, strlen(given_url));
+	int status = check_url(url);
+	if (status == EXIT_DONE)
+		status = add_upstream(a, name, url, service_type, false);
+	free(url);
+	return status;
 }
 
 int
 run_add(struct admin *a, int count, char **arguments)
 {
-	const char *name = arguments[0];
-	const char *problem = check_upstream_name(name);
+	const struct known_service *known = known_find(arguments[0]);
+	struct suggestion meant;
 
-	(void)count;
-	if (problem != NULL)
-		return misuse("'%s': %s", name, problem);
-	if (service_find(arguments[2]) == NULL)
-		return unknown_service(arguments[2]);
-	char *url = strdup(arguments[1]);
-	if (url == NULL)
-		return fail("out of memory");
-	/* A query may hold a key: out of the process list, as soon as possible. */
-	if (strchr(url, '?') != NULL)
-		secret_erase(arguments[1], strlen(arguments[1]));
-	int status = check_url(url);
-	if (status == EXIT_DONE)
-		status = add_upstream(a, name, url, arguments[2]);
-	free(url);
-	return status;
+	if (count == 3)
+		return add_unknown(a, arguments[0], arguments[1], arguments[2]);
+	if (count == 2)
+		return misuse("usage: claude-proxy-admin add <service> | <name> <baseUrl> "
+			      "<serviceType>");
+	if (known != NULL)
+		return add_known(a, known);
+	return misuse("'%s' is not a known service%s (%s lists them); any other needs "
+		      "<name> <baseUrl> <serviceType>",
+		arguments[0], suggest(&meant, arguments[0], known_name_at, NULL),
+		HINT("add", "--help"));
 }
 
 int
@@ -105,8 +193,9 @@ run_remove(struct admin *a, int count, char **arguments)
 	if (u == NULL)
 		return EXIT_FAILED;
 	if (store_remove_upstream(a->store, u->id) != STORE_OK)
-		return fail("'%s' was not removed", u->name);
-	print("removed upstream %s and its %zu keys\n", u->name, u->key_count);
+		return fail("could not remove '%s'", u->name);
+	print("removed upstream %s and its %zu key%s\n", u->name, u->key_count,
+		plural(u->key_count));
 	return EXIT_DONE;
 }
 
@@ -119,27 +208,38 @@ run_use(struct admin *a, int count, char **arguments)
 	if (u == NULL)
 		return EXIT_FAILED;
 	if (store_use_upstream(a->store, u->id) != STORE_OK)
-		return fail("'%s' was not made current", u->name);
+		return fail("could not make '%s' current", u->name);
 	print("%s is current now\n", u->name);
 	if (u->key_count == 0)
-		print("it has no keys yet: claude-proxy-admin key %s add -\n", u->name);
+		print("it has no API key yet: %s\n", HINT("key", u->name, "add", "-"));
 	return EXIT_DONE;
+}
+
+static const char *
+strategy_at(const void *context, size_t index)
+{
+	(void)context;
+	return index <= STRATEGY_FAILOVER ? strategy_name((enum strategy)index) : NULL;
 }
 
 int
 run_balance(struct admin *a, int count, char **arguments)
 {
 	enum strategy strategy;
+	struct suggestion meant;
 
 	(void)count;
 	if (strategy_parse(arguments[0], &strategy) != 0)
-		return misuse("'%s' is not a strategy: it must be round-robin, random or failover",
-			arguments[0]);
+		return misuse("'%s' is not a strategy: it must be round-robin, random or "
+			      "failover%s",
+			arguments[0], suggest(&meant, arguments[0], strategy_at, NULL));
 	if (store_set_strategy(a->store, strategy) != STORE_OK)
-		return fail("the strategy was not set");
+		return fail("could not set the strategy");
 	print("strategy is %s now\n", strategy_name(strategy));
 	return EXIT_DONE;
 }
+
+/* ---- set ---- */
 
 /* A fallback must be there, and be another one.  Return EXIT_DONE if it is. */
 static int
@@ -152,17 +252,26 @@ check_fallback(const struct admin *a, const struct upstream *u, const char *name
 	return other != u ? EXIT_DONE : fail("an upstream cannot be its own fallback");
 }
 
+static const char *
+option_at(const void *context, size_t index)
+{
+	(void)context;
+	return option_name_at((unsigned)index);
+}
+
 static int
 unknown_option(const char *name)
 {
 	char known[256] = "";
+	struct suggestion meant;
 	const char *option;
 
 	for (unsigned i = 0; (option = option_name_at(i)) != NULL; i++) {
 		strncat(known, i > 0 ? ", " : "", sizeof(known) - strlen(known) - 1);
 		strncat(known, option, sizeof(known) - strlen(known) - 1);
 	}
-	return misuse("'%s' is not an option: it must be one of %s", name, known);
+	return misuse("'%s' is not an option: it must be one of %s%s", name, known,
+		suggest(&meant, name, option_at, NULL));
 }
 
 static int
@@ -171,14 +280,14 @@ remove_option(struct admin *a, const struct upstream *u, const char *option)
 	enum store_result result = store_set_option(a->store, u->id, option, NULL);
 
 	if (result == STORE_FAILED)
-		return fail("%s was not removed", option);
+		return fail("could not remove %s", option);
 	print(result == STORE_OK ? "removed %s of %s\n" : "%s of %s was not set\n", option,
 		u->name);
 	return EXIT_DONE;
 }
 
-/* The value that the argument stands for, owned; "-" is a line of standard input.  NULL: there is
- * none, which was said. */
+/* The value that the argument stands for, owned; "-" is a line of standard input.  NULL if there is
+ * none (reported). */
 static char *
 take_value(const char *option, char *argument)
 {
@@ -208,7 +317,7 @@ set_option(struct admin *a, const struct upstream *u, const char *option, const 
 		value = config_find_upstream(a->config, value)->name;
 	}
 	if (store_set_option(a->store, u->id, option, value) != STORE_OK)
-		return fail("%s was not set", option);
+		return fail("could not set %s", option);
 	print("set %s of %s\n", option, u->name);
 	return EXIT_DONE;
 }
@@ -217,10 +326,14 @@ int
 run_set(struct admin *a, int count, char **arguments)
 {
 	const struct upstream *u = find_upstream(a, arguments[0]);
-	const char *option = arguments[1];
+	const char *option = count > 1 ? arguments[1] : NULL;
 
 	if (u == NULL)
 		return EXIT_FAILED;
+	if (option == NULL) {
+		print_options_of(u);
+		return EXIT_DONE;
+	}
 	if (!option_is_known(option))
 		return unknown_option(option);
 	if (count < 3 || arguments[2][0] == '\0')
@@ -233,6 +346,8 @@ run_set(struct admin *a, int count, char **arguments)
 	free(value);
 	return status;
 }
+
+/* ---- everything ---- */
 
 int
 run_show(struct admin *a, int count, char **arguments)
@@ -263,8 +378,7 @@ run_clear(struct admin *a, int count, char **arguments)
 	(void)count;
 	(void)arguments;
 	if (!a->yes && !isatty(STDIN_FILENO))
-		return misuse(
-			"clear removes everything: say clear --yes where nobody can be asked");
+		return misuse("clear removes everything: pass --yes when not run from a terminal");
 	if (!a->yes && !is_confirmed())
 		return fail("nothing was removed");
 	if (store_clear(a->store) != STORE_OK)

@@ -1,5 +1,5 @@
 /*
- * The command `usage`: what was asked, by upstream, key, model or day.
+ * The command `usage`: requests, tokens, errors and latency, by upstream, key, model or day.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,6 +8,7 @@
 
 #include "base/buffer.h"
 #include "base/clock.h"
+#include "base/duration.h"
 #include "base/json_writer.h"
 #include "command.h"
 #include "output.h"
@@ -15,26 +16,7 @@
 
 static const char standard_period[] = "24h";
 
-/* A length of time such as "15m", in ms; 0: it is none. */
-static int64_t
-parse_period(const char *text)
-{
-	static const struct {
-		char unit;
-		int64_t ms;
-	} units[] = {{'s', 1000}, {'m', 60000}, {'h', 3600000}, {'d', 86400000}, {'w', 604800000}};
-	char *end;
-	long long number = strtoll(text, &end, 10);
-
-	if (end == text || number < 1 || number > 100000 || *end == '\0' || end[1] != '\0')
-		return 0;
-	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++)
-		if (*end == units[i].unit)
-			return number * units[i].ms;
-	return 0;
-}
-
-/* The beginning of a day such as "2026-01-31", local time, in ms since 1970; -1: it is none. */
+/* The beginning of a day such as "2026-01-31", local time, in ms since 1970, or -1. */
 static int64_t
 parse_day(const char *text)
 {
@@ -47,11 +29,11 @@ parse_day(const char *text)
 	return moment != (time_t)-1 ? (int64_t)moment * 1000 : -1;
 }
 
-/* The moment that --since means; -1: it cannot be understood. */
+/* The moment that --since means, or -1 if it is not a time; a number alone is none. */
 static int64_t
 parse_since(const char *text)
 {
-	int64_t period = parse_period(text);
+	int64_t period = strpbrk(text, "smhdw") != NULL ? duration_parse(text) : 0;
 
 	return period > 0 ? clock_now_ms() - period : parse_day(text);
 }
@@ -86,29 +68,57 @@ static void
 print_heading(const struct table *table)
 {
 	fputs(print_bold(), stdout);
-	print("%-*s %9s %7s %12s %12s %12s  %14s %16s", table->width,
-		usage_group_name(table->group), "requests", "errors", "input", "cached", "output",
-		"first byte ms", "whole answer ms");
+	print("%-*s %8s %6s %6s %6s %6s %12s %12s", table->width, usage_group_name(table->group),
+		"requests", "errors", "input", "cached", "output", "first byte s", "whole s");
 	puts(print_plain());
 }
 
-/* "120 (480)": the average, and what 95 % do not exceed. */
-static void
-print_latency(int width, double average, int64_t most)
+/* How many decimals make three digits of it. */
+static int
+decimals_of(double number)
 {
-	char text[64];
+	return number < 9.995 ? 2 : number < 99.95 ? 1 : 0;
+}
 
-	snprintf(text, sizeof(text), "%.0f (%lld)", average, (long long)most);
+/* "0.12 (0.48)": the average, and what 95 % do not exceed; "-" where all have failed. */
+static void
+print_latency(const struct usage_total *t, double average, int64_t most)
+{
+	char text[64] = "-";
+
+	if (t->requests > t->errors)
+		snprintf(text, sizeof(text), "%.*f (%.*f)", decimals_of(average / 1000),
+			average / 1000, decimals_of((double)most / 1000), (double)most / 1000);
+	print(" %12s", text);
+}
+
+/* At most six characters: 9999, 12.3k, 4.56M. */
+static void
+print_count(int width, int64_t count)
+{
+	static const char units[] = " kMGT";
+	double rest = (double)count;
+	char text[32];
+	size_t unit = 0;
+
+	for (; rest >= (unit == 0 ? 9999.5 : 999.5) && units[unit + 1] != '\0'; unit++)
+		rest /= 1000;
+	if (unit == 0)
+		snprintf(text, sizeof(text), "%lld", (long long)count);
+	else
+		snprintf(text, sizeof(text), "%.*f%c", decimals_of(rest), rest, units[unit]);
 	print(" %*s", width, text);
 }
 
 static void
 print_counts(const struct table *table, const struct usage_total *t)
 {
-	print("%-*s %9lld %7lld %12lld %12lld %12lld", table->width, t->name,
-		(long long)t->requests, (long long)t->errors, (long long)t->input_tokens,
-		(long long)t->cache_read_input_tokens + t->cache_creation_input_tokens,
-		(long long)t->output_tokens);
+	print("%-*s", table->width, t->name);
+	print_count(8, t->requests);
+	print_count(6, t->errors);
+	print_count(6, t->input_tokens);
+	print_count(6, t->cache_read_input_tokens + t->cache_creation_input_tokens);
+	print_count(6, t->output_tokens);
 }
 
 static void
@@ -119,8 +129,8 @@ print_row(void *context, const struct usage_total *t)
 	if (table->rows++ == 0)
 		print_heading(table);
 	print_counts(table, t);
-	print_latency(15, t->first_byte, t->first_byte_95);
-	print_latency(16, t->duration, t->duration_95);
+	print_latency(t, t->first_byte, t->first_byte_95);
+	print_latency(t, t->duration, t->duration_95);
 	putchar('\n');
 	add_to_sum(&table->sum, t);
 }
@@ -128,19 +138,19 @@ print_row(void *context, const struct usage_total *t)
 static int
 print_report(struct admin *a, int64_t since, enum usage_group group)
 {
-	struct table table = {.group = group, .sum = {.name = "total"}, .width = 24};
+	struct table table = {.group = group, .sum = {.name = "total"}, .width = 17};
 
 	if (store_report_usage(a->store, since, group, print_row, &table) != STORE_OK)
-		return fail("the usage could not be read");
+		return fail("could not read the usage");
 	if (table.rows == 0) {
-		puts("no requests in this time");
+		puts("no requests in that time");
 		return EXIT_DONE;
 	}
 	fputs(print_bold(), stdout);
 	print_counts(&table, &table.sum);
 	puts(print_plain());
-	puts("\nms: the average, and in brackets what 95 % of the requests without error did not "
-	     "exceed");
+	puts("\ns: of the requests without an error the average, and in brackets what 95 % of "
+	     "them\ndid not exceed.  --json has exact numbers.");
 	return EXIT_DONE;
 }
 
@@ -196,7 +206,7 @@ print_json_report(struct admin *a, int64_t since, enum usage_group group)
 		print_json(&out);
 	buffer_free(&report.rows);
 	buffer_free(&out);
-	return result == STORE_OK ? EXIT_DONE : fail("the usage could not be read");
+	return result == STORE_OK ? EXIT_DONE : fail("could not read the usage");
 }
 
 int
@@ -209,8 +219,8 @@ run_usage(struct admin *a, int count, char **arguments)
 	(void)count;
 	(void)arguments;
 	if (since < 0)
-		return misuse("--since '%s': it must be a length of time such as 90s, 15m, 24h, "
-			      "7d, or a day such as 2026-01-31",
+		return misuse("--since '%s': it must be a duration such as 90s, 15m, 24h, 7d, "
+			      "or a day such as 2026-01-31",
 			since_text);
 	if (a->by != NULL && usage_group_parse(a->by, &group) != 0)
 		return misuse("--by '%s': it must be upstream, key, model or day", a->by);

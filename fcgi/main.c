@@ -10,11 +10,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/api_error.h"
 #include "base/buffer.h"
+#include "base/descriptors.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/random.h"
@@ -26,26 +26,13 @@
 
 enum { WIDE_TABLE = 4095 }; /* descriptors: two thousand streams */
 
-static const char help[] = "usage: claude-proxy.fcgi [--help | --version]\n"
-			   "\n"
-			   "Serves the Claude Messages API from other AI services.  A web server "
-			   "starts it: as a FastCGI\n"
-			   "responder (standard input is a listening socket), or as a CGI program. "
-			   " Settings come from the\n"
-			   "environment or an .env file; upstreams and keys from the database that "
-			   "claude-proxy-admin manages.\n";
-
-/* Every stream takes two descriptors, and the usual soft limit is 1024. */
-static void
-raise_descriptor_limit(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-		return;
-	limit.rlim_cur = limit.rlim_max;
-	setrlimit(RLIMIT_NOFILE, &limit);
-}
+static const char help[] =
+	"usage: claude-proxy.fcgi [--check | --help | --version]\n"
+	"\n"
+	"Serves the Claude Messages API from other AI services.  A web server starts it: as a\n"
+	"FastCGI responder (standard input is a listening socket), or as a CGI program.  Settings\n"
+	"come from the environment or an .env file; upstreams and keys from the database that\n"
+	"claude-proxy-admin manages.  --check reads the settings, and reports what is wrong.\n";
 
 /*
  * Let the kernel make its table of our descriptors large while there is one thread.  Later, at each
@@ -55,12 +42,9 @@ raise_descriptor_limit(void)
 static void
 widen_descriptor_table(void)
 {
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == 0)
-		return;
-	rlim_t highest = limit.rlim_cur - 1 < WIDE_TABLE ? limit.rlim_cur - 1 : WIDE_TABLE;
-	int descriptor = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, (int)highest);
+	int limit = descriptors_limit();
+	int highest = limit - 1 < WIDE_TABLE ? limit - 1 : WIDE_TABLE;
+	int descriptor = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, highest);
 	if (descriptor >= 0)
 		close(descriptor);
 }
@@ -89,20 +73,19 @@ serve(struct settings *settings, bool is_cgi)
 {
 	const struct log_options options = {
 		settings->log_level, settings->log_json, settings->log_file};
-
 	int status = EXIT_FAILURE;
 
-	raise_descriptor_limit();
+	descriptors_raise_limit();
 	if (!is_cgi) {
 		memory_configure();
 		widen_descriptor_table();
 	}
 	if (log_open(&options) != 0)
-		return refuse_start(is_cgi, "the log file cannot be opened");
+		return refuse_start(is_cgi, "could not open the log file");
 	log_run_apart();
 	struct store *store = store_open(settings->database);
 	if (store == NULL) {
-		refuse_start(is_cgi, "the database cannot be opened: the proxy's log says why");
+		refuse_start(is_cgi, "could not open the database: the proxy's log tells why");
 		goto out;
 	}
 	curl_global_init(CURL_GLOBAL_DEFAULT);
@@ -129,7 +112,22 @@ is_started_by_hand(void)
 	return FCGX_IsCGI() && !is_web_request();
 }
 
-/* What the arguments ask for; the exit status, or -1: nothing. */
+/* Can it serve with these settings?  Return the exit status. */
+static int
+check_settings(void)
+{
+	struct buffer problem = BUFFER_INIT(0);
+	struct settings *settings = settings_load(&problem);
+	bool good = settings != NULL;
+
+	if (!good)
+		fprintf(stderr, "claude-proxy: %s\n", buffer_text(&problem));
+	settings_release(settings);
+	buffer_free(&problem);
+	return good ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+/* Do what the arguments ask for.  Return the exit status, or -1 if there are none. */
 static int
 answer_arguments(int argc, char **argv)
 {
@@ -139,6 +137,8 @@ answer_arguments(int argc, char **argv)
 		puts("claude-proxy " VERSION);
 		return EXIT_SUCCESS;
 	}
+	if (argc == 2 && strcmp(argv[1], "--check") == 0)
+		return check_settings();
 	bool asked = strcmp(argv[1], "--help") == 0;
 	fputs(help, asked ? stdout : stderr);
 	return asked ? EXIT_SUCCESS : 2;
@@ -154,6 +154,7 @@ main(int argc, char **argv)
 		return answered;
 	secret_forbid_dumps();
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGCHLD, SIG_DFL); /* a web server may have ignored it: how commands end is asked */
 	signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error like a full disk */
 	struct settings *settings = settings_load(&problem);
 	if (settings == NULL) {

@@ -1,7 +1,7 @@
 /*
  * The responder; see server.h.
  *
- * Acceptors block at the door (web/door.h) and in SQLite; the loop blocks in nothing.  A prepared
+ * Acceptors block at the door (http/door.h) and in SQLite; the loop blocks in nothing.  A prepared
  * exchange goes from the one to the other through a queue; nothing else is shared but what has its
  * own lock.
  */
@@ -24,7 +24,7 @@
 #include "base/settings.h"
 #include "base/watch.h"
 #include "proxy/exchange.h"
-#include "proxy/front.h"
+#include "proxy/intake.h"
 #include "proxy/live_settings.h"
 #include "proxy/usage_writer.h"
 #include "store/config.h"
@@ -189,46 +189,50 @@ uptime_ms(const struct server *s)
 }
 
 /* Begin to serve the request.  NULL: there is no memory. */
-static struct visit *
-let_in(struct server *s, struct gateway *g, int64_t uptime)
+static struct intake *
+begin_intake(struct server *s, struct web_request *web, int64_t uptime)
 {
 	struct config *config = store_config(s->exchanges.store);
 	struct settings *settings = live_settings_get(
 		s->exchanges.live, config != NULL ? config->reloads : 0);
-	struct visit *v = front_begin(&s->exchanges, g, settings, config, uptime);
+	struct intake *in = intake_begin(&s->exchanges, web, settings, config, uptime);
 
 	settings_release(settings);
 	config_release(config);
-	return v;
+	return in;
 }
 
 /* The request of a guest who is new.  NULL: there is none. */
-static struct visit *
-receive_guest(struct server *s, struct door_guest *guest)
+static struct intake *
+receive_guest(struct server *s, struct head_pipe *pipe, struct door_guest *guest)
 {
-	struct gateway *g = gateway_fcgi(
-		guest->descriptor, guest->bytes, guest->head_length, guest->length);
+	struct web_request *web = web_request_fcgi(
+		pipe, guest->descriptor, guest->bytes, guest->head_length, guest->length);
 
-	if (g == NULL) {
+	if (web == NULL) {
 		close(guest->descriptor);
 		return NULL;
 	}
-	return let_in(s, g, uptime_ms(s));
+	return begin_intake(s, web, uptime_ms(s));
 }
 
 /* Serve the guest, or let it wait for its body.  True: it leaves. */
 static bool
-serve(struct server *s, struct door_guest *guest)
+serve(struct server *s, struct head_pipe *pipe, struct door_guest *guest)
 {
 	bool is_new = guest->parked == NULL;
-	struct visit *v = is_new ? receive_guest(s, guest) : guest->parked;
+	struct intake *in = is_new ? receive_guest(s, pipe, guest) : guest->parked;
+	/* Most bodies are there in a moment, but only while another acceptor looks after the rest.
+	 */
+	bool waits = is_new && atomic_load(&s->idle_acceptors) > 0;
 
-	if (v == NULL)
+	if (in == NULL)
 		return true;
-	if (!front_receive(v, is_new ? BODY_PATIENCE : 0) &&
-		door_park(s->door, front_input(v), front_deadline(v), v) == 0)
+	if (!intake_receive(in, waits ? BODY_PATIENCE : 0) &&
+		door_park(s->door, intake_input(in), intake_deadline(in), intake_is_wanted(in),
+			in) == 0)
 		return false;
-	struct exchange *x = front_end(v);
+	struct exchange *x = intake_end(in);
 	if (x == NULL)
 		return true;
 	/* The queue grows by one pointer for each request in flight: where even that has no memory,
@@ -243,6 +247,7 @@ static void *
 accept_requests(void *context)
 {
 	struct server *s = context;
+	struct head_pipe pipe = HEAD_PIPE_INIT;
 	struct door_guest guest;
 
 	for (;;) {
@@ -251,11 +256,13 @@ accept_requests(void *context)
 		if (atomic_fetch_sub(&s->idle_acceptors, 1) == 1)
 			uv_async_send(&s->busy);
 		if (!found)
-			return NULL;
+			break;
 		atomic_fetch_add(&s->accepted, 1);
-		if (serve(s, &guest))
+		if (serve(s, &pipe, &guest))
 			door_leave(s->door);
 	}
+	head_pipe_close(&pipe);
+	return NULL;
 }
 
 static int
@@ -270,7 +277,7 @@ add_acceptor(struct server *s)
 	int problem = pthread_create(&s->acceptors[s->acceptor_count], NULL, accept_requests, s);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (problem != 0) {
-		log_error("starting a thread: %s", strerror(problem));
+		log_error("could not start a thread: %s", strerror(problem));
 		return -1;
 	}
 	s->acceptor_count++;
@@ -427,9 +434,9 @@ server_new(struct store *store, struct settings *settings)
 	s->exchanges.transfers = transfers_new(&s->loop, s->exchanges.watches);
 	if (s->exchanges.transfers == NULL)
 		goto err2;
-	s->exchanges.recorder = recorder_new(&s->loop, store, &s->exchanges.in_flight);
+	s->exchanges.usage_writer = usage_writer_new(&s->loop, store, &s->exchanges.in_flight);
 	s->exchanges.live = live_settings_new(settings, reloads_in(store));
-	if (s->exchanges.recorder == NULL || s->exchanges.live == NULL)
+	if (s->exchanges.usage_writer == NULL || s->exchanges.live == NULL)
 		goto err3;
 	s->exchanges.loop = &s->loop;
 	s->exchanges.store = store;
@@ -439,7 +446,7 @@ server_new(struct store *store, struct settings *settings)
 
 err3:
 	live_settings_free(s->exchanges.live);
-	recorder_free(s->exchanges.recorder);
+	usage_writer_free(s->exchanges.usage_writer);
 	transfers_free(s->exchanges.transfers);
 err2:
 	watches_free(s->exchanges.watches);
@@ -447,7 +454,7 @@ err2:
 err1:
 	uv_loop_close(&s->loop);
 err0:
-	log_error("starting the event loop: out of memory or file descriptors");
+	log_error("could not start the event loop: out of memory or file descriptors");
 	free(s);
 	return NULL;
 }
@@ -455,7 +462,7 @@ err0:
 static void
 server_free(struct server *s)
 {
-	recorder_free(s->exchanges.recorder);
+	usage_writer_free(s->exchanges.usage_writer);
 	transfers_free(s->exchanges.transfers);
 	watches_free(s->exchanges.watches);
 	uv_walk(&s->loop, close_handle, NULL);
@@ -488,13 +495,24 @@ run(struct server *s)
 		;
 	if (s->acceptor_count > 0)
 		uv_run(&s->loop, UV_RUN_DEFAULT);
-	recorder_flush(s->exchanges.recorder);
+	usage_writer_flush(s->exchanges.usage_writer);
 	if (!is_quiet(s))
 		return false;
 	door_close(s->door);
 	for (size_t i = 0; i < s->acceptor_count; i++)
 		pthread_join(s->acceptors[i], NULL);
 	return true;
+}
+
+/*
+ * End threads that still work: those that wait for the database, which the caller would close under
+ * their hands, and libcurl's, which look up a name for nobody and could be waited for only.
+ */
+static _Noreturn void
+end_process(int status)
+{
+	log_close();
+	_exit(status);
 }
 
 int
@@ -512,12 +530,8 @@ server_run(struct store *store, struct settings *settings)
 	bool quiet = run(s);
 	int status = s->acceptor_count > 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 	log_info("stopped");
-	/* Who waits for the database still works with it, and the caller would close it under their
-	 * hands: the process ends them. */
-	if (!quiet) {
-		log_close();
-		_exit(status);
-	}
+	if (!quiet || transfers_leave_lookups(s->exchanges.transfers))
+		end_process(status);
 	door_free(s->door);
 	server_free(s);
 	return status;
@@ -527,18 +541,21 @@ int
 server_run_cgi(struct store *store, struct settings *settings)
 {
 	struct server *s = server_new(store, settings);
-	struct gateway *g = gateway_cgi();
-	struct visit *v = s != NULL && g != NULL ? let_in(s, g, -1) : NULL;
+	struct web_request *web = web_request_cgi();
+	struct intake *in = s != NULL && web != NULL ? begin_intake(s, web, -1) : NULL;
 
-	if (v == NULL)
+	if (in == NULL)
 		return EXIT_FAILURE;
-	front_receive(v, WHOLE_BODY);
-	struct exchange *x = front_end(v);
+	intake_receive(in, WHOLE_BODY);
+	struct exchange *x = intake_end(in);
 	if (x != NULL) {
 		exchange_run(x);
 		while (s->exchanges.first != NULL)
 			uv_run(&s->loop, UV_RUN_ONCE);
 	}
+	usage_writer_flush(s->exchanges.usage_writer);
+	if (transfers_leave_lookups(s->exchanges.transfers))
+		end_process(EXIT_SUCCESS);
 	server_free(s);
 	return EXIT_SUCCESS;
 }

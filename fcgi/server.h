@@ -16,11 +16,12 @@ void server_hold_signals(void);
 /**
  * Serve FastCGI requests from the listening socket that is standard input, until SIGTERM, SIGINT or
  * SIGUSR1; then finish what is in flight, within bounds.  SIGHUP reads the settings again and
- * reopens the log.  Return the exit status.
+ * reopens the log.  Return the exit status.  What still works then and cannot be told to end (a
+ * wait for the database, the lookup of a name) ends with the process, which this call ends itself.
  */
 int server_run(struct store *, struct settings *);
 
-/** Serve the one request of a CGI program.  Return the exit status. */
+/** Serve the one request of a CGI program.  As above. */
 int server_run_cgi(struct store *, struct settings *);
 
 #endif

@@ -7,10 +7,10 @@ status=0
 run() { echo "lint: $1"; shift; "$@" || status=1; }
 
 mapfile -t product < <(git ls-files 'fcgi/*.c' 'cli/*.c')
-mapfile -t units < <(git ls-files 'tests/unit/*.c' 'tests/fuzz/*.c')
+mapfile -t units < <(git ls-files 'tests/unit/*.c' 'tests/fuzz/*.c' 'tests/bench/*.c')
 mapfile -t scripts < <(git ls-files '*.sh' '*.bash' .ci/run)
 mapfile -t pythons < <(git ls-files '*.py')
-mapfile -t headers < <(git ls-files 'fcgi/*.h' 'cli/*.h' 'tests/unit/*.h' 'tests/fuzz/*.h')
+mapfile -t headers < <(git ls-files 'fcgi/*.h' 'cli/*.h' 'tests/unit/*.h' 'tests/fuzz/*.h' 'tests/bench/*.h')
 jobs=$(nproc)
 read -ra libraries < <(pkg-config --cflags fcgi libcurl json-c sqlite3 libuv cmocka)
 flags=(-std=c11 -D_GNU_SOURCE '-DVERSION="lint"' -Ifcgi -Icli -Ibuild-lint "${libraries[@]}")

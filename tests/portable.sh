@@ -27,8 +27,8 @@ musl-gcc -D_XOPEN_SOURCE=700 "${flags[@]}" "${sources[@]}" 2>&1 |
 for name in "${always[@]}"; do
 	! grep -qE "\b$name\(" "${sources[@]}" || echo "$name" >>"$found"
 done
-headers=$(echo '<'{arpa/inet,ctype,errno,fcntl,fnmatch,inttypes,limits,netinet/in,netinet/tcp,poll,pthread,pwd,signal,stdarg}.h'>' \
-	'<'{stdatomic,stdbool,stddef,stdint,stdio,stdlib,string,strings,sys/resource,sys/socket,sys/stat,sys/types}.h'>' \
+headers=$(echo '<'{arpa/inet,ctype,errno,fcntl,fnmatch,grp,inttypes,limits,netinet/in,netinet/tcp,poll,pthread,pwd,signal,stdarg}.h'>' \
+	'<'{stdatomic,stdbool,stddef,stdint,stdio,stdlib,string,strings,sys/resource,sys/select,sys/socket,sys/stat,sys/types,sys/wait}.h'>' \
 	'<'{termios,time,unistd,curl/curl,fcgiapp,json-c/json,json-c/json_c_version,sqlite3,uv}.h'>')
 git ls-files 'fcgi/*.[ch]' 'cli/*.[ch]' | xargs grep -ohE '^#include <[^>]+>' | cut -d' ' -f2 | sort -u |
 	grep -vxF "$(tr ' ' '\n' <<<"$headers")" >>"$found"

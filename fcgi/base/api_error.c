@@ -56,7 +56,7 @@ api_error_set(struct api_error *error, int status, const char *format, ...)
 }
 
 int
-api_error_lasts(struct api_error *error)
+api_error_set_permanent(struct api_error *error)
 {
 	error->lasting = true;
 	return -1;

@@ -28,7 +28,7 @@ int api_error_set(struct api_error *error, int status, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
 /** Mark the error as one that lasts.  Always -1, as above. */
-int api_error_lasts(struct api_error *error);
+int api_error_set_permanent(struct api_error *error);
 
 /** The Claude error type of an HTTP status: "rate_limit_error" for 429 and so on.  Static. */
 const char *api_error_type(int status);

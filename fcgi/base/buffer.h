@@ -46,6 +46,10 @@ int buffer_printf(struct buffer *, const char *format, ...) __attribute__((forma
  */
 char *buffer_reserve(struct buffer *, size_t length);
 
+/** The next ${length} bytes were written where the content ends, into memory that was there
+ * (${capacity}), and with room for the NUL: they are content from now on. */
+static inline void buffer_extend(struct buffer *b, size_t length);
+
 /** Allocate just so much that ${length} more bytes fit.  As buffer_append. */
 int buffer_allocate(struct buffer *, size_t length);
 
@@ -104,6 +108,13 @@ static inline int
 buffer_putc(struct buffer *b, char c)
 {
 	return buffer_append(b, &c, 1);
+}
+
+static inline void
+buffer_extend(struct buffer *b, size_t length)
+{
+	b->length += length;
+	b->data[b->length] = '\0';
 }
 
 #endif

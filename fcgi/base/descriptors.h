@@ -6,7 +6,8 @@
 
 #include <stdbool.h>
 
-/** Make the limit as high as the system lets this process have it. */
+/** Make the limit as high as the system lets this process have it: every stream takes two, and the
+ * usual soft limit is 1024. */
 void descriptors_raise_limit(void);
 
 /** The limit, at most INT_MAX. */

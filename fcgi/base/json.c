@@ -711,6 +711,35 @@ json_member(const struct json *object, const char *name)
 	return json_is(found, JSON_NULL) ? NULL : found;
 }
 
+/* Which of the names is the member's?  ${count}: none. */
+static size_t
+name_of(const struct json *member, const struct json_name *names, size_t count)
+{
+	const char *first = member->text - member->name + 1;
+	bool escaped = (member->flags & JSON_NAME_ESCAPED) != 0;
+
+	for (size_t i = 0; i < count; i++)
+		if ((escaped || *first == *names[i].text) &&
+			is_name(member, names[i].text, names[i].length))
+			return i;
+	return count;
+}
+
+void
+json_members(const struct json *object, const struct json_name *names, size_t count,
+	const struct json **values)
+{
+	for (size_t i = 0; i < count; i++)
+		values[i] = NULL;
+	if (!json_is_object(object))
+		return;
+	JSON_EACH (value, object) {
+		size_t i = name_of(value, names, count);
+		if (i < count)
+			values[i] = json_is(value, JSON_NULL) ? NULL : value;
+	}
+}
+
 static const struct json *
 member_of_kind(const struct json *object, const char *name, enum json_kind kind)
 {
@@ -903,36 +932,50 @@ read_unicode(const char *at, const char *end, uint32_t *character)
 	return at + 12;
 }
 
-/* Append a character in UTF-8; a surrogate likewise. */
-static void
-append_character(struct buffer *out, uint32_t c)
+/* A character in UTF-8; a surrogate likewise.  How many bytes it has. */
+static size_t
+put_character(char bytes[4], uint32_t c)
 {
-	char bytes[4];
 	size_t length = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
 	static const unsigned char first[] = {0, 0, 0xc0, 0xe0, 0xf0};
 
 	for (size_t i = length; i-- > 1; c >>= 6)
 		bytes[i] = (char)(0x80 | (c & 0x3f));
 	bytes[0] = (char)(first[length] | c);
-	buffer_append(out, bytes, length);
+	return length;
+}
+
+const char *
+json_content_next(const char *at, const char *end, char bytes[4], size_t *length)
+{
+	static const char letters[] = "bfnrt";
+	static const char characters[] = "\b\f\n\r\t";
+	uint32_t character;
+
+	*length = 1;
+	bytes[0] = *at;
+	if (*at != '\\')
+		return at + 1;
+	if (at[1] == 'u') {
+		at = read_unicode(at, end, &character);
+		*length = put_character(bytes, character);
+		return at;
+	}
+	const char *letter = strchr(letters, at[1]);
+	bytes[0] = letter != NULL ? characters[letter - letters] : at[1];
+	return at + 2;
 }
 
 /* Append the escape at ${at}, decoded; where it ends. */
 static const char *
 append_escape(struct buffer *out, const char *at, const char *end)
 {
-	static const char letters[] = "bfnrt";
-	static const char characters[] = "\b\f\n\r\t";
-	uint32_t character;
+	char bytes[4];
+	size_t length;
 
-	if (at[1] == 'u') {
-		at = read_unicode(at, end, &character);
-		append_character(out, character);
-		return at;
-	}
-	const char *letter = strchr(letters, at[1]);
-	buffer_putc(out, letter != NULL ? characters[letter - letters] : at[1]);
-	return at + 2;
+	at = json_content_next(at, end, bytes, &length);
+	buffer_append(out, bytes, length);
+	return at;
 }
 
 int

@@ -147,6 +147,24 @@ const struct json *json_member_string(const struct json *object, const char *nam
 int64_t json_member_int(const struct json *object, const char *name, int64_t otherwise);
 bool json_member_bool(const struct json *object, const char *name, bool otherwise);
 
+/* A name to look for: JSON_NAME("index"). */
+struct json_name {
+	const char *text;
+	size_t length;
+};
+
+#define JSON_NAME(literal)                                                                         \
+	{                                                                                          \
+		(literal), sizeof(literal) - 1                                                     \
+	}
+
+/**
+ * The values of ${count} members in one pass, each as json_member: ${values}[i] is the one of
+ * ${names}[i].  For objects of which several members are wanted, again and again.
+ */
+void json_members(const struct json *object, const struct json_name *names, size_t count,
+	const struct json **values);
+
 /** Is it a member called ${name}? */
 bool json_is_named(const struct json *value, const char *name);
 
@@ -199,6 +217,12 @@ int json_append(struct buffer *, const struct json *string);
 
 /** Append ${length} bytes of a string's content decoded.  Return 0 or -1. */
 int json_append_content(struct buffer *, const char *content, size_t length);
+
+/**
+ * Decode what stands at ${at} in a string's content, before ${end}: one escape, or one byte.  Its
+ * bytes, at most 4, and how many they are.  Where the next one begins.
+ */
+const char *json_content_next(const char *at, const char *end, char bytes[4], size_t *length);
 
 /** Append a member's name decoded.  Return 0 or -1. */
 int json_append_name(struct buffer *, const struct json *member);

@@ -231,6 +231,15 @@ json_put_member(struct json_writer *w, const struct json *member)
 }
 
 void
+json_put_member_name(struct json_writer *w, const struct json *member)
+{
+	begin(w);
+	json_write_name(w->out, member);
+	buffer_putc(w->out, ':');
+	w->comma = false;
+}
+
+void
 json_put_value_member(struct json_writer *w, const char *name, const struct json *value)
 {
 	json_put_name(w, name);

@@ -44,6 +44,9 @@ void json_put_null(struct json_writer *);
 /** A member as it came: its name and its value. */
 void json_put_member(struct json_writer *, const struct json *member);
 
+/** The same, where another value follows than the one that came. */
+void json_put_member_name(struct json_writer *, const struct json *member);
+
 /* A member: its name, which needs no escapes, and its value. */
 void json_put_value_member(struct json_writer *, const char *name, const struct json *value);
 void json_put_text_member(struct json_writer *, const char *name, const char *text);

@@ -220,7 +220,7 @@ void
 log_run_apart(void)
 {
 	if (log_writer_start(tell_lost) != 0)
-		log_error("starting the thread of the log: requests will wait for the log");
+		log_error("could not start the thread of the log: requests will wait for the log");
 }
 
 void

@@ -29,7 +29,8 @@ struct log_field {
 
 /**
  * Write from now on as ${options} say; a file is opened anew, which is what a rotated log needs.
- * Return 0, or -1 if the file cannot be opened: said once on the log as it was, which then stays.
+ * Return 0, or -1 if the file cannot be opened: reported once on the log as it was, which then
+ * stays.
  */
 int log_open(const struct log_options *options);
 

@@ -18,7 +18,7 @@
 #include "base/json_writer.h"
 #include "base/secret.h"
 
-static const char system_database[] = "/var/lib/claude-proxy/claude-proxy.db";
+static const char system_database[] = SETTINGS_SYSTEM_FOLDER "/claude-proxy.db";
 static const char system_settings[] = "/etc/claude-proxy/claude-proxy.env";
 static const char home_database[] = ".local/share/claude-proxy/claude-proxy.db";
 
@@ -37,8 +37,8 @@ enum kind {
 struct setting {
 	const char *name;
 	enum kind kind;
-	size_t offset;        /* of its member */
-	const char *standard; /* the default; NULL: none */
+	size_t offset;      /* of its member */
+	const char *preset; /* the default; NULL: none */
 	int64_t least;
 	int64_t most;
 	const char *const *choices;
@@ -219,7 +219,7 @@ read_table(struct settings *s, const struct env_file *file, struct buffer *probl
 	for (size_t i = 0; i < table_size; i++) {
 		const char *value = find_value(table[i].name, file);
 		if (value == NULL)
-			value = table[i].standard;
+			value = table[i].preset;
 		if (value == NULL || store_value(s, &table[i], value) == 0)
 			continue;
 		buffer_printf(
@@ -237,7 +237,7 @@ default_database(void)
 {
 	char *path = NULL;
 
-	if (access("/var/lib/claude-proxy", W_OK) == 0)
+	if (access(SETTINGS_SYSTEM_FOLDER, W_OK) == 0)
 		return strdup(system_database);
 	const char *home = getenv("HOME");
 	if (home == NULL || home[0] != '/') {
@@ -317,6 +317,8 @@ derive(struct settings *s, const struct env_file *file)
 
 	s->connect_timeout = set ? s->request_timeout : DEFAULT_CONNECT_TIMEOUT;
 	s->silence_timeout = set ? s->request_timeout : DEFAULT_SILENCE_TIMEOUT;
+	s->in_home = find_value("CLAUDE_PROXY_DB", file) == NULL &&
+		     strcmp(s->database, system_database) != 0;
 	s->development = strcmp(s->node_env, "development") == 0;
 	if (s->development && find_value("LOG_LEVEL", file) == NULL)
 		s->log_level = LOG_DEBUG;

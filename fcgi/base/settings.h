@@ -13,8 +13,12 @@
 
 struct buffer;
 
+/* The folder of the service's database, and of its .env file. */
+#define SETTINGS_SYSTEM_FOLDER "/var/lib/claude-proxy"
+
 struct settings {
 	char *database; /* path; never NULL */
+	bool in_home;   /* by default, and below the home folder: the system's is not ours */
 	atomic_int references;
 	char *env_file;   /* the .env file that was read; NULL: none */
 	char *access_key; /* NULL: not set */
@@ -35,7 +39,7 @@ struct settings {
 	int64_t max_request_bytes;
 	bool cors;
 	char *cors_origin;
-	char *certificates; /* file of the authorities' certificates; NULL: the system's */
+	char *certificates; /* CA bundle; NULL: the system's */
 	bool rate_limit;
 	int64_t rate_limit_window; /* ms */
 	int64_t rate_limit_max_requests;

@@ -37,13 +37,17 @@ put 755 "$build/claude-proxy-admin" bin/claude-proxy-admin
 put 755 "$build/claude-proxy.fcgi" lib/claude-proxy/claude-proxy.fcgi
 put 644 cli/claude-proxy-admin.1 share/man/man1/claude-proxy-admin.1
 put 644 fcgi/claude-proxy.fcgi.8 share/man/man8/claude-proxy.fcgi.8
+put 644 fcgi/claude-proxy.env.5 share/man/man5/claude-proxy.env.5
+put 644 fcgi/claude-proxy.7 share/man/man7/claude-proxy.7
 put 644 cli/claude-proxy-admin.bash share/bash-completion/completions/claude-proxy-admin
+put 644 cli/claude-proxy-admin.zsh share/zsh/site-functions/_claude-proxy-admin
+put 644 cli/claude-proxy-admin.fish share/fish/vendor_completions.d/claude-proxy-admin.fish
 put 644 fcgi/deploy/claude-proxy.service lib/systemd/system/claude-proxy.service
 put 644 fcgi/deploy/claude-proxy.socket lib/systemd/system/claude-proxy.socket
 put 644 fcgi/deploy/claude-proxy.sysusers lib/sysusers.d/claude-proxy.conf
 put 644 fcgi/deploy/claude-proxy.tmpfiles lib/tmpfiles.d/claude-proxy.conf
 put 644 fcgi/deploy/claude-proxy.logrotate share/doc/claude-proxy/examples/claude-proxy.logrotate
-for text in README.md LICENSE fcgi/deploy/CHANGELOG.md fcgi/deploy/SECURITY.md; do
+for text in README.md fcgi/deploy/README.zh-CN.md LICENSE fcgi/deploy/CHANGELOG.md fcgi/deploy/SECURITY.md; do
 	put 644 "$text" "share/doc/claude-proxy/$(basename "$text")"
 done
 for example in lighttpd.conf.example fcgi/deploy/*.example fcgi/deploy/grafana-dashboard.json fcgi/deploy/prometheus.rules.yml; do

@@ -1,7 +1,11 @@
 #!/bin/sh
 # Install the system packages that the goals of make need and that are missing: packages.sh [run|demo|test|lint|fuzz…]
-# Debian and Ubuntu: by apt-get.  Elsewhere: print the command, and stop.  Nothing missing: say nothing.
+# Debian and Ubuntu: by apt-get.  Elsewhere: print the command, and stop.  Nothing missing: print nothing.
+# packages.sh --check: only print the command, everywhere.
 set -eu
+
+check=
+[ "${1:-}" != --check ] || { check=1; shift; }
 
 libraries="fcgi libcurl json-c sqlite3 libuv"
 needs="build"
@@ -9,7 +13,7 @@ for goal in "$@"; do
 	case $goal in
 	run | dev | demo) needs="$needs serve" ;;
 	test | test-clients) needs="$needs serve test packaging" ;;
-	bench) needs="$needs serve" ;;
+	bench) needs="$needs serve bench" ;;
 	lint) needs="$needs lint" ;;
 	fuzz) needs="$needs lint" ;;
 	deb) needs="$needs deb" ;;
@@ -51,12 +55,16 @@ check_serve() {
 	has ps || missing procps procps-ng procps "" ""
 }
 
+check_bench() {
+	has nginx || missing nginx-light nginx nginx nginx nginx
+}
+
 check_test() {
 	pkg-config --exists cmocka 2>/dev/null || missing libcmocka-dev libcmocka-devel cmocka-dev cmocka cmocka
 	/usr/bin/python3 -c 'import pytest, xdist' 2>/dev/null ||
 		missing "python3-pytest python3-pytest-xdist" "python3-pytest python3-pytest-xdist" \
 			"py3-pytest py3-pytest-xdist" "py311-pytest py311-pytest-xdist" pytest
-	has nginx || missing nginx-light nginx nginx nginx nginx
+	check_bench
 	has promtool || missing prometheus golang-github-prometheus prometheus prometheus prometheus
 	has musl-gcc || missing musl-tools musl-gcc "" "" ""
 	has caddy || missing caddy caddy caddy caddy caddy
@@ -73,6 +81,8 @@ check_test() {
 	fi
 	has mandoc || missing mandoc mandoc mandoc mandoc mandoc
 	has git || missing git git git git git
+	has zsh || missing zsh zsh zsh zsh zsh
+	has fish || missing fish fish fish fish fish
 	has strace || missing strace strace strace "" ""
 	has systemd-analyze || missing systemd systemd "" "" ""
 	has openssl || missing openssl openssl openssl openssl openssl
@@ -111,6 +121,12 @@ check_suite() {
 
 for need in $needs; do "check_$need"; done
 [ -n "$deb" ] || exit 0
+
+if [ -n "$check" ] && has apt-get; then
+	sudo="" && [ "$(id -u)" = 0 ] || sudo="sudo "
+	echo "Packages are missing.  Please run: ${sudo}apt-get install$deb" >&2
+	exit 1
+fi
 
 if ! has apt-get; then
 	if has dnf; then

@@ -5,6 +5,7 @@ set -euo pipefail
 
 watch=
 [ "${1:-}" != --watch ] || { watch=1; shift; }
+admin=${1:-build}/claude-proxy-admin
 build=$(cd "${1:-build}" && pwd)
 PATH=$PATH:/usr/sbin:/sbin
 env_file=${CLAUDE_PROXY_ENV:-$PWD/.env}
@@ -22,9 +23,19 @@ port=$(setting PORT)
 port=${port:-3000}
 host=$(setting HOST)
 host=${host:-127.0.0.1}
-case $port in '' | *[!0-9]*) echo "make run: PORT: '$port' is not a port: it must be a number from 1 to 65535" >&2; exit 1 ;; esac
+[ ! -f "$env_file" ] || export CLAUDE_PROXY_ENV=$env_file
+# One line, before the web server makes ten of it.
+problem=$(PORT=$port "$build/claude-proxy.fcgi" --check 2>&1) || { echo "make run: ${problem#claude-proxy: }" >&2; exit 1; }
 
-if (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
+# The address to connect to, and as a URL has it: an IPv6 address in brackets.
+case $host in
+0.0.0.0) near=127.0.0.1 ;;
+:: | '[::]') host=:: near=::1 ;;
+*) host=${host#[} host=${host%]} near=$host ;;
+esac
+case $host in *:*) bind="[$host]" url="[$near]" ;; *) bind=$host url=$near ;; esac
+
+if (exec 3<>"/dev/tcp/$near/$port") 2>/dev/null; then
 	echo "make run: port $port is in use by another program: stop it, or choose another with PORT=3001 make run" >&2
 	exit 1
 fi
@@ -50,7 +61,7 @@ trap 'exit 0' INT TERM
 cat >"$folder/lighttpd.conf" <<EOF
 server.modules = ("mod_fastcgi")
 server.document-root = "$folder"
-server.bind = "$host"
+server.bind = "$bind"
 server.port = $port
 server.upload-dirs = ("$folder")
 server.max-request-size = 65536
@@ -71,39 +82,43 @@ start() {
 	server=$!
 }
 
-answers() { curl -s -o /dev/null "http://127.0.0.1:$port/health"; }
+answers() { curl -gs -o /dev/null "http://$url:$port/health"; }
 
 wait_until_up() {
 	for _ in $(seq 100); do
-		kill -0 "$server" 2>/dev/null || { echo "make run: lighttpd did not start: its reason stands above" >&2; exit 1; }
+		kill -0 "$server" 2>/dev/null || { echo "make run: lighttpd did not start: the reason is above" >&2; exit 1; }
 		! answers || return 0
 		sleep 0.05
 	done
-	echo "make run: nothing answers on port $port: the reason stands above" >&2
+	echo "make run: nothing answers on port $port: the reason is above" >&2
 	exit 1
 }
 
+# The address of this machine in its network, for other machines.
+lan_address() { ip -4 route get 192.0.2.1 2>/dev/null | sed -n 's/.* src \([0-9.]*\).*/\1/p' || true; }
+
 banner() {
-	local shown=$host current
-	[ "$host" != 0.0.0.0 ] || shown=127.0.0.1
+	local current shown key
 	current=$("$build/claude-proxy-admin" show --json | sed -n 's/.*"currentUpstream":"\([^"]*\)".*/\1/p')
-	echo "claude-proxy serves on http://$shown:$port"
-	echo "  messages   POST http://$shown:$port/v1/messages"
-	echo "  health     http://$shown:$port/health"
+	shown="http://$url:$port"
+	key=${new_key:-$(setting PROXY_ACCESS_KEY)}
+	echo "claude-proxy serves on $shown"
+	case $host in
+	0.0.0.0 | ::)
+		echo "  network    http://$(lan_address):$port, without encryption: anybody on the way can read the access key"
+		;;
+	esac
+	echo "  messages   POST $shown/v1/messages"
+	echo "  health     $shown/health"
 	if [ -n "$current" ]; then
 		echo "  upstream   $current"
 	else
-		echo "  upstream   none yet.  In another terminal:"
-		echo "               $build/claude-proxy-admin add openai https://api.openai.com openai"
-		echo "               $build/claude-proxy-admin key openai add -"
+		echo "  upstream   none yet.  In another terminal: $admin setup"
 	fi
-	if [ -n "$new_key" ]; then
-		echo "  access key $new_key"
-		echo "             (new, kept in $env_file; it is not shown again)"
-	else
-		echo "  access key PROXY_ACCESS_KEY, as in the environment or $env_file"
-	fi
-	echo "  Claude Code: ANTHROPIC_BASE_URL=http://$shown:$port ANTHROPIC_AUTH_TOKEN=<access key> claude"
+	echo "  access key PROXY_ACCESS_KEY, in ${CLAUDE_PROXY_ENV:-the environment}"
+	echo "Claude Code, in another terminal:"
+	echo "  export ANTHROPIC_BASE_URL=$shown ANTHROPIC_AUTH_TOKEN=$key"
+	echo "  claude"
 	echo "Ctrl-C stops it."
 }
 

@@ -37,9 +37,10 @@ is_key(const char *given, const struct settings *settings)
 }
 
 int
-access_check(const struct gateway *g, const struct settings *settings, struct api_error *error)
+access_check(
+	const struct web_request *web, const struct settings *settings, struct api_error *error)
 {
-	const char *given = gateway_parameter(g, "HTTP_X_API_KEY");
+	const char *given = web_request_parameter(web, "HTTP_X_API_KEY");
 	bool any = given != NULL;
 
 	if (settings->access_key == NULL) {
@@ -47,12 +48,12 @@ access_check(const struct gateway *g, const struct settings *settings, struct ap
 			"this proxy has no access key yet: set PROXY_ACCESS_KEY in its environment "
 			"or .env "
 			"file, and give clients the same key");
-		return api_error_lasts(error);
+		return api_error_set_permanent(error);
 	}
 	if (is_key(given, settings))
 		return 0;
 	for (size_t i = 0; i < sizeof(authorization) / sizeof(authorization[0]); i++) {
-		const char *token = bearer_token(gateway_parameter(g, authorization[i]));
+		const char *token = bearer_token(web_request_parameter(web, authorization[i]));
 		if (is_key(token, settings))
 			return 0;
 		any = any || token != NULL;
@@ -64,12 +65,12 @@ access_check(const struct gateway *g, const struct settings *settings, struct ap
 		    : "no access key: send the proxy's PROXY_ACCESS_KEY as x-api-key or as "
 		      "Authorization: "
 		      "Bearer");
-	return api_error_lasts(error);
+	return api_error_set_permanent(error);
 }
 
 int
-access_count_request(const struct gateway *g, const struct settings *settings, struct store *store,
-	struct buffer *headers, struct api_error *error)
+access_count_request(const struct web_request *web, const struct settings *settings,
+	struct store *store, struct buffer *headers, struct api_error *error)
 {
 	int64_t most = settings->rate_limit_max_requests;
 	int64_t now = clock_now_ms();
@@ -77,7 +78,7 @@ access_count_request(const struct gateway *g, const struct settings *settings, s
 	int64_t ends;
 
 	if (!settings->rate_limit ||
-		store_count_request(store, gateway_text(g, "REMOTE_ADDR"), now,
+		store_count_request(store, web_request_text(web, "REMOTE_ADDR"), now,
 			settings->rate_limit_window, &count, &ends) != STORE_OK)
 		return 0;
 	int64_t seconds = (ends - now + 999) / 1000;
@@ -91,7 +92,7 @@ access_count_request(const struct gateway *g, const struct settings *settings, s
 	if (count <= most)
 		return 0;
 	api_error_set(error, 429,
-		"more than %lld requests within %g s from this address: ask again in %lld s; "
+		"rate limit exceeded (%lld requests per %g s from this address): retry in %lld s; "
 		"the owner of the proxy can raise RATE_LIMIT_MAX_REQUESTS",
 		(long long)most, (double)settings->rate_limit_window / 1000, (long long)seconds);
 	error->retry_after = seconds;

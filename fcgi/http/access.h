@@ -6,20 +6,20 @@
 
 struct api_error;
 struct buffer;
-struct gateway;
+struct web_request;
 struct settings;
 struct store;
 
 /** Does the request present the access key, as `x-api-key` or `Authorization: Bearer`?  Return 0,
  * or -1 and a 401. */
-int access_check(const struct gateway *, const struct settings *, struct api_error *error);
+int access_check(const struct web_request *, const struct settings *, struct api_error *error);
 
 /**
  * Count the request for its client's address where ENABLE_RATE_LIMIT says so: exact over all
  * processes.  Append the anthropic-ratelimit-requests-* headers to ${headers}.  Return 0, or -1 and
  * a 429. Where the database cannot count (logged), everybody may ask.  Blocks in SQLite.
  */
-int access_count_request(const struct gateway *, const struct settings *, struct store *,
+int access_count_request(const struct web_request *, const struct settings *, struct store *,
 	struct buffer *headers, struct api_error *error);
 
 #endif

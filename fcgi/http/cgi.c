@@ -14,42 +14,42 @@
 
 extern char **environ;
 
-struct cgi_gateway {
-	struct gateway base;
+struct cgi_request {
+	struct web_request base;
 	/* Bytes: a web server need not close standard input behind the body.  UNTIL_END: it does,
 	 * and has not told the length. */
 	size_t body_left;
 	int output_flags; /* as they were */
 };
 
-static struct cgi_gateway *
-cgi(const struct gateway *g)
+static struct cgi_request *
+cgi(const struct web_request *web)
 {
-	return (struct cgi_gateway *)(uintptr_t)g; /* it is our own: not const */
+	return (struct cgi_request *)(uintptr_t)web; /* it is our own: not const */
 }
 
 static const char *
-cgi_parameter(const struct gateway *g, const char *name)
+cgi_parameter(const struct web_request *web, const char *name)
 {
-	(void)g;
+	(void)web;
 	return getenv(name);
 }
 
 static char *const *
-cgi_parameters(const struct gateway *g)
+cgi_parameters(const struct web_request *web)
 {
-	(void)g;
+	(void)web;
 	return environ;
 }
 
 static ssize_t
-cgi_read(struct gateway *g, char *data, size_t size)
+cgi_read(struct web_request *web, char *data, size_t size)
 {
 	struct pollfd p = {.fd = STDIN_FILENO, .events = POLLIN};
 	ssize_t n;
 
-	if (size > cgi(g)->body_left)
-		size = cgi(g)->body_left;
+	if (size > cgi(web)->body_left)
+		size = cgi(web)->body_left;
 	if (size == 0)
 		return 0;
 	if (poll(&p, 1, 0) == 0)
@@ -57,27 +57,27 @@ cgi_read(struct gateway *g, char *data, size_t size)
 	do
 		n = read(STDIN_FILENO, data, size);
 	while (n < 0 && errno == EINTR);
-	if (cgi(g)->body_left == UNTIL_END)
+	if (cgi(web)->body_left == UNTIL_END)
 		return n;
 	if (n <= 0)
 		return -1;
-	cgi(g)->body_left -= (size_t)n;
+	cgi(web)->body_left -= (size_t)n;
 	return n;
 }
 
 static int
-cgi_input(const struct gateway *g)
+cgi_input(const struct web_request *web)
 {
-	(void)g;
+	(void)web;
 	return STDIN_FILENO;
 }
 
 static ssize_t
-cgi_write(struct gateway *g, const char *data, size_t length, bool last)
+cgi_write(struct web_request *web, const char *data, size_t length, bool last)
 {
 	size_t done = 0;
 
-	(void)g;
+	(void)web;
 	(void)last;
 	while (done < length) {
 		ssize_t n = write(STDOUT_FILENO, data + done, length - done);
@@ -91,40 +91,40 @@ cgi_write(struct gateway *g, const char *data, size_t length, bool last)
 }
 
 static int
-cgi_descriptor(const struct gateway *g)
+cgi_descriptor(const struct web_request *web)
 {
-	(void)g;
+	(void)web;
 	return STDOUT_FILENO;
 }
 
 static bool
-cgi_is_gone(struct gateway *g)
+cgi_is_gone(struct web_request *web)
 {
 	struct pollfd p = {.fd = STDOUT_FILENO};
 
-	(void)g;
+	(void)web;
 	return poll(&p, 1, 0) > 0 && (p.revents & (POLLERR | POLLHUP)) != 0;
 }
 
 static bool
-cgi_end(struct gateway *g)
+cgi_end(struct web_request *web)
 {
-	(void)g;
+	(void)web;
 	return true;
 }
 
 static void
-cgi_free(struct gateway *g)
+cgi_free(struct web_request *web)
 {
 	/* The description of standard output may be shared with the one who started us. */
-	fcntl(STDOUT_FILENO, F_SETFL, cgi(g)->output_flags);
+	fcntl(STDOUT_FILENO, F_SETFL, cgi(web)->output_flags);
 	/* The web server ends the response when the output closes, not when the program has tidied
 	 * up. */
 	close(STDOUT_FILENO);
-	free(g);
+	free(web);
 }
 
-static const struct gateway_kind cgi_kind = {
+static const struct web_request_kind cgi_kind = {
 	.parameter = cgi_parameter,
 	.parameters = cgi_parameters,
 	.read = cgi_read,
@@ -148,16 +148,16 @@ body_length(void)
 	return getenv("HTTP_TRANSFER_ENCODING") != NULL ? UNTIL_END : 0;
 }
 
-struct gateway *
-gateway_cgi(void)
+struct web_request *
+web_request_cgi(void)
 {
-	struct cgi_gateway *g = calloc(1, sizeof(*g));
+	struct cgi_request *web = calloc(1, sizeof(*web));
 
-	if (g == NULL)
+	if (web == NULL)
 		return NULL;
-	g->base.kind = &cgi_kind;
-	g->body_left = body_length();
-	g->output_flags = fcntl(STDOUT_FILENO, F_GETFL);
-	fcntl(STDOUT_FILENO, F_SETFL, g->output_flags | O_NONBLOCK);
-	return &g->base;
+	web->base.kind = &cgi_kind;
+	web->body_left = body_length();
+	web->output_flags = fcntl(STDOUT_FILENO, F_GETFL);
+	fcntl(STDOUT_FILENO, F_SETFL, web->output_flags | O_NONBLOCK);
+	return &web->base;
 }

@@ -36,9 +36,10 @@ lists(const char *list, const char *origin)
 }
 
 void
-cors_write_headers(const struct gateway *g, const struct settings *settings, struct buffer *headers)
+cors_write_headers(
+	const struct web_request *web, const struct settings *settings, struct buffer *headers)
 {
-	const char *origin = gateway_text(g, "HTTP_ORIGIN");
+	const char *origin = web_request_text(web, "HTTP_ORIGIN");
 
 	if (!settings->cors)
 		return;
@@ -70,9 +71,9 @@ is_header_list(const char *text)
 
 void
 cors_write_preflight(
-	const struct gateway *g, const struct settings *settings, struct buffer *headers)
+	const struct web_request *web, const struct settings *settings, struct buffer *headers)
 {
-	const char *asked = gateway_text(g, "HTTP_ACCESS_CONTROL_REQUEST_HEADERS");
+	const char *asked = web_request_text(web, "HTTP_ACCESS_CONTROL_REQUEST_HEADERS");
 
 	if (!settings->cors)
 		return;

@@ -6,17 +6,19 @@
 #define CORS_H
 
 struct buffer;
-struct gateway;
+struct web_request;
 struct settings;
 
 /**
  * Append the headers that let the page that asks read the response, if ENABLE_CORS and CORS_ORIGIN
  * let it; whole lines.  Every response has them.
  */
-void cors_write_headers(const struct gateway *, const struct settings *, struct buffer *headers);
+void
+cors_write_headers(const struct web_request *, const struct settings *, struct buffer *headers);
 
 /** Append those that say what such a page may send: for the answer to OPTIONS, besides the above.
  */
-void cors_write_preflight(const struct gateway *, const struct settings *, struct buffer *headers);
+void
+cors_write_preflight(const struct web_request *, const struct settings *, struct buffer *headers);
 
 #endif

@@ -19,7 +19,7 @@
 #include "http/fcgi_records.h"
 
 enum {
-	MOST_WAITING = DOOR_MOST_SILENT + DOOR_MOST_PARKED,
+	FIRST_CAPACITY = 64,
 	LISTENER_AT = 0, /* in what is polled */
 	WAKE_AT = 1,
 	WAITING_FROM = 2,
@@ -31,6 +31,7 @@ enum {
 struct waiting {
 	int descriptor;
 	void *parked;        /* NULL: a connection without its whole head */
+	bool unwanted;       /* what was parked is only waited for to be polite */
 	int64_t deadline;    /* ms of clock_monotonic_ms */
 	unsigned char *head; /* what has come of it; owned; NULL: nothing */
 	size_t length;
@@ -42,11 +43,16 @@ struct door {
 	int wake[2]; /* a byte ends the watch's poll */
 	int64_t accept_from;
 	bool connections_first; /* whose turn it is: neither must keep the other out */
+	struct pollfd *polled;
+	size_t polled_capacity;
+	size_t polled_waiting; /* how many of those who wait were polled: others came behind them */
 
-	pthread_mutex_t lock;                 /* of what follows */
-	struct waiting waiting[MOST_WAITING]; /* in order of arrival */
+	pthread_mutex_t lock;    /* of what follows */
+	struct waiting *waiting; /* in order of arrival */
 	size_t waiting_count;
-	size_t silent_count; /* connections among them */
+	size_t waiting_capacity;
+	size_t silent_count;   /* connections among them */
+	size_t unwanted_count; /* and those */
 	size_t guests;
 	bool shut;
 	bool closed;
@@ -60,14 +66,43 @@ make_nonblocking(int descriptor)
 	return flags < 0 ? -1 : fcntl(descriptor, F_SETFL, flags | O_NONBLOCK);
 }
 
+/* The array with room for ${count} elements of ${size} bytes; NULL: there is no memory, and it is
+ * as it was. */
+static void *
+with_room(void *array, size_t *capacity, size_t count, size_t size)
+{
+	if (count <= *capacity)
+		return array;
+	size_t more = count < FIRST_CAPACITY ? FIRST_CAPACITY : count * 2;
+	void *grown = reallocarray(array, more, size);
+	if (grown != NULL)
+		*capacity = more;
+	return grown;
+}
+
+/* Make room to poll ${count} of those who wait.  Return 0 or -1. */
+static int
+make_room(struct door *d, size_t count)
+{
+	struct pollfd *polled = with_room(
+		d->polled, &d->polled_capacity, WAITING_FROM + count, sizeof(*polled));
+
+	if (polled == NULL)
+		return -1;
+	d->polled = polled;
+	return 0;
+}
+
 struct door *
 door_new(int listener)
 {
 	struct door *d = calloc(1, sizeof(*d));
 
-	if (d == NULL || make_nonblocking(listener) != 0 ||
+	if (d == NULL || make_room(d, 0) != 0 || make_nonblocking(listener) != 0 ||
 		pipe2(d->wake, O_CLOEXEC | O_NONBLOCK) != 0) {
-		log_error("opening the door to web servers: %s", strerror(errno));
+		log_error("could not listen to web servers: %s", strerror(errno));
+		if (d != NULL)
+			free(d->polled);
 		free(d);
 		return NULL;
 	}
@@ -84,6 +119,8 @@ door_free(struct door *d)
 	close(d->wake[1]);
 	pthread_mutex_destroy(&d->watch);
 	pthread_mutex_destroy(&d->lock);
+	free(d->waiting);
+	free(d->polled);
 	free(d);
 }
 
@@ -96,11 +133,20 @@ wake_up(struct door *d)
 
 /* ---- those who wait; the lock is held ---- */
 
-static void
+/* Return 0, or -1: there is no memory. */
+static int
 add(struct door *d, const struct waiting *w)
 {
+	struct waiting *waiting = with_room(
+		d->waiting, &d->waiting_capacity, d->waiting_count + 1, sizeof(*waiting));
+
+	if (waiting == NULL)
+		return -1;
+	d->waiting = waiting;
 	d->waiting[d->waiting_count++] = *w;
 	d->silent_count += w->parked == NULL;
+	d->unwanted_count += w->unwanted;
+	return 0;
 }
 
 static struct waiting
@@ -110,20 +156,28 @@ take_out(struct door *d, size_t index)
 
 	d->waiting_count--;
 	d->silent_count -= w.parked == NULL;
+	d->unwanted_count -= w.unwanted;
 	memmove(&d->waiting[index], &d->waiting[index + 1],
 		(d->waiting_count - index) * sizeof(d->waiting[0]));
 	return w;
 }
 
-/* Close a connection that waits. */
+/* Close a connection that was let in. */
+static void
+forget(struct door *d, const struct waiting *w)
+{
+	close(w->descriptor);
+	free(w->head);
+	d->guests--;
+}
+
+/* The same with one that waits. */
 static void
 turn_away(struct door *d, size_t index)
 {
-	struct waiting w = take_out(d, index);
+	const struct waiting w = take_out(d, index);
 
-	close(w.descriptor);
-	free(w.head);
-	d->guests--;
+	forget(d, &w);
 }
 
 static void
@@ -138,16 +192,19 @@ turn_away_oldest(struct door *d)
 }
 
 int
-door_park(struct door *d, int descriptor, int64_t deadline, void *parked)
+door_park(struct door *d, int descriptor, int64_t deadline, bool wanted, void *parked)
 {
-	const struct waiting w = {.descriptor = descriptor, .parked = parked, .deadline = deadline};
+	const struct waiting w = {
+		.descriptor = descriptor,
+		.parked = parked,
+		.unwanted = !wanted,
+		.deadline = deadline,
+	};
 	int status = -1;
 
 	pthread_mutex_lock(&d->lock);
-	if (d->waiting_count - d->silent_count < DOOR_MOST_PARKED) {
-		add(d, &w);
-		status = 0;
-	}
+	if (wanted || d->unwanted_count < DOOR_MOST_UNWANTED)
+		status = add(d, &w);
 	pthread_mutex_unlock(&d->lock);
 	if (status == 0)
 		wake_up(d);
@@ -240,7 +297,7 @@ accept_one(struct door *d)
 	/* Others may share the listener; and some connections are over before they are accepted. */
 	if (descriptor < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR &&
 		errno != ECONNABORTED && errno != EPROTO) {
-		log_error("accepting a request: %s", strerror(errno));
+		log_error("could not accept a request: %s", strerror(errno));
 		d->accept_from = clock_monotonic_ms() + ACCEPT_AGAIN;
 	}
 	return descriptor;
@@ -264,7 +321,8 @@ welcome(struct door *d, struct door_guest *guest, int64_t now)
 	if (progress == MORE_TO_COME) {
 		if (d->silent_count == DOOR_MOST_SILENT)
 			turn_away_oldest(d);
-		add(d, &w);
+		if (add(d, &w) != 0)
+			forget(d, &w);
 	}
 	pthread_mutex_unlock(&d->lock);
 	return progress == WHOLE_HEAD;
@@ -272,40 +330,45 @@ welcome(struct door *d, struct door_guest *guest, int64_t now)
 
 /* ---- the watch ---- */
 
-/* What was polled. */
-struct look {
-	struct pollfd polled[WAITING_FROM + MOST_WAITING];
-	size_t count; /* of those who waited then: others came later, behind them */
-};
-
 static int64_t
 earlier(int64_t a, int64_t b)
 {
 	return a < b ? a : b;
 }
 
-/* Write down whom to poll, and return for how many ms; the lock is held. */
+/* Write down whom to poll; the lock is held.  Return for how many ms. */
 static int
-prepare(struct door *d, struct look *look, int64_t now)
+prepare(struct door *d, int64_t now)
 {
-	int64_t next = INT64_MAX;
 	bool accepts = !d->shut && now >= d->accept_from;
+	int64_t next = d->shut || accepts ? INT64_MAX : d->accept_from;
 
-	if (!d->shut && !accepts)
-		next = d->accept_from;
-	look->polled[LISTENER_AT] = (struct pollfd){
+	d->polled[LISTENER_AT] = (struct pollfd){
 		.fd = accepts ? d->listener : -1, .events = POLLIN};
-	look->polled[WAKE_AT] = (struct pollfd){.fd = d->wake[0], .events = POLLIN};
-	look->count = d->waiting_count;
-	for (size_t i = 0; i < look->count; i++) {
-		const struct waiting *w = &d->waiting[i];
-		look->polled[WAITING_FROM + i] = (struct pollfd){
+	d->polled[WAKE_AT] = (struct pollfd){.fd = d->wake[0], .events = POLLIN};
+	d->polled_waiting = 0;
+	while (d->polled_waiting < d->waiting_count &&
+		WAITING_FROM + d->polled_waiting < d->polled_capacity) {
+		const struct waiting *w = &d->waiting[d->polled_waiting];
+		d->polled[WAITING_FROM + d->polled_waiting++] = (struct pollfd){
 			.fd = w->descriptor, .events = POLLIN};
 		next = earlier(next, w->deadline);
 	}
 	if (next == INT64_MAX)
 		return -1;
 	return next > now ? (int)(next - now) : 0;
+}
+
+/* Poll.  Return 0, or -1: nothing is known. */
+static int
+poll_all(struct door *d)
+{
+	pthread_mutex_lock(&d->lock);
+	/* Without memory, fewer are polled. */
+	make_room(d, d->waiting_count);
+	int patience = prepare(d, clock_monotonic_ms());
+	pthread_mutex_unlock(&d->lock);
+	return poll(d->polled, (nfds_t)(WAITING_FROM + d->polled_waiting), patience) < 0 ? -1 : 0;
 }
 
 /* May the one at ${index} go on?  One that will not is turned away.  The lock is held. */
@@ -331,14 +394,14 @@ may_go_on(struct door *d, size_t index, bool readable, struct door_guest *guest,
 
 /* Find the first who waited, and may go on. */
 static bool
-find_waiting(struct door *d, const struct look *look, struct door_guest *guest, int64_t now)
+find_waiting(struct door *d, struct door_guest *guest, int64_t now)
 {
 	bool found = false;
 
 	pthread_mutex_lock(&d->lock);
 	size_t before = d->waiting_count;
-	for (size_t i = 0; i < look->count && !found; i++) {
-		bool readable = look->polled[WAITING_FROM + i].revents != 0;
+	for (size_t i = 0; i < d->polled_waiting && !found; i++) {
+		bool readable = d->polled[WAITING_FROM + i].revents != 0;
 		size_t gone = before - d->waiting_count; /* those turned away so far */
 		found = may_go_on(d, i - gone, readable, guest, now);
 	}
@@ -346,29 +409,25 @@ find_waiting(struct door *d, const struct look *look, struct door_guest *guest, 
 	return found;
 }
 
-/* Look once who may go on, or wait until somebody may.  The watch is held. */
+/* Wait until somebody may go on, or something else has come.  The watch is held. */
 static bool
 look_around(struct door *d, struct door_guest *guest)
 {
-	struct look look;
 	char bytes[64];
 
-	pthread_mutex_lock(&d->lock);
-	int patience = prepare(d, &look, clock_monotonic_ms());
-	pthread_mutex_unlock(&d->lock);
-	if (poll(look.polled, (nfds_t)(WAITING_FROM + look.count), patience) < 0)
+	if (poll_all(d) != 0)
 		return false;
 	int64_t now = clock_monotonic_ms();
-	if (look.polled[WAKE_AT].revents != 0)
+	if (d->polled[WAKE_AT].revents != 0)
 		while (read(d->wake[0], bytes, sizeof(bytes)) == sizeof(bytes))
 			;
-	bool connecting = look.polled[LISTENER_AT].revents != 0;
+	bool connecting = d->polled[LISTENER_AT].revents != 0;
 	d->connections_first = !d->connections_first;
-	/* A new connection may take the place of one that waits: then ${look} tells nothing more.
-	 */
+	/* A new connection may take the place of one that waits: then what was polled tells nothing
+	 * more. */
 	if (d->connections_first && connecting)
 		return welcome(d, guest, now);
-	return find_waiting(d, &look, guest, now) || (connecting && welcome(d, guest, now));
+	return find_waiting(d, guest, now) || (connecting && welcome(d, guest, now));
 }
 
 static bool

@@ -17,7 +17,7 @@ struct door;
 enum {
 	DOOR_MOST_HEAD = 65536, /* bytes; a longer head is none */
 	DOOR_MOST_SILENT = 256, /* connections without a head; one more, and the oldest is closed */
-	DOOR_MOST_PARKED = 1024,   /* requests */
+	DOOR_MOST_UNWANTED = 1024, /* parked ones; of others the caller has a bound of its own */
 	DOOR_HEAD_PATIENCE = 5000, /* ms from the connection to the whole head */
 };
 
@@ -42,9 +42,10 @@ bool door_wait(struct door *, struct door_guest *);
 
 /**
  * Let ${parked} wait, until ${descriptor} is readable or its ${deadline} (of clock_monotonic_ms)
- * has come.  Return 0, or -1: too many wait, it must go on as it is.
+ * has come.  One that is not ${wanted} waits only while few do.  Return 0, or -1: it must go on as
+ * it is.
  */
-int door_park(struct door *, int descriptor, int64_t deadline, void *parked);
+int door_park(struct door *, int descriptor, int64_t deadline, bool wanted, void *parked);
 
 /** A guest of door_wait is served, or gone; one that was parked again is not. */
 void door_leave(struct door *);

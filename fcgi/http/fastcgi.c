@@ -17,10 +17,11 @@
 #include "http/web_request_kind.h"
 
 enum {
-	DESCRIPTOR_PATIENCE = 5000,  /* ms that a request waits for a descriptor */
-	LOOK_AGAIN = 20,             /* ms between looks */
-	WRITE_OVERHEAD = 2048,       /* what a write costs the socket besides its bytes, at most */
-	LARGEST_WRITE = 65536,       /* what a writable socket takes without blocking */
+	DESCRIPTOR_PATIENCE = 5000, /* ms that a request waits for a descriptor */
+	LOOK_AGAIN = 20,            /* ms between looks */
+	WRITE_OVERHEAD = 2048,      /* what a write costs the socket besides its bytes, at most */
+	LARGEST_WRITE = 65536,      /* what a writable socket takes without blocking */
+	WRITABLE_ROOM = LARGEST_WRITE + WRITE_OVERHEAD,
 	TCP_SEND_BUFFER = 512 << 10, /* so that "writable" means as much over TCP */
 	NO_LISTENER = -1,            /* libfcgi accepts nothing: see door.h */
 	RECORD_HEADER = 8,           /* bytes */
@@ -28,40 +29,40 @@ enum {
 	ABORT_REQUEST = 2,           /* FastCGI 1.0 §5.4 */
 };
 
-struct fcgi_gateway {
-	struct gateway base;
+struct fcgi_request {
+	struct web_request base;
 	FCGX_Request request;
 	struct fcgi_records records; /* what has come of the body */
 	size_t room; /* bytes that may be written before the system is asked again */
 	bool ended;  /* the response is */
 };
 
-static struct fcgi_gateway *
-fcgi(const struct gateway *g)
+static struct fcgi_request *
+fcgi(const struct web_request *web)
 {
-	return (struct fcgi_gateway *)(uintptr_t)g; /* it is our own: not const */
+	return (struct fcgi_request *)(uintptr_t)web; /* it is our own: not const */
 }
 
 static const char *
-fcgi_parameter(const struct gateway *g, const char *name)
+fcgi_parameter(const struct web_request *web, const char *name)
 {
-	return FCGX_GetParam(name, fcgi(g)->request.envp);
+	return FCGX_GetParam(name, fcgi(web)->request.envp);
 }
 
 static char *const *
-fcgi_parameters(const struct gateway *g)
+fcgi_parameters(const struct web_request *web)
 {
-	return fcgi(g)->request.envp;
+	return fcgi(web)->request.envp;
 }
 
 static ssize_t
-fcgi_read(struct gateway *g, char *data, size_t size)
+fcgi_read(struct web_request *web, char *data, size_t size)
 {
-	struct fcgi_records *records = &fcgi(g)->records;
+	struct fcgi_records *records = &fcgi(web)->records;
 	size_t body = 0;
 
 	while (body == 0 && !records->ended && !records->broken) {
-		ssize_t n = recv(fcgi(g)->request.ipcFd, data, size, MSG_DONTWAIT);
+		ssize_t n = recv(fcgi(web)->request.ipcFd, data, size, MSG_DONTWAIT);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
@@ -74,9 +75,9 @@ fcgi_read(struct gateway *g, char *data, size_t size)
 }
 
 static int
-fcgi_input(const struct gateway *g)
+fcgi_input(const struct web_request *web)
 {
-	return fcgi(g)->request.ipcFd;
+	return fcgi(web)->request.ipcFd;
 }
 
 /*
@@ -85,44 +86,44 @@ fcgi_input(const struct gateway *g)
  * what each write costs the socket besides.
  */
 static bool
-is_writable(struct fcgi_gateway *g, size_t length)
+is_writable(struct fcgi_request *web, size_t length)
 {
-	struct pollfd p = {.fd = g->request.ipcFd, .events = POLLOUT};
+	struct pollfd p = {.fd = web->request.ipcFd, .events = POLLOUT};
 
-	if (length + WRITE_OVERHEAD > g->room) {
+	if (length + WRITE_OVERHEAD > web->room) {
 		if (poll(&p, 1, 0) == 0)
 			return false;
-		g->room = LARGEST_WRITE + WRITE_OVERHEAD;
+		web->room = WRITABLE_ROOM;
 	}
-	g->room -= length + WRITE_OVERHEAD;
+	web->room -= length + WRITE_OVERHEAD;
 	return true;
 }
 
 /* The records that end the response go out with what is still in libfcgi's buffer.  Return 0 or -1.
  */
 static int
-close_streams(struct fcgi_gateway *g)
+close_streams(struct fcgi_request *web)
 {
-	g->ended = true;
-	FCGX_FClose(g->request.err);
-	return FCGX_FClose(g->request.out) == 0 ? 0 : -1;
+	web->ended = true;
+	FCGX_FClose(web->request.err);
+	return FCGX_FClose(web->request.out) == 0 ? 0 : -1;
 }
 
 static ssize_t
-fcgi_write(struct gateway *g, const char *data, size_t length, bool last)
+fcgi_write(struct web_request *web, const char *data, size_t length, bool last)
 {
-	FCGX_Request *request = &fcgi(g)->request;
+	FCGX_Request *request = &fcgi(web)->request;
 	size_t done = 0;
 
 	/* libfcgi's writes block: go only where the socket has room for the whole piece. */
 	while (done < length) {
 		size_t piece = length - done < LARGEST_WRITE ? length - done : LARGEST_WRITE;
-		if (!is_writable(fcgi(g), piece))
+		if (!is_writable(fcgi(web), piece))
 			break;
 		if (FCGX_PutStr(data + done, (int)piece, request->out) < 0)
 			return -1;
 		done += piece;
-		if (last && done == length ? close_streams(fcgi(g)) != 0
+		if (last && done == length ? close_streams(fcgi(web)) != 0
 					   : FCGX_FFlush(request->out) != 0)
 			return -1;
 	}
@@ -130,19 +131,19 @@ fcgi_write(struct gateway *g, const char *data, size_t length, bool last)
 }
 
 static int
-fcgi_descriptor(const struct gateway *g)
+fcgi_descriptor(const struct web_request *web)
 {
-	return fcgi(g)->request.ipcFd;
+	return fcgi(web)->request.ipcFd;
 }
 
 /* The body has been read, so there is nothing left that a web server may say but "abort", or go. */
 static bool
-fcgi_is_gone(struct gateway *g)
+fcgi_is_gone(struct web_request *web)
 {
 	unsigned char record[RECORD_HEADER];
 
 	for (;;) {
-		ssize_t n = recv(fcgi(g)->request.ipcFd, record, sizeof(record), MSG_DONTWAIT);
+		ssize_t n = recv(fcgi(web)->request.ipcFd, record, sizeof(record), MSG_DONTWAIT);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
@@ -153,20 +154,20 @@ fcgi_is_gone(struct gateway *g)
 }
 
 static bool
-fcgi_end(struct gateway *g)
+fcgi_end(struct web_request *web)
 {
-	if (fcgi(g)->ended)
+	if (fcgi(web)->ended)
 		return true;
-	if (!is_writable(fcgi(g), 0))
+	if (!is_writable(fcgi(web), 0))
 		return false;
-	close_streams(fcgi(g));
+	close_streams(fcgi(web));
 	return true;
 }
 
 static void
-fcgi_free(struct gateway *g)
+fcgi_free(struct web_request *web)
 {
-	FCGX_Request *request = &fcgi(g)->request;
+	FCGX_Request *request = &fcgi(web)->request;
 
 	/*
 	 * Out of libfcgi's hands before it closes: its own way of closing waits up to two seconds
@@ -174,10 +175,10 @@ fcgi_free(struct gateway *g)
 	 */
 	FCGX_Detach(request);
 	FCGX_Free(request, 1);
-	free(g);
+	free(web);
 }
 
-static const struct gateway_kind fcgi_kind = {
+static const struct web_request_kind fcgi_kind = {
 	.parameter = fcgi_parameter,
 	.parameters = fcgi_parameters,
 	.read = fcgi_read,
@@ -205,13 +206,14 @@ set_socket_options(int descriptor)
 	setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes));
 }
 
-/* Open a pipe; where descriptors have run out, wait for those of requests that end. */
+/* Open the pipe; where descriptors have run out, wait for those of requests that end. */
 static int
-open_pipe(int ends[2])
+open_pipe(struct head_pipe *pipe)
 {
 	int waited = 0;
 
-	while (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) {
+	while (pipe2(pipe->ends, O_CLOEXEC | O_NONBLOCK) != 0) {
+		pipe->ends[0] = -1;
 		if ((errno != EMFILE && errno != ENFILE) || waited >= DESCRIPTOR_PATIENCE)
 			return -1;
 		poll(NULL, 0, LOOK_AGAIN);
@@ -220,56 +222,66 @@ open_pipe(int ends[2])
 	return 0;
 }
 
+void
+head_pipe_close(struct head_pipe *pipe)
+{
+	if (pipe->ends[0] < 0)
+		return;
+	close(pipe->ends[0]);
+	close(pipe->ends[1]);
+	pipe->ends[0] = -1;
+}
+
 /*
  * Let libfcgi read the head, from a pipe: of the connection itself it would read more, and wait for
- * it.  Return 0 or -1.
+ * it.  It takes no more than the head out of the pipe, which so is empty again.  Return 0 or -1.
  */
 static int
-read_head(FCGX_Request *request, const unsigned char *head, size_t length)
+read_head(struct head_pipe *pipe, FCGX_Request *request, const unsigned char *head, size_t length)
 {
-	int ends[2];
-
-	if (open_pipe(ends) != 0)
+	if (pipe->ends[0] < 0 && open_pipe(pipe) != 0)
 		return -1;
-	bool whole = write(ends[1], head, length) == (ssize_t)length;
-	close(ends[1]);
-	if (!whole) {
-		close(ends[0]);
+	if (write(pipe->ends[1], head, length) != (ssize_t)length) {
+		head_pipe_close(pipe);
 		return -1;
 	}
 	/* As after a request on a connection that is kept: the next one is read from there. */
-	request->ipcFd = ends[0];
+	request->ipcFd = pipe->ends[0];
 	request->keepConnection = 1;
 	FCGX_Detach(request); /* a pipe needs no shutdown */
-	if (FCGX_Accept_r(request) != 0)
-		return -1; /* which has closed the pipe */
-	close(ends[0]);
-	return 0;
+	if (FCGX_Accept_r(request) == 0)
+		return 0;
+	close(pipe->ends[1]); /* the other end is closed */
+	pipe->ends[0] = -1;
+	return -1;
 }
 
-struct gateway *
-gateway_fcgi(int descriptor, unsigned char *bytes, size_t head_length, size_t length)
+struct web_request *
+web_request_fcgi(struct head_pipe *pipe, int descriptor, unsigned char *bytes, size_t head_length,
+	size_t length)
 {
-	struct fcgi_gateway *g = calloc(1, sizeof(*g));
+	struct fcgi_request *web = calloc(1, sizeof(*web));
 
-	if (g == NULL)
+	if (web == NULL)
 		return NULL;
-	g->base.kind = &fcgi_kind;
-	FCGX_InitRequest(&g->request, NO_LISTENER, FCGI_FAIL_ACCEPT_ON_INTR);
-	if (read_head(&g->request, bytes, head_length) != 0)
+	web->base.kind = &fcgi_kind;
+	FCGX_InitRequest(&web->request, NO_LISTENER, FCGI_FAIL_ACCEPT_ON_INTR);
+	if (read_head(pipe, &web->request, bytes, head_length) != 0)
 		goto err0;
-	g->records.request_id = g->request.requestId;
+	web->records.request_id = web->request.requestId;
 	unsigned char *rest = bytes + head_length;
-	g->base.received = fcgi_records_body(&g->records, rest, length - head_length);
-	if (buffer_append(&g->base.body, rest, g->base.received) != 0)
+	web->base.received = fcgi_records_body(&web->records, rest, length - head_length);
+	if (web_request_expect_body(&web->base) != 0 ||
+		buffer_append(&web->base.body, rest, web->base.received) != 0)
 		goto err0;
-	g->request.ipcFd = descriptor;
+	web->request.ipcFd = descriptor;
+	web->room = WRITABLE_ROOM; /* nothing was written to it */
 	set_socket_options(descriptor);
-	return &g->base;
+	return &web->base;
 
 err0:
-	FCGX_Free(&g->request, 0);
-	buffer_free(&g->base.body);
-	free(g);
+	FCGX_Free(&web->request, 0);
+	buffer_free(&web->base.body);
+	free(web);
 	return NULL;
 }

@@ -16,12 +16,8 @@
 static bool
 is_usable(const struct config *config)
 {
-	if (config == NULL || config->current == NULL)
-		return false;
-	for (size_t i = 0; i < config->current->key_count; i++)
-		if (config->current->keys[i].enabled)
-			return true;
-	return false;
+	return config != NULL && config->current != NULL &&
+	       upstream_enabled_key(config->current) != NULL;
 }
 
 static void
@@ -35,6 +31,31 @@ write_config(struct buffer *out, const struct config *config, const struct setti
 	buffer_puts(out, ",\"loadBalance\":");
 	json_write_text(out, config_strategy_name(config, settings->strategy));
 	buffer_putc(out, '}');
+}
+
+void
+status_write_front_page(struct buffer *out, const char *base_url)
+{
+	buffer_printf(out,
+		"claude-proxy " VERSION " is running.\n"
+		"\n"
+		"It answers the Claude Messages API from any model service.  Its base URL:\n"
+		"\n"
+		"  %s\n"
+		"\n"
+		"Claude Code:\n"
+		"\n"
+		"  export ANTHROPIC_BASE_URL=%s\n"
+		"  export ANTHROPIC_AUTH_TOKEN=<the access key>\n"
+		"  claude\n"
+		"\n"
+		"The access key is the proxy's PROXY_ACCESS_KEY: ask its owner.\n"
+		"The owner manages it with claude-proxy-admin (setup, show, test, doctor).\n"
+		"\n"
+		"  POST %s/v1/messages\n"
+		"  GET  %s/v1/models\n"
+		"  GET  %s/health\n",
+		base_url, base_url, base_url, base_url, base_url);
 }
 
 int
@@ -82,7 +103,7 @@ status_write_dev_info(struct buffer *out, const struct dev_info *info)
 	buffer_puts(out, ",\"config\":");
 	if (info->config != NULL) {
 		buffer_putc(out, '{');
-		describe_config(out, info->config,
+		config_json_config(out, info->config,
 			config_strategy_name(info->config, settings->strategy), info->now,
 			url_write_origin);
 		buffer_putc(out, '}');

@@ -1,9 +1,9 @@
 /*
- * What the program says of itself in JSON: health, what a reload brought, and everything for
- * developers (SPEC §4).
+ * What the program tells of itself: the front page for people; in JSON its health, the effect of a
+ * reload, and everything for developers (SPEC §4).
  */
-#ifndef STATUS_H
-#define STATUS_H
+#ifndef PAGES_H
+#define PAGES_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -11,6 +11,9 @@
 struct buffer;
 struct config;
 struct settings;
+
+/** Append the front page, plain text on one screen.  ${base_url} is where the client reached it. */
+void status_write_front_page(struct buffer *, const char *base_url);
 
 /**
  * Append the health report as JSON.  ${config} may be NULL; ${readable}: the database can be read.

@@ -31,16 +31,17 @@ static const struct route_row rows[] = {
 
 enum { VERSION_LENGTH = sizeof("/v1") - 1 };
 static const char one_model[] = "/models/";
+static const char read_only[] = "GET, HEAD";
 static const char any_method[] = "GET, HEAD, POST, PUT, PATCH, DELETE";
 
 /* SCRIPT_NAME and PATH_INFO together are the path, however the web server divides it. */
 static void
-read_path(const struct gateway *g, struct buffer *path)
+read_path(const struct web_request *web, struct buffer *path)
 {
-	buffer_puts(path, gateway_text(g, "SCRIPT_NAME"));
-	buffer_puts(path, gateway_text(g, "PATH_INFO"));
+	buffer_puts(path, web_request_text(web, "SCRIPT_NAME"));
+	buffer_puts(path, web_request_text(web, "PATH_INFO"));
 	if (path->length == 0) {
-		const char *uri = gateway_text(g, "REQUEST_URI");
+		const char *uri = web_request_text(web, "REQUEST_URI");
 		buffer_append(path, uri, strcspn(uri, "?"));
 	}
 	while (path->length > 1 && path->data[path->length - 1] == '/')
@@ -54,6 +55,14 @@ ends_in(const struct buffer *path, const char *end)
 
 	return path->length >= length &&
 	       strcmp(buffer_text(path) + path->length - length, end) == 0;
+}
+
+/* Is it the front page: of the site, or of the script wherever it lies? */
+static bool
+is_root(const struct web_request *web, const struct buffer *path)
+{
+	return path->length <= 1 || strcmp(web_request_text(web, "PATH_INFO"), "/") == 0 ||
+	       ends_in(path, ".fcgi") || ends_in(path, ".cgi");
 }
 
 /* Is the method in a list like "GET, HEAD"? */
@@ -114,10 +123,10 @@ below_version(const struct buffer *path)
 /* The same of the path as the client wrote it, for the upstream; else as the web server decoded it.
  */
 static void
-copy_below(const struct gateway *g, const char *decoded, char below[ROUTER_LONGEST_PATH])
+copy_below(const struct web_request *web, const char *decoded, char below[ROUTER_LONGEST_PATH])
 {
 	struct buffer raw = BUFFER_INIT(ROUTER_LONGEST_PATH - 1);
-	const char *uri = gateway_text(g, "REQUEST_URI");
+	const char *uri = web_request_text(web, "REQUEST_URI");
 
 	buffer_append(&raw, uri, strcspn(uri, "?#"));
 	const char *from = raw.failed ? NULL : below_version(&raw);
@@ -138,32 +147,34 @@ other_row(const char *below)
 }
 
 void
-router_find(const struct gateway *g, const struct settings *settings, struct asked *asked,
-	struct api_error *error)
+router_find(const struct web_request *web, const struct settings *settings,
+	struct endpoint_match *match, struct api_error *error)
 {
 	struct buffer path = BUFFER_INIT(ROUTER_LONGEST_PATH - 1);
-	const char *method = gateway_text(g, "REQUEST_METHOD");
+	const char *method = web_request_text(web, "REQUEST_METHOD");
 
-	*asked = (struct asked){.endpoint = ENDPOINT_NONE};
-	read_path(g, &path);
+	*match = (struct endpoint_match){.endpoint = ENDPOINT_NONE};
+	read_path(web, &path);
 	const char *below = path.failed ? NULL : below_version(&path);
 	const struct route_row *row = path.failed ? NULL : find_row(&path, settings);
 	const struct route_row other = below != NULL ? other_row(below) : (struct route_row){0};
 	if (row == NULL && below != NULL)
 		row = &other;
 	if (strcmp(method, "OPTIONS") == 0) {
-		asked->endpoint = ENDPOINT_PREFLIGHT;
-		asked->allow = row != NULL ? row->methods : any_method;
+		match->endpoint = ENDPOINT_PREFLIGHT;
+		match->allow = row != NULL ? row->methods : any_method;
+	} else if (row == NULL && is_root(web, &path) && has_method(read_only, method)) {
+		match->endpoint = ENDPOINT_ROOT;
 	} else if (row == NULL) {
 		api_error_set(error, 404,
-			"there is nothing at this path; messages go to POST /v1/messages");
+			"not found: this is the Claude Messages API, POST /v1/messages");
 	} else if (!has_method(row->methods, method)) {
-		asked->allow = row->methods;
-		api_error_set(error, 405, "this path takes only %s", row->methods);
+		match->allow = row->methods;
+		api_error_set(error, 405, "method not allowed: use %s", row->methods);
 	} else {
-		asked->endpoint = row->endpoint;
+		match->endpoint = row->endpoint;
 		if (below != NULL)
-			copy_below(g, below, asked->path);
+			copy_below(web, below, match->path);
 	}
 	buffer_free(&path);
 }

@@ -5,7 +5,7 @@
 #define ROUTER_H
 
 struct api_error;
-struct gateway;
+struct web_request;
 struct settings;
 
 enum endpoint {
@@ -15,6 +15,7 @@ enum endpoint {
 	ENDPOINT_MODEL,  /* one of them */
 	ENDPOINT_OTHER, /* any other path below /v1/: for a service that speaks Claude's language */
 	ENDPOINT_HEALTH,
+	ENDPOINT_ROOT,  /* the front page */
 	ENDPOINT_HELLO, /* is anybody there?  Claude Code asks so, to have a connection early */
 	ENDPOINT_RELOAD,
 	ENDPOINT_METRICS,
@@ -26,7 +27,7 @@ enum endpoint {
 enum { ROUTER_LONGEST_PATH = 2048 };
 
 /* What a request asks for. */
-struct asked {
+struct endpoint_match {
 	enum endpoint endpoint;
 	const char *allow; /* with a 405 and with OPTIONS: the methods that the path has; static;
 			      else NULL */
@@ -37,7 +38,7 @@ struct asked {
  * What the request asks for.  Only the end of the path counts, whatever the web server puts before
  * it (fcgi/DESIGN.md).  With ENDPOINT_NONE ${error} is 404 or 405.
  */
-void router_find(
-	const struct gateway *, const struct settings *, struct asked *, struct api_error *error);
+void router_find(const struct web_request *, const struct settings *, struct endpoint_match *,
+	struct api_error *error);
 
 #endif

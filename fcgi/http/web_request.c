@@ -10,28 +10,31 @@
 #include "http/web_request_kind.h"
 
 enum {
-	READ_SIZE = 65536,   /* bytes asked for at a time */
-	READ_IN_A_ROW = 256, /* times: then others may have their turn */
+	READ_SIZE = 65536,       /* bytes asked for at a time, where the length is not known */
+	LEAST_READ = 64,         /* bytes; less room, and there is more of it first */
+	FRAMING = 256,           /* bytes that the records of a small body take besides it */
+	MOST_EXPECTED = 4 << 20, /* bytes of a body that get memory before they have come */
+	READ_IN_A_ROW = 256,     /* times: then others may have their turn */
 };
 
 const char *
-gateway_parameter(const struct gateway *g, const char *name)
+web_request_parameter(const struct web_request *web, const char *name)
 {
-	return g->kind->parameter(g, name);
+	return web->kind->parameter(web, name);
 }
 
 const char *
-gateway_text(const struct gateway *g, const char *name)
+web_request_text(const struct web_request *web, const char *name)
 {
-	const char *value = gateway_parameter(g, name);
+	const char *value = web_request_parameter(web, name);
 
 	return value != NULL ? value : "";
 }
 
 char *const *
-gateway_parameters(const struct gateway *g)
+web_request_parameters(const struct web_request *web)
 {
-	return g->kind->parameters(g);
+	return web->kind->parameters(web);
 }
 
 static bool
@@ -55,115 +58,146 @@ is_of_request(const char *parameter)
 }
 
 bool
-gateway_has_control_characters(const struct gateway *g)
+web_request_has_control_characters(const struct web_request *web)
 {
-	for (char *const *p = gateway_parameters(g); p != NULL && *p != NULL; p++)
-		if (is_of_request(*p) && !safe_text_is_header(*p))
+	for (char *const *p = web_request_parameters(web); p != NULL && *p != NULL; p++)
+		if (!safe_text_is_header(*p) && is_of_request(*p))
 			return true;
 	return false;
 }
 
+int
+web_request_expect_body(struct web_request *web)
+{
+	unsigned long long told = strtoull(web_request_text(web, "CONTENT_LENGTH"), NULL, 10);
+	size_t length = told < MOST_EXPECTED ? (size_t)told : MOST_EXPECTED;
+
+	if (length == 0 || web->body.capacity > length)
+		return 0;
+	/* The records that a body comes in are read to its place, too. */
+	return buffer_allocate(&web->body, length - web->body.length + length / 64 + FRAMING);
+}
+
+/* Where the next bytes of the body are read to, ${size} at most.  NULL: there is no memory. */
+static char *
+next_room(struct web_request *web, size_t *size)
+{
+	struct buffer *b = &web->body;
+	size_t length = b->length;
+
+	if (b->data == NULL && web_request_expect_body(web) != 0)
+		return NULL;
+	if (b->capacity - length < LEAST_READ) {
+		if (buffer_reserve(b, READ_SIZE) == NULL)
+			return NULL;
+		buffer_cut(b, length);
+	}
+	*size = b->capacity - length - 1;
+	return b->data + length;
+}
+
+/* Keep no more than ${limit} bytes: of what is larger, nothing. */
+static void
+keep_to_limit(struct web_request *web, size_t limit)
+{
+	web->too_large = web->received > limit;
+	if (web->too_large || limit == 0)
+		buffer_free(&web->body);
+}
+
 /* What ${n} bytes of the body lead to, or what kind->read says instead. */
-static enum gateway_read
-take_piece(struct gateway *g, const char *data, ssize_t n, size_t limit)
+static enum web_request_read
+take_piece(struct web_request *web, ssize_t n, bool kept, size_t limit)
 {
 	if (n < 0)
-		return GATEWAY_BROKEN;
+		return WEB_REQUEST_BROKEN;
 	if (n == 0)
-		return g->too_large ? GATEWAY_TOO_LARGE : GATEWAY_READ;
-	g->received += (size_t)n;
-	g->too_large = g->received > limit;
-	if (g->too_large)
-		buffer_free(&g->body);
-	else if (buffer_append(&g->body, data, (size_t)n) != 0)
-		return GATEWAY_NO_MEMORY;
-	return GATEWAY_MORE;
+		return web->too_large ? WEB_REQUEST_TOO_LARGE : WEB_REQUEST_READ;
+	web->received += (size_t)n;
+	if (kept)
+		buffer_extend(&web->body, (size_t)n);
+	keep_to_limit(web, limit);
+	return WEB_REQUEST_MORE;
 }
 
-/* How long the body will be, by what the web server says; 0: it does not.  At most ${limit}. */
-static size_t
-expected_length(const struct gateway *g, size_t limit)
+enum web_request_read
+web_request_receive(struct web_request *web, size_t limit)
 {
-	unsigned long long length = strtoull(gateway_text(g, "CONTENT_LENGTH"), NULL, 10);
+	char thrown_away[READ_SIZE];
 
-	return length <= limit ? (size_t)length : 0;
-}
-
-enum gateway_read
-gateway_receive(struct gateway *g, size_t limit)
-{
-	char data[READ_SIZE];
-
-	if (g->received == 0 && g->result == GATEWAY_MORE &&
-		buffer_allocate(&g->body, expected_length(g, limit)) != 0)
-		return g->result = GATEWAY_NO_MEMORY;
-	g->too_large = g->received > limit; /* also by what came with the head */
-	for (int i = 0; i < READ_IN_A_ROW && g->result == GATEWAY_MORE; i++) {
-		ssize_t n = g->kind->read(g, data, sizeof(data));
+	keep_to_limit(web, limit); /* also what came with the head */
+	for (int i = 0; i < READ_IN_A_ROW && web->result == WEB_REQUEST_MORE; i++) {
+		bool kept = !web->too_large && limit > 0;
+		size_t size = sizeof(thrown_away);
+		// cppcheck-suppress legacyUninitvar ; it is written to
+		char *to = kept ? next_room(web, &size) : thrown_away;
+		if (to == NULL)
+			return web->result = WEB_REQUEST_NO_MEMORY;
+		ssize_t n = web->kind->read(web, to, size);
 		if (n == NOTHING_YET)
 			break;
-		g->result = take_piece(g, data, n, limit);
+		web->result = take_piece(web, n, kept, limit);
 	}
-	return g->result;
+	return web->result;
 }
 
 int
-gateway_input(const struct gateway *g)
+web_request_input(const struct web_request *web)
 {
-	return g->kind->input(g);
+	return web->kind->input(web);
 }
 
 size_t
-gateway_received(const struct gateway *g)
+web_request_received(const struct web_request *web)
 {
-	return g->received;
+	return web->received;
 }
 
-enum gateway_read
-gateway_take_body(struct gateway *g, struct buffer *body)
+enum web_request_read
+web_request_take_body(struct web_request *web, struct buffer *body)
 {
-	if (g->too_large)
-		return GATEWAY_TOO_LARGE;
-	if (g->result == GATEWAY_READ) {
-		*body = g->body;
-		g->body = BUFFER_INIT(0);
+	if (web->too_large)
+		return WEB_REQUEST_TOO_LARGE;
+	if (web->result == WEB_REQUEST_READ) {
+		*body = web->body;
+		web->body = BUFFER_INIT(0);
 	}
-	return g->result;
+	return web->result;
 }
 
 ssize_t
-gateway_write(struct gateway *g, const char *data, size_t length, bool last)
+web_request_write(struct web_request *web, const char *data, size_t length, bool last)
 {
-	return g->kind->write(g, data, length, last);
+	return web->kind->write(web, data, length, last);
 }
 
 int
-gateway_descriptor(const struct gateway *g)
+web_request_descriptor(const struct web_request *web)
 {
-	return g->kind->descriptor(g);
+	return web->kind->descriptor(web);
 }
 
 bool
-gateway_tells_by_reading(const struct gateway *g)
+web_request_tells_by_reading(const struct web_request *web)
 {
-	return g->kind->tells_by_reading;
+	return web->kind->tells_by_reading;
 }
 
 bool
-gateway_is_gone(struct gateway *g)
+web_request_is_gone(struct web_request *web)
 {
-	return g->kind->is_gone(g);
+	return web->kind->is_gone(web);
 }
 
 bool
-gateway_end(struct gateway *g)
+web_request_end(struct web_request *web)
 {
-	return g->kind->end(g);
+	return web->kind->end(web);
 }
 
 void
-gateway_free(struct gateway *g)
+web_request_free(struct web_request *web)
 {
-	buffer_free(&g->body);
-	g->kind->free(g);
+	buffer_free(&web->body);
+	web->kind->free(web);
 }

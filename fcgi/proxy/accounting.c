@@ -4,12 +4,14 @@
 #include "proxy/accounting.h"
 
 #include <stdbool.h>
+#include <stdio.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/log_body.h"
 #include "base/secret.h"
 #include "base/settings.h"
+#include "http/web_request.h"
 #include "proxy/client_request.h"
 #include "proxy/plan.h"
 #include "proxy/usage_writer.h"
@@ -20,18 +22,17 @@
 enum { CLIENT_WENT_AWAY = 499 };
 
 void
-record_bytes(
-	struct record *record, const struct settings *settings, const char *bytes, size_t length)
+accounting_bytes(
+	struct accounting *a, const struct settings *settings, const char *bytes, size_t length)
 {
 	size_t most = (size_t)settings->log_body_limit + 1;
 
 	if (!settings->log_responses)
 		return;
-	record->response_bytes += length;
-	if (record->shown.length < most)
-		buffer_append(&record->shown, bytes,
-			length < most - record->shown.length ? length
-							     : most - record->shown.length);
+	a->response_bytes += length;
+	if (a->shown.length < most)
+		buffer_append(&a->shown, bytes,
+			length < most - a->shown.length ? length : most - a->shown.length);
 }
 
 static const char *
@@ -50,28 +51,28 @@ or_empty(const char *text)
 }
 
 static int64_t
-since(const struct record *record, uint64_t moment)
+since(const struct accounting *a, uint64_t moment)
 {
-	return (int64_t)(moment - record->began);
+	return (int64_t)(moment - a->began);
 }
 
 static int64_t
-first_byte_ms(const struct record *record)
+first_byte_ms(const struct accounting *a)
 {
-	return record->first_byte != 0 ? since(record, record->first_byte) : -1;
+	return a->first_byte != 0 ? since(a, a->first_byte) : -1;
 }
 
 void
-record_failed_attempt(
-	const struct record *record, const struct plan *plan, const char *error_type, int64_t rest)
+accounting_failed_attempt(const struct client_request *client, const struct plan *plan,
+	const char *error_type, int64_t rest)
 {
 	char mask[SECRET_MASK_SIZE];
 	const struct log_field fields[] = {
-		{"request_id", record->request_id, 0},
+		{"request_id", client->id, 0},
 		{"upstream", plan->to.upstream->name, 0},
 		{"key", mask_key(plan, mask), 0},
 		{"error", error_type, 0},
-		{"rests_s", NULL, rest / 1000},
+		{"paused_s", NULL, rest / 1000},
 	};
 
 	log_line(LOG_WARN, "attempt failed", fields, sizeof(fields) / sizeof(fields[0]));
@@ -92,35 +93,64 @@ plausible_usage(struct answer *answer)
 	};
 }
 
-/* The line that every request gets. */
+/* The fields of a line: only those that apply. */
+struct fields {
+	struct log_field list[16];
+	size_t count;
+};
+
 static void
-log_end(const struct record *record, const struct plan *plan, const struct inquiry *inquiry,
-	struct answer *answer, uint64_t now, const char *message)
+add_text(struct fields *f, const char *name, const char *text)
+{
+	if (text != NULL && text[0] != '\0')
+		f->list[f->count++] = (struct log_field){name, text, 0};
+}
+
+static void
+add_number(struct fields *f, const char *name, int64_t number)
+{
+	if (number >= 0)
+		f->list[f->count++] = (struct log_field){name, NULL, number};
+}
+
+static void
+add_usage(struct fields *f, const struct client_request *client, struct answer *answer)
 {
 	const struct claude_usage usage = plausible_usage(answer);
-	const char *stop_reason = answer_stop_reason(answer);
-	char mask[SECRET_MASK_SIZE];
-	const struct log_field fields[] = {
-		{"request_id", record->request_id, 0},
-		{"status", NULL, record->status},
-		{"upstream", plan->to.upstream->name, 0},
-		{"key", mask_key(plan, mask), 0},
-		{"model", or_empty(inquiry->model), 0},
-		{"upstream_model", or_empty(plan->to.model), 0},
-		{"stream", inquiry->stream ? "true" : "false", 0},
-		{"attempts", NULL, record->attempts},
-		{"ms", NULL, since(record, now)},
-		{"first_byte_ms", NULL, first_byte_ms(record)},
-		{"input_tokens", NULL, (int64_t)usage.input_tokens},
-		{"output_tokens", NULL, (int64_t)usage.output_tokens},
-		{record->error_type != NULL ? "error" : "stop_reason",
-			record->error_type != NULL ? record->error_type
-			: stop_reason != NULL      ? stop_reason
-						   : "none",
-			0},
-	};
 
-	log_line(LOG_INFO, message, fields, sizeof(fields) / sizeof(fields[0]));
+	if (client->match.endpoint != ENDPOINT_MESSAGES)
+		return;
+	add_number(f, "input_tokens", (int64_t)usage.input_tokens);
+	add_number(f, "output_tokens", (int64_t)usage.output_tokens);
+}
+
+/* The line that every request gets. */
+static void
+log_end(const struct accounting *a, const struct plan *plan, const struct client_request *client,
+	struct answer *answer, uint64_t now, const char *message)
+{
+	struct fields f = {.count = 0};
+	char path[sizeof("/v1") + ROUTER_LONGEST_PATH];
+	char mask[SECRET_MASK_SIZE];
+
+	snprintf(path, sizeof(path), "/v1%s", client->match.path);
+	add_text(&f, "request_id", client->id);
+	add_number(&f, "status", a->status);
+	add_text(&f, "method", client->method);
+	add_text(&f, "path", path);
+	add_text(&f, "addr", web_request_text(client->web, "REMOTE_ADDR"));
+	add_text(&f, "upstream", plan->to.upstream->name);
+	add_text(&f, "key", mask_key(plan, mask));
+	add_text(&f, "model", client->model);
+	add_text(&f, "upstream_model", plan->to.model);
+	add_text(&f, "stream", client->stream ? "true" : NULL);
+	add_number(&f, "attempts", a->attempts);
+	add_number(&f, "ms", since(a, now));
+	add_number(&f, "first_byte_ms", first_byte_ms(a));
+	add_usage(&f, client, answer);
+	add_text(&f, a->error_type != NULL ? "error" : "stop_reason",
+		a->error_type != NULL ? a->error_type : answer_stop_reason(answer));
+	log_line(LOG_INFO, message, f.list, f.count);
 }
 
 static enum request_kind
@@ -140,15 +170,15 @@ kind_of(enum endpoint endpoint)
 }
 
 static enum request_kind
-record_kind(const struct inquiry *inquiry)
+accounting_kind(const struct client_request *client)
 {
-	return inquiry->stream ? REQUEST_STREAM : kind_of(inquiry->asked.endpoint);
+	return client->stream ? REQUEST_STREAM : kind_of(client->match.endpoint);
 }
 
 void
-record_refusal(struct recorder *recorder, enum endpoint endpoint, int status)
+accounting_refusal(struct usage_writer *usage_writer, enum endpoint endpoint, int status)
 {
-	const struct usage_record row = {
+	const struct usage_row row = {
 		.kind = kind_of(endpoint),
 		.upstream = "",
 		.status = status,
@@ -156,51 +186,50 @@ record_refusal(struct recorder *recorder, enum endpoint endpoint, int status)
 		.duration = -1,
 	};
 
-	recorder_add(recorder, &row);
+	usage_writer_add(usage_writer, &row);
 }
 
 /* A stream that ends with an error began with 200. */
 static int
-status_of(const struct record *record)
+status_of(const struct accounting *a)
 {
-	if (record->status < 400 && record->error_status != 0)
-		return record->error_status;
-	return record->status != 0 ? record->status : CLIENT_WENT_AWAY;
+	if (a->status < 400 && a->error_status != 0)
+		return a->error_status;
+	return a->status != 0 ? a->status : CLIENT_WENT_AWAY;
 }
 
 static void
-keep(const struct record *record, const struct plan *plan, const struct inquiry *inquiry,
-	struct answer *answer, struct recorder *recorder, uint64_t now)
+keep(const struct accounting *a, const struct plan *plan, const struct client_request *client,
+	struct answer *answer, struct usage_writer *usage_writer, uint64_t now)
 {
 	const struct claude_usage usage = plausible_usage(answer);
-	const struct usage_record row = {
-		.kind = record_kind(inquiry),
+	const struct usage_row row = {
+		.kind = accounting_kind(client),
 		.finished = clock_now_ms(),
 		.upstream = plan->to.upstream->name,
 		.key_id = plan->to.key != NULL ? plan->to.key->id : 0,
 		.model = or_empty(plan->to.model),
-		.status = status_of(record),
+		.status = status_of(a),
 		.input_tokens = usage.input_tokens,
 		.output_tokens = usage.output_tokens,
 		.cache_read_input_tokens = usage.cache_read_input_tokens,
 		.cache_creation_input_tokens = usage.cache_creation_input_tokens,
-		.first_byte = first_byte_ms(record),
-		.duration = since(record, now),
+		.first_byte = first_byte_ms(a),
+		.duration = since(a, now),
 	};
 
-	recorder_add(recorder, &row);
+	usage_writer_add(usage_writer, &row);
 }
 
 void
-record_end(struct record *record, const struct plan *plan, const struct inquiry *inquiry,
-	struct answer *answer, const struct settings *settings, struct recorder *recorder,
-	uint64_t now, const char *message)
+accounting_end(struct accounting *a, const struct plan *plan, const struct client_request *client,
+	struct answer *answer, struct usage_writer *usage_writer, uint64_t now, const char *message)
 {
 	if (log_enabled(LOG_INFO))
-		log_end(record, plan, inquiry, answer, now, message);
-	if (settings->log_responses)
-		log_body("response body", record->request_id, buffer_text(&record->shown),
-			record->response_bytes, plan->secrets, settings);
-	keep(record, plan, inquiry, answer, recorder, now);
-	buffer_free(&record->shown);
+		log_end(a, plan, client, answer, now, message);
+	if (client->settings->log_responses)
+		log_body("response body", client->id, buffer_text(&a->shown), a->response_bytes,
+			plan->request.secrets, client->settings);
+	keep(a, plan, client, answer, usage_writer, now);
+	buffer_free(&a->shown);
 }

@@ -2,26 +2,22 @@
  * What is recorded of one request: its line on the log, its usage and part in the totals, and the
  * start of the response for ENABLE_RESPONSE_LOGS.
  */
-#ifndef RECORD_H
-#define RECORD_H
+#ifndef ACCOUNTING_H
+#define ACCOUNTING_H
 
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/buffer.h"
-#include "base/random.h"
 #include "http/router.h"
 
 struct answer;
-struct inquiry;
+struct client_request;
 struct plan;
-struct recorder;
+struct usage_writer;
 struct settings;
 
-enum { REQUEST_ID_SIZE = sizeof("req_") + RANDOM_ID_LENGTH };
-
-struct record {
-	char request_id[REQUEST_ID_SIZE];
+struct accounting {
 	uint64_t began;      /* ms of the loop's clock, as the next */
 	uint64_t first_byte; /* to the client; 0: none yet */
 	int status;          /* told to the client; 0: none yet */
@@ -33,20 +29,21 @@ struct record {
 };
 
 /** Bytes that the client has got. */
-void record_bytes(struct record *, const struct settings *, const char *bytes, size_t length);
+void
+accounting_bytes(struct accounting *, const struct settings *, const char *bytes, size_t length);
 
 /** An attempt failed, and the key rests for ${rest} ms: say so on the log. */
-void record_failed_attempt(
-	const struct record *, const struct plan *, const char *error_type, int64_t rest);
+void accounting_failed_attempt(
+	const struct client_request *, const struct plan *, const char *error_type, int64_t rest);
 
 /** The request was refused before it had an upstream.  For any thread. */
-void record_refusal(struct recorder *, enum endpoint, int status);
+void accounting_refusal(struct usage_writer *, enum endpoint, int status);
 
 /**
  * The response has ended at ${now}, ${message} says how: log it, and give what it used to the
- * recorder.
+ * usage writer.
  */
-void record_end(struct record *, const struct plan *, const struct inquiry *, struct answer *,
-	const struct settings *, struct recorder *, uint64_t now, const char *message);
+void accounting_end(struct accounting *, const struct plan *, const struct client_request *,
+	struct answer *, struct usage_writer *, uint64_t now, const char *message);
 
 #endif

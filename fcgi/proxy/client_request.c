@@ -1,5 +1,5 @@
 /*
- * What a client asks of an upstream; see client_request.h.
+ * What a client wants from an upstream; see client_request.h.
  */
 #include "proxy/client_request.h"
 
@@ -9,36 +9,55 @@
 #include "base/api_error.h"
 #include "base/log_body.h"
 #include "base/settings.h"
-#include "translate/claude/request.h"
 #include "http/web_request.h"
+#include "store/config.h"
+#include "translate/claude/request.h"
+
+void
+client_request_init(struct client_request *client, struct web_request *web,
+	struct settings *settings, struct config *config)
+{
+	const char *content_type = web_request_text(web, "CONTENT_TYPE");
+
+	*client = (struct client_request){
+		.web = web,
+		.settings = settings_retain(settings),
+		.config = config != NULL ? config_retain(config) : NULL,
+		.headers = BUFFER_INIT(0),
+		.method = web_request_text(web, "REQUEST_METHOD"),
+		.query = web_request_text(web, "QUERY_STRING"),
+		.content_type = content_type[0] != '\0' ? content_type : NULL,
+		.body = BUFFER_INIT(0),
+	};
+	random_id(client->id, sizeof(client->id), "req_");
+}
 
 int
-inquiry_refuse_size(const struct settings *settings, struct api_error *error)
+client_request_refuse_size(const struct client_request *client, struct api_error *error)
 {
 	return api_error_set(error, 413,
 		"the request is larger than %lld bytes; the owner of the proxy can raise "
 		"MAX_REQUEST_BYTES",
-		(long long)settings->max_request_bytes);
+		(long long)client->settings->max_request_bytes);
 }
 
 static int
-read_body(struct inquiry *inquiry, const struct settings *settings, const char *request_id,
-	struct api_error *error)
+read_body(struct client_request *client, struct api_error *error)
 {
-	struct buffer *body = &inquiry->body;
+	struct buffer *body = &client->body;
 
-	switch (gateway_take_body(inquiry->gateway, body)) {
-	case GATEWAY_READ:
-		if (settings->log_requests)
-			log_body("request body", request_id, buffer_text(body), body->length, NULL,
-				settings);
+	switch (web_request_take_body(client->web, body)) {
+	case WEB_REQUEST_READ:
+		if (client->settings->log_requests)
+			log_body("request body", client->id, buffer_text(body), body->length, NULL,
+				client->settings);
 		return 0;
-	case GATEWAY_TOO_LARGE:
-		return inquiry_refuse_size(settings, error);
-	case GATEWAY_MORE: /* it did not come in time */
-	case GATEWAY_BROKEN:
-		return api_error_set(error, 400, "the request's body did not arrive whole");
-	case GATEWAY_NO_MEMORY:
+	case WEB_REQUEST_TOO_LARGE:
+		return client_request_refuse_size(client, error);
+	case WEB_REQUEST_MORE: /* it did not come in time */
+	case WEB_REQUEST_BROKEN:
+		return api_error_set(error, 400, "the request body was incomplete");
+	case WEB_REQUEST_NO_MEMORY:
 		break;
 	}
 	return api_error_set(error, 500, "out of memory");
@@ -46,60 +65,52 @@ read_body(struct inquiry *inquiry, const struct settings *settings, const char *
 
 /* Does the endpoint take a Claude request? */
 static bool
-takes_request(const struct inquiry *inquiry)
+takes_request(const struct client_request *client)
 {
-	return inquiry->asked.endpoint == ENDPOINT_MESSAGES ||
-	       inquiry->asked.endpoint == ENDPOINT_COUNT_TOKENS;
+	return client->match.endpoint == ENDPOINT_MESSAGES ||
+	       client->match.endpoint == ENDPOINT_COUNT_TOKENS;
 }
 
 int
-inquiry_read_again(
-	const struct inquiry *inquiry, struct claude_request *request, struct api_error *error)
-{
-	*request = (struct claude_request){0};
-	return takes_request(inquiry) ? claude_request_parse(buffer_text(&inquiry->body),
-						inquiry->body.length, request, error)
-				      : 0;
-}
-
-int
-inquiry_read(struct inquiry *inquiry, struct gateway *gateway, const struct asked *asked,
-	const struct settings *settings, const char *request_id, struct claude_request *request,
+client_request_read_again(const struct client_request *client, struct claude_request *request,
 	struct api_error *error)
 {
-	const char *content_type = gateway_text(gateway, "CONTENT_TYPE");
-
-	*inquiry = (struct inquiry){
-		.asked = *asked,
-		.method = gateway_text(gateway, "REQUEST_METHOD"),
-		.query = gateway_text(gateway, "QUERY_STRING"),
-		.content_type = content_type[0] != '\0' ? content_type : NULL,
-		.gateway = gateway,
-		.body = BUFFER_INIT(0),
-	};
 	*request = (struct claude_request){0};
-	if (read_body(inquiry, settings, request_id, error) != 0 ||
-		inquiry_read_again(inquiry, request, error) != 0)
-		return -1;
-	if (!takes_request(inquiry))
+	if (!takes_request(client))
 		return 0;
-	inquiry->stream = request->stream;
-	inquiry->no_thinking = json_is_text(
+	return claude_request_parse(
+		buffer_text(&client->body), client->body.length, request, error);
+}
+
+int
+client_request_read(
+	struct client_request *client, struct claude_request *request, struct api_error *error)
+{
+	*request = (struct claude_request){0};
+	if (read_body(client, error) != 0 || client_request_read_again(client, request, error) != 0)
+		return -1;
+	if (!takes_request(client))
+		return 0;
+	client->stream = request->stream;
+	client->no_thinking = json_is_text(
 		json_member(json_member(request->body, "thinking"), "type"), "disabled");
-	inquiry->model = strdup(request->model);
-	return inquiry->model != NULL ? 0 : api_error_set(error, 500, "out of memory");
+	client->model = strdup(request->model);
+	return client->model != NULL ? 0 : api_error_set(error, 500, "out of memory");
 }
 
 void
-inquiry_forget_body(struct inquiry *inquiry)
+client_request_forget_body(struct client_request *client)
 {
-	buffer_free(&inquiry->body);
+	buffer_free(&client->body);
 }
 
 void
-inquiry_free(struct inquiry *inquiry)
+client_request_free(struct client_request *client)
 {
-	inquiry_forget_body(inquiry);
-	free(inquiry->model);
-	*inquiry = (struct inquiry){0};
+	client_request_forget_body(client);
+	buffer_free(&client->headers);
+	free(client->model);
+	settings_release(client->settings);
+	config_release(client->config);
+	*client = (struct client_request){0};
 }

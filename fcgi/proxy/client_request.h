@@ -1,25 +1,36 @@
 /*
- * What a client asks of an upstream, read from its web request.
+ * What a client wants from an upstream: the request as it came, the settings and the configuration
+ * that were in force then, and what was read of it.  One object from the head to the usage row; its
+ * owner is the intake, then the exchange.
  */
-#ifndef INQUIRY_H
-#define INQUIRY_H
+#ifndef CLIENT_REQUEST_H
+#define CLIENT_REQUEST_H
 
 #include <stdbool.h>
 
 #include "base/buffer.h"
+#include "base/random.h"
 #include "http/router.h"
 
 struct api_error;
 struct claude_request;
-struct gateway;
+struct config;
 struct settings;
+struct web_request;
 
-struct inquiry {
-	struct asked asked;
-	const char *method;       /* lent by the gateway, as the next two */
+enum { REQUEST_ID_SIZE = sizeof("req_") + RANDOM_ID_LENGTH };
+
+struct client_request {
+	char id[REQUEST_ID_SIZE];
+	struct web_request *web;   /* not freed with it: a reply outlives it */
+	struct settings *settings; /* a reference */
+	struct config *config;     /* a reference; NULL: it cannot be read */
+	struct endpoint_match match;
+	struct buffer headers; /* lines for the response's head */
+
+	const char *method;       /* lent by the web request, as the next two */
 	const char *query;        /* "beta=true"; "" */
-	const char *content_type; /* of the body; NULL: not said */
-	struct gateway *gateway;  /* for the headers that are forwarded */
+	const char *content_type; /* of the body; NULL: not given */
 	struct buffer body;       /* as it came */
 
 	/* Of a Claude request, where the endpoint takes one. */
@@ -28,24 +39,29 @@ struct inquiry {
 	bool no_thinking; /* thinking is disabled */
 };
 
+/** Begin with what is known before anything is read.  Takes two references; ${config} may be NULL.
+ * Free it with client_request_free. */
+void client_request_init(
+	struct client_request *, struct web_request *, struct settings *, struct config *config);
+
 /** The error of a body that is larger than MAX_REQUEST_BYTES.  Always -1. */
-int inquiry_refuse_size(const struct settings *, struct api_error *);
+int client_request_refuse_size(const struct client_request *, struct api_error *);
 
 /**
- * Take the body that the gateway has received, and parse it into ${request} where the endpoint
- * takes a Claude request (else that is left empty).  Return 0, or -1 and what the client must be
- * told. Either way free the request with claude_request_free, and the inquiry after it with
- * inquiry_free, before the gateway.
+ * Take the body that has come, and parse it into ${request} where the endpoint takes a Claude
+ * request (else that is left empty).  Return 0, or -1 and the error for the client.  Either way
+ * free ${request} with claude_request_free before the client request.
  */
-int inquiry_read(struct inquiry *, struct gateway *, const struct asked *, const struct settings *,
-	const char *request_id, struct claude_request *request, struct api_error *);
+int
+client_request_read(struct client_request *, struct claude_request *request, struct api_error *);
 
-/** Parse the body again, for another upstream.  As inquiry_read. */
-int inquiry_read_again(const struct inquiry *, struct claude_request *request, struct api_error *);
+/** Parse the body again, for another upstream.  As client_request_read. */
+int client_request_read_again(
+	const struct client_request *, struct claude_request *request, struct api_error *);
 
 /** It will not be sent again: free the body. */
-void inquiry_forget_body(struct inquiry *);
+void client_request_forget_body(struct client_request *);
 
-void inquiry_free(struct inquiry *);
+void client_request_free(struct client_request *);
 
 #endif

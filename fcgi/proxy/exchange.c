@@ -25,6 +25,7 @@
 #include "base/log.h"
 #include "base/settings.h"
 #include "proxy/client_request.h"
+#include "proxy/correction.h"
 #include "proxy/plan.h"
 #include "proxy/usage_writer.h"
 #include "proxy/reply.h"
@@ -46,7 +47,8 @@ enum {
 
 enum state {
 	ASKING,    /* a transfer runs, and its answer goes to the client as it comes */
-	RETRYING,  /* a worker looks for the next key; it reads inquiry, plan and gateway */
+	RETRYING,  /* a worker looks for the next key; it reads client request, plan and web request
+		    */
 	ABANDONED, /* the same, but the client is gone */
 	ENDING,    /* all of the response is in the reply; the transfer may still run */
 	DRAINING,  /* the client has its response; the transfer still runs */
@@ -58,17 +60,16 @@ struct exchange {
 	struct exchange *previous;
 	enum state state;
 
-	struct settings *settings;
-	struct inquiry inquiry;
+	struct client_request client;
 	struct plan plan;
-	struct upstream_identity identity;
+	struct error_context error_context;
 
 	struct transfer *transfer; /* in ASKING and DRAINING; in ENDING, until it ends */
 	struct answer *answer;
 	size_t drained;           /* bytes that came after the answer's end */
 	struct api_error failure; /* of the attempt that a retry follows */
 
-	struct reply reply; /* has its gateway but in DRAINING */
+	struct reply reply; /* has its web request but in DRAINING */
 
 	uv_timer_t timer;
 	uint64_t timer_due; /* UINT64_MAX: it does not run; ms of the loop's clock, as the rest */
@@ -76,7 +77,7 @@ struct exchange {
 	uint64_t last_input;  /* from the upstream, or since it is not held any more */
 	uint64_t last_output; /* to the client, or since it is waited for */
 	uint64_t whole_since; /* the answer, in ENDING and DRAINING */
-	struct record record;
+	struct accounting accounting;
 };
 
 /* The steps, in the order of the flow. */
@@ -98,44 +99,41 @@ static struct answer_options
 answer_options_of(struct exchange *x)
 {
 	return (struct answer_options){
-		.translator = x->plan.service->translator,
-		.tool_names = x->plan.tool_names,
-		.model = x->inquiry.model,
-		.stream = x->inquiry.stream,
-		.hide_thinking = x->inquiry.no_thinking ||
+		.translator = x->plan.request.service->translator,
+		.tool_names = x->plan.request.tool_names,
+		.origin = x->plan.request.origin.length > 0 ? buffer_text(&x->plan.request.origin)
+							    : NULL,
+		.model = x->client.model,
+		.stream = x->client.stream,
+		.hide_thinking = x->client.no_thinking ||
 				 x->plan.to.upstream->options.reasoning_off,
 		.estimated_input_tokens = x->plan.input_tokens,
+		.stop_sequences = (const char *const *)x->plan.stop_sequences,
 		.pass = x->plan.pass,
-		.message = x->inquiry.asked.endpoint == ENDPOINT_MESSAGES,
+		.message = x->client.match.endpoint == ENDPOINT_MESSAGES,
 		.convert = x->plan.convert,
 		.convert_context = &x->plan,
 	};
 }
 
 static int
-prepare(struct exchange *x, const struct exchange_request *request, struct api_error *error)
+prepare(struct exchange *x, struct api_error *error)
 {
 	struct claude_request claude;
-	int status = inquiry_read(&x->inquiry, request->gateway, request->asked, request->settings,
-		request->request_id, &claude, error);
+	int status = client_request_read(&x->client, &claude, error);
 
 	if (status == 0)
-		status = plan_make(&x->plan, request->config, x->all->store, request->settings,
-			&x->inquiry, &claude, error);
+		status = plan_make(&x->plan, x->all->store, &x->client, &claude, error);
 	claude_request_free(&claude);
 	if (status != 0)
 		return -1;
 	const struct answer_options options = answer_options_of(x);
 	x->answer = answer_new(&options, &x->reply.out);
-	x->reply.headers = strdup(request->headers);
-	x->reply.stream = x->inquiry.stream;
-	return x->answer != NULL && x->reply.headers != NULL
-		       ? 0
-		       : api_error_set(error, 500, "out of memory");
+	return x->answer != NULL ? 0 : api_error_set(error, 500, "out of memory");
 }
 
 struct exchange *
-exchange_new(struct exchanges *all, const struct exchange_request *request, struct api_error *error)
+exchange_new(struct exchanges *all, struct client_request *client, struct api_error *error)
 {
 	struct exchange *x = calloc(1, sizeof(*x));
 
@@ -144,18 +142,20 @@ exchange_new(struct exchanges *all, const struct exchange_request *request, stru
 		return NULL;
 	}
 	x->all = all;
-	x->settings = settings_retain(request->settings);
+	x->client = *client;
+	*client = (struct client_request){0};
 	x->reply = (struct reply){
-		.gateway = request->gateway,
-		.record = &x->record,
-		.settings = x->settings,
+		.client = &x->client,
+		.web = x->client.web,
+		.accounting = &x->accounting,
 		.watches = all->watches,
 		.ready = on_client,
 		.context = x,
 	};
-	memcpy(x->record.request_id, request->request_id, REQUEST_ID_SIZE);
-	if (prepare(x, request, error) == 0)
+	if (prepare(x, error) == 0)
 		return x;
+	*client = x->client;
+	x->client = (struct client_request){0};
 	free_exchange(x);
 	return NULL;
 }
@@ -169,8 +169,8 @@ exchange_run(struct exchange *x)
 	if (x->next != NULL)
 		x->next->previous = x;
 	all->first = x;
-	x->record.began = x->last_output = uv_now(all->loop);
-	recorder_note_begin(all->recorder);
+	x->accounting.began = x->last_output = uv_now(all->loop);
+	usage_writer_note_begin(all->usage_writer);
 	uv_timer_init(all->loop, &x->timer);
 	x->timer.data = x;
 	x->timer_due = UINT64_MAX;
@@ -184,7 +184,7 @@ connect_timeout(const struct exchange *x)
 {
 	int64_t own = x->plan.to.upstream->options.timeout;
 
-	return own != 0 ? own : x->settings->connect_timeout;
+	return own != 0 ? own : x->client.settings->connect_timeout;
 }
 
 static int64_t
@@ -192,7 +192,7 @@ silence_timeout(const struct exchange *x)
 {
 	int64_t own = x->plan.to.upstream->options.timeout;
 
-	return own != 0 ? own : x->settings->silence_timeout;
+	return own != 0 ? own : x->client.settings->silence_timeout;
 }
 
 /* The proxy itself ran out of something: no key is at fault, and another would not help. */
@@ -213,18 +213,18 @@ static void
 start_transfer(struct exchange *x)
 {
 	const struct transfer_request request = {
-		.method = x->plan.method,
-		.certificates = x->settings->certificates,
-		.url = x->plan.url.data,
-		.body = buffer_text(&x->plan.body),
-		.body_length = x->plan.body.length,
-		.headers = x->plan.headers,
+		.method = x->plan.request.method,
+		.certificates = x->client.settings->certificates,
+		.url = x->plan.request.url.data,
+		.body = buffer_text(&x->plan.request.body),
+		.body_length = x->plan.request.body.length,
+		.headers = x->plan.request.headers,
 		.proxy = x->plan.to.upstream->options.proxy,
 		.connect_timeout = connect_timeout(x),
 		.once = !x->plan.repeatable,
 	};
 
-	answer_begin(x->answer, &x->identity);
+	answer_begin(x->answer, &x->error_context);
 	x->transfer = transfer_start(x->all->transfers, &request, &handler, x);
 	if (x->transfer == NULL)
 		fail_without_room(x, "the proxy is out of memory");
@@ -244,16 +244,16 @@ static void
 attempt(struct exchange *x)
 {
 	x->state = ASKING;
-	x->record.attempts++;
-	x->identity = (struct upstream_identity){
+	x->accounting.attempts++;
+	x->error_context = (struct error_context){
 		.name = x->plan.to.upstream->name,
 		.key = x->plan.to.key != NULL ? x->plan.to.key->secret : NULL,
 		.model = x->plan.to.model != NULL ? x->plan.to.model : "",
-		.secrets = x->plan.secrets,
+		.secrets = x->plan.request.secrets,
 		.max_tokens = x->plan.max_tokens,
 	};
 	x->attempt_began = x->last_input = uv_now(x->all->loop);
-	if (x->plan.url.length > 0)
+	if (x->plan.request.url.length > 0)
 		start_transfer(x);
 	else
 		answer_at_once(x);
@@ -302,8 +302,8 @@ on_batch_end(void *context)
 		return;
 	x->last_input = uv_now(x->all->loop);
 	/* It will not be sent again: a long stream need not keep it. */
-	if (x->inquiry.body.length > 0 && answer_has_content(x->answer))
-		inquiry_forget_body(&x->inquiry);
+	if (x->client.body.length > 0 && answer_has_content(x->answer))
+		client_request_forget_body(&x->client);
 	if (answer_state(x->answer) == ANSWER_DONE)
 		begin_ending(x);
 	else
@@ -317,10 +317,10 @@ fail_without_answer(struct exchange *x, enum transfer_outcome outcome, const cha
 	struct api_error error = API_ERROR_NONE;
 
 	if (outcome == TRANSFER_EXCESSIVE)
-		upstream_error_bad_answer(problem, "", 0, &x->identity, &error);
+		upstream_error_bad_answer(problem, "", 0, &x->error_context, &error);
 	else
 		upstream_error_no_answer(
-			x->plan.to.upstream->base_url, problem, 0, &x->identity, &error);
+			x->plan.to.upstream->base_url, problem, 0, &x->error_context, &error);
 	fail_attempt(x, &error, false);
 	api_error_clear(&error);
 }
@@ -366,7 +366,7 @@ on_body_sent(void *context)
 {
 	struct exchange *x = context;
 
-	buffer_free(&x->plan.body);
+	buffer_free(&x->plan.request.body);
 }
 
 static const struct transfer_handler handler = {
@@ -474,37 +474,51 @@ on_retry(void *context, struct plan *next)
 	}
 	plan_replace(&x->plan, next);
 	const struct answer_options options = answer_options_of(x);
-	if (answer_redirect(x->answer, &options) == 0)
+	if (answer_switch_upstream(x->answer, &options) == 0)
 		attempt(x);
 	else
 		fail(x, &x->failure);
 }
 
+/* May a message be asked for otherwise?  Only before anything of the response went out. */
+static bool
+may_be_corrected(const struct exchange *x, const struct api_error *error)
+{
+	return x->client.match.endpoint == ENDPOINT_MESSAGES && !answer_started(x->answer) &&
+	       x->reply.head == REPLY_NO_HEAD && correction_may_help(error);
+}
+
 /*
- * The attempt failed.  While the client has got nothing of an answer, another key may do better.
+ * The attempt failed.  While the client has got nothing of an answer, another key may do better, or
+ * another wording where the upstream refused this one.
  * ${refused}: the upstream said so; else it may have done the work all the same.
  */
 static void
 fail_attempt(struct exchange *x, const struct api_error *error, bool refused)
 {
-	const struct retry_request retry = {
+	struct retry_request retry = {
 		.loop = x->all->loop,
 		.store = x->all->store,
-		.settings = x->settings,
 		.failed = &x->plan,
-		.inquiry = &x->inquiry,
+		.client = &x->client,
 		.error = &x->failure,
+		.correct = refused && may_be_corrected(x, error),
+		.next_key = retry_may_help(error) && (refused || x->plan.repeatable),
 		.done = on_retry,
 		.context = x,
 	};
 
-	if (answer_has_content(x->answer) || !retry_may_cure(error) ||
-		!(refused || x->plan.repeatable) || api_error_copy(error, &x->failure) != 0) {
+	if (answer_has_content(x->answer) || !(retry.correct || retry.next_key) ||
+		api_error_copy(error, &x->failure) != 0) {
 		fail(x, error);
 		return;
 	}
-	record_failed_attempt(&x->record, &x->plan, error->type, retry_rest(error));
+	if (retry.next_key)
+		accounting_failed_attempt(&x->client, &x->plan, error->type, retry_rest(error));
+	if (retry.correct)
+		answer_copy_refusal(x->answer, &retry.refusal);
 	if (retry_begin(&retry) != 0) {
+		buffer_free(&retry.refusal);
 		fail(x, error);
 		return;
 	}
@@ -519,9 +533,9 @@ fail_attempt(struct exchange *x, const struct api_error *error, bool refused)
 static int
 write_failure(struct exchange *x, const struct api_error *error)
 {
-	x->record.error_type = error->type;
-	x->record.error_status = error->status;
-	log_debug("%s %d %s: %s", x->record.request_id, error->status, error->type,
+	x->accounting.error_type = error->type;
+	x->accounting.error_status = error->status;
+	log_debug("%s %d %s: %s", x->client.id, error->status, error->type,
 		error->message != NULL ? error->message : "");
 	if (answer_pass_refusal(x->answer))
 		return 0; /* the upstream's own words */
@@ -551,7 +565,7 @@ begin_ending(struct exchange *x)
 	flush(x);
 }
 
-/* Nobody waits for the answer any more: what the upstream still does would only cost. */
+/* The client is gone: stop the upstream, which would only bill tokens. */
 static void
 abandon(struct exchange *x)
 {
@@ -568,7 +582,7 @@ abandon(struct exchange *x)
 static void
 end_response(struct exchange *x, const char *message)
 {
-	record_end(&x->record, &x->plan, &x->inquiry, x->answer, x->settings, x->all->recorder,
+	accounting_end(&x->accounting, &x->plan, &x->client, x->answer, x->all->usage_writer,
 		uv_now(x->all->loop), message);
 	reply_close(&x->reply);
 	atomic_fetch_sub(&x->all->in_flight, 1);
@@ -605,11 +619,10 @@ free_exchange(struct exchange *x)
 {
 	answer_free(x->answer);
 	reply_free(&x->reply);
-	buffer_free(&x->record.shown);
+	buffer_free(&x->accounting.shown);
 	plan_free(&x->plan);
-	inquiry_free(&x->inquiry);
+	client_request_free(&x->client);
 	api_error_clear(&x->failure);
-	settings_release(x->settings);
 	free(x);
 }
 
@@ -651,9 +664,9 @@ ping_deadline(const struct exchange *x)
 {
 	bool open = x->state == ASKING || x->state == RETRYING;
 
-	if (!open || reply_pending(&x->reply) > 0 || !x->inquiry.stream || x->plan.pass)
+	if (!open || reply_pending(&x->reply) > 0 || !x->client.stream || x->plan.pass)
 		return UINT64_MAX;
-	return x->last_output + (uint64_t)x->settings->ping_interval;
+	return x->last_output + (uint64_t)x->client.settings->ping_interval;
 }
 
 static void
@@ -663,7 +676,8 @@ time_out(struct exchange *x)
 
 	if (transfer_connect_time(x->transfer) < 0)
 		upstream_error_no_answer(x->plan.to.upstream->base_url,
-			transfer_obstacle(x->transfer), connect_timeout(x), &x->identity, &error);
+			transfer_obstacle(x->transfer), connect_timeout(x), &x->error_context,
+			&error);
 	else
 		api_error_set(&error, 504, "upstream '%s' sent nothing for %lld ms",
 			x->plan.to.upstream->name, (long long)silence_timeout(x));
@@ -752,7 +766,7 @@ exchanges_abort(struct exchanges *all)
 	struct api_error error = API_ERROR_NONE;
 	struct exchange *next;
 
-	api_error_set(&error, 529, "the proxy is being stopped: please ask again");
+	api_error_set(&error, 529, "the proxy is shutting down: please retry");
 	for (struct exchange *x = all->first; x != NULL; x = next) {
 		next = x->next;
 		switch (x->state) {

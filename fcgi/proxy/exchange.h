@@ -15,13 +15,10 @@
 #include "proxy/accounting.h"
 
 struct api_error;
-struct asked;
-struct config;
+struct client_request;
 struct exchange;
-struct gateway;
 struct live_settings;
-struct recorder;
-struct settings;
+struct usage_writer;
 struct store;
 struct transfers;
 struct watches;
@@ -32,30 +29,21 @@ struct exchanges {
 	struct store *store;
 	struct transfers *transfers;
 	struct watches *watches;
-	struct recorder *recorder;
+	struct usage_writer *usage_writer;
 	struct live_settings *live;
 	atomic_int in_flight;   /* requests taken from the web server and not yet answered */
 	struct exchange *first; /* those that the loop runs */
 	int streaming;          /* those of them whose stream has begun and not ended */
 };
 
-/* A web request that was let in; lent, but for what the exchange says it takes. */
-struct exchange_request {
-	struct gateway *gateway;
-	struct settings *settings;
-	struct config *config; /* in force when it came; NULL: it cannot be read */
-	const struct asked *asked;
-	const char *request_id; /* of REQUEST_ID_SIZE */
-	const char *headers;    /* lines for the response's head; copied */
-};
-
 /**
- * Take the request that the gateway has received, check it and plan it: on an acceptor thread.  The
- * caller has counted it in ${in_flight}.  Return it for exchange_run, having taken the gateway and
- * the count, or NULL with ${error}; gateway and count are then still the caller's.
+ * Read and check the request whose body has come, and plan it: on an acceptor thread.  The caller
+ * has counted it in ${in_flight}.  Return it for exchange_run, having taken all of ${client} (which
+ * is empty then), its web request and the count; or NULL with ${error}, and all that is still the
+ * caller's.
  */
 struct exchange *
-exchange_new(struct exchanges *, const struct exchange_request *, struct api_error *error);
+exchange_new(struct exchanges *, struct client_request *client, struct api_error *error);
 
 /** Run it to its end, on the loop's thread, which owns it from now on; it frees itself. */
 void exchange_run(struct exchange *);

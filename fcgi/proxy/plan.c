@@ -5,26 +5,24 @@
 
 #include <ctype.h>
 #include <curl/curl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "base/api_error.h"
 #include "base/json.h"
+#include "base/shell_word.h"
 #include "proxy/client_request.h"
 #include "store/config.h"
 #include "translate/claude/request.h"
 #include "translate/claude/models.h"
 #include "translate/tokens.h"
-#include "translate/tool_names.h"
 #include "translate/translator.h"
 #include "upstream/service.h"
 #include "http/web_request.h"
 
-enum {
-	MOST_FORWARDED = 32, /* headers */
-	BODY_GROWTH = 1024,  /* bytes by which a translation is usually longer, at most */
-};
+enum { MOST_FORWARDED = 32 /* headers */ };
 
 static int
 no_memory(struct api_error *error)
@@ -34,40 +32,61 @@ no_memory(struct api_error *error)
 
 /* ---- choosing ---- */
 
+/* The request goes to the target as it is now. */
 static int
-find_service(struct plan *plan, struct api_error *error)
+aim(struct plan *plan, struct api_error *error)
 {
 	const struct upstream *u = plan->to.upstream;
 
-	plan->service = service_find(u->service_type);
-	if (plan->service != NULL)
+	plan->request.upstream = u;
+	plan->request.key = plan->to.key;
+	plan->request.model = plan->to.model;
+	plan->request.service = service_find(u->service_type);
+	if (plan->request.service != NULL)
 		return 0;
 	api_error_set(error, 500,
 		"upstream '%s' has the service type '%s', which this version of claude-proxy does "
 		"not know",
 		u->name, u->service_type);
-	return api_error_lasts(error);
+	return api_error_set_permanent(error);
+}
+
+/* No key was chosen: tell why, and what to do. */
+static int
+refuse_without_key(const struct plan *plan, struct api_error *error)
+{
+	const char *name = plan->to.upstream != NULL ? plan->to.upstream->name : "";
+	struct buffer word = BUFFER_INIT(0);
+
+	if (plan->to.command_failed)
+		return api_error_set(error, 502,
+			"upstream '%s' has no API key: the command that prints it failed; the "
+			"proxy's log tells why",
+			name);
+	shell_word_write(&word, name);
+	api_error_set(error, 500,
+		"upstream '%s' has no API key that is enabled: claude-proxy-admin key %s add -",
+		name, buffer_text(&word));
+	buffer_free(&word);
+	return api_error_set_permanent(error);
 }
 
 static int
 choose_key(struct plan *plan, struct store *store, const struct settings *settings,
 	struct api_error *error)
 {
-	const char *name = plan->to.upstream->name;
-
-	if (destination_choose_key(&plan->to, store, settings) == 0)
-		return find_service(plan, error);
-	api_error_set(error, 500,
-		"upstream '%s' has no API key that is enabled: claude-proxy-admin key %s add -",
-		name, name);
-	return api_error_lasts(error);
+	if (target_choose_key(&plan->to, store, settings) == 0)
+		return aim(plan, error);
+	return refuse_without_key(plan, error);
 }
 
 /* Does the upstream speak Claude's language? */
 static bool
 speaks_claude(const struct plan *plan)
 {
-	return plan->service != NULL && plan->service->translator->reader_new == NULL;
+	const struct service *s = plan->request.service;
+
+	return s != NULL && s->translator->passes_through;
 }
 
 /* ---- the headers that a service which speaks Claude's language gets from the client ---- */
@@ -92,12 +111,12 @@ forward(struct forwarded *f, const char *name, size_t name_length, const char *v
 }
 
 static void
-forward_all(struct forwarded *f, const struct gateway *gateway)
+forward_all(struct forwarded *f, const struct web_request *web)
 {
 	static const char wanted[] = "HTTP_ANTHROPIC_";
 	bool has_version = false;
 
-	for (char *const *p = gateway_parameters(gateway); p != NULL && *p != NULL; p++) {
+	for (char *const *p = web_request_parameters(web); p != NULL && *p != NULL; p++) {
 		const char *value = strchr(*p, '=');
 		if (value == NULL || strncmp(*p, wanted, sizeof(wanted) - 1) != 0)
 			continue;
@@ -118,80 +137,94 @@ forget_forwarded(struct forwarded *f)
 	}
 }
 
+/* Leave out what an upstream has refused of them. */
+static void
+withhold(struct forwarded *f, const struct lessons *lessons)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < f->count; i++) {
+		struct forwarded_header *header = &f->list[i];
+		struct buffer value = BUFFER_INIT(0);
+		bool known = header->name != NULL && header->value != NULL;
+		if (known && strcmp(header->name, "anthropic-beta") == 0) {
+			lesson_write_header(lessons, header->name, header->value, &value);
+			free(header->value);
+			header->value = buffer_take(&value);
+			f->failed = f->failed || value.failed;
+		}
+		if (known && (lesson_withholds(lessons, header->name) || header->value == NULL ||
+				     *header->value == '\0')) {
+			free(header->name);
+			free(header->value);
+			continue;
+		}
+		f->list[kept++] = *header;
+	}
+	f->count = kept;
+}
+
 /* ---- what is sent ---- */
 
+/* Write the rest of a request whose body, if it has one, is written. */
 static int
-write_headers(struct plan *plan, const struct inquiry *inquiry, bool pass, bool has_body,
-	struct api_error *error)
+address(struct plan *plan, const struct client_request *client, const char *endpoint,
+	const char *query, struct api_error *error)
 {
+	int status = -1;
 	struct forwarded forwarded = {0};
 
-	if (speaks_claude(plan))
-		forward_all(&forwarded, inquiry->gateway);
+	struct upstream_lessons lessons = {0};
+
+	if (speaks_claude(plan)) {
+		forward_all(&forwarded, client->web);
+		forwarded.failed = forwarded.failed ||
+				   upstream_lessons_gather(&lessons, &plan->request) != 0;
+		if (!forwarded.failed && lessons.list.count > 0)
+			withhold(&forwarded, &lessons.list);
+		upstream_lessons_free(&lessons);
+	}
 	const struct service_head head = {
-		.content_type = pass ? inquiry->content_type : NULL,
-		.stream = inquiry->asked.endpoint == ENDPOINT_MESSAGES && inquiry->stream,
-		.has_body = has_body,
+		.content_type = plan->pass ? client->content_type : NULL,
+		.stream = client->match.endpoint == ENDPOINT_MESSAGES && client->stream,
 		.forwarded = forwarded.list,
 		.forwarded_count = forwarded.count,
 	};
-	if (!forwarded.failed)
-		plan->headers = service_headers(
-			plan->service, plan->to.upstream, plan->to.key, &head);
+	if (forwarded.failed)
+		no_memory(error);
+	else
+		status = upstream_request_address(&plan->request, endpoint, query, &head, error);
 	forget_forwarded(&forwarded);
-	plan->secrets = service_secrets(plan->to.upstream, plan->to.key);
-	return plan->headers != NULL && plan->secrets != NULL ? 0 : no_memory(error);
-}
-
-/* The URL and the headers of a request whose body, if it has one, is written. */
-static int
-address(struct plan *plan, const struct inquiry *inquiry, const char *endpoint, const char *query,
-	struct api_error *error)
-{
-	if (service_write_url(plan->service, plan->to.upstream->base_url, endpoint, plan->to.model,
-		    query, &plan->url) != 0) {
-		api_error_set(error, 500, "upstream '%s' has no usable base URL",
-			plan->to.upstream->name);
-		return api_error_lasts(error);
-	}
-	if (plan->body.failed)
-		return no_memory(error);
-	return write_headers(plan, inquiry, plan->pass, plan->body.length > 0, error);
+	return status;
 }
 
 /* The client's query, for a service that knows it. */
 static const char *
-own_query(const struct plan *plan, const struct inquiry *inquiry)
+own_query(const struct plan *plan, const struct client_request *client)
 {
-	return speaks_claude(plan) ? inquiry->query : NULL;
-}
-
-typedef int request_writer(const struct claude_request *, const struct translate_target *,
-	struct tool_names *, struct buffer *, struct api_error *);
-
-static int
-translate(struct plan *plan, const struct claude_request *request, request_writer *write,
-	struct api_error *error)
-{
-	const struct translate_target target = {
-		.model = plan->to.model,
-		.max_output_tokens = plan->to.upstream->options.max_output_tokens,
-		.reasoning_off = plan->to.upstream->options.reasoning_off,
-	};
-
-	plan->tool_names = tool_names_new(plan->service->translator->name_rule);
-	if (plan->tool_names == NULL)
-		return no_memory(error);
-	/* It will be about as long as what it is made of; buffers that double would be half empty.
-	 */
-	if (buffer_allocate(&plan->body, request->length + BODY_GROWTH) != 0)
-		return no_memory(error);
-	int status = write(request, &target, plan->tool_names, &plan->body, error);
-	buffer_fit(&plan->body);
-	return status;
+	return speaks_claude(plan) ? client->query : NULL;
 }
 
 /* ---- messages ---- */
+
+/* What an answer must end before.  Not every service takes all stop sequences, or heeds them. */
+static int
+copy_stop_sequences(struct plan *plan, const struct json *sequences)
+{
+	size_t count = 0;
+
+	if (json_first(sequences) == NULL)
+		return 0;
+	plan->stop_sequences = calloc(json_count(sequences) + 1, sizeof(*plan->stop_sequences));
+	if (plan->stop_sequences == NULL)
+		return -1;
+	JSON_EACH (sequence, sequences) {
+		plan->stop_sequences[count] = json_copy(sequence);
+		if (plan->stop_sequences[count++] == NULL)
+			return -1;
+	}
+	return 0;
+}
 
 /* How many tokens of output are asked for; 0: the request does not say. */
 static uint64_t
@@ -206,23 +239,28 @@ asked_output(const struct plan *plan, const struct claude_request *request)
 }
 
 static int
-plan_message(struct plan *plan, const struct inquiry *inquiry, struct claude_request *request,
+plan_message(struct plan *plan, const struct client_request *client, struct claude_request *request,
 	struct api_error *error)
 {
-	const struct service *s = plan->service;
+	upstream_request_choose_interface(&plan->request, request);
+	const struct service *s = plan->request.service;
 	const char *endpoint = request->stream && s->stream_endpoint != NULL ? s->stream_endpoint
 									     : s->endpoint;
 
-	plan->method = "POST";
+	plan->request.method = "POST";
 	plan->pass = speaks_claude(plan);
 	plan->max_tokens = asked_output(plan, request);
 	if (!plan->pass && claude_request_check(request, CLAUDE_TO_ANSWER, error) != 0)
 		return -1;
-	if (translate(plan, request, s->translator->write_request, error) != 0)
+	if (upstream_request_translate(
+		    &plan->request, request, s->translator->write_request, error) != 0)
 		return -1;
-	if (!plan->pass)
+	if (!plan->pass) {
 		plan->input_tokens = tokens_guess_input(request);
-	return address(plan, inquiry, endpoint, own_query(plan, inquiry), error);
+		if (copy_stop_sequences(plan, request->stop_sequences) != 0)
+			return no_memory(error);
+	}
+	return address(plan, client, endpoint, own_query(plan, client), error);
 }
 
 /* ---- counting tokens ---- */
@@ -249,7 +287,7 @@ convert_count(void *context, int status, const char *body, size_t length, struct
 	struct api_error *error)
 {
 	const struct plan *plan = context;
-	const char *member = plan->service->translator->count_member;
+	const char *member = plan->request.service->translator->count_member;
 	struct json_document index = {0};
 	int64_t count = -1;
 
@@ -269,10 +307,10 @@ convert_count(void *context, int status, const char *body, size_t length, struct
 }
 
 static int
-plan_count(struct plan *plan, const struct inquiry *inquiry, struct claude_request *request,
+plan_count(struct plan *plan, const struct client_request *client, struct claude_request *request,
 	struct api_error *error)
 {
-	const struct service *s = plan->service;
+	const struct service *s = plan->request.service;
 	bool checked = claude_request_check(request, CLAUDE_TO_COUNT, error) == 0;
 
 	/* What only Claude's own service knows, that one may count. */
@@ -282,11 +320,12 @@ plan_count(struct plan *plan, const struct inquiry *inquiry, struct claude_reque
 	plan->input_tokens = checked ? tokens_estimate_input(request) : 0;
 	if (s->count_endpoint == NULL)
 		return 0;
-	plan->method = "POST";
+	plan->request.method = "POST";
 	plan->convert = convert_count;
-	if (translate(plan, request, s->translator->write_count_request, error) != 0)
+	if (upstream_request_translate(
+		    &plan->request, request, s->translator->write_count_request, error) != 0)
 		return -1;
-	return address(plan, inquiry, s->count_endpoint, own_query(plan, inquiry), error);
+	return address(plan, client, s->count_endpoint, own_query(plan, client), error);
 }
 
 int
@@ -298,12 +337,12 @@ plan_write_answer(const struct plan *plan, struct buffer *out)
 /* ---- what is only handed on ---- */
 
 static int
-plan_other(struct plan *plan, const struct inquiry *inquiry, struct api_error *error)
+plan_other(struct plan *plan, const struct client_request *client, struct api_error *error)
 {
-	plan->method = inquiry->method;
+	plan->request.method = client->method;
 	plan->pass = true;
-	buffer_append(&plan->body, buffer_text(&inquiry->body), inquiry->body.length);
-	return address(plan, inquiry, inquiry->asked.path, own_query(plan, inquiry), error);
+	buffer_append(&plan->request.body, buffer_text(&client->body), client->body.length);
+	return address(plan, client, client->match.path, own_query(plan, client), error);
 }
 
 /* ---- models ---- */
@@ -324,12 +363,26 @@ has_plain_route(const struct config *config)
 	return false;
 }
 
+/* People see where a route leads: "gpt-6.1-sol (openai)". */
+static void
+add_route(struct claude_models *models, const struct config *config, const struct route *route)
+{
+	const struct upstream *u = route->upstream != NULL ? route->upstream : config->current;
+	struct buffer title = BUFFER_INIT(0);
+
+	buffer_puts(&title, route->model);
+	if (u != NULL)
+		buffer_printf(&title, " (%s)", u->name);
+	claude_models_add(models, route->pattern, buffer_text(&title));
+	buffer_free(&title);
+}
+
 static void
 add_routes(struct claude_models *models, const struct config *config)
 {
 	for (size_t i = 0; i < config->route_count; i++)
 		if (is_plain(&config->routes[i]))
-			claude_models_add(models, config->routes[i].pattern);
+			add_route(models, config, &config->routes[i]);
 }
 
 /* Does the status, which is told as ${told}, say that a service has no list of models?  Those that
@@ -389,35 +442,36 @@ convert_models(void *context, int status, const char *body, size_t length, struc
 /* The one model or the page that the client asked for, where the service can tell it; else all, to
  * be chosen from here. */
 static int
-address_models(struct plan *plan, const struct inquiry *inquiry, struct api_error *error)
+address_models(struct plan *plan, const struct client_request *client, struct api_error *error)
 {
 	if (speaks_claude(plan) && !has_plain_route(plan->to.config))
-		return address(plan, inquiry, inquiry->asked.path, inquiry->query, error);
-	return address(plan, inquiry, plan->service->models_endpoint, NULL, error);
+		return address(plan, client, client->match.path, client->query, error);
+	return address(plan, client, plan->request.service->models_endpoint, NULL, error);
 }
 
 static int
-plan_models(struct plan *plan, const struct inquiry *inquiry, struct api_error *error)
+plan_models(struct plan *plan, const struct client_request *client, struct api_error *error)
 {
-	plan->method = "GET";
+	plan->request.method = "GET";
 	plan->convert = convert_models;
-	plan->query = strdup(inquiry->query);
-	if (inquiry->asked.endpoint == ENDPOINT_MODEL) {
+	plan->query = strdup(client->query);
+	if (client->match.endpoint == ENDPOINT_MODEL) {
 		char *decoded = curl_easy_unescape(
-			NULL, inquiry->asked.path + strlen("/models/"), 0, NULL);
+			NULL, client->match.path + strlen("/models/"), 0, NULL);
 		plan->model_id = decoded != NULL ? strdup(decoded) : NULL;
 		curl_free(decoded);
 		if (plan->model_id == NULL)
 			return no_memory(error);
 	}
-	return plan->query != NULL ? address_models(plan, inquiry, error) : no_memory(error);
+	return plan->query != NULL ? address_models(plan, client, error) : no_memory(error);
 }
 
 static int
 refuse_other(struct api_error *error)
 {
-	return api_error_set(
-		error, 404, "there is nothing at this path; messages go to POST /v1/messages");
+	return api_error_set(error, 404,
+		"not found: this proxy speaks the Claude Messages API (POST /v1/messages); an "
+		"OpenAI client talks to the upstream itself");
 }
 
 /* ---- the plan ---- */
@@ -427,103 +481,137 @@ plan_check_other(const struct config *config, struct api_error *error)
 {
 	const struct upstream *current = config != NULL ? config->current : NULL;
 	struct plan plan = {
-		.service = current != NULL ? service_find(current->service_type) : NULL};
+		.request.service = current != NULL ? service_find(current->service_type) : NULL};
 
 	return speaks_claude(&plan) ? 0 : refuse_other(error);
 }
 
 /* Write what is sent, and say how it is answered. */
 static int
-write_plan(struct plan *plan, const struct inquiry *inquiry, struct claude_request *request,
+write_plan(struct plan *plan, const struct client_request *client, struct claude_request *request,
 	struct api_error *error)
 {
-	switch (inquiry->asked.endpoint) {
+	switch (client->match.endpoint) {
 	case ENDPOINT_COUNT_TOKENS:
-		return plan_count(plan, inquiry, request, error);
+		return plan_count(plan, client, request, error);
 	case ENDPOINT_MODELS:
 	case ENDPOINT_MODEL:
-		return plan_models(plan, inquiry, error);
+		return plan_models(plan, client, error);
 	case ENDPOINT_OTHER:
-		return speaks_claude(plan) ? plan_other(plan, inquiry, error) : refuse_other(error);
+		return speaks_claude(plan) ? plan_other(plan, client, error) : refuse_other(error);
 	default:
-		return plan_message(plan, inquiry, request, error);
+		return plan_message(plan, client, request, error);
 	}
 }
 
 /* Is the answer known without asking anybody, and without a key? */
 static bool
-needs_no_key(const struct plan *plan, const struct inquiry *inquiry)
+needs_no_key(const struct plan *plan, const struct client_request *client)
 {
-	return inquiry->asked.endpoint == ENDPOINT_COUNT_TOKENS &&
-	       plan->service->count_endpoint == NULL;
+	return client->match.endpoint == ENDPOINT_COUNT_TOKENS &&
+	       plan->request.service->count_endpoint == NULL;
 }
 
 int
-plan_make(struct plan *plan, struct config *config, struct store *store,
-	const struct settings *settings, const struct inquiry *inquiry,
+plan_make(struct plan *plan, struct store *store, const struct client_request *client,
 	struct claude_request *request, struct api_error *error)
 {
-	bool other = inquiry->asked.endpoint == ENDPOINT_OTHER;
+	bool other = client->match.endpoint == ENDPOINT_OTHER;
 
-	*plan = (struct plan){.repeatable = !other || strcmp(inquiry->method, "GET") == 0 ||
-					    strcmp(inquiry->method, "HEAD") == 0};
-	if (config == NULL)
+	*plan = (struct plan){.repeatable = !other || strcmp(client->method, "GET") == 0 ||
+					    strcmp(client->method, "HEAD") == 0};
+	if (client->config == NULL)
 		return api_error_set(error, 500,
-			"the configuration cannot be read: the proxy's log says why; see "
+			"could not read the configuration: the proxy's log tells why; see "
 			"claude-proxy-admin show");
-	if (destination_find(&plan->to, config_retain(config), inquiry->model, error) != 0 ||
-		find_service(plan, error) != 0)
+	if (target_find(&plan->to, config_retain(client->config), client->model, error) != 0 ||
+		aim(plan, error) != 0)
 		return -1;
-	if (!needs_no_key(plan, inquiry) && choose_key(plan, store, settings, error) != 0)
+	if (!needs_no_key(plan, client) && choose_key(plan, store, client->settings, error) != 0)
 		return -1;
-	return write_plan(plan, inquiry, request, error);
+	return write_plan(plan, client, request, error);
 }
 
 static int
-write_next(struct plan *next, const struct inquiry *inquiry)
+write_next(struct plan *next, const struct client_request *client)
 {
 	struct api_error error = API_ERROR_NONE;
 	struct claude_request request;
-	int status = inquiry_read_again(inquiry, &request, &error);
+	int status = client_request_read_again(client, &request, &error);
 
 	if (status == 0)
-		status = find_service(next, &error);
+		status = aim(next, &error);
 	if (status == 0)
-		status = write_plan(next, inquiry, &request, &error);
+		status = write_plan(next, client, &request, &error);
 	claude_request_free(&request);
 	api_error_clear(&error);
 	return status;
 }
 
-/* Free what is sent. */
+/* Free all but the target. */
 static void
 free_request(struct plan *plan)
 {
-	curl_slist_free_all(plan->headers);
-	free(plan->secrets);
-	buffer_free(&plan->body);
-	buffer_free(&plan->url);
-	tool_names_free(plan->tool_names);
+	upstream_request_free(&plan->request);
 	free(plan->query);
 	free(plan->model_id);
+	free(plan->corrects);
+	for (char **sequence = plan->stop_sequences; sequence != NULL && *sequence != NULL;
+		sequence++)
+		free(*sequence);
+	free(plan->stop_sequences);
+}
+
+/* What was learned of this request counts for the next attempts, too, and so does that it was
+ * corrected already. */
+static int
+keep_lessons(const struct plan *from, struct plan *next, const char *lesson)
+{
+	const char *known = from->request.lessons;
+	bool both = known != NULL && lesson != NULL;
+
+	if (from->corrects != NULL) {
+		next->corrects = strdup(from->corrects);
+		if (next->corrects == NULL)
+			return -1;
+	}
+	if (known == NULL && lesson == NULL)
+		return 0;
+	if (asprintf(&next->request.lessons, "%s%s%s", known != NULL ? known : "", both ? "\n" : "",
+		    lesson != NULL ? lesson : "") >= 0)
+		return 0;
+	next->request.lessons = NULL;
+	return -1;
+}
+
+int
+plan_repeat(const struct plan *refused, struct plan *next, const struct client_request *client,
+	const char *lesson)
+{
+	*next = (struct plan){.repeatable = refused->repeatable};
+	if (target_copy(&refused->to, &next->to) == 0 && keep_lessons(refused, next, lesson) == 0 &&
+		write_next(next, client) == 0)
+		return 0;
+	plan_free(next);
+	return -1;
 }
 
 int
 plan_next(const struct plan *failed, struct plan *next, struct store *store,
-	const struct settings *settings, const struct inquiry *inquiry)
+	const struct client_request *client)
 {
-	struct destination to;
-	int status = destination_copy(&failed->to, &to);
+	struct target to;
+	int status = target_copy(&failed->to, &to);
 
-	while (status == 0 && destination_choose_next(&to, store, settings) == 0) {
+	while (status == 0 && target_choose_next(&to, store, client->settings) == 0) {
 		*next = (struct plan){.to = to, .repeatable = failed->repeatable};
-		if (write_next(next, inquiry) == 0)
+		if (keep_lessons(failed, next, NULL) == 0 && write_next(next, client) == 0)
 			return 0;
 		/* Skip a fallback that cannot serve this request. */
 		free_request(next);
-		status = destination_exclude(&to);
+		status = target_exclude(&to);
 	}
-	destination_free(&to);
+	target_free(&to);
 	return -1;
 }
 
@@ -538,6 +626,6 @@ void
 plan_free(struct plan *plan)
 {
 	free_request(plan);
-	destination_free(&plan->to);
+	target_free(&plan->to);
 	*plan = (struct plan){0};
 }

@@ -11,28 +11,19 @@
 #include "base/buffer.h"
 #include "proxy/target.h"
 #include "translate/answer.h"
+#include "upstream/upstream_request.h"
 
 struct api_error;
 struct claude_request;
 struct config;
-struct curl_slist;
-struct inquiry;
-struct service;
-struct settings;
+struct client_request;
 struct store;
-struct tool_names;
 
 struct plan {
-	struct destination to;
-	const struct service *service;
-	struct tool_names *tool_names;
-
-	const char *method;
-	struct buffer url; /* empty: nothing is sent, the answer is known already */
-	struct buffer body;
-	struct curl_slist *headers;
-	const char **secrets; /* what of them is secret, the key first; ends in NULL */
-	bool repeatable;      /* may it be sent again where the upstream may have got it already? */
+	struct target to;
+	struct upstream_request request; /* without a URL: the answer is known already */
+	char *corrects; /* the words of the refusal that it follows; owned; NULL: it follows none */
+	bool repeatable; /* may it be sent again where the upstream may have got it already? */
 
 	/* How the answer is made: passed through, converted from a whole body, or else a message.
 	 */
@@ -40,6 +31,8 @@ struct plan {
 	answer_converter *convert;
 	uint64_t input_tokens; /* an estimate; 0: none could be made */
 	uint64_t max_tokens;   /* of output that a message asks for; 0: not known */
+	char **stop_sequences; /* the client's, which the answer ends before whether or not the
+				  upstream heeds them; owned, ends in NULL; NULL: none */
 	char *query;           /* of a request for models */
 	char *model_id;        /* the one model that is asked for; NULL: all */
 };
@@ -51,21 +44,28 @@ struct plan {
 int plan_check_other(const struct config *, struct api_error *);
 
 /**
- * Choose by the routes and the strategy in ${config} (NULL: it could not be read), and translate
- * (SPEC §4, §5, §6).  ${request} is the inquiry's, parsed; it may be freed afterwards.  Return 0,
- * or -1 and what the client must be told.  The inquiry outlives the plan.  Either way free it with
- * plan_free.
+ * Choose by the routes and the strategy in the client request's configuration, and translate
+ * (SPEC §4, §5, §6).  ${request} is the client request's, parsed; it may be freed afterwards.
+ * Return 0, or -1 and what the client must be told.  The client request outlives the plan.  Either
+ * way free it with plan_free.
  */
-int plan_make(struct plan *, struct config *, struct store *, const struct settings *,
-	const struct inquiry *, struct claude_request *, struct api_error *);
+int plan_make(struct plan *, struct store *, const struct client_request *, struct claude_request *,
+	struct api_error *);
 
 /**
  * The same request for the next key, or the fallback, after ${failed}: blocks in SQLite, and may
  * run while the loop reads the failed one.  Return 0 and the plan, for plan_replace; or -1: there
  * is nothing left to try.
  */
-int plan_next(const struct plan *failed, struct plan *next, struct store *, const struct settings *,
-	const struct inquiry *);
+int plan_next(const struct plan *failed, struct plan *next, struct store *,
+	const struct client_request *);
+
+/**
+ * The same request to the same target with the same key, with the lessons that ${refused} has and
+ * ${lesson} (NULL: none more) beside.  Return 0 and the plan, or -1.
+ */
+int plan_repeat(const struct plan *refused, struct plan *next, const struct client_request *,
+	const char *lesson);
 
 /** Put the next plan in the place of the one that failed.  Takes ${next}. */
 void plan_replace(struct plan *failed, struct plan *next);

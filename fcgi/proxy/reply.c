@@ -7,8 +7,9 @@
 
 #include "base/api_error.h"
 #include "base/watch.h"
-#include "proxy/passed_head.h"
 #include "proxy/accounting.h"
+#include "proxy/client_request.h"
+#include "proxy/passed_head.h"
 #include "http/web_request.h"
 #include "http/response.h"
 
@@ -20,15 +21,16 @@ void
 reply_keep_head(struct reply *r, struct transfer *transfer)
 {
 	buffer_clear(&r->passed_head);
-	r->passed_status = passed_head_write(&r->passed_head, transfer, r->headers);
+	r->passed_status = passed_head_write(
+		&r->passed_head, transfer, buffer_text(&r->client->headers));
 }
 
 void
 reply_write_error(struct reply *r, const struct api_error *error)
 {
-	response_write_error(&r->out, error, r->record->request_id, r->headers);
+	response_write_error(&r->out, error, r->client->id, buffer_text(&r->client->headers));
 	r->head = REPLY_WHOLE;
-	r->record->status = error->status;
+	r->accounting->status = error->status;
 }
 
 /* Write the head of a response that is no error, and behind it what there is of the body. */
@@ -38,18 +40,18 @@ write_head(struct reply *r, struct buffer *out)
 	const struct buffer *body = &r->out;
 
 	r->head = REPLY_WHOLE;
-	r->record->status = 200;
+	r->accounting->status = 200;
 	if (r->pass) {
-		r->record->status = r->passed_status;
+		r->accounting->status = r->passed_status;
 		buffer_append(out, buffer_text(&r->passed_head), r->passed_head.length);
 		buffer_append(out, buffer_text(body), body->length);
-	} else if (r->stream) {
+	} else if (r->client->stream) {
 		r->head = REPLY_STREAM;
-		response_write_stream_head(out, r->record->request_id, r->headers);
+		response_write_stream_head(out, r->client->id, buffer_text(&r->client->headers));
 		buffer_append(out, body->data, body->length);
 	} else {
-		response_write_json(
-			out, 200, r->record->request_id, body->data, body->length, r->headers);
+		response_write_json(out, 200, r->client->id, body->data, body->length,
+			buffer_text(&r->client->headers));
 	}
 }
 
@@ -94,12 +96,12 @@ reply_write(struct reply *r, bool last, uint64_t now)
 		return -1;
 	if (reply_pending(r) == 0)
 		return 0;
-	ssize_t n = gateway_write(r->gateway, r->out.data + r->sent, reply_pending(r), last);
+	ssize_t n = web_request_write(r->web, r->out.data + r->sent, reply_pending(r), last);
 	if (n <= 0)
 		return n;
-	if (r->record->first_byte == 0)
-		r->record->first_byte = now;
-	record_bytes(r->record, r->settings, r->out.data + r->sent, (size_t)n);
+	if (r->accounting->first_byte == 0)
+		r->accounting->first_byte = now;
+	accounting_bytes(r->accounting, r->client->settings, r->out.data + r->sent, (size_t)n);
 	r->sent += (size_t)n;
 	forget_sent(r);
 	return n;
@@ -108,16 +110,16 @@ reply_write(struct reply *r, bool last, uint64_t now)
 bool
 reply_end(struct reply *r)
 {
-	return gateway_end(r->gateway);
+	return web_request_end(r->web);
 }
 
 /* ---- waiting for the client ---- */
 
 static void
-on_gateway(void *context, int events)
+on_web_request(void *context, int events)
 {
 	struct reply *r = context;
-	bool gone = (events & (UV_READABLE | UV_DISCONNECT)) != 0 && gateway_is_gone(r->gateway);
+	bool gone = (events & (UV_READABLE | UV_DISCONNECT)) != 0 && web_request_is_gone(r->web);
 
 	if (gone || (events & UV_WRITABLE) != 0)
 		r->ready(r->context, gone);
@@ -129,12 +131,12 @@ bool
 reply_watch(struct reply *r, bool for_room)
 {
 	int before = r->watched;
-	int events = gateway_tells_by_reading(r->gateway) ? UV_READABLE : UV_DISCONNECT;
+	int events = web_request_tells_by_reading(r->web) ? UV_READABLE : UV_DISCONNECT;
 
 	if (for_room)
 		events |= UV_WRITABLE;
-	if (events != before &&
-		watch_start(r->watches, gateway_descriptor(r->gateway), events, on_gateway, r) == 0)
+	if (events != before && watch_start(r->watches, web_request_descriptor(r->web), events,
+					on_web_request, r) == 0)
 		r->watched = events;
 	return for_room && (before & UV_WRITABLE) == 0;
 }
@@ -143,7 +145,7 @@ void
 reply_unwatch(struct reply *r)
 {
 	if (r->watched != 0)
-		watch_stop(r->watches, gateway_descriptor(r->gateway));
+		watch_stop(r->watches, web_request_descriptor(r->web));
 	r->watched = 0;
 }
 
@@ -151,8 +153,8 @@ void
 reply_close(struct reply *r)
 {
 	reply_unwatch(r);
-	gateway_free(r->gateway);
-	r->gateway = NULL;
+	web_request_free(r->web);
+	r->web = NULL;
 }
 
 void
@@ -160,5 +162,4 @@ reply_free(struct reply *r)
 {
 	buffer_free(&r->out);
 	buffer_free(&r->passed_head);
-	free(r->headers);
 }

@@ -1,6 +1,6 @@
 /*
  * The response on its way to the client: its head, what the client has still to get, and the
- * gateway that takes it when there is room.
+ * web request that takes it when there is room.
  *
  * Everything here belongs to the loop's thread.
  */
@@ -15,21 +15,19 @@
 #include "base/buffer.h"
 
 struct api_error;
-struct gateway;
-struct record;
-struct settings;
+struct client_request;
+struct web_request;
+struct accounting;
 struct transfer;
 struct watches;
 
 enum reply_head { REPLY_NO_HEAD, REPLY_WHOLE, REPLY_STREAM };
 
 struct reply {
-	struct gateway *gateway;
-	struct record *record; /* of what the client gets */
-	const struct settings *settings;
-	char *headers; /* lines of ours for the head; owned */
-	bool stream;   /* what the client asked for */
-	bool pass;     /* the upstream's own head is passed through */
+	struct web_request *web;
+	struct accounting *accounting; /* of what the client gets */
+	const struct client_request *client;
+	bool pass; /* the upstream's own head is passed through */
 
 	enum reply_head head; /* that was written */
 	int passed_status;
@@ -38,7 +36,7 @@ struct reply {
 	size_t sent;
 
 	struct watches *watches;
-	int watched; /* events that the gateway's descriptor is watched for; 0: it is not */
+	int watched; /* events that the web request's descriptor is watched for; 0: it is not */
 	void (*ready)(void *context, bool gone);
 	void *context;
 };
@@ -71,7 +69,7 @@ bool reply_watch(struct reply *, bool for_room);
 /** Call it no more. */
 void reply_unwatch(struct reply *);
 
-/** Give up the gateway; a response that was not ended is broken off. */
+/** Give up the web request; a response that was not ended is broken off. */
 void reply_close(struct reply *);
 
 /** Free the rest. */

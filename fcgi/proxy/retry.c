@@ -10,6 +10,7 @@
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/utf8.h"
+#include "proxy/correction.h"
 #include "proxy/plan.h"
 #include "store/config.h"
 #include "store/store.h"
@@ -25,7 +26,7 @@ struct retry {
 };
 
 bool
-retry_may_cure(const struct api_error *error)
+retry_may_help(const struct api_error *error)
 {
 	return upstream_error_pause(error->status) > 0;
 }
@@ -49,6 +50,9 @@ let_key_rest(const struct retry_request *r)
 
 	if (key == NULL)
 		return;
+	/* The token was revoked early, perhaps: the next request gets another. */
+	if (key->command != NULL && r->error->status == 401)
+		store_forget_token(r->store, key->id);
 	buffer_printf(&reason, "%d: ", r->error->status);
 	for (size_t at = 0; at < MOST_STORED && message[at] != '\0';) {
 		size_t n = utf8_character_length(message + at, strlen(message + at));
@@ -66,8 +70,12 @@ work(uv_work_t *job)
 	struct retry *retry = job->data;
 	const struct retry_request *r = &retry->request;
 
+	retry->found = r->correct && correction_find(r->failed, &retry->next, r->store, r->client,
+					     r->error, &r->refusal) == 0;
+	if (retry->found || !r->next_key)
+		return;
 	let_key_rest(r);
-	retry->found = plan_next(r->failed, &retry->next, r->store, r->settings, r->inquiry) == 0;
+	retry->found = plan_next(r->failed, &retry->next, r->store, r->client) == 0;
 }
 
 static void
@@ -77,6 +85,7 @@ after_work(uv_work_t *job, int status)
 
 	(void)status; /* never cancelled */
 	retry->request.done(retry->request.context, retry->found ? &retry->next : NULL);
+	buffer_free(&retry->request.refusal);
 	free(retry);
 }
 

@@ -1,6 +1,6 @@
 /*
- * What follows a failed attempt (SPEC §5): the key rests, and the next key or the fallback is
- * chosen. A worker thread does it, because SQLite may block.
+ * What follows a failed attempt (SPEC §5): the request is corrected, or else the key rests, and the
+ * next key or the fallback is chosen. A worker thread does it, because SQLite may block.
  */
 #ifndef RETRY_H
 #define RETRY_H
@@ -8,14 +8,15 @@
 #include <stdbool.h>
 #include <uv.h>
 
+#include "base/buffer.h"
+
 struct api_error;
-struct inquiry;
+struct client_request;
 struct plan;
-struct settings;
 struct store;
 
 /** May another key cure this failure? */
-bool retry_may_cure(const struct api_error *);
+bool retry_may_help(const struct api_error *);
 
 /** How long a key that failed so rests, in ms. */
 int64_t retry_rest(const struct api_error *);
@@ -24,17 +25,20 @@ int64_t retry_rest(const struct api_error *);
 struct retry_request {
 	uv_loop_t *loop;
 	struct store *store;
-	const struct settings *settings;
 	const struct plan *failed;
-	struct inquiry *inquiry; /* only this job touches what is parsed of it */
+	struct client_request *client; /* only this job touches what is parsed of it */
 	const struct api_error *error;
+	struct buffer refusal; /* the body that came with it; taken */
+	bool correct;          /* the same key may be asked otherwise (correction.h) */
+	bool next_key;         /* another key may be asked, and this one rests */
 
 	/** On the loop: the next plan, which the callee takes; NULL: nothing is left to try. */
 	void (*done)(void *context, struct plan *next);
 	void *context;
 };
 
-/** Begin.  Return 0, or -1 if memory ran out: then there is no retry. */
+/** Begin.  Return 0, or -1 if memory ran out: then there is no retry, and ${refusal} is not taken.
+ */
 int retry_begin(const struct retry_request *);
 
 #endif

@@ -29,14 +29,14 @@ static const int64_t kept_for = 90LL * 24 * 3600 * 1000;
 
 /* Owned, as the texts of the rows. */
 struct batch {
-	struct usage_record *rows; /* messages and streams */
+	struct usage_row *rows; /* messages and streams */
 	size_t count;
 	size_t capacity;
 	struct totals totals; /* of all requests */
 	size_t lost;          /* rows that had no room */
 };
 
-struct recorder {
+struct usage_writer {
 	uv_loop_t *loop;
 	struct store *store;
 	const atomic_int *in_flight;
@@ -76,15 +76,15 @@ free_batch(struct batch *b)
 }
 
 static int
-add_row(struct batch *b, const struct usage_record *row)
+add_row(struct batch *b, const struct usage_row *row)
 {
-	struct usage_record copy = *row;
+	struct usage_row copy = *row;
 
 	if (b->count == MOST_ROWS)
 		return -1;
 	if (b->count == b->capacity) {
 		size_t capacity = b->capacity > 0 ? 2 * b->capacity : FIRST_ROWS;
-		struct usage_record *grown = reallocarray(b->rows, capacity, sizeof(*grown));
+		struct usage_row *grown = reallocarray(b->rows, capacity, sizeof(*grown));
 		if (grown == NULL)
 			return -1;
 		b->rows = grown;
@@ -103,7 +103,7 @@ add_row(struct batch *b, const struct usage_record *row)
 
 /* Usage is of messages that an upstream was asked for. */
 static bool
-is_usage(const struct usage_record *record)
+is_usage(const struct usage_row *record)
 {
 	return record->upstream[0] != '\0' &&
 	       (record->kind == REQUEST_MESSAGE || record->kind == REQUEST_STREAM);
@@ -111,7 +111,7 @@ is_usage(const struct usage_record *record)
 
 /* Put a batch that could not be written before those that came meanwhile.  Takes ${b}. */
 static void
-put_back(struct recorder *r, struct batch *b)
+put_back(struct usage_writer *r, struct batch *b)
 {
 	pthread_mutex_lock(&r->lock);
 	for (size_t i = 0; i < r->waiting.count; i++)
@@ -125,7 +125,7 @@ put_back(struct recorder *r, struct batch *b)
 }
 
 static struct batch
-take_waiting(struct recorder *r)
+take_waiting(struct usage_writer *r)
 {
 	pthread_mutex_lock(&r->lock);
 	struct batch taken = r->waiting;
@@ -140,7 +140,7 @@ take_waiting(struct recorder *r)
 /* Write the batch, if there is anything to say.  The lock on writing is held.  Return whether all
  * is well. */
 static bool
-write_batch(struct recorder *r, const struct batch *b)
+write_batch(struct usage_writer *r, const struct batch *b)
 {
 	int64_t now = clock_now_ms();
 	bool forget = now - r->forgot >= FORGET_EVERY;
@@ -168,7 +168,7 @@ write_batch(struct recorder *r, const struct batch *b)
 }
 
 void
-recorder_write(struct recorder *r)
+usage_writer_write(struct usage_writer *r)
 {
 	pthread_mutex_lock(&r->writing);
 	struct batch b = take_waiting(r);
@@ -188,13 +188,13 @@ recorder_write(struct recorder *r)
 static void
 work(uv_work_t *job)
 {
-	recorder_write(job->data);
+	usage_writer_write(job->data);
 }
 
 static void begin_writing(uv_timer_t *timer);
 
 static bool
-is_scheduled(struct recorder *r)
+is_scheduled(struct usage_writer *r)
 {
 	pthread_mutex_lock(&r->lock);
 	bool scheduled = r->scheduled;
@@ -205,7 +205,7 @@ is_scheduled(struct recorder *r)
 static void
 after_work(uv_work_t *job, int status)
 {
-	struct recorder *r = job->data;
+	struct usage_writer *r = job->data;
 
 	(void)status; /* never cancelled */
 	r->busy = false;
@@ -220,7 +220,7 @@ after_work(uv_work_t *job, int status)
 static void
 begin_writing(uv_timer_t *timer)
 {
-	struct recorder *r = timer->data;
+	struct usage_writer *r = timer->data;
 
 	if (r->busy)
 		return;
@@ -232,7 +232,7 @@ begin_writing(uv_timer_t *timer)
 static void
 on_wake(uv_async_t *wake)
 {
-	struct recorder *r = wake->data;
+	struct usage_writer *r = wake->data;
 
 	if (!r->busy)
 		uv_timer_start(&r->timer, begin_writing, BATCH_INTERVAL, 0);
@@ -240,7 +240,7 @@ on_wake(uv_async_t *wake)
 
 /* The lock is held. */
 static void
-schedule(struct recorder *r)
+schedule(struct usage_writer *r)
 {
 	if (r->scheduled)
 		return;
@@ -249,7 +249,7 @@ schedule(struct recorder *r)
 }
 
 void
-recorder_add(struct recorder *r, const struct usage_record *record)
+usage_writer_add(struct usage_writer *r, const struct usage_row *record)
 {
 	pthread_mutex_lock(&r->lock);
 	if (is_usage(record) && add_row(&r->waiting, record) != 0)
@@ -260,7 +260,7 @@ recorder_add(struct recorder *r, const struct usage_record *record)
 }
 
 void
-recorder_note_begin(struct recorder *r)
+usage_writer_note_begin(struct usage_writer *r)
 {
 	pthread_mutex_lock(&r->lock);
 	schedule(r);
@@ -268,17 +268,17 @@ recorder_note_begin(struct recorder *r)
 }
 
 int64_t
-recorder_process(const struct recorder *r)
+usage_writer_process(const struct usage_writer *r)
 {
 	return r->process;
 }
 
 /* ---- beginning and end ---- */
 
-struct recorder *
-recorder_new(uv_loop_t *loop, struct store *store, const atomic_int *in_flight)
+struct usage_writer *
+usage_writer_new(uv_loop_t *loop, struct store *store, const atomic_int *in_flight)
 {
-	struct recorder *r = calloc(1, sizeof(*r));
+	struct usage_writer *r = calloc(1, sizeof(*r));
 
 	if (r == NULL)
 		return NULL;
@@ -299,18 +299,18 @@ recorder_new(uv_loop_t *loop, struct store *store, const atomic_int *in_flight)
 }
 
 void
-recorder_flush(struct recorder *r)
+usage_writer_flush(struct usage_writer *r)
 {
 	uv_timer_stop(&r->timer);
 	while (r->busy)
 		uv_run(r->loop, UV_RUN_ONCE);
-	recorder_write(r);
+	usage_writer_write(r);
 }
 
 static void
 on_closed(uv_handle_t *handle)
 {
-	struct recorder *r = handle->data;
+	struct usage_writer *r = handle->data;
 
 	if (--r->open_handles > 0)
 		return;
@@ -320,11 +320,11 @@ on_closed(uv_handle_t *handle)
 }
 
 void
-recorder_free(struct recorder *r)
+usage_writer_free(struct usage_writer *r)
 {
 	if (r == NULL)
 		return;
-	recorder_flush(r);
+	usage_writer_flush(r);
 	free_batch(&r->waiting);
 	uv_close((uv_handle_t *)&r->timer, on_closed);
 	uv_close((uv_handle_t *)&r->wake, on_closed);

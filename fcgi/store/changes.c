@@ -93,6 +93,16 @@ database_settle_current(struct store *s)
 		""));
 }
 
+/* Tokens whose keys are gone. */
+static enum store_result
+forget_tokens(struct store *s)
+{
+	return database_unless_failed(database_run(s,
+		"DELETE FROM settings WHERE name LIKE 'token:%' AND "
+		"CAST(substr(name, 7) AS INTEGER) NOT IN (SELECT id FROM api_keys)",
+		""));
+}
+
 enum store_result
 store_add_upstream(
 	struct store *s, const char *name, const char *base_url, const char *service_type)
@@ -118,6 +128,8 @@ store_remove_upstream(struct store *s, int64_t upstream_id)
 		"i", upstream_id));
 	if (result == STORE_OK)
 		result = database_run(s, "DELETE FROM upstreams WHERE id = ?", "i", upstream_id);
+	if (result == STORE_OK)
+		result = forget_tokens(s);
 	if (result == STORE_OK)
 		result = database_settle_current(s);
 	return database_end(s, result);
@@ -176,7 +188,11 @@ store_remove_key(struct store *s, int64_t key_id)
 {
 	if (database_begin(s) != 0)
 		return STORE_FAILED;
-	return database_end(s, database_run(s, "DELETE FROM api_keys WHERE id = ?", "i", key_id));
+	enum store_result result = database_run(
+		s, "DELETE FROM api_keys WHERE id = ?", "i", key_id);
+	if (result == STORE_OK)
+		result = forget_tokens(s);
+	return database_end(s, result);
 }
 
 enum store_result
@@ -191,6 +207,43 @@ store_enable_key(struct store *s, int64_t key_id, bool enabled)
 }
 
 enum store_result
+store_save_token(struct store *s, int64_t key_id, const char *token, int64_t expires)
+{
+	if (database_begin(s) != 0)
+		return STORE_FAILED;
+	return database_end(s,
+		database_run(s,
+			"INSERT INTO settings SELECT 'token:' || id, ? || ' ' || ? FROM api_keys "
+			"WHERE id = ? ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+			"isi", expires, token, key_id));
+}
+
+enum store_result
+store_forget_token(struct store *s, int64_t key_id)
+{
+	if (database_begin(s) != 0)
+		return STORE_FAILED;
+	return database_end(
+		s, database_unless_failed(database_run(
+			   s, "DELETE FROM settings WHERE name = 'token:' || ?", "i", key_id)));
+}
+
+int
+store_lock_tokens(struct store *s, bool wait)
+{
+	int status = wait ? pthread_mutex_lock(&s->token_lock)
+			  : pthread_mutex_trylock(&s->token_lock);
+
+	return status == 0 ? 0 : -1;
+}
+
+void
+store_unlock_tokens(struct store *s)
+{
+	pthread_mutex_unlock(&s->token_lock);
+}
+
+enum store_result
 store_set_strategy(struct store *s, enum strategy strategy)
 {
 	if (database_begin(s) != 0)
@@ -201,16 +254,79 @@ store_set_strategy(struct store *s, enum strategy strategy)
 				       "s", strategy_name(strategy)));
 }
 
+/* The id of the last route; 0: there is none, or it cannot be read. */
+static int64_t
+last_route(struct store *s)
+{
+	sqlite3_stmt *statement = NULL;
+	int64_t id = 0;
+
+	if (database_prepare(s->writer, s->path, "SELECT max(id) FROM routes", &statement) == 0 &&
+		sqlite3_step(statement) == SQLITE_ROW)
+		id = sqlite3_column_int64(statement, 0);
+	sqlite3_finalize(statement);
+	return id;
+}
+
+/* Put the last route before ${before_id}: that one and all between move behind it, one by one. */
+static enum store_result
+place_last(struct store *s, int64_t before_id)
+{
+	int64_t last = last_route(s);
+	enum store_result result = before_id != 0 ? STORE_OK : STORE_NOT_FOUND;
+
+	while (result == STORE_OK)
+		result = database_run(s,
+			"UPDATE routes SET id = (SELECT max(id) + 1 FROM routes) WHERE id = "
+			"(SELECT min(id) FROM routes WHERE id >= ? AND id < ?)",
+			"ii", before_id, last);
+	return database_unless_failed(result);
+}
+
 enum store_result
-store_add_route(struct store *s, const char *pattern, const char *model, int64_t upstream_id)
+store_add_route(struct store *s, const char *pattern, const char *model, int64_t upstream_id,
+	int64_t before_id)
 {
 	if (database_begin(s) != 0)
 		return STORE_FAILED;
-	return database_end(
-		s, database_run(s,
-			   "INSERT INTO routes (pattern, model, upstream_id) VALUES (?, ?, "
-			   "nullif(?, 0))",
-			   "ssi", pattern, model, upstream_id));
+	enum store_result result = database_run(s,
+		"INSERT INTO routes (pattern, model, upstream_id) VALUES (?, ?, nullif(?, 0))",
+		"ssi", pattern, model, upstream_id);
+	if (result == STORE_OK)
+		result = place_last(s, before_id);
+	return database_end(s, result);
+}
+
+/* Within a transaction. */
+static enum store_result
+move_route(struct store *s, int64_t route_id, int64_t before_id)
+{
+	if (before_id == route_id)
+		return STORE_OK;
+	enum store_result result = database_run(s,
+		"UPDATE routes SET id = (SELECT max(id) + 1 FROM routes) WHERE id = ?", "i",
+		route_id);
+	return result == STORE_OK ? place_last(s, before_id) : result;
+}
+
+enum store_result
+store_change_route(struct store *s, int64_t route_id, const char *model, int64_t before_id)
+{
+	if (database_begin(s) != 0)
+		return STORE_FAILED;
+	enum store_result result = database_run(
+		s, "UPDATE routes SET model = ? WHERE id = ?", "si", model, route_id);
+	if (result == STORE_OK && before_id != 0)
+		result = move_route(s, route_id, before_id);
+	return database_end(s, result);
+}
+
+enum store_result
+store_move_route(struct store *s, int64_t route_id, int64_t before_id)
+{
+	if (database_begin(s) != 0)
+		return STORE_FAILED;
+	return database_end(s, move_route(s, route_id, before_id));
 }
 
 enum store_result

@@ -24,7 +24,7 @@ read_text(sqlite3 *db, const char *sql, char *text, size_t size)
 }
 
 void
-store_inspect(struct store *s, struct store_report *report)
+store_check(struct store *s, struct store_report *report)
 {
 	pthread_mutex_lock(&s->write_lock);
 	report->writable = sqlite3_exec(s->writer,

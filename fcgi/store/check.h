@@ -1,8 +1,8 @@
 /*
  * The state of the database itself, for `claude-proxy-admin doctor`.
  */
-#ifndef INSPECT_H
-#define INSPECT_H
+#ifndef STORE_CHECK_H
+#define STORE_CHECK_H
 
 #include <stdbool.h>
 
@@ -15,6 +15,6 @@ struct store_report {
 };
 
 /** Look at everything: may take seconds for a large database. */
-void store_inspect(struct store *, struct store_report *);
+void store_check(struct store *, struct store_report *);
 
 #endif

@@ -49,6 +49,7 @@ free_upstream(struct upstream *u)
 		if (u->keys[i].secret != NULL)
 			secret_erase(u->keys[i].secret, strlen(u->keys[i].secret));
 		free(u->keys[i].secret);
+		free(u->keys[i].command);
 		free(u->keys[i].last_error);
 	}
 	free(u->keys);
@@ -56,6 +57,11 @@ free_upstream(struct upstream *u)
 	free(u->base_url);
 	free(u->service_type);
 	options_free(&u->options);
+	for (size_t i = 0; i < u->lesson_count; i++) {
+		free(u->lessons[i].model);
+		free(u->lessons[i].text);
+	}
+	free(u->lessons);
 }
 
 void
@@ -118,6 +124,15 @@ upstream_find_key(const struct upstream *upstream, const char *key_or_index)
 	return index < upstream->key_count ? &upstream->keys[index] : NULL;
 }
 
+const struct api_key *
+upstream_enabled_key(const struct upstream *upstream)
+{
+	for (size_t i = 0; i < upstream->key_count; i++)
+		if (upstream->keys[i].enabled)
+			return &upstream->keys[i];
+	return NULL;
+}
+
 const struct route *
 config_find_route(const struct config *config, const char *model)
 {
@@ -149,6 +164,59 @@ config_route_index(const struct config *config, const char *pattern_or_index)
 	return index < config->route_count ? index : SIZE_MAX;
 }
 
+/* Does ${pattern} match every name that ${other} matches?  True only if that is certain. */
+static bool
+covers(const char *pattern, const char *other)
+{
+	const char *star = NULL; /* the last one in the pattern, and where it took up */
+	const char *resume = NULL;
+
+	if (strcmp(pattern, other) == 0)
+		return true;
+	if (strpbrk(pattern, "[\\") != NULL || strpbrk(other, "[\\") != NULL)
+		return false;
+	while (*other != '\0') {
+		if (*pattern == '*') {
+			star = ++pattern;
+			resume = other;
+		} else if (*pattern != '\0' && *other != '*' &&
+			   (*pattern == *other || *pattern == '?')) {
+			pattern++;
+			other++;
+		} else if (star != NULL) {
+			pattern = star;
+			other = ++resume;
+		} else {
+			return false;
+		}
+	}
+	return pattern[strspn(pattern, "*")] == '\0';
+}
+
+static bool
+is_fallback(const struct config *config, const struct upstream *upstream)
+{
+	for (size_t i = 0; i < config->upstream_count && upstream != NULL; i++) {
+		const char *fallback = config->upstreams[i].options.fallback;
+		if (fallback != NULL && strcmp(fallback, upstream->name) == 0)
+			return true;
+	}
+	return false;
+}
+
+const struct route *
+config_shadowing_route(const struct config *config, size_t index)
+{
+	const struct route *shadowed = &config->routes[index];
+	bool fallback = is_fallback(config, shadowed->upstream);
+
+	for (const struct route *r = config->routes; r < shadowed; r++)
+		if ((!fallback || r->upstream == shadowed->upstream) &&
+			covers(r->pattern, shadowed->pattern))
+			return r;
+	return NULL;
+}
+
 enum key_state
 api_key_state(const struct api_key *key, int64_t now)
 {
@@ -169,7 +237,7 @@ key_state_name(enum key_state state)
 }
 
 const char *
-config_strategy_name(const struct config *config, const char *standard)
+config_strategy_name(const struct config *config, const char *preset)
 {
-	return config != NULL && config->has_strategy ? strategy_name(config->strategy) : standard;
+	return config != NULL && config->has_strategy ? strategy_name(config->strategy) : preset;
 }

@@ -16,7 +16,10 @@ enum { KEY_LONGEST_REST = 604800000 };
 
 struct api_key {
 	int64_t id;
-	char *secret;
+	char *secret;    /* "" while its command has not printed one */
+	char *command;   /* a shell command that prints the secret (upstream/key_command.h), or NULL
+			  */
+	int64_t expires; /* what it printed, in ms since 1970; 0: nothing */
 	bool enabled;
 	int64_t rests_until; /* ms since 1970; 0: ready */
 	char *last_error;    /* NULL: none */
@@ -31,16 +34,41 @@ struct extra_header {
 	char *value;
 };
 
+/* A member of the request's body that is set or removed (base/json_edit.h). */
+struct body_member {
+	char *path;
+	char *value; /* JSON */
+};
+
+/* How a key is sent. */
+enum auth { AUTH_BY_SERVICE, AUTH_BEARER, AUTH_X_API_KEY, AUTH_API_KEY };
+
 /* `claude-proxy-admin set` (SPEC §5 "Options of an upstream"); absent ones are NULL or 0. */
 struct upstream_options {
 	int64_t max_output_tokens;
 	int64_t timeout; /* ms */
 	bool reasoning_off;
+	bool images_off; /* models get a sentence in the place of each image */
+	enum auth auth;
+	char *beta;     /* "none", or those withheld from the anthropic-beta header: "-a,-b" */
 	char *proxy;    /* curl proxy URL */
 	char *fallback; /* name of an upstream */
 	struct extra_header *headers;
 	size_t header_count;
+	struct body_member *body;
+	size_t body_count;
 };
+
+/* What a refusal has taught (translate/lesson.h). */
+struct lesson {
+	char *model; /* as the upstream calls it */
+	char *text;
+	int64_t learned; /* ms since 1970 */
+	int64_t times;   /* that it was refused */
+};
+
+/* How long a lesson counts, in ms: 30 days. */
+#define LESSON_LASTS INT64_C(2592000000)
 
 struct upstream {
 	int64_t id;
@@ -50,6 +78,8 @@ struct upstream {
 	struct api_key *keys; /* in the order in which they were added */
 	size_t key_count;
 	struct upstream_options options;
+	struct lesson *lessons; /* those that counted when the snapshot was made */
+	size_t lesson_count;
 };
 
 struct route {
@@ -82,8 +112,14 @@ const struct upstream *config_find_upstream_by_id(const struct config *, int64_t
 /** By name, or by index in decimal ("0"); a name wins.  NULL: none. */
 const struct upstream *config_find_upstream(const struct config *, const char *name_or_index);
 
+/* In the database, and in exported files, the key of a command is this and the command. */
+enum { KEY_COMMAND_MARK = '!' };
+
 /** By the key itself, or by index.  NULL: none. */
 const struct api_key *upstream_find_key(const struct upstream *, const char *key_or_index);
+
+/** The first key that is enabled, or NULL. */
+const struct api_key *upstream_enabled_key(const struct upstream *);
 
 /** What the key is at ${now} (ms since 1970); "ready" and so on. */
 enum key_state api_key_state(const struct api_key *, int64_t now);
@@ -99,9 +135,16 @@ const struct route *config_find_route(const struct config *, const char *model);
 const struct route *
 config_find_route_to(const struct config *, const char *model, const struct upstream *);
 
-/** The strategy in force: the stored one, else the ${standard} one (LOAD_BALANCE_STRATEGY).
+/**
+ * The earlier route that takes every name which the ${index}th could, so that this one is never
+ * used; NULL if there is none.  A route to a fallback is used by the fallback, whatever comes first
+ * for other upstreams.
+ */
+const struct route *config_shadowing_route(const struct config *, size_t index);
+
+/** The strategy in force: the stored one, else the ${preset} one (LOAD_BALANCE_STRATEGY).
  * ${config} may be NULL. */
-const char *config_strategy_name(const struct config *, const char *standard);
+const char *config_strategy_name(const struct config *, const char *preset);
 
 /** "round-robin" and so on; and back: 0, or -1 for an unknown name. */
 const char *strategy_name(enum strategy);

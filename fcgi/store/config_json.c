@@ -10,15 +10,16 @@
 #include "base/json_writer.h"
 #include "base/secret.h"
 #include "store/config.h"
+#include "store/options.h"
 
 const char *
-describe_proxy(const char *proxy)
+config_json_proxy(const char *proxy)
 {
 	return strchr(proxy, '@') != NULL ? "(with a password: not shown)" : proxy;
 }
 
 void
-describe_keys(struct buffer *out, const struct upstream *u, int64_t now)
+config_json_keys(struct buffer *out, const struct upstream *u, int64_t now)
 {
 	char mask[SECRET_MASK_SIZE];
 
@@ -38,13 +39,17 @@ describe_keys(struct buffer *out, const struct upstream *u, int64_t now)
 			buffer_puts(out, "null");
 		buffer_puts(out, ",\"lastError\":");
 		json_write_text(out, key->last_error);
+		if (key->command != NULL) {
+			buffer_puts(out, ",\"command\":");
+			json_write_text(out, key->command);
+		}
 		buffer_putc(out, '}');
 	}
 	buffer_putc(out, ']');
 }
 
 void
-describe_routes(struct buffer *out, const struct config *config)
+config_json_routes(struct buffer *out, const struct config *config)
 {
 	buffer_putc(out, '[');
 	for (size_t i = 0; i < config->route_count; i++) {
@@ -55,52 +60,42 @@ describe_routes(struct buffer *out, const struct config *config)
 		json_write_text(out, r->model);
 		buffer_puts(out, ",\"upstream\":");
 		json_write_text(out, r->upstream != NULL ? r->upstream->name : NULL);
+		const struct route *first = config_shadowing_route(config, i);
+		if (first != NULL)
+			buffer_printf(out, ",\"shadowedBy\":%td", first - config->routes);
 		buffer_putc(out, '}');
 	}
 	buffer_putc(out, ']');
 }
 
+/* Numbers as numbers, everything else as text, secrets masked. */
 static void
-write_number_option(struct buffer *out, const char **between, const char *name, int64_t number)
+write_option(void *context, const char *name, const char *value)
 {
-	if (number == 0)
-		return;
-	buffer_printf(out, "%s\"%s\":%lld", *between, name, (long long)number);
-	*between = ",";
-}
+	struct json_writer *w = context;
+	char mask[SECRET_MASK_SIZE];
 
-static void
-write_text_option(struct buffer *out, const char **between, const char *name, const char *text)
-{
-	if (text == NULL)
-		return;
-	buffer_puts(out, *between);
-	json_write_text(out, name);
-	buffer_putc(out, ':');
-	json_write_text(out, text);
-	*between = ",";
+	json_put_any_name(w, name, strlen(name));
+	if (strcmp(name, "max-output-tokens") == 0 || strcmp(name, "timeout") == 0) {
+		json_put_raw(w, value, strlen(value));
+	} else if (strcmp(name, "proxy") == 0) {
+		json_put_text(w, config_json_proxy(value));
+	} else if (option_is_secret(name)) {
+		secret_mask(value, mask);
+		json_put_text(w, mask);
+	} else {
+		json_put_text(w, value);
+	}
 }
 
 static void
 write_options(struct buffer *out, const struct upstream_options *o)
 {
-	const char *between = "";
-	char mask[SECRET_MASK_SIZE];
-	char name[300];
+	struct json_writer w = JSON_WRITER(out);
 
-	buffer_putc(out, '{');
-	write_number_option(out, &between, "max-output-tokens", o->max_output_tokens);
-	write_number_option(out, &between, "timeout", o->timeout);
-	write_text_option(out, &between, "reasoning", o->reasoning_off ? "off" : NULL);
-	write_text_option(
-		out, &between, "proxy", o->proxy != NULL ? describe_proxy(o->proxy) : NULL);
-	write_text_option(out, &between, "fallback", o->fallback);
-	for (size_t i = 0; i < o->header_count; i++) {
-		snprintf(name, sizeof(name), "header.%s", o->headers[i].name);
-		secret_mask(o->headers[i].value, mask);
-		write_text_option(out, &between, name, mask);
-	}
-	buffer_putc(out, '}');
+	json_open_object(&w);
+	options_each(o, write_option, &w);
+	json_close_object(&w);
 }
 
 static void
@@ -121,13 +116,13 @@ write_upstream(struct buffer *out, const struct config *config, size_t index, in
 	buffer_printf(out, ",\"current\":%s,\"options\":", u == config->current ? "true" : "false");
 	write_options(out, &u->options);
 	buffer_puts(out, ",\"keys\":");
-	describe_keys(out, u, now);
+	config_json_keys(out, u, now);
 	buffer_putc(out, '}');
 }
 
 void
-describe_config(struct buffer *out, const struct config *config, const char *strategy, int64_t now,
-	url_writer *write_url)
+config_json_config(struct buffer *out, const struct config *config, const char *strategy,
+	int64_t now, url_writer *write_url)
 {
 	buffer_puts(out, "\"strategy\":");
 	json_write_text(out, strategy);
@@ -140,5 +135,5 @@ describe_config(struct buffer *out, const struct config *config, const char *str
 		write_upstream(out, config, i, now, write_url);
 	}
 	buffer_puts(out, "],\"routes\":");
-	describe_routes(out, config);
+	config_json_routes(out, config);
 }

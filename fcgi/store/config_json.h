@@ -2,8 +2,8 @@
  * The configuration as JSON, for `claude-proxy-admin --json` and /admin/dev/info.  Keys and header
  * values, which may be secrets, are masked.
  */
-#ifndef DESCRIBE_H
-#define DESCRIBE_H
+#ifndef CONFIG_JSON_H
+#define CONFIG_JSON_H
 
 #include <stdint.h>
 
@@ -16,14 +16,14 @@ struct upstream;
 /** Append the members of an object: strategy (the one in force), currentUpstream, upstreams with
  * their keys as they are at ${now} (ms since 1970) and their base URLs as ${write_url} writes them,
  * routes. */
-void describe_config(struct buffer *, const struct config *, const char *strategy, int64_t now,
+void config_json_config(struct buffer *, const struct config *, const char *strategy, int64_t now,
 	url_writer *write_url);
 
 /** Append the upstream's keys, or the routes, as a list. */
-void describe_keys(struct buffer *, const struct upstream *, int64_t now);
-void describe_routes(struct buffer *, const struct config *);
+void config_json_keys(struct buffer *, const struct upstream *, int64_t now);
+void config_json_routes(struct buffer *, const struct config *);
 
 /** A proxy's URL, or that it holds a password. */
-const char *describe_proxy(const char *proxy);
+const char *config_json_proxy(const char *proxy);
 
 #endif

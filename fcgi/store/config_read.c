@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "store/database.h"
 #include "store/options.h"
 
@@ -53,6 +54,16 @@ take_upstream(struct config *config, sqlite3_stmt *row)
 }
 
 static int
+take_secret(struct api_key *key, const char *text)
+{
+	bool command = text != NULL && text[0] == KEY_COMMAND_MARK;
+
+	key->secret = text != NULL ? strdup(command ? "" : text) : NULL;
+	key->command = command ? strdup(text + 1) : NULL;
+	return key->secret != NULL && (!command || key->command != NULL) ? 0 : -1;
+}
+
+static int
 take_key(struct config *config, sqlite3_stmt *row)
 {
 	struct upstream *u = find_by_id(config, sqlite3_column_int64(row, 1));
@@ -63,11 +74,12 @@ take_key(struct config *config, sqlite3_stmt *row)
 	if (key == NULL)
 		return -1;
 	key->id = sqlite3_column_int64(row, 0);
-	key->secret = copy_text(row, 2);
+	if (take_secret(key, (const char *)sqlite3_column_text(row, 2)) != 0)
+		return -1;
 	key->enabled = sqlite3_column_int(row, 3) != 0;
 	key->rests_until = sqlite3_column_int64(row, 4);
 	key->last_error = copy_text(row, 5);
-	return key->secret != NULL ? 0 : -1;
+	return 0;
 }
 
 static int
@@ -80,6 +92,24 @@ take_option(struct config *config, sqlite3_stmt *row)
 	if (u == NULL)
 		return 0;
 	return name != NULL && value != NULL ? option_take(&u->options, name, value) : -1;
+}
+
+static int
+take_lesson(struct config *config, sqlite3_stmt *row)
+{
+	struct upstream *u = find_by_id(config, sqlite3_column_int64(row, 0));
+
+	if (u == NULL || sqlite3_column_int64(row, 3) + LESSON_LASTS < clock_now_ms())
+		return 0;
+	struct lesson *lesson = add_element(
+		(void **)&u->lessons, &u->lesson_count, sizeof(*u->lessons));
+	if (lesson == NULL)
+		return -1;
+	lesson->model = copy_text(row, 1);
+	lesson->text = copy_text(row, 2);
+	lesson->learned = sqlite3_column_int64(row, 3);
+	lesson->times = sqlite3_column_int64(row, 4);
+	return lesson->model != NULL && lesson->text != NULL ? 0 : -1;
 }
 
 static int
@@ -97,6 +127,32 @@ take_route(struct config *config, sqlite3_stmt *row)
 	return r->pattern != NULL && r->model != NULL ? 0 : -1;
 }
 
+static struct api_key *
+find_key(struct config *config, int64_t id)
+{
+	for (size_t i = 0; i < config->upstream_count; i++)
+		for (size_t j = 0; j < config->upstreams[i].key_count; j++)
+			if (config->upstreams[i].keys[j].id == id)
+				return &config->upstreams[i].keys[j];
+	return NULL;
+}
+
+/* "token:<key id>" is "<expires> <token>". */
+static int
+take_token(struct config *config, const char *id, const char *value)
+{
+	struct api_key *key = find_key(config, strtoll(id, NULL, 10));
+	char *token;
+	int64_t expires = strtoll(value, &token, 10);
+
+	if (key == NULL || key->command == NULL || *token != ' ')
+		return 0;
+	free(key->secret);
+	key->secret = strdup(token + 1);
+	key->expires = expires;
+	return key->secret != NULL ? 0 : -1;
+}
+
 static int
 take_setting(struct config *config, sqlite3_stmt *row)
 {
@@ -109,6 +165,8 @@ take_setting(struct config *config, sqlite3_stmt *row)
 		config->has_strategy = strategy_parse(value, &config->strategy) == 0;
 	else if (strcmp(name, "current_upstream") == 0)
 		config->current = find_by_id(config, strtoll(value, NULL, 10));
+	else if (strncmp(name, "token:", strlen("token:")) == 0)
+		return take_token(config, name + strlen("token:"), value);
 	else if (strcmp(name, "reloads") == 0)
 		config->reloads = strtoll(value, NULL, 10);
 	return 0;
@@ -118,16 +176,27 @@ take_setting(struct config *config, sqlite3_stmt *row)
 static const struct {
 	const char *sql;
 	row_taker *take;
+	const char *table; /* that an older database which can only be read lacks; NULL: none */
 } queries[] = {
-	{"SELECT id, name, base_url, service_type FROM upstreams ORDER BY id", take_upstream},
+	{"SELECT id, name, base_url, service_type FROM upstreams ORDER BY id", take_upstream, NULL},
 	{"SELECT id, upstream_id, secret, enabled, rests_until, last_error FROM api_keys ORDER BY "
 	 "id",
-		take_key},
+		take_key, NULL},
 	{"SELECT upstream_id, name, value FROM upstream_options ORDER BY upstream_id, name",
-		take_option},
-	{"SELECT id, pattern, model, upstream_id FROM routes ORDER BY id", take_route},
-	{"SELECT name, value FROM settings", take_setting},
+		take_option, NULL},
+	{"SELECT id, pattern, model, upstream_id FROM routes ORDER BY id", take_route, NULL},
+	{"SELECT name, value FROM settings", take_setting, NULL},
+	{"SELECT upstream_id, model, lesson, learned, times FROM lessons "
+	 "ORDER BY upstream_id, learned, model, lesson",
+		take_lesson, "lessons"},
 };
+
+static bool
+has_table(sqlite3 *db, const char *table)
+{
+	return table == NULL || sqlite3_table_column_metadata(db, NULL, table, NULL, NULL, NULL,
+					NULL, NULL, NULL) == SQLITE_OK;
+}
 
 static int
 run_query(sqlite3 *db, const char *sql, row_taker *take, struct config *config)
@@ -161,7 +230,8 @@ config_read(sqlite3 *db, const char *path)
 	if (sqlite3_exec(db, "BEGIN", NULL, NULL, NULL) != SQLITE_OK)
 		status = -1;
 	for (size_t i = 0; i < sizeof(queries) / sizeof(queries[0]) && status == 0; i++)
-		status = run_query(db, queries[i].sql, queries[i].take, config);
+		if (has_table(db, queries[i].table))
+			status = run_query(db, queries[i].sql, queries[i].take, config);
 	if (status != 0)
 		database_complain(db, path, "reading the configuration");
 	sqlite3_exec(db, "COMMIT", NULL, NULL, NULL);

@@ -29,6 +29,8 @@ struct store {
 	dev_t device;   /* of the file that is open, and its number there; 0: none is */
 	ino_t file;
 
+	pthread_mutex_t token_lock; /* see store_lock_tokens */
+
 	pthread_mutex_t read_lock;
 	sqlite3 *reader;
 	struct patience read_patience;
@@ -53,7 +55,7 @@ int database_migrate(sqlite3 *db, const char *path);
 int database_complain(sqlite3 *db, const char *path, const char *doing);
 
 /** The same at most every ten seconds; ${complained} keeps when it last was.  Of a connection that
- * could not be opened (NULL) that was said already. */
+ * could not be opened (NULL) that is already reported. */
 void database_complain_now_and_then(
 	sqlite3 *db, const char *path, const char *doing, int64_t *complained);
 

@@ -8,7 +8,7 @@
 #include "schema.h"
 #include "store/database.h"
 
-enum { LATEST = 2 };
+enum { LATEST = 3 };
 
 int
 database_complain(sqlite3 *db, const char *path, const char *doing)

@@ -12,6 +12,9 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/duration.h"
+#include "base/json.h"
+#include "base/json_edit.h"
 #include "base/safe_text.h"
 #include "store/config.h"
 
@@ -67,27 +70,13 @@ read_max_output_tokens(struct upstream_options *options, const char *name, const
 static const char *
 read_timeout(struct upstream_options *options, const char *name, const char *value)
 {
-	int64_t number = 0;
-	const char *problem = read_number(value, &number);
+	int64_t ms = duration_parse(value);
 
 	(void)name;
-	if (problem == NULL && number > LONGEST_TIMEOUT)
-		problem = "must be a whole number of at most 86400000";
-	if (problem == NULL && options != NULL)
-		options->timeout = number;
-	return problem;
-}
-
-static const char *
-read_reasoning(struct upstream_options *options, const char *name, const char *value)
-{
-	bool off = strcmp(value, "off") == 0;
-
-	(void)name;
-	if (!off && strcmp(value, "auto") != 0)
-		return "must be auto or off";
+	if (ms < 1 || ms > LONGEST_TIMEOUT)
+		return "must be a duration such as 30s or 2m, or milliseconds; a day at most";
 	if (options != NULL)
-		options->reasoning_off = off;
+		options->timeout = ms;
 	return NULL;
 }
 
@@ -153,7 +142,7 @@ check_header(const char *name, const char *value)
 		if (strcasecmp(ours[i], name) == 0)
 			return "is a header that only the transfer itself may set";
 	return safe_text_is_header(value) ? NULL
-					  : "must not hold line breaks or control characters";
+					  : "must not contain line breaks or control characters";
 }
 
 static const char *
@@ -175,12 +164,129 @@ read_header(struct upstream_options *options, const char *name, const char *valu
 	return added->name != NULL && added->value != NULL ? NULL : out_of_memory;
 }
 
+/* One of two words, of which the second is the default. */
+static const char *
+read_switch(bool *first, const char *value, const char *word, const char *otherwise,
+	const char *problem)
+{
+	bool is = strcmp(value, word) == 0;
+
+	if (!is && strcmp(value, otherwise) != 0)
+		return problem;
+	if (first != NULL)
+		*first = is;
+	return NULL;
+}
+
+static const char *
+read_reasoning(struct upstream_options *options, const char *name, const char *value)
+{
+	(void)name;
+	return read_switch(options != NULL ? &options->reasoning_off : NULL, value, "off", "auto",
+		"must be auto or off");
+}
+
+static const char *
+read_images(struct upstream_options *options, const char *name, const char *value)
+{
+	(void)name;
+	return read_switch(options != NULL ? &options->images_off : NULL, value, "off", "on",
+		"must be on or off");
+}
+
+static const char *const auths[] = {
+	[AUTH_BY_SERVICE] = "",
+	[AUTH_BEARER] = "bearer",
+	[AUTH_X_API_KEY] = "x-api-key",
+	[AUTH_API_KEY] = "api-key",
+};
+
+static const char *
+read_auth(struct upstream_options *options, const char *name, const char *value)
+{
+	(void)name;
+	for (size_t i = AUTH_BEARER; i < sizeof(auths) / sizeof(auths[0]); i++) {
+		if (strcmp(auths[i], value) != 0)
+			continue;
+		if (options != NULL)
+			options->auth = (enum auth)i;
+		return NULL;
+	}
+	return "must be bearer, x-api-key or api-key";
+}
+
+/* "none", or names with a minus, divided by commas. */
+static bool
+is_beta_list(const char *value)
+{
+	for (const char *at = value; strcmp(value, "none") != 0;) {
+		size_t length = strcspn(at, ",");
+		if (at[0] != '-' || length < 2 || strcspn(at, " \t\r\n") < length)
+			return false;
+		if (at[length] == '\0')
+			break;
+		at += length + 1;
+	}
+	return true;
+}
+
+static const char *
+read_beta(struct upstream_options *options, const char *name, const char *value)
+{
+	(void)name;
+	if (!is_beta_list(value) || !safe_text_is_header(value))
+		return "must be none, or names to withhold, such as -context-1m-2025-08-07,-other";
+	return options != NULL ? replace_text(&options->beta, value) : NULL;
+}
+
+static const char *
+check_body(const char *path, const char *value)
+{
+	struct json_document index = {0};
+	bool good = json_read(&index, value, strlen(value), JSON_MAX_ANSWER_VALUES, NULL) != NULL;
+
+	json_document_free(&index);
+	if (!json_edit_is_path(path))
+		return "is not the path of a member, such as body.provider.order";
+	if (strcmp(path, "stream") == 0)
+		return "is decided by each request";
+	if (strpbrk(value, "\r\n") != NULL)
+		return "must be on one line";
+	return good ? NULL
+		    : "must be JSON: a number, true, false, null, [\"a\"], {\"a\":1}, and a text "
+		      "in "
+		      "quotes: '\"flex\"'";
+}
+
+static const char *
+read_body(struct upstream_options *options, const char *name, const char *value)
+{
+	const char *path = name + strlen("body.");
+	const char *problem = check_body(path, value);
+
+	if (problem != NULL || options == NULL)
+		return problem;
+	struct body_member *grown = reallocarray(
+		options->body, options->body_count + 1, sizeof(*grown));
+	if (grown == NULL)
+		return out_of_memory;
+	options->body = grown;
+	struct body_member *added = &grown[options->body_count++];
+	added->path = strdup(path);
+	added->value = strdup(value);
+	return added->path != NULL && added->value != NULL ? NULL : out_of_memory;
+}
+
 static const struct {
 	const char *name; /* as help shows it; up to a '<' what a name begins with */
 	option_reader *read;
 } table[] = {
 	{"max-output-tokens", read_max_output_tokens},
 	{"header.<Name>", read_header},
+	{"body.<member>", read_body},
+	{"auth", read_auth},
+	{"beta", read_beta},
+	{"images", read_images},
 	{"fallback", read_fallback},
 	{"proxy", read_proxy},
 	{"timeout", read_timeout},
@@ -253,7 +359,7 @@ void
 options_each(const struct upstream_options *options,
 	void (*take)(void *context, const char *name, const char *value), void *context)
 {
-	char header[sizeof("header.") + LONGEST_HEADER];
+	char text[sizeof("header.") + LONGEST_HEADER];
 
 	give_number(options->max_output_tokens, "max-output-tokens", take, context);
 	give_number(options->timeout, "timeout", take, context);
@@ -263,9 +369,19 @@ options_each(const struct upstream_options *options,
 		take(context, "proxy", options->proxy);
 	if (options->fallback != NULL)
 		take(context, "fallback", options->fallback);
+	if (options->images_off)
+		take(context, "images", "off");
+	if (options->auth != AUTH_BY_SERVICE)
+		take(context, "auth", auths[options->auth]);
+	if (options->beta != NULL)
+		take(context, "beta", options->beta);
 	for (size_t i = 0; i < options->header_count; i++) {
-		snprintf(header, sizeof(header), "header.%s", options->headers[i].name);
-		take(context, header, options->headers[i].value);
+		snprintf(text, sizeof(text), "header.%s", options->headers[i].name);
+		take(context, text, options->headers[i].value);
+	}
+	for (size_t i = 0; i < options->body_count; i++) {
+		snprintf(text, sizeof(text), "body.%s", options->body[i].path);
+		take(context, text, options->body[i].value);
 	}
 }
 
@@ -277,6 +393,12 @@ options_free(struct upstream_options *options)
 		free(options->headers[i].value);
 	}
 	free(options->headers);
+	for (size_t i = 0; i < options->body_count; i++) {
+		free(options->body[i].path);
+		free(options->body[i].value);
+	}
+	free(options->body);
+	free(options->beta);
 	free(options->proxy);
 	free(options->fallback);
 }

@@ -116,7 +116,9 @@ create_file(const char *path)
 
 	if (fd >= 0 && geteuid() == 0 && folder != NULL && stat(folder, &info) == 0 &&
 		fchown(fd, info.st_uid, info.st_gid) != 0)
-		log_warn("database %s: it stays root's: %s", path, strerror(errno));
+		log_warn("database %s: could not hand it to the folder's owner, still owned by "
+			 "root: %s",
+			path, strerror(errno));
 	free(folder);
 	return fd;
 }
@@ -191,7 +193,8 @@ make_file(const char *path)
 		goto err0;
 	int fd = open_file(path);
 	if (fd < 0 && access(path, R_OK) == 0) {
-		log_warn("database %s: %s: it is only read; counters, rests and usage are not kept",
+		log_warn("database %s: %s: opened read-only: counters, pauses of keys and usage "
+			 "will not be saved",
 			path, strerror(errno));
 		return 0;
 	}
@@ -412,6 +415,7 @@ store_open(const char *path)
 		return NULL;
 	pthread_mutex_init(&s->read_lock, NULL);
 	pthread_mutex_init(&s->write_lock, NULL);
+	pthread_mutex_init(&s->token_lock, NULL);
 	s->path = strdup(path);
 	if (s->path == NULL || make_file(path) != 0 || open_connections(s) != 0) {
 		store_close(s);
@@ -429,6 +433,7 @@ store_close(struct store *s)
 	close_connections(s);
 	pthread_mutex_destroy(&s->read_lock);
 	pthread_mutex_destroy(&s->write_lock);
+	pthread_mutex_destroy(&s->token_lock);
 	free(s->path);
 	free(s);
 }
@@ -491,7 +496,7 @@ reopen(struct store *s)
 	if (!replaced && !(improper && seconds_now() >= s->opened + REOPEN_SECONDS))
 		return;
 	if (replaced)
-		log_warn("database %s: it was replaced: reading the new one", s->path);
+		log_warn("database %s: the file was replaced: reading the new one", s->path);
 	pthread_mutex_lock(&s->write_lock);
 	close_connections(s);
 	open_connections(s);

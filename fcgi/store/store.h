@@ -22,7 +22,7 @@ enum store_result {
 	STORE_OK,
 	STORE_NOT_FOUND, /* what was named is not there */
 	STORE_EXISTS,    /* it is there already */
-	STORE_FAILED,    /* the database failed: said on the log */
+	STORE_FAILED,    /* the database failed (logged) */
 };
 
 /**
@@ -71,8 +71,31 @@ store_rest_key(struct store *, int64_t key_id, int64_t until, const char *last_e
 enum store_result store_count_request(struct store *, const char *client, int64_t now,
 	int64_t window, int64_t *count, int64_t *ends);
 
+/** Keep what a key's command printed, which expires at ${expires} (ms since 1970), for every
+ * process; and forget it. */
+enum store_result
+store_save_token(struct store *, int64_t key_id, const char *token, int64_t expires);
+enum store_result store_forget_token(struct store *, int64_t key_id);
+
+/** One thread of this process at a time runs commands.  ${wait}: until it is our turn.  Return 0,
+ * or -1 if it is another's. */
+int store_lock_tokens(struct store *, bool wait);
+void store_unlock_tokens(struct store *);
+
 /** Tell every process to read its settings again: config.reloads grows. */
 enum store_result store_announce_reload(struct store *);
+
+/**
+ * Store what a refusal of an upstream has taught, or that it was taught again; ${is_new}: it was
+ * not known.  The oldest lessons of an upstream make room for more than it should need.
+ */
+enum store_result store_learn(
+	struct store *, int64_t upstream_id, const char *model, const char *lesson, bool *is_new);
+
+/** Forget a lesson that turned out to be none, or (NULL) all those of an upstream, or (0) of all;
+ * ${count} (may be NULL) is how many there were. */
+enum store_result
+store_forget_lessons(struct store *, int64_t upstream_id, const char *lesson, size_t *count);
 
 /* Changes.  Each is one transaction.  Upstreams and keys are named by their ids of a snapshot. */
 enum store_result store_add_upstream(
@@ -88,9 +111,15 @@ enum store_result store_add_keys(
 enum store_result store_remove_key(struct store *, int64_t key_id);
 enum store_result store_enable_key(struct store *, int64_t key_id, bool enabled);
 enum store_result store_set_strategy(struct store *, enum strategy);
-/** Append a route; ${upstream_id} 0: the current upstream's. */
+/** Add a route; ${upstream_id} 0: the current upstream's.  It comes before the route ${before_id},
+ * or last with 0. */
+enum store_result store_add_route(struct store *, const char *pattern, const char *model,
+	int64_t upstream_id, int64_t before_id);
+/** Let a route lead to another model, and unless ${before_id} is 0 move it before that route. */
 enum store_result
-store_add_route(struct store *, const char *pattern, const char *model, int64_t upstream_id);
+store_change_route(struct store *, int64_t route_id, const char *model, int64_t before_id);
+/** Move a route before the route ${before_id}, or to the end with 0. */
+enum store_result store_move_route(struct store *, int64_t route_id, int64_t before_id);
 enum store_result store_remove_route(struct store *, int64_t route_id);
 enum store_result store_clear(struct store *);
 

@@ -61,7 +61,7 @@ add_latency(struct latency *latency, int64_t ms)
 }
 
 int
-totals_add(struct totals *t, const struct usage_record *record)
+totals_add(struct totals *t, const struct usage_row *record)
 {
 	struct request_total *row = row_of(t, record->upstream, record->kind, record->status);
 

@@ -40,7 +40,7 @@ struct totals {
 };
 
 /** Add one finished request.  Return 0, or -1 if memory ran out. */
-int totals_add(struct totals *, const struct usage_record *);
+int totals_add(struct totals *, const struct usage_row *);
 
 /** Add what ${other} has.  What finds no memory is left out. */
 void totals_add_all(struct totals *, const struct totals *other);

@@ -59,7 +59,7 @@ static const char insert[] = "INSERT INTO usage (finished, upstream, key_id, mod
 			     "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 
 static int
-insert_row(sqlite3_stmt *statement, const struct usage_record *row, struct refused_rows *refused)
+insert_row(sqlite3_stmt *statement, const struct usage_row *row, struct refused_rows *refused)
 {
 	sqlite3_bind_int64(statement, 1, row->finished);
 	sqlite3_bind_text(statement, 2, row->upstream, -1, SQLITE_STATIC);
@@ -243,7 +243,9 @@ name_key(sqlite3_stmt *row, char *name, size_t size)
 	const char *secret = (const char *)sqlite3_column_text(row, 12);
 	char mask[SECRET_MASK_SIZE] = "";
 
-	if (secret != NULL)
+	if (secret != NULL && secret[0] == KEY_COMMAND_MARK)
+		snprintf(mask, sizeof(mask), "(command)");
+	else if (secret != NULL)
 		secret_mask(secret, mask);
 	snprintf(name, size, "%s %s", upstream,
 		secret != NULL                      ? mask

@@ -25,7 +25,7 @@ const char *request_kind_name(enum request_kind);
 int request_kind_parse(const char *name, enum request_kind *);
 
 /* One finished request. */
-struct usage_record {
+struct usage_row {
 	enum request_kind kind;
 	int64_t finished;      /* ms since 1970 */
 	const char *upstream;  /* its name; "": none was asked */
@@ -55,7 +55,7 @@ uint64_t usage_sum(uint64_t, uint64_t);
 
 /* What a process writes at once. */
 struct usage_batch {
-	const struct usage_record *rows; /* messages and streams */
+	const struct usage_row *rows; /* messages and streams */
 	size_t count;
 	const struct totals *totals; /* of all requests */
 	int64_t process;             /* a random number of its own */

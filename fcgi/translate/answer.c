@@ -40,7 +40,7 @@ struct answer {
 	struct api_error error;
 
 	/* The transfer under way. */
-	const struct upstream_identity *identity;
+	const struct error_context *error_context;
 	int status;
 	int64_t retry_after;
 	enum form form;
@@ -54,15 +54,22 @@ struct answer {
 	size_t received;    /* bytes */
 };
 
+static const char *
+origin_of(const struct answer_options *options)
+{
+	return options->origin != NULL ? options->origin : options->translator->kind;
+}
+
 static struct claude_writer *
 new_writer(const struct answer_options *options, struct buffer *out)
 {
 	const struct claude_writer_options writer = {
 		.model = options->model,
-		.kind = options->translator->kind,
+		.kind = origin_of(options),
 		.stream = options->stream,
 		.hide_thinking = options->hide_thinking,
 		.estimated_input_tokens = options->estimated_input_tokens,
+		.stop_sequences = options->stop_sequences,
 	};
 
 	return claude_writer_new(&writer, out);
@@ -122,7 +129,7 @@ renew_writer(struct answer *a)
 }
 
 int
-answer_redirect(struct answer *a, const struct answer_options *options)
+answer_switch_upstream(struct answer *a, const struct answer_options *options)
 {
 	bool started = a->writer != NULL && claude_writer_started(a->writer);
 
@@ -132,7 +139,7 @@ answer_redirect(struct answer *a, const struct answer_options *options)
 	a->options = *options;
 	if (writes_message(options) && started)
 		return claude_writer_redirect(
-			a->writer, options->translator->kind, options->hide_thinking);
+			a->writer, origin_of(options), options->hide_thinking);
 	if (writes_message(options))
 		return renew_writer(a);
 	/* A stream that was begun goes on, whoever brings the rest. */
@@ -154,10 +161,10 @@ answer_free(struct answer *a)
 }
 
 void
-answer_begin(struct answer *a, const struct upstream_identity *identity)
+answer_begin(struct answer *a, const struct error_context *error_context)
 {
 	end_transfer(a);
-	a->identity = identity;
+	a->error_context = error_context;
 	a->state = ANSWER_OPEN;
 	a->status = 0;
 	a->retry_after = 0;
@@ -180,7 +187,7 @@ static enum answer_state
 bad_answer(struct answer *a, const char *what)
 {
 	upstream_error_bad_answer(
-		what, buffer_text(&a->body), a->body.length, a->identity, &a->error);
+		what, buffer_text(&a->body), a->body.length, a->error_context, &a->error);
 	return failed(a);
 }
 
@@ -226,7 +233,9 @@ on_event(void *context, const char *data, size_t length)
 		failed(a);
 		return -1;
 	}
-	if (!a->options.translator->is_over(a->reader))
+	if (claude_writer_is_stopped(a->writer))
+		claude_writer_finish(a->writer, "end_turn", NULL);
+	else if (!a->options.translator->is_over(a->reader))
 		return 0;
 	a->state = ANSWER_DONE;
 	return -1;
@@ -282,7 +291,7 @@ prepare_reader(struct answer *a)
 	const struct reader_context context = {
 		.writer = a->writer,
 		.names = a->options.tool_names,
-		.identity = a->identity,
+		.error_context = a->error_context,
 	};
 
 	if (a->reader == NULL)
@@ -304,7 +313,7 @@ prepare_passed(struct answer *a)
 {
 	if (a->form != FORM_EVENTS || a->passed_stream != NULL)
 		return 0;
-	a->passed_stream = passed_stream_new(a->out, a->identity, start_told(a));
+	a->passed_stream = passed_stream_new(a->out, a->error_context, start_told(a));
 	return a->passed_stream != NULL ? 0 : -1;
 }
 
@@ -331,7 +340,14 @@ static enum form
 form_of(const char *text, size_t length)
 {
 	static const char *const fields[] = {"data:", "event:", "id:", "retry:", ":"};
+	static const char mark[] = "\xef\xbb\xbf"; /* of UTF-8 */
 
+	if (begins_with(text, length, mark)) {
+		if (length < strlen(mark))
+			return FORM_UNKNOWN;
+		text += strlen(mark);
+		length -= strlen(mark);
+	}
 	if (length == 0)
 		return FORM_UNKNOWN;
 	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
@@ -495,7 +511,7 @@ end_events(struct answer *a, bool complete)
 static enum answer_state
 end_passed_message(struct answer *a)
 {
-	if (passed_message_check(buffer_text(&a->body), a->body.length, a->identity,
+	if (passed_message_check(buffer_text(&a->body), a->body.length, a->error_context,
 		    &a->passed_usage, &a->error) != 0)
 		return failed(a);
 	a->played = a->options.stream;
@@ -531,11 +547,17 @@ end_passed(struct answer *a, bool complete)
 		return bad_answer(a, "broke off its answer");
 	if (is_refusal(a)) {
 		a->refused = !upstream_error_from_status(a->status, a->retry_after,
-			buffer_text(&a->body), a->body.length, a->identity, &a->error);
+			buffer_text(&a->body), a->body.length, a->error_context, &a->error);
 		return failed(a);
 	}
 	a->state = ANSWER_DONE;
 	return a->state;
+}
+
+void
+answer_copy_refusal(const struct answer *a, struct buffer *out)
+{
+	buffer_append(out, buffer_text(&a->body), a->body.length);
 }
 
 bool
@@ -544,8 +566,8 @@ answer_pass_refusal(struct answer *a)
 	if (!a->refused || answer_started(a))
 		return false;
 	a->passed_any = true;
-	secret_redact(a->out, buffer_text(&a->body), a->body.length, a->identity->key,
-		a->identity->secrets);
+	secret_redact(a->out, buffer_text(&a->body), a->body.length, a->error_context->key,
+		a->error_context->secrets);
 	a->state = ANSWER_DONE;
 	return true;
 }
@@ -557,7 +579,7 @@ end_converted(struct answer *a, bool complete)
 		return bad_answer(a, "broke off its answer");
 	if (a->status != 200)
 		upstream_error_from_status(a->status, a->retry_after, buffer_text(&a->body),
-			a->body.length, a->identity, &a->error);
+			a->body.length, a->error_context, &a->error);
 	if (a->options.convert(a->options.convert_context, a->status, buffer_text(&a->body),
 		    a->body.length, a->out, &a->error) != 0)
 		return failed(a);
@@ -574,7 +596,7 @@ answer_end(struct answer *a, bool complete)
 	switch (a->form) {
 	case FORM_ERROR:
 		upstream_error_from_status(a->status, a->retry_after, buffer_text(&a->body),
-			a->body.length, a->identity, &a->error);
+			a->body.length, a->error_context, &a->error);
 		return failed(a);
 	case FORM_EVENTS:
 		return prepare(a) == 0 ? end_events(a, complete) : a->state;

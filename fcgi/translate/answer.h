@@ -35,10 +35,13 @@ typedef int answer_converter(void *context, int status, const char *body, size_t
 struct answer_options {
 	const struct translator *translator; /* where its answers are messages; else unused */
 	const struct tool_names *tool_names;
-	const char *model; /* the name that the client asked for */
-	bool stream;       /* what the client asked for */
+	const char *origin; /* marks what is carried; NULL: the translator's kind */
+	const char *model;  /* the name that the client asked for */
+	bool stream;        /* what the client asked for */
 	bool hide_thinking;
 	uint64_t estimated_input_tokens;
+	const char *const
+		*stop_sequences; /* to be carried out here (claude/writer.h); NULL: none */
 	bool pass;    /* pass the body through as it comes; nothing else counts then, but: */
 	bool message; /* what is passed is a Claude message, and not only bytes */
 	answer_converter *convert; /* not a message: convert the body; NULL: it is one */
@@ -64,13 +67,13 @@ void answer_free(struct answer *);
  * The next transfer goes to another upstream, in the terms of ${options}.  Only while there is no
  * content.  Return 0, or -1 if memory ran out.
  */
-int answer_redirect(struct answer *, const struct answer_options *options);
+int answer_switch_upstream(struct answer *, const struct answer_options *options);
 
 /**
  * A transfer begins (the first, or the next after a failure before content): forget what the failed
  * one brought, keep what was written.  ${identity} is lent for as long as the transfer goes on.
  */
-void answer_begin(struct answer *, const struct upstream_identity *identity);
+void answer_begin(struct answer *, const struct error_context *error_context);
 
 /** The response's head: ${content_type} may be NULL, ${retry_after} in seconds or 0. */
 void answer_head(struct answer *, int status, const char *content_type, int64_t retry_after);
@@ -89,6 +92,9 @@ enum answer_state answer_end(struct answer *, bool complete);
  * the state is ANSWER_DONE.  False: it is not, and the error must be told.
  */
 bool answer_pass_refusal(struct answer *);
+
+/** After ANSWER_FAILED: append the body of the upstream's refusal, as far as it was kept. */
+void answer_copy_refusal(const struct answer *, struct buffer *);
 
 /** A ping; begins the stream if need be.  Only where the client asked for a stream. */
 void answer_ping(struct answer *);

@@ -18,6 +18,7 @@ struct event_stream {
 	struct buffer data; /* the data lines of the event so far, joined by LF */
 	size_t position;    /* of the line that was taken last, its end included, in what is fed */
 	bool has_data;
+	bool bare;     /* the data is JSON without a field's name before it */
 	bool inside;   /* the last line was not empty */
 	bool after_cr; /* the last byte was a CR: an LF now belongs to it */
 	bool overflowed;
@@ -63,30 +64,65 @@ dispatch(struct event_stream *s)
 	int status = s->handler(s->context, buffer_text(&s->data), s->data.length);
 	buffer_clear(&s->data);
 	s->has_data = false;
+	s->bare = false;
 	return status;
+}
+
+static int
+add_data(struct event_stream *s, const char *line, size_t length)
+{
+	if (s->has_data && buffer_putc(&s->data, '\n') != 0)
+		return overflow(s);
+	s->has_data = true;
+	return buffer_append(&s->data, line, length) == 0 ? 0 : overflow(s);
+}
+
+#define BEGINS_WITH(line, length, literal)                                                         \
+	((length) >= sizeof(literal) - 1 && memcmp((line), (literal), sizeof(literal) - 1) == 0)
+
+static int take_line(struct event_stream *s, const char *line, size_t length);
+
+/*
+ * A line that is no data.  It may be part of an object that a service wrote as it is, mostly an
+ * error in the middle of a stream, on one line or on many; or have UTF-8's mark before it, which
+ * belongs to the beginning of a stream, and of one that was put behind another.
+ */
+static int
+take_other_line(struct event_stream *s, const char *line, size_t length)
+{
+	static const char mark[] = "\xef\xbb\xbf";
+	size_t marks = 0;
+
+	while (BEGINS_WITH(line + marks, length - marks, mark))
+		marks += sizeof(mark) - 1;
+	if (marks > 0)
+		return take_line(s, line + marks, length - marks);
+	if (line[0] != '{' && !s->bare)
+		return 0;
+	if (line[0] == ':' || BEGINS_WITH(line, length, "event:") ||
+		BEGINS_WITH(line, length, "id:") || BEGINS_WITH(line, length, "retry:"))
+		return 0;
+	s->bare = true;
+	return add_data(s, line, length);
 }
 
 static int
 take_line(struct event_stream *s, const char *line, size_t length)
 {
 	static const char field[] = "data:";
-	enum { FIELD_LENGTH = sizeof(field) - 1 };
 
 	s->inside = length > 0;
 	if (length == 0)
 		return dispatch(s);
-	if (length < FIELD_LENGTH || memcmp(line, field, FIELD_LENGTH) != 0)
-		return 0;
-	line += FIELD_LENGTH;
-	length -= FIELD_LENGTH;
+	if (!BEGINS_WITH(line, length, field))
+		return take_other_line(s, line, length);
+	line += sizeof(field) - 1;
+	length -= sizeof(field) - 1;
 	if (length > 0 && line[0] == ' ') {
 		line++;
 		length--;
 	}
-	if (s->has_data && buffer_putc(&s->data, '\n') != 0)
-		return overflow(s);
-	s->has_data = true;
-	return buffer_append(&s->data, line, length) == 0 ? 0 : overflow(s);
+	return add_data(s, line, length);
 }
 
 /* The line's end is here: use it, with what came of it before. */
@@ -134,13 +170,14 @@ event_stream_feed(struct event_stream *s, const char *bytes, size_t length)
 		const char *line_end = cr != NULL ? cr : lf;
 		if (line_end == end)
 			break;
-		s->position = (size_t)(line_end + 1 - begin);
+		const char *next = line_end + 1;
+		s->after_cr = cr != NULL && next == end;
+		if (cr != NULL && next < end && *next == '\n')
+			next++;
+		s->position = (size_t)(next - begin);
 		if (end_line(s, bytes, (size_t)(line_end - bytes)) != 0)
 			return -1;
-		bytes = line_end + 1;
-		s->after_cr = cr != NULL && bytes == end;
-		if (cr != NULL && bytes < end && *bytes == '\n')
-			bytes++;
+		bytes = next;
 	}
 	return buffer_append(&s->line, bytes, (size_t)(end - bytes)) == 0 ? 0 : overflow(s);
 }

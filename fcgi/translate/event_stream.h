@@ -1,6 +1,6 @@
 /*
  * The parser of an upstream's event stream (text/event-stream), fed in pieces of any size
- * (PROTOCOL.md §D.2).
+ * (PROTOCOL.md §D.2).  A byte order mark is skipped, and a JSON object without `data:` is an event.
  */
 #ifndef EVENT_STREAM_H
 #define EVENT_STREAM_H

@@ -1,7 +1,8 @@
 /*
  * What the readers of all services have in common (translator.h): events are read into one index
- * that is used again, text that comes while a tool call is under way waits, and an answer ends
- * alike.  A service adds how it takes an event, or a whole answer.
+ * that is used again, text that comes while a tool call is under way waits, thinking between tags
+ * is taken out of it, what a service repeats is given once, and an answer ends alike.  A service
+ * adds how it takes an event, or a whole answer.
  */
 #ifndef READER_H
 #define READER_H
@@ -12,15 +13,19 @@
 
 #include "base/buffer.h"
 #include "base/json.h"
+#include "translate/restated.h"
+#include "translate/think_tags.h"
 
 struct api_error;
 struct claude_writer;
 struct reader;
 struct reader_context;
 struct tool_call_piece;
-struct tool_calls;
+struct stream_calls;
 struct tool_names;
-struct upstream_identity;
+struct error_context;
+struct web_findings;
+struct web_page;
 
 /** Take what is lent until the return.  Return 0, or -1 and what the client must be told. */
 typedef int reader_taker(struct reader *, const struct json *, struct api_error *);
@@ -30,15 +35,25 @@ struct reader_kind {
 	size_t size;                /* of its reader, which begins with a struct reader; bytes */
 	reader_taker *take_event;   /* one event */
 	reader_taker *take_message; /* a whole answer */
-	void (*clear)(struct reader *); /* free what it has besides; NULL: nothing */
+	void (*finish)(struct reader *); /* the answer is whole: write what waits; NULL: nothing */
+	void (*clear)(struct reader *);  /* free what it has besides; NULL: nothing */
+	bool tells_its_end; /* a stream that just ends was cut, also where the connection was not */
+};
+
+/* What the upstream counted; a member that it did not tell is 0. */
+struct reader_usage {
+	uint64_t input;   /* tokens, with those that its cache gave and took */
+	uint64_t cached;  /* read from the cache */
+	uint64_t written; /* written to it */
+	uint64_t output;
 };
 
 struct reader {
 	const struct reader_kind *kind;
 	struct claude_writer *writer;
 	const struct tool_names *names;
-	const struct upstream_identity *identity;
-	struct tool_calls *calls;
+	const struct error_context *error_context;
+	struct stream_calls *calls;
 	struct json_document index; /* over the event or answer that is being taken */
 	struct buffer scratch;      /* the arguments that reader_arguments set last */
 
@@ -46,16 +61,23 @@ struct reader {
 	struct buffer deferred_thinking;
 	struct buffer deferred_text;
 
+	struct think_tags tags;   /* in the text */
+	struct restated *held;    /* has a piece of text or thinking that waits; lent; NULL: none */
+	bool held_thinking;       /* it is thinking */
+	bool paragraph;           /* the next text begins one */
+	const char *origin;       /* of the thinking that came last, as reader_thinking has it */
+	struct web_findings *web; /* what was found on the web; NULL: nothing yet */
+	bool holds_text;          /* the text waits until all is known that was found */
+	struct reader_usage usage;
+
 	/* How the answer ends, as far as it was told. */
 	const char *stop_reason; /* NULL: not told */
 	char *stop_sequence;     /* the one that matched; owned; NULL: not told */
-	const char *failure;     /* the upstream's word for an answer that went wrong: an error if
-				    nothing was produced; static; NULL: it did not */
 	bool refused;            /* the model refuses, whatever the stop reason */
 
 	bool produced; /* text, thinking or a tool call came; set by whoever takes it */
 	bool over;     /* the end was written */
-	int skipped;   /* events that were not valid JSON */
+	int skipped;   /* events that could not be read */
 };
 
 /** A reader, whose further members are zero.  NULL if memory ran out. */
@@ -70,10 +92,35 @@ bool reader_is_over(const struct reader *);
 
 /* ---- for the takers ---- */
 
-/** Write text or thinking, or keep it while a tool call is under way; nothing if it is no string,
- * or an empty one.  What cannot be kept is reported when the taker returns. */
-void reader_text(struct reader *, const struct json *string);
-void reader_thinking(struct reader *, const struct json *string);
+/**
+ * Write text or thinking, or keep it while a tool call is under way; nothing if it is no string, or
+ * an empty one.  What cannot be kept is reported when the taker returns.
+ *
+ * ${pieces} knows what came of the same text before, of which nothing is written twice; it lives
+ * until reader_settle.  NULL: the text is complete in itself.
+ *
+ * ${origin}, static, is where the upstream has its thinking, if not in the usual place: the
+ * signature tells the next request (PROTOCOL.md §C.4).
+ */
+void reader_text(struct reader *, struct restated *pieces, const struct json *string);
+void reader_thinking(
+	struct reader *, struct restated *pieces, const char *origin, const struct json *string);
+
+/** The same of a part of a text that is told whole and stands at ${offset} of it: what of it came
+ * before is left out.  The offset after it. */
+size_t reader_whole_text(
+	struct reader *, struct restated *pieces, size_t offset, const struct json *string);
+size_t reader_whole_thinking(struct reader *, struct restated *pieces, size_t offset,
+	const char *origin, const struct json *string);
+
+/** No more pieces of the last text or thinking follow: write the one that waits for the next. */
+void reader_release(struct reader *);
+
+/** Something else than text follows: write what is held of it. */
+void reader_settle(struct reader *);
+
+/** Another text follows, apart from the one before. */
+void reader_paragraph(struct reader *);
 
 /**
  * Set the arguments of a piece: the text that a string contains, or another value's own, for
@@ -82,18 +129,34 @@ void reader_thinking(struct reader *, const struct json *string);
  */
 int reader_arguments(struct reader *, const struct json *value, struct tool_call_piece *);
 
-/** Of the alternatives that the upstream gives, the one with index 0 or without one; NULL: none. */
-const struct json *reader_first(const struct json *choices);
-
-/**
- * What the upstream counted: tokens of input, ${cached} of them from its cache, and of output,
- * unless it did not say (${output_known}).
+/*
+ * What the service found on the web (PROTOCOL.md §C.5).  Where a search is told when it is made,
+ * the text behind it waits for reader_search_end, since the pages are told with the text; where
+ * only pages and queries are told, the search follows the text.  Each returns 0, or -1 if memory
+ * ran out.
  */
-void
-reader_usage(struct reader *, uint64_t input, uint64_t cached, uint64_t output, bool output_known);
+
+/** A search was made; ${query}, a string, may be NULL. */
+int reader_search(struct reader *, const struct json *query);
+
+/** A query, a page that was found, and one that the text cites. */
+int reader_search_query(struct reader *, const struct json *query);
+int reader_search_page(struct reader *, const struct web_page *);
+int reader_citation(struct reader *, const struct web_page *);
+
+/** All that the searches found is known, or something else than text follows.  Nothing if there was
+ * none. */
+int reader_search_end(struct reader *);
+
+/** Add what an event tells of the usage to what was told before. */
+void reader_usage(struct reader *, const struct reader_usage *);
 
 /** The answer is whole: write what waits and how it ended.  Return 0, or -1 and the error. */
 int reader_finish(struct reader *, struct api_error *);
+
+/** The answer went wrong, and ${word} is what the upstream calls it: an error with this status.
+ * Always -1. */
+int reader_failed(struct reader *, int status, const char *word, struct api_error *);
 
 /** 502: what the upstream sent, and quoted is, is no answer.  Always -1. */
 int

@@ -21,7 +21,7 @@ is_id_character(char c)
 }
 
 bool
-carry_is_id(const char *id, size_t length)
+round_trip_is_id(const char *id, size_t length)
 {
 	for (size_t i = 0; i < length; i++)
 		if (!is_id_character(id[i]))
@@ -44,7 +44,7 @@ write_carried(struct buffer *out, const char *prefix, struct buffer *json)
 }
 
 int
-carry_write_signature(struct buffer *out, const char *kind, const char *members, size_t length)
+round_trip_write_signature(struct buffer *out, const char *kind, const char *members, size_t length)
 {
 	struct buffer json = BUFFER_INIT(0);
 	struct json_writer w = JSON_WRITER(&json);
@@ -58,7 +58,7 @@ carry_write_signature(struct buffer *out, const char *kind, const char *members,
 }
 
 int
-carry_write_call_id(
+round_trip_write_call_id(
 	struct buffer *out, const char *kind, const char *id, const char *extra, size_t length)
 {
 	struct buffer json = BUFFER_INIT(0);
@@ -125,18 +125,18 @@ read_carried(const char *text, size_t length, const char *prefix, const char *ki
 }
 
 bool
-carry_is_signature(const struct json *signature)
+round_trip_is_signature(const struct json *signature)
 {
 	return json_starts_with(signature, signature_prefix);
 }
 
 bool
-carry_read_signature(const struct json *signature, const char *kind, struct carried *carried)
+round_trip_read_signature(const struct json *signature, const char *kind, struct carried *carried)
 {
 	struct buffer decoded = BUFFER_INIT(0);
 
 	*carried = (struct carried){0};
-	if (!carry_is_signature(signature))
+	if (!round_trip_is_signature(signature))
 		return false;
 	json_append(&decoded, signature);
 	bool ours = read_carried(buffer_text(&decoded), decoded.length, signature_prefix, kind,
@@ -146,7 +146,7 @@ carry_read_signature(const struct json *signature, const char *kind, struct carr
 }
 
 bool
-carry_read_call_id(
+round_trip_read_call_id(
 	const char *call_id, const char *kind, size_t most_values, struct carried *carried)
 {
 	return read_carried(call_id, strlen(call_id), call_prefix, kind, most_values, carried);

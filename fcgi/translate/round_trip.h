@@ -3,8 +3,8 @@
  * signature of a thinking block ("cp1.…") and in the id of a tool call ("toolu_cp1_…").  Stateless:
  * the client's history is the only store (PROTOCOL.md §C.4).
  */
-#ifndef CARRY_H
-#define CARRY_H
+#ifndef ROUND_TRIP_H
+#define ROUND_TRIP_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -23,39 +23,42 @@ struct carried {
 void carried_free(struct carried *);
 
 /** May ${id}, of ${length} bytes, stand as an id: ^[a-zA-Z0-9_-]+$ ? */
-bool carry_is_id(const char *id, size_t length);
+bool round_trip_is_id(const char *id, size_t length);
 
 /**
  * Append the signature of a thinking block: "cp1." and the base64url of {"k":kind, …members}.
  * ${members} is the text of a JSON object, of ${length} bytes, without white space outside
  * strings; NULL: none.  Return 0 or -1.
  */
-int carry_write_signature(struct buffer *, const char *kind, const char *members, size_t length);
+int
+round_trip_write_signature(struct buffer *, const char *kind, const char *members, size_t length);
 
-/** Was the signature (a string) made by carry_write_signature, for whichever kind? */
-bool carry_is_signature(const struct json *signature);
+/** Was the signature (a string) made by round_trip_write_signature, for whichever kind? */
+bool round_trip_is_signature(const struct json *signature);
 
 /**
- * Read a signature (a string, or NULL) that carry_write_signature made for ${kind}.  True, and what
- * it carries in ${carried}, which the caller frees; false if it is somebody else's, another kind's,
- * or damaged, and then ${carried} is empty.
+ * Read a signature (a string, or NULL) that round_trip_write_signature made for ${kind}.  True, and
+ * what it carries in ${carried}, which the caller frees; false if it is somebody else's, another
+ * kind's, or damaged, and then ${carried} is empty.
  */
-bool carry_read_signature(const struct json *signature, const char *kind, struct carried *carried);
+bool
+round_trip_read_signature(const struct json *signature, const char *kind, struct carried *carried);
 
 /**
  * Append a tool call id that carries ${id} (the upstream's own; may be NULL) and ${extra} (the text
  * of a JSON value to send back with the call, of ${length} bytes; NULL: none): "toolu_cp1_" and
  * base64url.  Matches ^[a-zA-Z0-9_-]+$.  Return 0 or -1.
  */
-int carry_write_call_id(
+int round_trip_write_call_id(
 	struct buffer *, const char *kind, const char *id, const char *extra, size_t length);
 
 /**
- * Read an id that carry_write_call_id made for ${kind}, with at most ${most_values} JSON values in
- * it.  True, and ${carried}, which the caller frees: the upstream's own id is its member "id", the
- * extra its member "x"; each may be absent.  False for any other id, and then ${carried} is empty.
+ * Read an id that round_trip_write_call_id made for ${kind}, with at most ${most_values} JSON
+ * values in it.  True, and ${carried}, which the caller frees: the upstream's own id is its member
+ * "id", the extra its member "x"; each may be absent.  False for any other id, and then ${carried}
+ * is empty.
  */
-bool carry_read_call_id(
+bool round_trip_read_call_id(
 	const char *call_id, const char *kind, size_t most_values, struct carried *carried);
 
 #endif

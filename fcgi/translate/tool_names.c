@@ -20,6 +20,7 @@ struct tool_names {
 	struct text_map changed; /* what the service calls them: where in ${clients} */
 	char **clients;          /* what the client calls them; owned */
 	size_t count;
+	bool lacks_search;
 };
 
 struct tool_names *
@@ -42,6 +43,18 @@ tool_names_free(struct tool_names *names)
 	free(names->clients);
 	text_map_free(&names->changed);
 	free(names);
+}
+
+void
+tool_names_lack_search(struct tool_names *names)
+{
+	names->lacks_search = true;
+}
+
+bool
+tool_names_search_is_lacking(const struct tool_names *names)
+{
+	return names != NULL && names->lacks_search;
 }
 
 static bool

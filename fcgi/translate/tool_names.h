@@ -5,6 +5,7 @@
 #ifndef TOOL_NAMES_H
 #define TOOL_NAMES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct json;
@@ -27,6 +28,13 @@ void tool_names_free(struct tool_names *);
  * memory sticks in the writer's buffer.
  */
 void tool_names_put(struct tool_names *, struct json_writer *, const struct json *name);
+
+/**
+ * The client's web search, which it forces, does not exist at this service: the answer has to say
+ * so.  And whether that was noted; NULL: no.
+ */
+void tool_names_lack_search(struct tool_names *);
+bool tool_names_search_is_lacking(const struct tool_names *);
 
 /** The client's name for what the upstream calls ${name}; ${name} itself when it was never changed.
  */

@@ -15,13 +15,29 @@ struct api_error;
 struct buffer;
 struct claude_request;
 struct claude_writer;
-struct upstream_identity;
+struct error_context;
+
+/* What a request must be like that otherwise would not be so: learned from refusals. */
+enum translate_fix {
+	FIX_FORGET_THINKING = 1 << 0, /* nothing of what was thought before goes back */
+	FIX_SYSTEM_FIRST = 1 << 1,    /* system turns only before all others, roles alternate */
+	FIX_SYSTEM_AS_USER = 1 << 2,  /* no system turn at all */
+	FIX_TEXT_IN_RESULT = 1 << 3,  /* no user turn right behind a tool's result */
+	FIX_NO_IMAGES = 1 << 4,       /* a sentence in the place of each */
+	FIX_NO_FILES = 1 << 5,        /* likewise */
+	FIX_NO_FORMAT = 1 << 7,       /* the format of the answer is told in words */
+	FIX_GIVE_THINKING = 1 << 6,   /* each turn of the assistant says what was thought, or "" */
+};
 
 /* Where a request goes, as far as its translation depends on it. */
 struct translate_target {
 	const char *model;         /* the upstream's name for the model: after the routes */
 	int64_t max_output_tokens; /* clamps max_tokens; 0: no clamp */
 	bool reasoning_off;        /* the upstream's option `reasoning off`: ask for none */
+	const char *host;          /* of its base URL (model_facts.h); NULL: the service's own */
+	const char *origin; /* marks what this upstream and model have carried through the client
+			       (round_trip.h); NULL: the translator's kind alone */
+	unsigned fixes;     /* of enum translate_fix */
 };
 
 /*
@@ -32,15 +48,19 @@ struct translate_target {
 struct reader;
 
 struct reader_context {
-	struct claude_writer *writer;             /* where the answer goes */
-	const struct tool_names *names;           /* those of the request */
-	const struct upstream_identity *identity; /* for errors inside the answer */
+	struct claude_writer *writer;              /* where the answer goes */
+	const struct tool_names *names;            /* those of the request */
+	const struct error_context *error_context; /* for errors inside the answer */
 };
 
 struct translator {
-	const char
-		*kind; /* marks what is carried through the client (translate/carry.h): "openai" */
+	const char *kind; /* marks what is carried through the client (translate/round_trip.h):
+			     "openai" */
 	enum tool_name_rule name_rule;
+
+	/* The service speaks Claude's language: requests and answers are passed through, and there
+	 * is no reader. */
+	bool passes_through;
 
 	/**
 	 * Append the upstream's request body.  Names that had to change are remembered in
@@ -56,10 +76,7 @@ struct translator {
 	/** The member of the answer to that which holds the count. */
 	const char *count_member;
 
-	/*
-	 * The rest reads answers.  NULL, all of it: the service speaks Claude's language, and its
-	 * answers are passed through as they are.
-	 */
+	/* The rest reads answers; NULL, all of it, where they are passed through. */
 
 	/** A reader for one answer; NULL if memory ran out.  What the context points to outlives
 	 * it. */
@@ -86,6 +103,13 @@ struct translator {
 
 	void (*reader_free)(struct reader *);
 };
+
+/** What marks what is carried for the target: its origin, or else the kind. */
+static inline const char *
+translate_origin(const struct translate_target *target, const struct translator *translator)
+{
+	return target->origin != NULL ? target->origin : translator->kind;
+}
 
 extern const struct translator openai_chat;
 extern const struct translator openai_responses;

@@ -13,6 +13,7 @@
 #include "base/buffer.h"
 #include "base/json.h"
 #include "base/secret.h"
+#include "base/shell_word.h"
 #include "base/url.h"
 #include "base/utf8.h"
 #include "translate/overflow.h"
@@ -99,6 +100,7 @@ static const struct {
 	{1002, 429},
 	{1004, 401},
 	{1008, 402},
+	{1026, 400},
 	{1039, 429},
 	{2013, 400},
 	{2049, 401},
@@ -106,7 +108,7 @@ static const struct {
 
 /* An error as it is being understood. */
 struct refusal {
-	const struct upstream_identity *who;
+	const struct error_context *who;
 	int status;          /* for the client; 0: not known yet */
 	int64_t retry_after; /* seconds */
 	struct overflow_facts overflow;
@@ -139,7 +141,7 @@ append_clean(struct buffer *out, const char *text, size_t length, size_t most)
 /* Mask before cutting: half a key would not be recognised. */
 static void
 append_quoted(struct buffer *out, const char *text, size_t length, size_t most,
-	const struct upstream_identity *who)
+	const struct error_context *who)
 {
 	struct buffer masked = BUFFER_INIT(0);
 
@@ -216,7 +218,8 @@ find_message_in(struct refusal *r, const struct json *body)
 	}
 	if (take_message(r, error) || take_message(r, json_member(body, "message")) ||
 		take_message(r, json_member(error, "msg")) ||
-		take_message(r, json_member(body, "msg")) || take_message(r, detail) ||
+		take_message(r, json_member(body, "msg")) ||
+		take_message(r, json_member(body, "error_msg")) || take_message(r, detail) ||
 		take_message(r, json_member(first_element(errors), "message")) ||
 		take_message(r, json_member(base, "status_msg")))
 		return true;
@@ -382,6 +385,20 @@ rephrase_overflow(struct refusal *r)
 /* ---- saying it ---- */
 
 static void
+tell_wrong_key(const char *name, const char *mask, const char *said, struct api_error *error)
+{
+	struct buffer word = BUFFER_INIT(0);
+
+	shell_word_write(&word, name);
+	api_error_set(error, 401,
+		"upstream '%s' refused its API key %s: %s. Replace the key with: "
+		"claude-proxy-admin key %s add -",
+		name, mask, said, buffer_text(&word));
+	api_error_set_permanent(error);
+	buffer_free(&word);
+}
+
+static void
 tell(struct refusal *r, struct api_error *error)
 {
 	const char *name = r->who->name;
@@ -395,12 +412,7 @@ tell(struct refusal *r, struct api_error *error)
 		api_error_set(error, 400, "%s", said);
 		break;
 	case 401:
-		api_error_set(error, 401,
-			"upstream '%s' refused its API key %s: %s. Replace the key with: "
-			"claude-proxy-admin key "
-			"%s add -",
-			name, mask, said, name);
-		api_error_lasts(error);
+		tell_wrong_key(name, mask, said, error);
 		break;
 	case 402:
 		api_error_set(error, 402, "upstream '%s', API key %s, has no credit left: %s", name,
@@ -438,7 +450,7 @@ understand_body(struct refusal *r, const char *body, size_t length)
 
 bool
 upstream_error_from_status(int status, int64_t retry_after, const char *body, size_t length,
-	const struct upstream_identity *who, struct api_error *error)
+	const struct error_context *who, struct api_error *error)
 {
 	struct refusal r = {
 		.who = who,
@@ -461,20 +473,25 @@ upstream_error_from_status(int status, int64_t retry_after, const char *body, si
 	return rephrased;
 }
 
-/* Is there something in it that could be an error? */
-static bool
-says_something(const struct json *value)
+bool
+upstream_error_is_told(const struct json *error)
 {
-	if (json_is_string(value))
-		return json_content_length(value) > 0;
-	return json_is(value, JSON_TRUE) || json_is_integer(value) || json_first(value) != NULL;
+	const struct json *code = json_member(error, "code");
+
+	if (json_is_string(error))
+		return json_content_length(error) > 0;
+	if (json_is_number(error))
+		return json_int(error, 0) != 0;
+	if (json_is_number(code) && json_int(code, 0) == 0)
+		return json_content_length(json_member(error, "message")) > 0;
+	return json_is(error, JSON_TRUE) || json_first(error) != NULL;
 }
 
 bool
 upstream_error_is(const struct json *object)
 {
-	return says_something(json_member(object, "error")) ||
-	       says_something(json_member(object, "errors")) ||
+	return upstream_error_is_told(json_member(object, "error")) ||
+	       upstream_error_is_told(json_member(object, "errors")) ||
 	       json_is_text(json_member(object, "object"), "error") ||
 	       json_is_text(json_member(object, "type"), "error") ||
 	       json_member_int(json_member(object, "base_resp"), "status_code", 0) != 0;
@@ -482,7 +499,7 @@ upstream_error_is(const struct json *object)
 
 void
 upstream_error_from_object(
-	const struct json *object, const struct upstream_identity *who, struct api_error *error)
+	const struct json *object, const struct error_context *who, struct api_error *error)
 {
 	struct refusal r = {.who = who};
 	const struct json *inner = json_member(object, "error");
@@ -502,7 +519,7 @@ upstream_error_from_object(
 
 int
 upstream_error_bad_answer(const char *what, const char *body, size_t length,
-	const struct upstream_identity *who, struct api_error *error)
+	const struct error_context *who, struct api_error *error)
 {
 	struct buffer quoted = BUFFER_INIT(0);
 
@@ -518,7 +535,7 @@ upstream_error_bad_answer(const char *what, const char *body, size_t length,
 
 int
 upstream_error_no_answer(const char *base_url, const char *problem, int64_t patience,
-	const struct upstream_identity *who, struct api_error *error)
+	const struct error_context *who, struct api_error *error)
 {
 	struct buffer said = BUFFER_INIT(0);
 	struct buffer origin = BUFFER_INIT(0);

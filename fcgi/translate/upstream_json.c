@@ -3,6 +3,8 @@
  */
 #include "translate/upstream_json.h"
 
+#include <string.h>
+
 #include "base/json.h"
 #include "base/log.h"
 #include "translate/upstream_error.h"
@@ -10,30 +12,77 @@
 enum { MOST_SKIPPED_LOGGED = 3 };
 
 /* More tokens than any request has: what is beyond it is no count. */
-static const int64_t largest_count = 1000000000000;
+static const int64_t largest_count = 1000000000;
+
+static void
+skip(const struct error_context *error_context, const struct json_problem *problem, int *skipped)
+{
+	if ((*skipped)++ < MOST_SKIPPED_LOGGED)
+		log_warn("upstream '%s': an event is not valid JSON: %s at byte %zu",
+			error_context->name, problem->what, problem->offset);
+}
 
 const struct json *
 upstream_json_event(struct json_document *index, const char *data, size_t length,
-	const struct upstream_identity *identity, int *skipped)
+	const struct error_context *error_context, int *skipped)
 {
 	struct json_problem problem;
 	const struct json *event = json_read(index, data, length, JSON_MAX_ANSWER_VALUES, &problem);
 
-	if (event == NULL && (*skipped)++ < MOST_SKIPPED_LOGGED)
-		log_warn("upstream '%s': an event is not valid JSON: %s at byte %zu",
-			identity->name, problem.what, problem.offset);
+	if (event == NULL)
+		skip(error_context, &problem, skipped);
+	return event;
+}
+
+/* Step over what stands between two events that were not kept apart. */
+static void
+step_over(const char **data, size_t *length, size_t count)
+{
+	static const char blanks[] = " \t\r\n,";
+	static const char field[] = "data:";
+
+	*data += count;
+	*length -= count;
+	if (*length >= strlen(field) && memcmp(*data, field, strlen(field)) == 0)
+		step_over(data, length, strlen(field));
+	while (*length > 0 && **data != '\0' && strchr(blanks, **data) != NULL) {
+		(*data)++;
+		(*length)--;
+	}
+}
+
+const struct json *
+upstream_json_next(struct json_document *index, const char **data, size_t *length,
+	const struct error_context *error_context, int *skipped)
+{
+	struct json_problem problem;
+	const struct json *event = json_read(
+		index, *data, *length, JSON_MAX_ANSWER_VALUES, &problem);
+	size_t used = *length;
+
+	/* Where the first ends and more follows, the reader stopped at that. */
+	if (event == NULL && problem.offset > 0) {
+		used = problem.offset;
+		event = json_read(index, *data, used, JSON_MAX_ANSWER_VALUES, NULL);
+	}
+	if (event != NULL)
+		step_over(data, length, used);
+	else
+		skip(error_context, &problem, skipped);
 	return event;
 }
 
 const struct json *
 upstream_json_message(struct json_document *index, const char *body, size_t length,
-	const struct upstream_identity *identity, struct api_error *error)
+	const struct error_context *error_context, struct api_error *error)
 {
-	const struct json *message = json_read(index, body, length, JSON_MAX_ANSWER_VALUES, NULL);
+	size_t mark = length >= 3 && memcmp(body, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+	const struct json *message = json_read(
+		index, body + mark, length - mark, JSON_MAX_ANSWER_VALUES, NULL);
 
 	if (message == NULL || json_is(message, JSON_NULL)) {
-		upstream_error_bad_answer(
-			"answered with something that is not JSON", body, length, identity, error);
+		upstream_error_bad_answer("answered with something that is not JSON", body, length,
+			error_context, error);
 		return NULL;
 	}
 	return message;

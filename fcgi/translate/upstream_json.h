@@ -11,18 +11,26 @@
 struct api_error;
 struct json;
 struct json_document;
-struct upstream_identity;
+struct error_context;
 
 /**
  * The payload of an event as JSON, read into ${index}.  NULL if it is not valid JSON; the first few
  * failures are logged, and ${skipped} counts them.
  */
 const struct json *upstream_json_event(struct json_document *index, const char *data, size_t length,
-	const struct upstream_identity *, int *skipped);
+	const struct error_context *, int *skipped);
+
+/**
+ * The first of the JSON texts in an event's payload, read into ${index}: usually there is one. Some
+ * services put several on a line, or do not keep their events apart.  ${data} and ${length} are
+ * what follows it.  NULL as above; they are left as they were.
+ */
+const struct json *upstream_json_next(struct json_document *index, const char **data,
+	size_t *length, const struct error_context *, int *skipped);
 
 /** The body of a whole answer as JSON, read into ${index}; or NULL and a 502 that quotes it. */
 const struct json *upstream_json_message(struct json_document *index, const char *body,
-	size_t length, const struct upstream_identity *, struct api_error *error);
+	size_t length, const struct error_context *, struct api_error *error);
 
 /** A member that counts something: never negative, 0 where there is none, and bounded by what can
  * be a count. */

@@ -1,5 +1,5 @@
 /*
- * Where systems keep the certificates of authorities; see ca_bundle.h.
+ * Where systems keep the CA bundle; see ca_bundle.h.
  */
 #include "upstream/ca_bundle.h"
 
@@ -17,7 +17,7 @@ static const char *const places[] = {
 };
 
 const char *
-trust_file(void)
+ca_bundle_file(void)
 {
 	const curl_version_info_data *curl = curl_version_info(CURLVERSION_NOW);
 	const char *own = curl->age >= CURLVERSION_SEVENTH ? curl->cainfo : NULL;

@@ -153,12 +153,6 @@ curl_loop_free(struct curl_loop *l)
 }
 
 void
-curl_loop_leave(struct curl_loop *l)
-{
-	uv_timer_stop(&l->timer);
-}
-
-void
 curl_loop_wake(struct curl_loop *l)
 {
 	uv_timer_start(&l->timer, on_timer, 0, 0);

@@ -25,9 +25,6 @@ curl_loop_new(CURLM *multi, uv_loop_t *, struct watches *, const struct curl_loo
 /** Free it, with the multi handle, from which all transfers have been removed. */
 void curl_loop_free(struct curl_loop *);
 
-/** Call curl no more, and leave the multi handle as it is: for a process that is about to end. */
-void curl_loop_leave(struct curl_loop *);
-
 /** Let a round begin as soon as the loop goes on. */
 void curl_loop_wake(struct curl_loop *);
 

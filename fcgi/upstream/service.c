@@ -13,6 +13,7 @@
 #include "base/secret.h"
 #include "base/url.h"
 #include "store/config.h"
+#include "translate/model_facts.h"
 #include "translate/translator.h"
 
 static const char bearer[] = "Authorization: Bearer ";
@@ -24,6 +25,7 @@ static const struct service services[] = {
 		.endpoint = "/chat/completions",
 		.models_endpoint = "/models",
 		.key_header = bearer,
+		.other_interface = "openai-responses",
 		.translator = &openai_chat,
 	},
 	{
@@ -44,6 +46,7 @@ static const struct service services[] = {
 		.count_endpoint = "/models/{model}:countTokens",
 		.models_endpoint = "/models?pageSize=1000",
 		.key_header = "x-goog-api-key: ",
+		.bearer_prefix = "ya29.",
 		.translator = &gemini,
 	},
 	{
@@ -95,7 +98,7 @@ check_parts(CURLU *url)
 		(strcasecmp(scheme, "http") != 0 && strcasecmp(scheme, "https") != 0))
 		problem = "must begin with http:// or https://";
 	else if (curl_url_get(url, CURLUPART_USER, &part, 0) == CURLUE_OK)
-		problem = "must not hold a user name or password";
+		problem = "must not contain a user name or password";
 	else if (curl_url_get(url, CURLUPART_FRAGMENT, &part, 0) == CURLUE_OK)
 		problem = "must not end in a #fragment";
 	curl_free(scheme);
@@ -112,9 +115,9 @@ service_check_base_url(const char *base_url)
 		return "must begin with http:// or https://";
 	for (const char *c = base_url; *c != '\0'; c++)
 		if ((unsigned char)*c <= ' ' || *c == 127)
-			return "must not hold blanks or control characters";
+			return "must not contain spaces or control characters";
 	if (strstr(base_url, "…") != NULL)
-		return "is masked; claude-proxy-admin export --secrets writes it whole";
+		return "is masked; export --secrets prints it whole";
 	if (strlen(base_url) > SERVICE_LONGEST_URL)
 		return "is longer than 2048 bytes";
 	CURLU *url = curl_url();
@@ -161,6 +164,19 @@ endpoint_length(const struct service *s, const char *path)
 	return start != NULL ? length - (size_t)(start - path) : 0;
 }
 
+bool
+service_is_endpoint(const struct service *s, const char *base_url)
+{
+	size_t length = strcspn(base_url, "?");
+
+	while (length > 0 && base_url[length - 1] == '/')
+		length--;
+	char *path = strndup(base_url, length);
+	bool is = path != NULL && endpoint_length(s, path) > 0;
+	free(path);
+	return is;
+}
+
 static void
 write_encoded(struct buffer *out, const char *segment)
 {
@@ -196,11 +212,83 @@ write_endpoint(struct buffer *out, const char *endpoint, const char *model)
 	buffer_append(out, after, length - (size_t)(after - endpoint));
 }
 
+/* Is it that host, or one below it? */
+static bool
+is_host(const char *host, const char *known)
+{
+	size_t length = strlen(host);
+	size_t end = strlen(known);
+
+	if (length < end || strcasecmp(host + length - end, known) != 0)
+		return false;
+	return length == end || known[0] == '.' || host[length - end - 1] == '.';
+}
+
+/* Hosts whose interfaces do not lie where a base URL without a path would have them. */
+static const char *
+host_prefix(const struct service *s, const char *host)
+{
+	static const struct {
+		const char *host;   /* itself, or the end of its name */
+		const char *claude; /* prefix of what speaks Claude's language; NULL: the usual */
+		const char *others;
+	} rows[] = {
+		{".openai.azure.com", "/anthropic", "/openai"},
+		{".services.ai.azure.com", "/anthropic", "/openai"},
+		{".amazonaws.com", "/anthropic", "/openai"},
+		{".api.aws", "/anthropic", NULL},
+		{"openrouter.ai", "/api", "/api"},
+		{"api.deepseek.com", "/anthropic", NULL},
+		{"api.groq.com", NULL, "/openai"},
+		{"api.fireworks.ai", "/inference", "/inference"},
+		{"api.z.ai", "/api/anthropic", NULL},
+		{"open.bigmodel.cn", "/api/anthropic", NULL},
+		{"api.minimax.io", "/anthropic", NULL},
+		{"api.minimaxi.com", "/anthropic", NULL},
+		{"api.moonshot.ai", "/anthropic", NULL},
+		{"api.moonshot.cn", "/anthropic", NULL},
+	};
+	bool claude = s->translator->passes_through;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]) && s->version[0] != '\0'; i++) {
+		const char *prefix = claude ? rows[i].claude : rows[i].others;
+		if (is_host(host, rows[i].host))
+			return prefix != NULL ? prefix : "";
+	}
+	return "";
+}
+
+/* How much of the path, at its end, is the service's list of models: people copy it from there. */
+static size_t
+models_length(const struct service *s, const char *path)
+{
+	size_t length = strcspn(s->models_endpoint, "?");
+	size_t path_length = strlen(path);
+
+	return s->version[0] != '\0' && path_length >= length &&
+			       strncmp(path + path_length - length, s->models_endpoint, length) == 0
+		       ? length
+		       : 0;
+}
+
+/* Vertex has its version before the publisher: …/v1/…/publishers/google. */
+static bool
+ends_in_publisher(const char *path)
+{
+	static const char publishers[] = "/publishers";
+	const char *segment = strrchr(path, '/');
+	size_t before = segment != NULL ? (size_t)(segment - path) : 0;
+
+	return before >= sizeof(publishers) - 1 &&
+	       strncmp(segment - (sizeof(publishers) - 1), publishers, sizeof(publishers) - 1) == 0;
+}
+
 /* The URL rule.  ${path} comes without trailing slashes. */
 static void
-write_path(const struct service *s, const char *path, const char *endpoint, const char *model,
+write_path(const struct service *s, char *path, const char *endpoint, const char *model,
 	struct buffer *out)
 {
+	path[strlen(path) - models_length(s, path)] = '\0';
 	size_t given = endpoint_length(s, path);
 
 	if (given > 0 && (endpoint == s->endpoint || endpoint == s->stream_endpoint)) {
@@ -208,7 +296,8 @@ write_path(const struct service *s, const char *path, const char *endpoint, cons
 		return;
 	}
 	buffer_append(out, path, strlen(path) - given);
-	if (given == 0 && !ends_in_version(path) && (path[0] == '\0' || s->version_after_path))
+	if (given == 0 && !ends_in_version(path) && !ends_in_publisher(path) &&
+		(path[0] == '\0' || s->version_after_path))
 		buffer_puts(out, s->version);
 	write_endpoint(out, endpoint, model);
 }
@@ -229,15 +318,19 @@ service_write_url(const struct service *s, const char *base_url, const char *end
 	struct buffer new_path = BUFFER_INIT(0);
 	const char *own_query = strchr(endpoint, '?');
 	CURLU *url = curl_url();
+	char *host = NULL;
 	char *path = NULL;
 	char *whole = NULL;
 	int status = -1;
 
 	if (url == NULL || curl_url_set(url, CURLUPART_URL, base_url, 0) != CURLUE_OK ||
+		curl_url_get(url, CURLUPART_HOST, &host, 0) != CURLUE_OK ||
 		curl_url_get(url, CURLUPART_PATH, &path, 0) != CURLUE_OK)
 		goto out;
 	for (size_t length = strlen(path); length > 0 && path[length - 1] == '/';)
 		path[--length] = '\0';
+	if (path[0] == '\0')
+		buffer_puts(&new_path, host_prefix(s, host));
 	write_path(s, path, endpoint, model, &new_path);
 	if (!new_path.failed &&
 		curl_url_set(url, CURLUPART_PATH, buffer_text(&new_path), 0) == CURLUE_OK &&
@@ -248,6 +341,7 @@ service_write_url(const struct service *s, const char *base_url, const char *end
 out:
 	curl_free(whole);
 	curl_free(path);
+	curl_free(host);
 	curl_url_cleanup(url);
 	buffer_free(&new_path);
 	return status;
@@ -287,13 +381,99 @@ add_header(struct curl_slist **list, bool *failed, const char *name, const char 
 	buffer_free(&line);
 }
 
-static const char *
-key_header(const struct service *s, const char *key)
+/* Is the key of a service that speaks Claude's language known to go as a bearer token there? */
+static bool
+wants_bearer(const struct service *s, const struct upstream *upstream)
 {
-	bool as_bearer = s->bearer_prefix != NULL &&
-			 strncmp(key, s->bearer_prefix, strlen(s->bearer_prefix)) == 0;
+	struct buffer host = BUFFER_INIT(0);
+	bool wants = false;
 
-	return as_bearer ? bearer : s->key_header;
+	if (s->translator->passes_through &&
+		model_facts_write_host(&host, upstream->base_url) == 0) {
+		const struct model_facts facts = model_facts_find(buffer_text(&host), "");
+		wants = model_facts_host_is(&facts, HOST_BEARER);
+	}
+	buffer_free(&host);
+	return wants;
+}
+
+bool
+service_uses_bearer(
+	const struct service *s, const struct upstream *upstream, const char *key, const char *auth)
+{
+	if (upstream->options.auth != AUTH_BY_SERVICE)
+		return upstream->options.auth == AUTH_BEARER;
+	if (auth != NULL)
+		return strcmp(auth, "bearer") == 0;
+	if (s->bearer_prefix != NULL &&
+		strncmp(key, s->bearer_prefix, strlen(s->bearer_prefix)) == 0)
+		return true;
+	return s->key_header == bearer || wants_bearer(s, upstream);
+}
+
+/* What stands before the key: as the owner decided, as was learned, or as the service's clients do.
+ */
+static const char *
+key_header(
+	const struct service *s, const struct upstream *upstream, const char *key, const char *auth)
+{
+	if (service_uses_bearer(s, upstream, key, auth))
+		return bearer;
+	if (upstream->options.auth == AUTH_API_KEY)
+		return "api-key: ";
+	if (upstream->options.auth == AUTH_X_API_KEY || auth != NULL)
+		return "x-api-key: ";
+	return s->key_header;
+}
+
+/* Is the beta in the owner's list of those to withhold? */
+static bool
+is_withheld(const char *list, const char *name, size_t length)
+{
+	for (const char *at = list; *at != '\0';) {
+		size_t word = strcspn(at, ",");
+		if (word == length + 1 && strncmp(at + 1, name, length) == 0)
+			return true;
+		at += word;
+		at += *at == ',';
+	}
+	return false;
+}
+
+/* Append the betas of the client that are not withheld. */
+static void
+write_betas(struct buffer *out, const char *withheld, const char *value)
+{
+	static const char between[] = ", \t";
+
+	if (strcmp(withheld, "none") == 0)
+		return;
+	for (value += strspn(value, between); *value != '\0'; value += strspn(value, between)) {
+		size_t length = strcspn(value, between);
+		if (!is_withheld(withheld, value, length)) {
+			buffer_puts(out, out->length > 0 ? "," : "");
+			buffer_append(out, value, length);
+		}
+		value += length;
+	}
+}
+
+/* A header of the client's, without what the owner withholds. */
+static void
+add_forwarded(struct curl_slist **list, bool *failed, const struct upstream_options *options,
+	const struct forwarded_header *header)
+{
+	struct buffer betas = BUFFER_INIT(0);
+
+	if (options->beta == NULL || strcasecmp(header->name, "anthropic-beta") != 0) {
+		add_header(list, failed, header->name, ": ", header->value);
+		return;
+	}
+	write_betas(&betas, options->beta, header->value);
+	*failed = *failed || betas.failed;
+	if (betas.length > 0)
+		add_header(list, failed, header->name, ": ", buffer_text(&betas));
+	buffer_free(&betas);
 }
 
 struct curl_slist *
@@ -306,7 +486,7 @@ service_headers(const struct service *s, const struct upstream *upstream, const 
 	const char *const ours[][2] = {
 		{"Accept: ", head->stream ? "text/event-stream" : "application/json"},
 		{"User-Agent: ", "claude-proxy/" VERSION},
-		{secret != NULL ? key_header(s, secret) : "", secret},
+		{secret != NULL ? key_header(s, upstream, secret, head->auth) : "", secret},
 		{"Content-Type: ", type},
 	};
 	size_t count = sizeof(ours) / sizeof(ours[0]) - (head->has_body ? 0 : 1);
@@ -318,8 +498,7 @@ service_headers(const struct service *s, const struct upstream *upstream, const 
 			add_header(&list, &failed, ours[i][0], "", ours[i][1]);
 	for (size_t i = 0; i < head->forwarded_count; i++)
 		if (!is_replaced(options, head->forwarded[i].name))
-			add_header(&list, &failed, head->forwarded[i].name, ": ",
-				head->forwarded[i].value);
+			add_forwarded(&list, &failed, options, &head->forwarded[i]);
 	for (size_t i = 0; i < options->header_count; i++)
 		add_header(
 			&list, &failed, options->headers[i].name, ": ", options->headers[i].value);

@@ -24,8 +24,10 @@ struct service {
 	const char *stream_endpoint; /* of streamed ones; NULL: the same */
 	const char *count_endpoint;  /* to count tokens; NULL: there is none */
 	const char *models_endpoint;
-	const char *key_header;    /* what stands before the API key: "Authorization: Bearer " */
-	const char *bearer_prefix; /* keys that begin so go as a bearer token; NULL: none do */
+	const char *key_header;      /* what stands before the API key: "Authorization: Bearer " */
+	const char *bearer_prefix;   /* keys that begin so go as a bearer token; NULL: none do */
+	const char *other_interface; /* the service type that some models need where a host has
+					both; NULL: none */
 	const struct translator *translator;
 };
 
@@ -40,6 +42,7 @@ struct service_head {
 	const char *content_type; /* NULL: application/json */
 	bool stream;              /* an event stream is wanted */
 	bool has_body;
+	const char *auth; /* how the key is sent: bearer, x-api-key; NULL: as the service has it */
 	const struct forwarded_header *forwarded;
 	size_t forwarded_count;
 };
@@ -58,6 +61,13 @@ enum { SERVICE_LONGEST_URL = 2048 }; /* bytes of a base URL */
  * query is kept.
  */
 const char *service_check_base_url(const char *base_url);
+
+/** Does the base URL end in the service's endpoint for messages, so that there is no other? */
+bool service_is_endpoint(const struct service *, const char *base_url);
+
+/** Does the key go as a bearer token, unless ${auth} (of service_head) says otherwise? */
+bool service_uses_bearer(
+	const struct service *, const struct upstream *, const char *key, const char *auth);
 
 /**
  * Append the URL of ${endpoint}, by SPEC §5 "URL rule"; a path that is neither empty nor ends in a

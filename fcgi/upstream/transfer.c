@@ -480,7 +480,7 @@ transfers_new(uv_loop_t *loop, struct watches *watches)
 		.context = all,
 	};
 	all->loop = loop;
-	all->certificates = trust_file();
+	all->certificates = ca_bundle_file();
 	all->multi = new_multi();
 	if (all->multi == NULL)
 		goto err0;
@@ -496,11 +496,10 @@ err0:
 	return NULL;
 }
 
-/* Can a transfer be removed while its name is looked up, and nothing waits? */
-static bool
-can_leave_lookups(void)
+bool
+transfers_leave_lookups(const struct transfers *all)
 {
-	return curl_version_info(CURLVERSION_NOW)->version_num >= 0x075700;
+	return all->parked != NULL;
 }
 
 void
@@ -508,12 +507,6 @@ transfers_free(struct transfers *all)
 {
 	if (all == NULL)
 		return;
-	if (all->parked != NULL && !can_leave_lookups()) {
-		curl_loop_leave(all->curl);
-		return;
-	}
-	while (all->parked != NULL)
-		release(all->parked); // NOLINT(clang-analyzer-unix.Malloc): it leaves the list
 	for (size_t i = 0; i < all->kept_count; i++)
 		curl_easy_cleanup(all->kept[i]);
 	curl_loop_free(all->curl);
@@ -625,7 +618,12 @@ set_options(struct transfer *t, const struct transfer_request *request)
 	/* Their decoders need no more than 32 KiB, and make of a byte at most a thousand. */
 	curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip, deflate");
 	curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+#if LIBCURL_VERSION_NUM >= 0x075800
 	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
+#else
+	/* 7.74 keeps what comes for an HTTP/2 stream that is held, and brings it all at once. */
+	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+#endif
 	allow_http_only(easy);
 }
 

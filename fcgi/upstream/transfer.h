@@ -26,7 +26,7 @@ struct transfer_request {
 	size_t body_length;
 	struct curl_slist *headers;
 	const char *proxy;        /* curl proxy URL; NULL: as the environment says */
-	const char *certificates; /* file of the authorities' certificates; NULL: the system's */
+	const char *certificates; /* CA bundle; NULL: the system's */
 	int64_t connect_timeout;  /* ms; the caller cancels then, libcurl itself gives up later */
 	bool once; /* never sent again by curl itself, as it does where a kept connection is closed
 		    */
@@ -66,10 +66,13 @@ struct transfer_handler {
 	void (*ended)(void *context, enum transfer_outcome outcome, const char *problem);
 };
 
-/** NULL if memory ran out.  Free it after every transfer is over, before the watches and the loop.
- */
+/** NULL if memory ran out.  Free it after every transfer is over, before the watches and the loop,
+ * and only if no lookup is left. */
 struct transfers *transfers_new(uv_loop_t *loop, struct watches *watches);
 void transfers_free(struct transfers *);
+
+/** Is the name of a transfer that was cancelled still being looked up, by a thread of libcurl's? */
+bool transfers_leave_lookups(const struct transfers *);
 
 /** Begin; the first call of the handler comes later, from the loop.  NULL if memory ran out. */
 struct transfer *transfer_start(struct transfers *, const struct transfer_request *,

@@ -67,7 +67,7 @@ def check(run, site, upstream, requests):
     assert len(upstream.calls) == requests == len({call.text for call in upstream.calls})
     assert all(call.streams for call in upstream.calls)
     log = site.log_text()
-    assert log.count(" status=200 upstream=") == requests == log.count(" attempts=1 ")
+    assert len(re.findall(r" status=200 .*upstream=\S", log)) == requests == log.count(" attempts=1 ")
     assert " warn " not in log and " error " not in log and "error=" not in log
 
 
@@ -109,7 +109,8 @@ def test_a_conversation_goes_on_at_other_services(site, upstreams, claude_code):
             run = claude_code.run(f"Turn {turn}.", *(["--continue"] if turn else []))
             assert run.problems() == [] and run.text == f"I found {words[turn]}."
     for one in made:
-        assert one.refused == [] and len(one.calls) == 2
+        # Claude's model is unknown there: what it refuses is learned, and sent once more.
+        assert len(one.refused) <= (one.service is upstream_responses) and len(one.calls) == 2 + len(one.refused)
     for earlier in words[:-1]:
         assert earlier in json.dumps(made[-1].last, ensure_ascii=False)
 

@@ -1,7 +1,8 @@
 /*
  * Any bytes as an upstream's answer.  What comes out is an error, or a whole message, or an event
  * stream that keeps the grammar (PROTOCOL.md §D.1); it does not depend on where the bytes were cut,
- * nor on an attempt that failed before.  What is passed through is not changed.
+ * nor on an attempt that failed before.  What is passed through is not changed, but for the names
+ * of events and the end of a message where a stream lacks them.
  */
 #include "fuzz.h"
 
@@ -19,6 +20,7 @@ struct choice {
 	bool hide_thinking;
 	bool complete;
 	bool pings;
+	bool stops; /* the client named stop sequences */
 	uint32_t seed;
 };
 
@@ -128,16 +130,78 @@ check_stream(const struct buffer *out)
 	buffer_free(&data);
 }
 
+/* ---- what is passed through ---- */
+
+/* The next line of ${text} that is no name of an event and not empty.  False: there is none. */
+static bool
+next_line(const char **text, const char *end, const char **line, size_t *length)
+{
+	static const char name[] = "event:";
+
+	while (*text < end) {
+		*line = *text;
+		while (*text < end && **text != '\n' && **text != '\r')
+			(*text)++;
+		*length = (size_t)(*text - *line);
+		if (*text < end)
+			(*text)++;
+		if (*length > 0 &&
+			(*length < sizeof(name) - 1 || memcmp(*line, name, sizeof(name) - 1) != 0))
+			return true;
+	}
+	return false;
+}
+
+/* A stream goes on in its lines: events may have been left out, their names and the last event of a
+ * message may have been put in, nothing else. */
+static void
+check_passed_stream(const struct buffer *out, const char *text, size_t size)
+{
+	static const char stop[] = "data: {\"type\":\"message_stop\"}";
+	const char *in = text;
+	const char *at = buffer_text(out);
+	const char *end = at + out->length;
+	const char *line;
+	const char *wanted;
+	size_t length;
+	size_t wanted_length;
+
+	while (next_line(&at, end, &wanted, &wanted_length)) {
+		bool found = false;
+		const char *from = in;
+		while (!found && next_line(&in, text + size, &line, &length))
+			found = length == wanted_length && memcmp(line, wanted, length) == 0;
+		if (found)
+			continue;
+		fuzz_check(wanted_length == sizeof(stop) - 1 &&
+			   memcmp(wanted, stop, wanted_length) == 0);
+		in = from;
+	}
+}
+
+static void
+check_passed(const struct choice *c, const struct buffer *out, const char *text, size_t size)
+{
+	if (out->length == size && memcmp(buffer_text(out), text, size) == 0)
+		return;
+	fuzz_check(c->stream);
+	/* A whole message is told as the stream that was asked for. */
+	if (fuzz_is_json(text, size))
+		check_stream(out);
+	else
+		check_passed_stream(out, text, size);
+}
+
 /* ---- one run ---- */
 
-static const struct upstream_identity identity = {
+static const struct error_context error_context = {
 	.name = "up", .key = "sk-0123456789abcdef", .model = "m"};
 
 /* An attempt of which no content came before it broke.  False: there is none in this input. */
 static bool
 fail_once(struct answer *a, const struct choice *c, const char *text, size_t size)
 {
-	answer_begin(a, &identity);
+	answer_begin(a, &error_context);
 	answer_head(a, 200, c->content_type, 0);
 	answer_feed(a, text, size / 2);
 	return answer_end(a, false) == ANSWER_FAILED && !answer_started(a) &&
@@ -147,7 +211,7 @@ fail_once(struct answer *a, const struct choice *c, const char *text, size_t siz
 static void
 feed(struct answer *a, const struct choice *c, const char *text, size_t size, uint32_t seed)
 {
-	answer_begin(a, &identity);
+	answer_begin(a, &error_context);
 	answer_head(a, c->status, c->content_type, 0);
 	for (size_t at = 0, piece; at < size; at += piece) {
 		piece = seed == 0 ? size : fuzz_cut(&seed, size - at);
@@ -162,9 +226,11 @@ feed(struct answer *a, const struct choice *c, const char *text, size_t size, ui
 static struct run
 run(const struct choice *c, const char *text, size_t size, uint32_t seed, bool after_failure)
 {
+	static const char *const stops[] = {"ab", "a\xc3\xa9", "</", NULL};
 	const struct answer_options options = {
 		.translator = c->translator,
 		.model = "m",
+		.stop_sequences = c->stops ? stops : NULL,
 		.stream = c->stream,
 		.hide_thinking = c->hide_thinking,
 		.estimated_input_tokens = 7,
@@ -182,7 +248,7 @@ run(const struct choice *c, const char *text, size_t size, uint32_t seed, bool a
 	}
 	/* As before every further attempt. */
 	made = 0;
-	fuzz_check(!after_failure || answer_redirect(a, &options) == 0);
+	fuzz_check(!after_failure || answer_switch_upstream(a, &options) == 0);
 	made = made_before;
 	feed(a, c, text, size, seed);
 	r.state = answer_state(a);
@@ -211,9 +277,9 @@ check_run(const struct choice *c, const struct run *r, const char *text, size_t 
 	fuzz_check(r->state != ANSWER_OPEN);
 	if (r->state == ANSWER_FAILED) {
 		fuzz_check(r->error.status >= 400 && r->error.message != NULL);
-		fuzz_check(strstr(r->error.message, identity.key) == NULL);
+		fuzz_check(strstr(r->error.message, error_context.key) == NULL);
 	} else if (c->translator == NULL) {
-		fuzz_check(r->out.length == size && memcmp(buffer_text(&r->out), text, size) == 0);
+		check_passed(c, &r->out, text, size);
 	} else if (c->stream) {
 		check_stream(&r->out);
 	} else {
@@ -231,11 +297,14 @@ same_usage(const struct claude_usage *a, const struct claude_usage *b)
 }
 
 static void
-check_same(const struct run *a, const struct run *b)
+check_same(const struct choice *c, const struct run *a, const struct run *b)
 {
-	fuzz_check(a->state == b->state && fuzz_same(&a->out, &b->out));
+	fuzz_check(a->state == b->state && a->error.status == b->error.status);
 	fuzz_check(same_usage(&a->usage, &b->usage) && strcmp(a->stop_reason, b->stop_reason) == 0);
-	fuzz_check(a->error.status == b->error.status);
+	/* Of what is passed through, comments go on at once, and a failure quotes what had come. */
+	if (c->translator == NULL)
+		return;
+	fuzz_check(fuzz_same(&a->out, &b->out));
 	fuzz_check(a->error.message == NULL || strcmp(a->error.message, b->error.message) == 0);
 }
 
@@ -258,6 +327,7 @@ choose(struct fuzz_input *in)
 		.hide_thinking = first & 32,
 		.complete = second & 8,
 		.pings = second & 16,
+		.stops = second & 32,
 		.seed = fuzz_byte(in) + 1,
 	};
 }
@@ -274,7 +344,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_run(&choice, &whole, in.at, in.left);
 	check_run(&choice, &cut, in.at, in.left);
 	if (!choice.pings)
-		check_same(&whole, &cut);
+		check_same(&choice, &whole, &cut);
 	free_run(&whole);
 	free_run(&cut);
 	return 0;

@@ -13,7 +13,7 @@ enum { KEY_BYTE = 1, OTHER_BYTE = 2 };
 static const char key[] = "key-with-16-characters";
 static const char other[] = "another-secret-of-the-owner";
 static const char *const others[] = {other, NULL};
-static const struct upstream_identity identity = {
+static const struct error_context error_context = {
 	.name = "up", .key = key, .model = "m", .secrets = others};
 
 static void
@@ -57,19 +57,19 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	fuzz_quiet();
 	put_secrets_in(&body, in.at, in.left);
 	const char *text = buffer_text(&body);
-	upstream_error_from_status(status, retry_after, text, body.length, &identity, &error);
+	upstream_error_from_status(status, retry_after, text, body.length, &error_context, &error);
 	check_error(&error);
-	upstream_error_bad_answer("sent nonsense", text, body.length, &identity, &error);
+	upstream_error_bad_answer("sent nonsense", text, body.length, &error_context, &error);
 	check_error(&error);
 	/* What curl says is UTF-8. */
 	if (fuzz_is_utf8(text)) {
 		upstream_error_no_answer(
-			"https://api.test/v1", text, retry_after, &identity, &error);
+			"https://api.test/v1", text, retry_after, &error_context, &error);
 		check_error(&error);
 	}
 	const struct json *value = fuzz_json(&document, text, body.length);
 	if (value != NULL) {
-		upstream_error_from_object(value, &identity, &error);
+		upstream_error_from_object(value, &error_context, &error);
 		check_error(&error);
 	}
 	json_document_free(&document);

@@ -1,6 +1,8 @@
 /*
  * Any bytes as an event stream, cut anywhere: the events are those that a reader of the whole text
- * finds, which is written down here as the standard (WHATWG HTML §9.2) tells it.
+ * finds, which is written down here as the standard (WHATWG HTML §9.2) tells it; but an event that
+ * the end cuts short counts, and so does an object without `data:`, and a mark of UTF-8 before any
+ * line is skipped.
  */
 #include "fuzz.h"
 
@@ -30,46 +32,69 @@ read_cut(const char *text, size_t size, uint32_t seed, struct buffer *events)
 	event_stream_free(stream);
 }
 
-static void
-take_line(
-	const char *line, size_t length, bool *has_data, struct buffer *data, struct buffer *events)
-{
-	static const char field[] = "data:";
-	size_t skip = sizeof(field) - 1;
+struct plain_reader {
+	struct buffer data;
+	struct buffer *events;
+	bool has_data;
+	bool bare; /* the data is an object that no field's name preceded */
+};
 
-	if (length == 0) {
-		if (*has_data)
-			collect(events, buffer_text(data), data->length);
-		buffer_clear(data);
-		*has_data = false;
-	} else if (length >= skip && memcmp(line, field, skip) == 0) {
-		skip += length > skip && line[skip] == ' ';
-		if (*has_data)
-			buffer_putc(data, '\n');
-		buffer_append(data, line + skip, length - skip);
-		*has_data = true;
-	}
+static bool
+begins_with(const char *line, size_t length, const char *start)
+{
+	return length >= strlen(start) && memcmp(line, start, strlen(start)) == 0;
 }
 
-/* As the standard has it, but that an event which the end cuts short counts. */
+static bool
+is_other_field(const char *line, size_t length)
+{
+	return begins_with(line, length, ":") || begins_with(line, length, "event:") ||
+	       begins_with(line, length, "id:") || begins_with(line, length, "retry:");
+}
+
+static void
+take_line(struct plain_reader *r, const char *line, size_t length)
+{
+	size_t skip = 0;
+
+	for (; begins_with(line, length, "\xef\xbb\xbf"); length -= 3)
+		line += 3;
+	if (length == 0) {
+		if (r->has_data)
+			collect(r->events, buffer_text(&r->data), r->data.length);
+		buffer_clear(&r->data);
+		r->has_data = r->bare = false;
+		return;
+	}
+	if (begins_with(line, length, "data:"))
+		skip = begins_with(line, length, "data: ") ? 6 : 5;
+	else if ((*line == '{' || r->bare) && !is_other_field(line, length))
+		r->bare = true;
+	else
+		return;
+	if (r->has_data)
+		buffer_putc(&r->data, '\n');
+	buffer_append(&r->data, line + skip, length - skip);
+	r->has_data = true;
+}
+
 static void
 read_plainly(const char *text, size_t size, struct buffer *events)
 {
-	struct buffer data = BUFFER_INIT(0);
-	bool has_data = false;
+	struct plain_reader r = {.events = events};
 	size_t begin = 0;
 
 	for (size_t i = 0; i < size; i++) {
 		if (text[i] != '\r' && text[i] != '\n')
 			continue;
-		take_line(text + begin, i - begin, &has_data, &data, events);
+		take_line(&r, text + begin, i - begin);
 		i += text[i] == '\r' && i + 1 < size && text[i + 1] == '\n';
 		begin = i + 1;
 	}
 	if (begin < size)
-		take_line(text + begin, size - begin, &has_data, &data, events);
-	take_line("", 0, &has_data, &data, events);
-	buffer_free(&data);
+		take_line(&r, text + begin, size - begin);
+	take_line(&r, "", 0);
+	buffer_free(&r.data);
 }
 
 int

@@ -17,16 +17,16 @@ enum { MOST_VARIABLES = 32 };
 
 static char access_key[] = "the-access-key";
 
-/* A gateway that has nothing but meta-variables. */
+/* A web request that has nothing but meta-variables. */
 struct fake {
-	struct gateway gateway;
+	struct web_request web;
 	char *variables[MOST_VARIABLES + 1];
 };
 
 static const char *
-parameter(const struct gateway *g, const char *name)
+parameter(const struct web_request *web, const char *name)
 {
-	const struct fake *fake = (const struct fake *)g;
+	const struct fake *fake = (const struct fake *)web;
 	size_t length = strlen(name);
 
 	for (size_t i = 0; fake->variables[i] != NULL; i++)
@@ -37,12 +37,12 @@ parameter(const struct gateway *g, const char *name)
 }
 
 static char *const *
-parameters(const struct gateway *g)
+parameters(const struct web_request *web)
 {
-	return ((const struct fake *)g)->variables;
+	return ((const struct fake *)web)->variables;
 }
 
-static const struct gateway_kind kind = {.parameter = parameter, .parameters = parameters};
+static const struct web_request_kind kind = {.parameter = parameter, .parameters = parameters};
 
 /* ---- the router ---- */
 
@@ -60,22 +60,22 @@ check_path(const char *path)
 }
 
 static void
-check_router(const struct gateway *g, const struct settings *settings)
+check_router(const struct web_request *web, const struct settings *settings)
 {
 	struct api_error error = API_ERROR_NONE;
-	struct asked asked;
+	struct endpoint_match match;
 
-	router_find(g, settings, &asked, &error);
-	fuzz_check(memchr(asked.path, '\0', sizeof(asked.path)) != NULL);
-	if (asked.endpoint == ENDPOINT_NONE)
-		fuzz_check(error.status == 404 || (error.status == 405 && asked.allow != NULL));
+	router_find(web, settings, &match, &error);
+	fuzz_check(memchr(match.path, '\0', sizeof(match.path)) != NULL);
+	if (match.endpoint == ENDPOINT_NONE)
+		fuzz_check(error.status == 404 || (error.status == 405 && match.allow != NULL));
 	else
 		fuzz_check(error.status == 0);
-	if (asked.endpoint == ENDPOINT_PREFLIGHT)
-		fuzz_check(asked.allow != NULL);
-	if (asked.endpoint == ENDPOINT_OTHER || asked.endpoint == ENDPOINT_MODEL) {
-		fuzz_check(asked.path[0] == '/');
-		check_path(asked.path);
+	if (match.endpoint == ENDPOINT_PREFLIGHT)
+		fuzz_check(match.allow != NULL);
+	if (match.endpoint == ENDPOINT_OTHER || match.endpoint == ENDPOINT_MODEL) {
+		fuzz_check(match.path[0] == '/');
+		check_path(match.path);
 	}
 	api_error_clear(&error);
 }
@@ -83,7 +83,7 @@ check_router(const struct gateway *g, const struct settings *settings)
 /* ---- the door ---- */
 
 static void
-check_access(const struct gateway *g, const struct settings *settings)
+check_access(const struct web_request *web, const struct settings *settings)
 {
 	static const char *const headers[] = {
 		"HTTP_X_API_KEY", "HTTP_AUTHORIZATION", "REDIRECT_HTTP_AUTHORIZATION"};
@@ -91,13 +91,13 @@ check_access(const struct gateway *g, const struct settings *settings)
 	bool shown = false;
 
 	for (size_t i = 0; i < sizeof(headers) / sizeof(headers[0]); i++) {
-		const char *value = gateway_text(g, headers[i]);
+		const char *value = web_request_text(web, headers[i]);
 		size_t length = strlen(value);
 		size_t expected = strlen(access_key);
 		shown = shown ||
 			(length >= expected && strcmp(value + length - expected, access_key) == 0);
 	}
-	if (access_check(g, settings, &error) == 0)
+	if (access_check(web, settings, &error) == 0)
 		fuzz_check(shown);
 	else
 		fuzz_check(error.status == 401 && strstr(error.message, access_key) == NULL);
@@ -107,12 +107,12 @@ check_access(const struct gateway *g, const struct settings *settings)
 /* ---- headers ---- */
 
 static void
-check_cors(const struct gateway *g, const struct settings *settings)
+check_cors(const struct web_request *web, const struct settings *settings)
 {
 	struct buffer headers = BUFFER_INIT(0);
 
-	cors_write_headers(g, settings, &headers);
-	cors_write_preflight(g, settings, &headers);
+	cors_write_headers(web, settings, &headers);
+	cors_write_preflight(web, settings, &headers);
 	fuzz_check(*head_lines_check(buffer_text(&headers)) == '\0');
 	buffer_free(&headers);
 }
@@ -133,14 +133,14 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.health_check_path = health,
 		.development = choice & 4,
 	};
-	struct fake fake = {.gateway = {&kind}};
+	struct fake fake = {.web = {.kind = &kind}};
 
 	/* Separated by NUL, which alone no value can have. */
 	for (size_t i = 0; i < MOST_VARIABLES && in.left > 0; i++)
 		fake.variables[i] = fuzz_text(&in, '\0');
-	check_router(&fake.gateway, &settings);
-	check_access(&fake.gateway, &settings);
-	check_cors(&fake.gateway, &settings);
+	check_router(&fake.web, &settings);
+	check_access(&fake.web, &settings);
+	check_cors(&fake.web, &settings);
 	for (size_t i = 0; fake.variables[i] != NULL; i++)
 		free(fake.variables[i]);
 	return 0;

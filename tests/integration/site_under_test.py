@@ -308,7 +308,7 @@ class Site:
     @contextlib.contextmanager
     def fastcgi(self, stderr=None, **settings):
         """The responder alone, on a listening Unix socket."""
-        with self.listener() as listener, self.running([BUILD / "claude-proxy.fcgi"], self.environment(**settings),
+        with self.listener() as listener, self.running([self.programs / "claude-proxy.fcgi"], self.environment(**settings),
                                                        wait_path=None, stdin=listener, stderr=stderr) as responder:
             listener.close()
             yield responder

@@ -80,7 +80,7 @@ def test_names_and_indexes(admin):
     admin("key", "c", "remove", "0")
     assert json.loads(admin("key", "c", "list", "--json")) == []
     admin("route", "add", "x*", "y")
-    admin("route", "add", "x*", "z")
+    admin("route", "add", "x*", "z", "--upstream", "c")
     assert "index" in admin("route", "remove", "x*", status=1)
     admin("route", "remove", "1")
     admin("route", "remove", "x*")

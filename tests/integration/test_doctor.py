@@ -1,4 +1,4 @@
-"""`doctor` finds what is wrong and says how to mend it (SPEC §7)."""
+"""`doctor` finds what is wrong and explains how to fix it (SPEC §7)."""
 import json
 import os
 import sqlite3
@@ -64,7 +64,7 @@ def test_the_database(site, upstream, doctor):
     site.use(upstream)
     upstream.answer = models(["m"])
     site.database.chmod(0o644)
-    assert worst(doctor(0), "can be opened by others") == "warning"
+    assert worst(doctor(0), "others can open") == "warning"
     data = site.database.read_bytes()
     site.database.write_bytes(data[:4096] + b"\x55" * 4096 + data[8192:])
     assert worst(doctor(1), "database") == "problem"
@@ -72,7 +72,7 @@ def test_the_database(site, upstream, doctor):
     for name in ("-wal", "-shm"):
         if os.path.exists(f"{site.database}{name}"):
             os.unlink(f"{site.database}{name}")
-    assert worst(doctor(1), "cannot be opened") == "problem"
+    assert worst(doctor(1), "could not open") == "problem"
 
 
 def test_upstreams_and_keys(site, upstream, doctor):
@@ -88,7 +88,7 @@ def test_upstreams_and_keys(site, upstream, doctor):
     with sqlite3.connect(site.database) as db:
         db.execute("UPDATE api_keys SET rests_until = ?, last_error = '401: no' WHERE id = 1", (int(time.time() + 600) * 1000,))
     findings = doctor(0)
-    assert worst(findings, "main: key 0 sk-t…cdef rests") == "warning"
+    assert worst(findings, "main: key 0 sk-t…cdef is paused") == "warning"
     assert worst(findings, "all its keys are disabled") == "warning"
     assert worst(findings, "lead back to itself") == "warning"
 
@@ -98,8 +98,8 @@ def test_reaching_upstreams(site, upstream, doctor):
     upstream.answer = status(401, {"error": {"message": f"wrong key {KEY}"}})
     assert worst(doctor(1), "refuses the key") == "problem"
     upstream.answer = status(500, "down")
-    assert worst(doctor(0), "answers with 500") == "warning"
+    assert worst(doctor(0), "responds with 500") == "warning"
     upstream.answer = status(404, "no list")
-    assert worst(doctor(0), "answers (404") == "ok"
+    assert worst(doctor(0), "responds (404") == "ok"
     site.admin("add", "down", f"http://127.0.0.1:{free_port()}", "gemini")
     assert worst(doctor(1), "down: could not reach upstream 'down' at http://127.0.0.1") == "problem"

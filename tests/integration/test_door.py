@@ -1,6 +1,7 @@
 """The way in, straight at the FastCGI socket: who sends little, slowly, or what no web server sends, holds nobody up."""
 import contextlib
 import json
+import resource
 import select
 import socket
 import struct
@@ -44,8 +45,8 @@ class Client:
 
     def __init__(self, site, first=b"", address=None):
         self.socket = socket.socket(socket.AF_INET if address else socket.AF_UNIX)
-        self.socket.settimeout(30)
         self.socket.connect(address or str(site.folder / "fcgi.sock"))
+        self.socket.settimeout(30)
         self.send(first)
 
     def send(self, data):
@@ -67,7 +68,9 @@ class Client:
         return (int(lines.split()[1]), rest) if lines else None
 
     def has_answer(self):
-        return bool(select.select([self.socket], [], [], 0)[0])
+        poll = select.poll()
+        poll.register(self.socket, select.POLLIN)
+        return bool(poll.poll(0))
 
     def close(self):
         self.socket.close()
@@ -151,6 +154,22 @@ def test_the_answer_to_a_refused_request_does_not_wait_for_ever(site, upstream):
         assert not early.has_answer()
         began = time.monotonic()
         assert early.answer()[0] == 401 and time.monotonic() - began < 20
+
+
+def test_however_many_refused_bodies_are_waited_for_one_that_is_wanted_is_too(site, upstream):
+    """Beyond a bound the refused are answered at once."""
+    site.use(upstream)
+    text = body()
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limits[1], limits[1]))
+    with site.fastcgi(), clients_of(site, 1, head() + text[:20]) as wanted:
+        with clients_of(site, 1100, head(key=None) + text[:20]) as refused:
+            wait_for(lambda: sum(client.has_answer() for client in refused) >= 76, "those beyond the bound to be answered", 9)
+            assert refused[-1].answer()[0] == 401 and not refused[0].has_answer()
+            with clients_of(site, 1, head() + text[:20]) as (late,):
+                check_prompt(site)
+                assert late.send(text[20:]).answer()[0] == 200
+            assert wanted[0].send(text[20:]).answer()[0] == 200
 
 
 @pytest.mark.parametrize("parameters, code", [({"key": None}, 401), ({"path": b"/nowhere"}, 404), ({"method": b"PUT"}, 405),

@@ -107,7 +107,7 @@ def test_without_an_access_key_every_message_is_refused(site, upstream):
 
 def test_paths_and_methods(served):
     for method, path, code in [("GET", "/v1/messages", 405), ("PUT", "/v1/messages", 405), ("POST", "/health", 405),
-                               ("GET", "/", 404), ("GET", "/v1/unknown", 404), ("POST", "/v1/messages/other", 404)]:
+                               ("POST", "/", 404), ("GET", "/v1/unknown", 404), ("POST", "/v1/messages/other", 404)]:
         answer = served.request(method, path, b"{}" if method != "GET" else None)
         assert answer.status == code, (method, path)
         assert answer.error["type"] == ("not_found_error" if code == 404 else "invalid_request_error")

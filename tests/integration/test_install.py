@@ -13,7 +13,8 @@ from site_under_test import ACCESS_KEY, BUILD, ROOT, program, wait_for
 from upstream import models, parts
 
 ADMIN = BUILD / "claude-proxy-admin"
-PAGES = [ROOT / "cli/claude-proxy-admin.1", ROOT / "fcgi/claude-proxy.fcgi.8"]
+PAGES = [ROOT / "cli/claude-proxy-admin.1", ROOT / "fcgi/claude-proxy.fcgi.8", ROOT / "fcgi/claude-proxy.env.5",
+         ROOT / "fcgi/claude-proxy.7"]
 COMPLETION = ROOT / "cli/claude-proxy-admin.bash"
 
 # What is not about the programs' own work is tested once, with the programs that are installed.
@@ -49,7 +50,7 @@ def service_types():
 
 
 def options_of_upstreams():
-    found = re.findall(r"^  ([a-z][a-z.<>N-]+) ", output(ADMIN, "set", "--help").replace("<Name>", ""), re.M)
+    found = re.findall(r"^  ([a-z][a-z.<>N-]+) ", output(ADMIN, "set", "--help").replace("<Name>", "").replace("<member>", ""), re.M)
     assert len(found) >= 6
     return found
 
@@ -80,23 +81,24 @@ def test_the_page_of_the_admin_command_is_complete():
         assert re.search(rf"^ +key name \| index {action}\b", text, re.M), action
 
 
-def test_the_page_of_the_responder_has_every_setting_and_path():
+def test_the_page_of_the_responder_has_every_path():
     text = read_page(PAGES[1])
     paths = re.findall(r'^\t\{ENDPOINT_.*"(/[a-z0-9/_]+)"', (ROOT / "fcgi/http/router.c").read_text(), re.M)
     assert len(paths) >= 6
     for path in paths:
         assert path in text, path
-    for name in settings() + ["CLAUDE_PROXY_ENV"]:
+
+
+def test_the_page_of_the_settings_has_every_setting():
+    text = read_page(PAGES[2])
+    for name in settings() + ["CLAUDE_PROXY_ENV", "HOST"]:
         assert re.search(rf"\b{name}\b", text), name
 
 
-def test_the_readme_has_every_command_and_every_setting():
-    readme = (ROOT / "README.md").read_text()
-    for name in commands():
-        assert re.search(rf"^\|.*`{name}\b", readme, re.M), name
-    table = readme[readme.index("## Settings"):readme.index("## HTTP")]
-    for name in settings():
-        assert f"`{name}`" in table, name
+def test_the_pages_name_each_other():
+    for page in PAGES:
+        for name, section in re.findall(r"^\.Xr (\S+) ([0-9])", page.read_text(), re.M):
+            assert f"{name}.{section}" in {p.name for p in PAGES}, (page, name)
 
 
 # ---- completion ----
@@ -138,14 +140,15 @@ def test_bash_completes_commands_and_words(shell):
     assert shell.complete("claude-proxy-admin usage --since 24h --by m") == ["model"]
     assert set(shell.complete("claude-proxy-admin translate --to ")) == set(service_types())
     assert shell.complete("claude-proxy-admin add main ") == []
+    assert len(shell.complete("claude-proxy-admin add ")) >= 20
     assert shell.complete("claude-proxy-admin nonsense ") == []
 
 
 def test_bash_completes_the_options_of_each_command(shell):
-    listing = {"show", "key", "route", "usage", "test", "doctor"}
+    listing = {"show", "key", "route", "usage", "test", "doctor", "learned"}
     for name, arguments in commands().items():
         wanted = set(re.findall(r"--[a-z]+", arguments)) | {"--help"} | ({"--json"} if name in listing else set())
-        wanted |= {"--upstream"} if name == "route" else set()
+        wanted |= {"--upstream", "--first", "--before"} if name == "route" else {"--command"} if name == "key" else set()
         assert set(shell.complete(f"claude-proxy-admin {name} --")) == wanted, name
 
 
@@ -159,13 +162,65 @@ def test_bash_completes_names_and_never_makes_a_database(shell, site):
     quoted = "my\\ \\\"own\\\"\\ \\$\\(touch\\ bad\\)"
     assert shell.complete("claude-proxy-admin use ") == ["main", quoted, "größte"]
     assert shell.complete("claude-proxy-admin use my\\ ") == [quoted]
+    assert set(shell.complete("claude-proxy-admin add ol")) == {"ollama"}
     for line in ("remove m", "key m", "set m", "test m", "route add a b --upstream m", "set main fallback m"):
         assert shell.complete("claude-proxy-admin " + line) == ["main", quoted], line
     assert shell.complete("claude-proxy-admin key main remove ") == ["0", "1"]
     assert shell.complete("claude-proxy-admin key --json main disable 1") == ["1"]
     assert shell.complete("claude-proxy-admin key main add ") == []
-    assert shell.complete("claude-proxy-admin route remove ") == ["0"]
+    for line in ("remove ", "move ", "add x y --before ", "move 0 --before "):
+        assert shell.complete(f"claude-proxy-admin route {line}") == ["0"], line
     assert not (site.folder / "bad").exists()
+
+
+ZSH = """
+    compadd() { [[ $1 == -a ]] && { shift; set -- ${(P)1} }; [[ $1 == -- ]] && shift; print -rl -- "$@" }
+    _describe() { local each; for each in ${(P)2}; do print -r -- ${each%%:*}; done }
+    _files() { print FILES }
+    words=("$@") CURRENT=$# service=$1
+    set --
+    source $COMPLETION_FILE
+"""
+
+
+def once(words):
+    """The words, each of which was offered once."""
+    assert len(words) == len(set(words)), words
+    return set(words)
+
+
+@pytest.fixture(params=["zsh", "fish"])
+def other_shell(request, site):
+    """Completes a line; a list of words."""
+    if not shutil.which(request.param):
+        pytest.skip(f"no {request.param} here")
+    env = {**site.environment(LC_ALL="C.UTF-8", HOME=site.folder), "COMPLETION_FILE": str(COMPLETION.with_suffix(f".{request.param}"))}
+    env["PATH"] = f"{BUILD}:{env['PATH']}"
+
+    def complete(line):
+        if request.param == "fish":
+            found = output("fish", "--no-config", "-c", "source $COMPLETION_FILE; complete -C $argv[1]", line, env=env).splitlines()
+            return once([word.split("\t")[0] for word in found])
+        words = line.split(" ")
+        return once([word for word in output("zsh", "-f", "-c", ZSH, "zsh", *words, env=env).splitlines() if word.startswith(words[-1])])
+
+    return complete
+
+
+def test_zsh_and_fish_complete_as_bash_does(other_shell, shell, site):
+    for name in ("main", "other"):
+        site.admin("add", name, "https://a.example", "openai")
+    site.admin("key", "main", "add", "sk-0123456789abcdef", "sk-1123456789abcdef")
+    site.admin("route", "add", "claude-*", "gpt-6-luna")
+    assert other_shell("claude-proxy-admin ") - {"--help", "--version"} == set(commands())
+    for line in ("use ", "use m", "key main ", "key main remove ", "key main add ", "add ol", "add x http://a ", "balance ",
+                 "route ", "route move ", "route add x ", "route add x y --before ", "set main ", "set main reasoning ", "set main auth ", "set main images ",
+                 "set main fallback ", "usage --by ", "translate --to ", "test "):
+        wanted = set(shell.complete(f"claude-proxy-admin {line}"))
+        assert other_shell(f"claude-proxy-admin {line}") - {"FILES"} == wanted, line
+    for name in commands():
+        wanted = set(shell.complete(f"claude-proxy-admin {name} --"))
+        assert other_shell(f"claude-proxy-admin {name} --") - {"--version"} == wanted, name
 
 
 # ---- make install ----
@@ -177,7 +232,7 @@ def make(*arguments, folder=ROOT, **options):
 
 
 def made(*arguments, **options):
-    done = make(f"BUILD={BUILD}", *arguments, **options)
+    done = make(f"BUILD={os.path.relpath(BUILD, ROOT)}", *arguments, **options)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -208,7 +263,9 @@ def test_install_and_uninstall_leave_what_others_put_there(tmp_path):
         "usr/bin/claude-proxy-admin", "usr/lib/claude-proxy/claude-proxy.fcgi"}
     texts = {str(path.relative_to(root / "usr")) for path, mode in ours.items() if mode == 0o644}
     assert texts >= {"share/man/man1/claude-proxy-admin.1", "share/man/man8/claude-proxy.fcgi.8",
-                     "share/bash-completion/completions/claude-proxy-admin", "share/doc/claude-proxy/LICENSE",
+                     "share/man/man5/claude-proxy.env.5", "share/man/man7/claude-proxy.7",
+                     "share/bash-completion/completions/claude-proxy-admin", "share/zsh/site-functions/_claude-proxy-admin",
+                     "share/fish/vendor_completions.d/claude-proxy-admin.fish", "share/doc/claude-proxy/LICENSE",
                      "share/doc/claude-proxy/README.md", "share/doc/claude-proxy/examples/lighttpd.conf.example",
                      "lib/systemd/system/claude-proxy.service", "lib/systemd/system/claude-proxy.socket",
                      "lib/sysusers.d/claude-proxy.conf"}
@@ -233,7 +290,7 @@ def test_what_is_installed_knows_where(installed):
 @plain_build
 @pytest.mark.parametrize("prefix", ["usr", "/opt/a b", "/opt/a|b", ""])
 def test_a_prefix_that_cannot_be_written_into_files_is_refused(tmp_path, prefix):
-    done = make(f"BUILD={BUILD}", "install", f"PREFIX={prefix}", f"DESTDIR={tmp_path}/root")
+    done = make(f"BUILD={os.path.relpath(BUILD, ROOT)}", "install", f"PREFIX={prefix}", f"DESTDIR={tmp_path}/root")
     assert done.returncode != 0 and "PREFIX" in done.stderr
     assert list(tmp_path.iterdir()) == []
 
@@ -495,7 +552,7 @@ def test_the_bundle_serves_on_a_host_that_has_only_a_c_library(bare_host, secure
     commands = steps_of((folder / "README").read_text(), 3)
     assert len(commands) == 4 and commands[-1].endswith(" doctor")
     for command in commands:
-        done = host.run(command.replace("https://api.openai.com", secure_upstream.url), input="sk-test-0123456789abcdef\n")
+        done = host.run(command.replace("https://api.openai.com openai-responses", f"{secure_upstream.url} openai"), input="sk-test-0123456789abcdef\n")
         assert done.returncode == 0, done.stdout + done.stderr
     assert "/etc/pki/tls/certs/ca-bundle.crt" in done.stdout
     shown = host.run("./claude-proxy-admin show").stdout

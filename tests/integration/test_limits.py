@@ -42,7 +42,7 @@ def test_the_window_ends(site, upstream):
     with site.lighttpd(ENABLE_RATE_LIMIT="true", RATE_LIMIT_MAX_REQUESTS=1, RATE_LIMIT_WINDOW=900):
         assert site.post(request()).status == 200
         refused = site.post(request())
-        assert refused.status == 429 and "within 0.9 s" in refused.error["message"]
+        assert refused.status == 429 and "per 0.9 s" in refused.error["message"]
         wait_for(lambda: site.post(request()).status == 200, "the window to end", 5)
 
 

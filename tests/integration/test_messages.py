@@ -84,9 +84,9 @@ def test_a_conversation_with_tools_and_images_satisfies_a_strict_service(served,
     served.ask(turns, tools=tools, system=[{"type": "text", "text": "be"}, {"type": "text", "text": "brief"}])
     assert upstream.refused == []
     messages = upstream.last["messages"]
-    assert [m["role"] for m in messages] == ["system", "user", "assistant", "tool", "tool", "tool", "user", "user",
-                                             "assistant", "tool"]
-    assert messages[0]["content"] == "be\n\nbrief"
+    assert [m["role"] for m in messages] == ["system", "user", "assistant", "tool", "tool", "tool", "user", "assistant",
+                                             "tool"]
+    assert messages[0]["content"].startswith("be\n\nbrief\n\nThere is no web search here")
     calls = messages[2]["tool_calls"]
     assert calls[0]["id"].startswith("call_") and len(calls[0]["id"]) == 29
     assert messages[3] == {"role": "tool", "tool_call_id": "c", "content": "Error: it broke"}
@@ -94,8 +94,8 @@ def test_a_conversation_with_tools_and_images_satisfies_a_strict_service(served,
     assert messages[5] == {"role": "tool", "tool_call_id": "b", "content": "(no result)"}
     assert messages[6]["content"][0]["text"] == f"Image from tool result {calls[0]['id']}:"
     assert messages[6]["content"][1]["image_url"]["url"] == "data:image/png;base64,iVBORw0KGgo="
-    assert [part["text"] for part in messages[6]["content"][2:]] == ["orphan", "and"]
-    assert messages[9]["content"] == "(no result)"
+    assert [part["text"] for part in messages[6]["content"][2:]] == ["orphan", "and", "go on"]
+    assert messages[8]["content"] == "(no result)"
     names = [tool["function"]["name"] for tool in upstream.last["tools"]]
     assert names[0] == "weather" and names[2:] == ["other", "bash"]
     assert names[1] == calls[0]["function"]["name"] and len(names[1]) == 64
@@ -141,7 +141,7 @@ def test_thinking_is_left_out_where_it_was_disabled(served, upstream):
 
 
 @pytest.mark.parametrize("reason, expected", [("stop", "end_turn"), ("length", "max_tokens"), ("content_filter", "refusal"),
-                                              ("tool_calls", "tool_use"), (None, "end_turn"), ("odd", "end_turn")])
+                                              ("tool_calls", "end_turn"), (None, "end_turn"), ("odd", "end_turn")])
 def test_stop_reasons(served, upstream, reason, expected):
     upstream.answer = status(200, message("x", finish_reason=reason))
     assert served.ask()["stop_reason"] == expected

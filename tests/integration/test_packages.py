@@ -49,7 +49,7 @@ def output(*command, **options):
 @pytest.fixture(scope="module")
 def package():
     env = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
-    path = ROOT / output("make", "-s", f"BUILD={BUILD}", "deb", cwd=ROOT, env=env).strip().splitlines()[-1]
+    path = ROOT / output("make", "-s", f"BUILD={os.path.relpath(BUILD, ROOT)}", "deb", cwd=ROOT, env=env).strip().splitlines()[-1]
     assert path.exists()
     return path
 
@@ -194,7 +194,7 @@ echo "$body" | GATEWAY_INTERFACE=CGI/1.1 REQUEST_METHOD=POST SCRIPT_NAME=/ai/cla
 def test_the_bundle_with_its_own_c_library_serves_on_an_old_host(upstream, tmp_path):
     env = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
     for static in ("", "1"):
-        output("make", "-s", f"BUILD={BUILD}", f"STATIC={static}", "bundle", cwd=ROOT, env=env)
+        output("make", "-s", f"BUILD={os.path.relpath(BUILD, ROOT)}", f"STATIC={static}", "bundle", cwd=ROOT, env=env)
     version = output(BUILD / "claude-proxy-admin", "--version").split()[1]
     plain = BUILD / f"claude-proxy-{version}-linux-{os.uname().machine}.tar.gz"
     whole = plain.with_name(plain.name.replace(".tar.gz", "-static.tar.gz"))

@@ -51,7 +51,7 @@ def test_a_disabled_key_is_not_asked_and_nothing_changes(site, upstream):
     upstream.answer = status(429, {"error": {"message": "slow down"}})
     before = site.admin("show", "--json").stdout
     done = site.admin("test", "--model", "m", check=False)
-    assert done.returncode == 1 and "disabled: not asked" in done.stdout and "429 rate_limit_error" in done.stdout
+    assert done.returncode == 1 and "disabled: not tested" in done.stdout and "429 rate_limit_error" in done.stdout
     assert [call.key for call in upstream.calls] == [KEYS[1]]
     assert site.admin("show", "--json").stdout == before
     with sqlite3.connect(site.database) as db:

@@ -237,6 +237,48 @@ def test_history_that_services_refuse_is_put_right(serve, upstream, service):
                                       {"type": "bash_20250124", "name": "bash"}], max_tokens=1)
 
 
+SEARCH = {"type": "web_search_20250305", "name": "web_search", "max_uses": 8, "allowed_domains": ["example.com"]}
+
+
+@pytest.mark.parametrize("stream", (False, True))
+@pytest.mark.parametrize("beside", ((), TOOLS), ids=("alone", "beside functions"))
+def test_a_forced_search_is_made_or_known_to_be_missing(serve, upstream, translated, stream, beside):
+    """It is what Claude Code's WebSearch asks for."""
+    with serve(translated) as site:
+        members = {"tools": [SEARCH, *beside], "tool_choice": {"type": "tool", "name": "web_search"}}
+        answer = collect(site.stream(**members)) if stream else site.ask(**members)
+    sent = upstream.calls[-1].body
+    if translated.SERVICE_TYPE != "openai":
+        assert any("googleSearch" in tool or tool.get("type") == "web_search" for tool in sent["tools"]), sent
+        assert "functionDeclarations" not in json.dumps(sent)
+        return
+    use, result, said = answer["content"]
+    assert use["name"] == "web_search" and result["tool_use_id"] == use["id"]
+    assert result["content"] == {"type": "web_search_tool_result_error", "error_code": "unavailable"}
+    assert said["type"] == "text" and "server_tool_use" not in answer["usage"] and answer["stop_reason"] == "end_turn"
+    assert "There is no web search here" in sent["messages"][0]["content"] and "tool_choice" not in sent
+
+
+def test_images_of_parallel_results_keep_the_order_of_the_calls(serve, upstream, translated):
+    """A client sends results as they come: in any order, and in more than one message."""
+    png = [f"iVBORw0KGg{letter}=" for letter in "abc"]
+    result = [{"type": "tool_result", "tool_use_id": f"toolu_{n}", "content": [
+        {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": data}}]} for n, data in enumerate(png)]
+    with serve(translated) as site:
+        site.ask([{"role": "user", "content": "look"},
+                  {"role": "assistant", "content": [
+                      {"type": "tool_use", "id": f"toolu_{n}", "name": "read", "input": {"path": "p"}} for n in range(3)]},
+                  {"role": "user", "content": [result[2], result[0]]},
+                  {"role": "user", "content": [{"type": "text", "text": "and"}, result[1]]}], tools=TOOLS)
+    sent = upstream.calls[-1].text.decode()
+    places = [sent.index(data) for data in png]
+    assert places == sorted(places) and sent.rindex('"and"') > places[-1], sent
+    assert all(sent.count(data) == 1 for data in png), sent
+    if translated is not upstream_gemini:
+        labels = [sent.index(f"Image from tool result toolu_{n}:") for n in range(3)]
+        assert sorted([*labels, *places]) == [place for pair in zip(labels, places) for place in pair], sent
+
+
 def exactly(text):
     """JSON as a text that tells spelling of numbers and order of keys."""
     return json.dumps(json.loads(text, parse_float=str, parse_int=str))
@@ -594,6 +636,7 @@ def test_models(serve, upstream, service):
         assert [m["id"] for m in page["data"]] == ["claude-test", "a", "b/c", "d"]
         assert (page["has_more"], page["first_id"], page["last_id"]) == (False, "claude-test", "d")
         assert all(m["type"] == "model" and m["display_name"] and m["created_at"].endswith("Z") for m in page["data"])
+        assert page["data"][0]["display_name"] == f"{MODELS[service.SERVICE_TYPE]} (main)"
         page = site.request("GET", "/v1/models?limit=2&after_id=claude-test", None, key).json
         assert ([m["id"] for m in page["data"]], page["has_more"]) == (["a", "b/c"], True)
         page = site.request("GET", "/v1/models?limit=2&before_id=d", None, key).json

@@ -25,7 +25,7 @@ def test_the_admin_command_believes_the_same(site, secure_upstream, certificate)
     assert "certificate" in site.admin("doctor", check=False).stdout
     site.settings["SSL_CERT_FILE"] = certificate[0]
     done = site.admin("doctor")
-    assert f"certificates of {certificate[0]}" in done.stdout
+    assert f"CA bundle {certificate[0]}" in done.stdout
 
 
 def test_a_certificate_file_that_cannot_be_read_is_told(site, secure_upstream):

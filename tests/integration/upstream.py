@@ -21,7 +21,7 @@ MEMBERS = {
     "model", "messages", "max_tokens", "max_completion_tokens", "temperature", "top_p", "stop", "tools", "tool_choice",
     "parallel_tool_calls", "reasoning_effort", "response_format", "user", "stream", "stream_options",
 }
-ID = re.compile(r"^[a-zA-Z0-9_-]{1,40}$")
+ID = re.compile(r"^[a-zA-Z0-9_.:-]{1,40}$")  # as services give them: Kimi "functions.f:0"
 NAME = re.compile(r"^[a-zA-Z0-9_-]{1,64}$")
 REASONING_MODEL = re.compile(r"(^|/)(o[0-9]|gpt-([5-9]|[1-9][0-9]))")
 

@@ -8,14 +8,19 @@ SERVICE_TYPE = "openai-responses"
 PATH = "/responses"
 
 PROMPT = {"model", "input", "instructions", "tools", "tool_choice", "parallel_tool_calls", "reasoning", "text"}
-MEMBERS = PROMPT | {"max_output_tokens", "temperature", "top_p", "user", "store", "include", "stream"}
+MEMBERS = PROMPT | {"max_output_tokens", "temperature", "top_p", "safety_identifier", "prompt_cache_key", "user", "store",
+                    "include", "stream"}
 CALL_ID = re.compile(r"^[a-zA-Z0-9_-]{1,64}$")
-PARTS = {"user": {"input_text", "input_image", "input_file"}, "system": {"input_text"}, "assistant": {"output_text"}}
+PARTS = {"user": {"input_text", "input_image", "input_file"}, "system": {"input_text"}, "assistant": set()}
 
 
 def message_problem(item, where):
     if set(item) != {"role", "content"} or item["role"] not in PARTS or not item["content"]:
         return f"{where}: bad message"
+    if isinstance(item["content"], str):
+        return None
+    if item["role"] == "assistant":
+        return f"{where}: Input should be a valid string"  # vLLM; others take a whole message item, too
     for part in item["content"]:
         if part.get("type") not in PARTS[item["role"]]:
             return f"Invalid value: '{part.get('type')}' in a message of {item['role']}"
@@ -79,6 +84,10 @@ def tools_problem(body):
         return "tools is empty"
     for tool in tools:
         if tool["type"] == "web_search":
+            if not set(tool) <= {"type", "filters", "user_location", "search_context_size"}:
+                return f"bad tool {tool}"
+            if any(not domains or any("/" in d for d in domains) for domains in tool.get("filters", {}).values()):
+                return "Invalid value: filters"
             continue
         if tool["type"] != "function" or not set(tool) <= {"type", "name", "description", "parameters", "strict"}:
             return f"bad tool {tool}"
@@ -86,6 +95,9 @@ def tools_problem(body):
             return f"bad tool {tool}"
         if "properties" not in tool["parameters"]:
             return "object schema missing properties"
+    choice = body.get("tool_choice")
+    if isinstance(choice, dict) and not any(choice["type"] == t["type"] and choice.get("name") == t.get("name") for t in tools):
+        return f"Tool choice '{choice.get('name', choice['type'])}' not found in 'tools' parameter."
     return None
 
 

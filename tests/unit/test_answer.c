@@ -69,21 +69,28 @@ test_streams(void **state)
 		       "\"text\":\"t\"}]},{\"type\":\"text\",\"text\":\"a\"}]}") DONE,
 			START(0, "{\"type\":\"thinking\",\"thinking\":\"\",\"signature\":\"\"}")
 				DELTA(0, "{\"type\":\"thinking_delta\",\"thinking\":\"t\"}")
-			/* base64url of {"k":"openai"} */
+			/* base64url of {"k":"openai","m":"content"} */
 			DELTA(0, "{\"type\":\"signature_delta\",\"signature\":"
-				 "\"cp1.eyJrIjoib3BlbmFpIn0\"}") STOP(0) OPEN_TEXT(1) TEXT(1, "a")
-				STOP(1) END("end_turn", "null", 0, 0, 1)},
+				 "\"cp1.eyJrIjoib3BlbmFpIiwibSI6ImNvbnRlbnQifQ\"}") STOP(0)
+				OPEN_TEXT(1) TEXT(1, "a") STOP(1) END("end_turn", "null", 0, 0, 1)},
 		/* Texts go through as they came; of duplicates the last counts. */
 		{CHUNK("{\"content\":\"x\",\"content\":\"\\ud800\\u0000\\/\\u0041\"}") USAGE(
 			 "{\"prompt_tokens\":2,\"completion_tokens\":7,\"prompt_tokens\":1}") DONE,
 			OPEN_TEXT(0) TEXT(0, "\\ud800\\u0000\\/\\u0041") STOP(0)
 				END("end_turn", "null", 1, 0, 7)},
-		/* Other choices, unknown members and wrong types are ignored. */
-		{"data: {\"choices\":[{\"index\":1,\"delta\":{\"content\":\"z\"}}]}\n\ndata: "
-		 "5\n\ndata: {\"choices\":5}\n\n"
-		 "data: "
-		 "{\"choices\":[null,{\"delta\":{\"content\":7,\"tool_calls\":[null,5,\"x\"]}}]}"
-		 "\n\n" CHUNK("{\"content\":\"a\"}") DONE,
+		/* The text of a second choice, unknown members and wrong types are ignored. */
+		{CHUNK("{\"content\":\"\"}") "data: "
+					     "5\n\ndata: {\"choices\":5}\n\n"
+					     "data: "
+					     "{\"choices\":[null,{\"delta\":{\"content\":7,\"tool_"
+					     "calls\":[null,5,\"x\"]}}]}"
+					     "\n\n" CHUNK(
+						     "{\"content\":\"a\"}") "data: "
+									    "{\"choices\":[{"
+									    "\"index\":1,"
+									    "\"delta\":{"
+									    "\"content\":\"z\"}}]}"
+									    "\n\n" DONE,
 			OPEN_TEXT(0) TEXT(0, "a") STOP(0) END("end_turn", "null", 0, 0, 1)},
 		{FINISH("content_filter") DONE, END("refusal", "null", 0, 0, 0)},
 	};
@@ -249,7 +256,7 @@ answer_after(
 	char *text = malloc(size);
 
 	memset(text, padding, size);
-	answer_begin(a, &identity);
+	answer_begin(a, &error_context);
 	answer_head(a, 200, "application/json", 0);
 	for (size_t at = 0; at < padding_length; at += size)
 		answer_feed(a, text, padding_length - at < size ? padding_length - at : size);

@@ -28,7 +28,7 @@
 #define OUT(messages)       "\"model\":\"up\",\"messages\":[" messages "],\"max_tokens\":9"
 #define WITH(tools)         ",\"tools\":[" tools "]"
 
-static const struct translate_target target = {"up", 0, false};
+static const struct translate_target target = {.model = "up"};
 
 static void
 test_deferred_tools_wait_until_they_are_found(void **state)
@@ -116,7 +116,7 @@ test_the_effort_of_a_turn(void **state)
 #define MODEL           "\"model\":\"m\",\"max_tokens\":9,\"output_config\":{\"effort\":\"low\"},"
 #define REASONS(effort) ",\"reasoning_effort\":\"" effort "\""
 #define O3(messages)    "\"model\":\"o3\",\"messages\":[" messages "],\"max_completion_tokens\":9"
-	static const struct translate_target o3 = {"o3", 0, false};
+	static const struct translate_target o3 = {.model = "o3"};
 	static const struct row rows[] = {
 		{MODEL "\"messages\":[" USER "]", O3(USER) REASONS("low")},
 		{MODEL "\"messages\":[" USER "," EFFORT("high") "]", O3(USER) REASONS("high")},

@@ -149,12 +149,12 @@ test_equal_ids_are_told_apart(void **state)
 	static const char result[] = "{\"tool_use_id\":\"a\"}";
 	struct json_document index[COUNT(same)] = {0};
 	struct json_document results[4] = {0};
-	struct claude_calls calls;
+	struct history_calls calls;
 
 	(void)state;
-	claude_calls_init(&calls, "k", false);
+	history_calls_init(&calls, "k", CLAUDE_IDS);
 	for (size_t i = 0; i < COUNT(same); i++)
-		assert_int_equal(claude_calls_add(&calls,
+		assert_int_equal(history_calls_add(&calls,
 					 json_read(&index[i], same[i], strlen(same[i]), 9, NULL)),
 			0);
 	assert_string_equal(calls.list[0].id, "a");
@@ -162,19 +162,19 @@ test_equal_ids_are_told_apart(void **state)
 		for (size_t k = 0; k < i; k++)
 			assert_string_not_equal(calls.list[i].id, calls.list[k].id);
 	for (size_t i = 0; i < calls.count; i++)
-		assert_true(carry_is_id(calls.list[i].id, strlen(calls.list[i].id)));
+		assert_true(round_trip_is_id(calls.list[i].id, strlen(calls.list[i].id)));
 	/* Results answer calls of one id in their order; a fourth answers none. */
 	for (size_t i = 0; i < COUNT(results); i++) {
 		const struct json *r = json_read(&results[i], result, strlen(result), 9, NULL);
-		struct claude_call *call = claude_calls_answer(&calls, r);
+		struct history_call *call = history_calls_answer(&calls, r);
 		assert_ptr_equal(call, i < 3 ? &calls.list[i] : NULL);
-		assert_ptr_equal(claude_calls_find(&calls, r), call);
+		assert_ptr_equal(history_calls_find(&calls, r), call);
 	}
-	claude_calls_clear(&calls);
-	assert_null(claude_calls_find(&calls, results[0].values));
-	assert_int_equal(claude_calls_add(&calls, index[0].values), 0);
+	history_calls_clear(&calls);
+	assert_null(history_calls_find(&calls, results[0].values));
+	assert_int_equal(history_calls_add(&calls, index[0].values), 0);
 	assert_string_equal(calls.list[0].id, "a");
-	claude_calls_free(&calls);
+	history_calls_free(&calls);
 	for (size_t i = 0; i < COUNT(same); i++)
 		json_document_free(&index[i]);
 	for (size_t i = 0; i < COUNT(results); i++)
@@ -187,15 +187,15 @@ test_ids_stay_taken_in_a_whole_conversation(void **state)
 	static const char use[] = "{\"id\":\"a\"}";
 	struct json_document index = {0};
 	const struct json *block = json_read(&index, use, sizeof(use) - 1, 9, NULL);
-	struct claude_calls calls;
+	struct history_calls calls;
 
 	(void)state;
-	claude_calls_init(&calls, "k", true);
-	assert_int_equal(claude_calls_add(&calls, block), 0);
-	claude_calls_clear(&calls);
-	assert_int_equal(claude_calls_add(&calls, block), 0);
+	history_calls_init(&calls, "k", CLAUDE_IDS_UNIQUE);
+	assert_int_equal(history_calls_add(&calls, block), 0);
+	history_calls_clear(&calls);
+	assert_int_equal(history_calls_add(&calls, block), 0);
 	assert_string_not_equal(calls.list[0].id, "a");
-	claude_calls_free(&calls);
+	history_calls_free(&calls);
 	json_document_free(&index);
 }
 
@@ -210,17 +210,17 @@ test_many_equal_ids(void **state)
 	struct json_document results = {0};
 	const struct json *block = json_read(&uses, use, sizeof(use) - 1, 9, NULL);
 	const struct json *answer = json_read(&results, result, sizeof(result) - 1, 9, NULL);
-	struct claude_calls calls;
+	struct history_calls calls;
 
 	(void)state;
-	claude_calls_init(&calls, "k", false);
+	history_calls_init(&calls, "k", CLAUDE_IDS);
 	for (int i = 0; i < CALLS; i++)
-		assert_int_equal(claude_calls_add(&calls, block), 0);
+		assert_int_equal(history_calls_add(&calls, block), 0);
 	assert_int_equal(calls.taken.count, CALLS);
 	for (int i = 0; i < CALLS; i++)
-		assert_ptr_equal(claude_calls_answer(&calls, answer), &calls.list[i]);
-	assert_null(claude_calls_answer(&calls, answer));
-	claude_calls_free(&calls);
+		assert_ptr_equal(history_calls_answer(&calls, answer), &calls.list[i]);
+	assert_null(history_calls_answer(&calls, answer));
+	history_calls_free(&calls);
 	json_document_free(&uses);
 	json_document_free(&results);
 }
@@ -230,23 +230,23 @@ test_what_came_with_a_call(void **state)
 {
 	struct json_document index = {0};
 	struct buffer use = BUFFER_INIT(0);
-	struct claude_calls calls;
+	struct history_calls calls;
 
 	(void)state;
 	buffer_puts(&use, "{\"id\":\"");
-	carry_write_call_id(&use, "gemini", "own", "{\"s\":\"x\"}", 9);
+	round_trip_write_call_id(&use, "gemini", "own", "{\"s\":\"x\"}", 9);
 	buffer_puts(&use, "\"}");
 	const struct json *block = json_read(&index, use.data, use.length, 9, NULL);
-	claude_calls_init(&calls, "gemini", false);
-	claude_calls_add(&calls, block);
+	history_calls_init(&calls, "gemini", CLAUDE_IDS);
+	history_calls_add(&calls, block);
 	assert_string_equal(calls.list[0].id, "own");
 	assert_true(json_is_text(json_member(calls.list[0].extra, "s"), "x"));
-	claude_calls_free(&calls);
-	claude_calls_init(&calls, "openai", false);
-	claude_calls_add(&calls, block);
+	history_calls_free(&calls);
+	history_calls_init(&calls, "openai", CLAUDE_IDS);
+	history_calls_add(&calls, block);
 	assert_contains(calls.list[0].id, "call_");
 	assert_null(calls.list[0].extra);
-	claude_calls_free(&calls);
+	history_calls_free(&calls);
 	buffer_free(&use);
 	json_document_free(&index);
 }
@@ -298,6 +298,63 @@ test_blocks_as_text(void **state)
 	}
 }
 
+/* What words tell of a search stands behind the system prompt. */
+static void
+test_words_about_a_search(void **state)
+{
+	static const char text[] = ASK(
+		USER ",\"system\":\"s\",\"tools\":[{\"type\":\"web_search_1\",\"name\":\"w\","
+		     "\"allowed_domains\":[\"a\",\"b\"],\"blocked_domains\":[\"c\"]}]");
+	struct claude_request request;
+	struct buffer out = BUFFER_INIT(0);
+	struct json_writer w = JSON_WRITER(&out);
+
+	(void)state;
+	read_request(&request, text, strlen(text));
+	const struct claude_words words = {
+		.no_search = true,
+		.only = json_member(request.web_search, "allowed_domains"),
+		.never = json_member(request.web_search, "blocked_domains"),
+	};
+	assert_true(claude_has_words(&words));
+	claude_string_instructions(&w, &request, &words);
+	assert_non_null(strstr(buffer_text(&out), "s\\n\\nThere is no web search here"));
+	assert_non_null(
+		strstr(buffer_text(&out), "\\n\\nOf what a web search finds, use only these "
+					  "sites: a, b.\\n\\nOf what"));
+	assert_non_null(strstr(buffer_text(&out), "nothing from these sites: c."));
+	claude_request_free(&request);
+	buffer_free(&out);
+}
+
+/* A choice that leaves nothing but the search forces it. */
+static void
+test_forced_search(void **state)
+{
+	static const struct {
+		const char *rest;
+		bool forced;
+	} rows[] = {
+		{"", false},
+		{",\"tool_choice\":{\"type\":\"auto\"}", false},
+		{",\"tool_choice\":{\"type\":\"any\"}", true},
+		{",\"tool_choice\":{\"type\":\"tool\",\"name\":\"w\"}", true},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		char text[512];
+		struct claude_request request;
+		snprintf(text, sizeof(text),
+			ASK(USER ",\"tools\":[{\"type\":\"web_search_1\",\"name\":\"w\"}]%s"),
+			rows[i].rest);
+		read_request(&request, text, strlen(text));
+		assert_non_null(request.web_search);
+		assert_true(request.forces_search == rows[i].forced);
+		claude_request_free(&request);
+	}
+}
+
 static void
 test_the_system_prompt_as_text(void **state)
 {
@@ -314,7 +371,7 @@ test_the_system_prompt_as_text(void **state)
 		struct json_writer w = JSON_WRITER(&out);
 		snprintf(text, sizeof(text), ASK(USER ",\"system\":%s"), rows[i].system);
 		read_request(&request, text, strlen(text));
-		claude_string_system(&w, &request);
+		claude_string_instructions(&w, &request, &(struct claude_words){0});
 		assert_string_equal(buffer_text(&out), rows[i].text);
 		assert_true(claude_has_system(&request) == (rows[i].text[0] != '\0'));
 		claude_request_free(&request);
@@ -335,6 +392,8 @@ main(void)
 		cmocka_unit_test(test_many_equal_ids),
 		cmocka_unit_test(test_what_came_with_a_call),
 		cmocka_unit_test(test_blocks_as_text),
+		cmocka_unit_test(test_words_about_a_search),
+		cmocka_unit_test(test_forced_search),
 		cmocka_unit_test(test_the_system_prompt_as_text),
 	};
 

@@ -1,4 +1,5 @@
-/* Routes, access and response heads over a gateway made of a table (SPEC §4, fcgi/DESIGN.md). */
+/* Routes, access and response heads over a web request made of a table (SPEC §4, fcgi/DESIGN.md).
+ */
 #include "unit.h"
 
 #include "base/api_error.h"
@@ -12,8 +13,8 @@
 
 /* A request that is only its parameters, name and value in turn, and a body of a given size, which
  * comes in pieces: between two of them, and at first, there is nothing. */
-struct table_gateway {
-	struct gateway base;
+struct table_request {
+	struct web_request base;
 	const char *const *parameters;
 	size_t body;
 	size_t piece; /* bytes; 0: all at once */
@@ -22,9 +23,9 @@ struct table_gateway {
 };
 
 static const char *
-table_parameter(const struct gateway *g, const char *name)
+table_parameter(const struct web_request *web, const char *name)
 {
-	const char *const *p = ((const struct table_gateway *)g)->parameters;
+	const char *const *p = ((const struct table_request *)web)->parameters;
 
 	for (; p != NULL && p[0] != NULL; p += 2)
 		if (strcmp(p[0], name) == 0)
@@ -33,9 +34,9 @@ table_parameter(const struct gateway *g, const char *name)
 }
 
 static ssize_t
-table_read(struct gateway *g, char *data, size_t size)
+table_read(struct web_request *web, char *data, size_t size)
 {
-	struct table_gateway *t = (struct table_gateway *)g;
+	struct table_request *t = (struct table_request *)web;
 	size_t n = t->body < size ? t->body : size;
 
 	if (t->piece != 0 && n > t->piece)
@@ -49,18 +50,18 @@ table_read(struct gateway *g, char *data, size_t size)
 }
 
 static void
-table_free(struct gateway *g)
+table_free(struct web_request *web)
 {
-	(void)g;
+	(void)web;
 }
 
-static const struct gateway_kind table_kind = {
+static const struct web_request_kind table_kind = {
 	.parameter = table_parameter, .read = table_read, .free = table_free};
 
-static struct table_gateway
-gateway_of(const char *const *parameters)
+static struct table_request
+web_request_of(const char *const *parameters)
 {
-	return (struct table_gateway){.base = {.kind = &table_kind}, .parameters = parameters};
+	return (struct table_request){.base = {.kind = &table_kind}, .parameters = parameters};
 }
 
 static struct settings settings = {
@@ -105,7 +106,11 @@ test_only_the_end_of_the_path_counts(void **state)
 		{"OPTIONS", "/anything", NULL, NULL, ENDPOINT_PREFLIGHT, 0, NULL},
 		{"HEAD", "/v1/models", NULL, NULL, ENDPOINT_MODELS, 0, NULL},
 		{"POST", "/messages", NULL, NULL, ENDPOINT_NONE, 404, NULL},
-		{"GET", "/", NULL, NULL, ENDPOINT_NONE, 404, NULL},
+		{"GET", "/", NULL, NULL, ENDPOINT_ROOT, 0, NULL},
+		{"HEAD", "/ai", "/", NULL, ENDPOINT_ROOT, 0, NULL},
+		{"GET", "/cgi-bin/claude-proxy.fcgi", "", NULL, ENDPOINT_ROOT, 0, NULL},
+		{"GET", "/other", NULL, NULL, ENDPOINT_NONE, 404, NULL},
+		{"POST", "/", NULL, NULL, ENDPOINT_NONE, 404, NULL},
 		{NULL, NULL, NULL, NULL, ENDPOINT_NONE, 404, NULL},
 	};
 
@@ -114,16 +119,16 @@ test_only_the_end_of_the_path_counts(void **state)
 		const char *const p[] = {"REQUEST_METHOD", rows[i].method, "SCRIPT_NAME",
 			rows[i].script, "PATH_INFO", rows[i].info, "REQUEST_URI", rows[i].uri,
 			NULL};
-		struct table_gateway g = gateway_of(p);
+		struct table_request web = web_request_of(p);
 		struct api_error error = API_ERROR_NONE;
-		struct asked asked;
-		router_find(&g.base, &settings, &asked, &error);
-		assert_int_equal(asked.endpoint, rows[i].endpoint);
+		struct endpoint_match match;
+		router_find(&web.base, &settings, &match, &error);
+		assert_int_equal(match.endpoint, rows[i].endpoint);
 		assert_int_equal(error.status, rows[i].status);
-		assert_int_equal(asked.allow != NULL,
+		assert_int_equal(match.allow != NULL,
 			rows[i].status == 405 || rows[i].endpoint == ENDPOINT_PREFLIGHT);
 		if (rows[i].path != NULL)
-			assert_string_equal(asked.path, rows[i].path);
+			assert_string_equal(match.path, rows[i].path);
 		api_error_clear(&error);
 	}
 }
@@ -132,14 +137,14 @@ static void
 test_a_health_check_that_is_off_is_not_there(void **state)
 {
 	const char *const p[] = {"REQUEST_METHOD", "GET", "SCRIPT_NAME", "/health", NULL};
-	struct table_gateway g = gateway_of(p);
+	struct table_request web = web_request_of(p);
 	struct settings off = {.health_check_path = settings.health_check_path};
 	struct api_error error = API_ERROR_NONE;
-	struct asked asked;
+	struct endpoint_match match;
 
 	(void)state;
-	router_find(&g.base, &off, &asked, &error);
-	assert_int_equal(asked.endpoint, ENDPOINT_NONE);
+	router_find(&web.base, &off, &match, &error);
+	assert_int_equal(match.endpoint, ENDPOINT_NONE);
 	assert_int_equal(error.status, 404);
 	api_error_clear(&error);
 }
@@ -166,9 +171,9 @@ test_the_access_key_comes_either_way(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		const char *const p[] = {rows[i].name, rows[i].value, NULL};
-		struct table_gateway g = gateway_of(p);
+		struct table_request web = web_request_of(p);
 		struct api_error error = API_ERROR_NONE;
-		assert_int_equal(access_check(&g.base, &settings, &error), rows[i].result);
+		assert_int_equal(access_check(&web.base, &settings, &error), rows[i].result);
 		assert_int_equal(error.status, rows[i].result == 0 ? 0 : 401);
 		if (error.message != NULL)
 			assert_null(strstr(error.message, "secret-access-key"));
@@ -180,12 +185,12 @@ static void
 test_without_an_access_key_everything_is_refused(void **state)
 {
 	const char *const p[] = {"HTTP_X_API_KEY", "", NULL};
-	struct table_gateway g = gateway_of(p);
+	struct table_request web = web_request_of(p);
 	struct settings none = {.access_key = NULL};
 	struct api_error error = API_ERROR_NONE;
 
 	(void)state;
-	assert_int_equal(access_check(&g.base, &none, &error), -1);
+	assert_int_equal(access_check(&web.base, &none, &error), -1);
 	assert_string_equal(error.type, "authentication_error");
 	assert_non_null(strstr(error.message, "PROXY_ACCESS_KEY"));
 	api_error_clear(&error);
@@ -225,10 +230,10 @@ test_origins(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		const char *const p[] = {"HTTP_ORIGIN", rows[i].origin, NULL};
-		struct table_gateway g = gateway_of(p);
+		struct table_request web = web_request_of(p);
 		struct settings s = {.cors = rows[i].on, .cors_origin = (char *)rows[i].allowed};
 		struct buffer headers = BUFFER_INIT(0);
-		cors_write_headers(&g.base, &s, &headers);
+		cors_write_headers(&web.base, &s, &headers);
 		assert_string_equal(buffer_text(&headers), rows[i].headers);
 		buffer_free(&headers);
 	}
@@ -249,15 +254,15 @@ test_a_preflight_lets_the_headers_through_that_were_asked_for(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		const char *const p[] = {"HTTP_ACCESS_CONTROL_REQUEST_HEADERS", rows[i][0], NULL};
-		struct table_gateway g = gateway_of(p);
+		struct table_request web = web_request_of(p);
 		struct settings s = {.cors = true, .cors_origin = (char[]){"*"}};
 		struct buffer headers = BUFFER_INIT(0);
-		cors_write_preflight(&g.base, &s, &headers);
+		cors_write_preflight(&web.base, &s, &headers);
 		assert_non_null(strstr(buffer_text(&headers), rows[i][1]));
 		assert_null(strstr(buffer_text(&headers), "Set-Cookie"));
 		buffer_clear(&headers);
 		s.cors = false;
-		cors_write_preflight(&g.base, &s, &headers);
+		cors_write_preflight(&web.base, &s, &headers);
 		assert_int_equal(headers.length, 0);
 		buffer_free(&headers);
 	}
@@ -269,64 +274,65 @@ test_a_body_is_bounded(void **state)
 	static const struct {
 		size_t body, limit, piece;
 		bool breaks;
-		enum gateway_read result;
+		enum web_request_read result;
 	} rows[] = {
-		{0, 10, 0, false, GATEWAY_READ},
-		{10, 10, 0, false, GATEWAY_READ},
-		{10, 10, 1, false, GATEWAY_READ},
-		{200000, 200000, 999, false, GATEWAY_READ},
-		{11, 10, 0, false, GATEWAY_TOO_LARGE},
-		{11, 10, 3, false, GATEWAY_TOO_LARGE},
-		{11, 10, 3, true, GATEWAY_TOO_LARGE},
-		{200000, 100000, 0, false, GATEWAY_TOO_LARGE},
-		{40000000, 100000, 0, false, GATEWAY_TOO_LARGE},
-		{1, 0, 0, false, GATEWAY_TOO_LARGE},
-		{9, 10, 0, true, GATEWAY_BROKEN},
-		{9, 10, 2, true, GATEWAY_BROKEN},
+		{0, 10, 0, false, WEB_REQUEST_READ},
+		{10, 10, 0, false, WEB_REQUEST_READ},
+		{10, 10, 1, false, WEB_REQUEST_READ},
+		{200000, 200000, 999, false, WEB_REQUEST_READ},
+		{11, 10, 0, false, WEB_REQUEST_TOO_LARGE},
+		{11, 10, 3, false, WEB_REQUEST_TOO_LARGE},
+		{11, 10, 3, true, WEB_REQUEST_TOO_LARGE},
+		{200000, 100000, 0, false, WEB_REQUEST_TOO_LARGE},
+		{40000000, 100000, 0, false, WEB_REQUEST_TOO_LARGE},
+		{1, 0, 0, false, WEB_REQUEST_TOO_LARGE},
+		{9, 10, 0, true, WEB_REQUEST_BROKEN},
+		{9, 10, 2, true, WEB_REQUEST_BROKEN},
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct table_gateway g = gateway_of(NULL);
+		struct table_request web = web_request_of(NULL);
 		struct buffer body = BUFFER_INIT(0);
-		g.body = rows[i].body;
-		g.piece = rows[i].piece;
-		g.breaks = rows[i].breaks;
-		while (gateway_receive(&g.base, rows[i].limit) == GATEWAY_MORE)
-			assert_true(g.base.body.length <= rows[i].limit);
-		assert_int_equal(g.body, 0);
-		assert_int_equal(gateway_received(&g.base), rows[i].body);
-		assert_int_equal(gateway_take_body(&g.base, &body), rows[i].result);
-		assert_int_equal(body.length, rows[i].result == GATEWAY_READ ? rows[i].body : 0);
+		web.body = rows[i].body;
+		web.piece = rows[i].piece;
+		web.breaks = rows[i].breaks;
+		while (web_request_receive(&web.base, rows[i].limit) == WEB_REQUEST_MORE)
+			assert_true(web.base.body.length <= rows[i].limit);
+		assert_int_equal(web.body, 0);
+		assert_int_equal(web_request_received(&web.base), rows[i].body);
+		assert_int_equal(web_request_take_body(&web.base, &body), rows[i].result);
+		assert_int_equal(
+			body.length, rows[i].result == WEB_REQUEST_READ ? rows[i].body : 0);
 		buffer_free(&body);
-		gateway_free(&g.base);
+		web_request_free(&web.base);
 	}
 }
 
 static void
 test_a_body_that_is_not_whole_is_not_given_away(void **state)
 {
-	struct table_gateway g = gateway_of(NULL);
+	struct table_request web = web_request_of(NULL);
 	struct buffer body = BUFFER_INIT(0);
 
 	(void)state;
-	g.body = g.piece = 7;
-	assert_int_equal(gateway_receive(&g.base, 10), GATEWAY_MORE);
-	assert_int_equal(gateway_take_body(&g.base, &body), GATEWAY_MORE);
+	web.body = web.piece = 7;
+	assert_int_equal(web_request_receive(&web.base, 10), WEB_REQUEST_MORE);
+	assert_int_equal(web_request_take_body(&web.base, &body), WEB_REQUEST_MORE);
 	assert_int_equal(body.length, 0);
-	gateway_free(&g.base);
+	web_request_free(&web.base);
 }
 
 static char *const *
-listed(const struct gateway *g)
+listed(const struct web_request *web)
 {
-	return (char *const *)((const struct table_gateway *)g)->parameters;
+	return (char *const *)((const struct table_request *)web)->parameters;
 }
 
 static void
 test_control_characters_count_where_a_client_may_have_put_them(void **state)
 {
-	static const struct gateway_kind kind = {.parameters = listed};
+	static const struct web_request_kind kind = {.parameters = listed};
 	static const struct {
 		const char *parameter;
 		bool found;
@@ -351,8 +357,8 @@ test_control_characters_count_where_a_client_may_have_put_them(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		const char *const p[] = {"HTTP_HOST=h", rows[i].parameter, NULL};
-		struct table_gateway g = {.base = {.kind = &kind}, .parameters = p};
-		assert_int_equal(gateway_has_control_characters(&g.base), rows[i].found);
+		struct table_request web = {.base = {.kind = &kind}, .parameters = p};
+		assert_int_equal(web_request_has_control_characters(&web.base), rows[i].found);
 	}
 }
 

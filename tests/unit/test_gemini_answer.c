@@ -190,14 +190,14 @@ test_a_fault_may_be_cured(void **state)
 			.translator = &gemini, .model = "asked", .stream = stream};
 		struct buffer out = BUFFER_INIT(0);
 		struct answer *a = answer_new(&options, &out);
-		answer_begin(a, &identity);
+		answer_begin(a, &error_context);
 		answer_head(a, 200, "application/json", 0);
 		answer_feed(a, body, strlen(body));
 		assert_int_equal(answer_end(a, true), ANSWER_FAILED);
 		assert_int_equal(answer_has_content(a), stream);
 		if (!stream) {
-			assert_int_equal(answer_redirect(a, &options), 0);
-			answer_begin(a, &identity);
+			assert_int_equal(answer_switch_upstream(a, &options), 0);
+			answer_begin(a, &error_context);
 			answer_head(a, 200, "application/json", 0);
 			answer_feed(a, good, strlen(good));
 			assert_int_equal(answer_end(a, true), ANSWER_DONE);
@@ -272,6 +272,36 @@ test_messages(void **state)
 		"\"stop_sequence\":null," TOLD);
 }
 
+/* What every service's answers may have; what is held of a text does not follow the next block. */
+static void
+test_forms_of_any_service(void **state)
+{
+	static const struct {
+		const char *body, *outline;
+	} rows[] = {
+		{CHUNK(PARTS("{\"text\":\"\\n\"}")) CHUNK(PARTS(
+			 "{\"functionCall\":{\"name\":\"f\",\"args\":{}}}")) CHUNK(ENDS("STOP")),
+			"text[\n] f[{}] tool_use"},
+		{CHUNK(PARTS("{\"text\":\"<th\"}")) CHUNK(
+			 PARTS("{\"executableCode\":{\"code\":\"1\"}}")) CHUNK(ENDS("STOP")),
+			"text[<th```\n1\n```\n] end_turn"},
+		{CHUNK(PARTS("{\"text\":\"<th\"}")) CHUNK(PARTS("{\"text\":\"ink>t</think>a\"}"))
+				CHUNK(ENDS("STOP")),
+			"thinking[t] text[a] end_turn"},
+		{"\xef\xbb\xbf" CHUNK(PARTS("{\"text\":\"a\"}")) "data: {" PARTS(
+			 "{\"text\":\"b\"}") "}data: {" ENDS("STOP") "}\n\n",
+			"text[ab] end_turn"},
+		{"{" PARTS("{\"text\":\"a\"}") "}\n\n", "text[a] end_turn"},
+		{"{" PARTS("{\"functionCall\":{\"name\":\"f\",\"args\":\"{\\\"x\\\":1}\"}},"
+			   "{\"functionCall\":{\"name\":\"f\",\"args\":null}}") "}",
+			"f[{\"x\":1}] f[{}] tool_use"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++)
+		check_outline(&gemini, rows[i].body, rows[i].outline);
+}
+
 static void
 test_failures(void **state)
 {
@@ -303,6 +333,8 @@ test_failures(void **state)
 			"{\"error\":{\"code\":400,\"message\":\"The input token count (12) exceeds "
 			"the maximum number of tokens allowed (10).\"}}",
 			true, 400, "prompt is too long: 12 tokens > 10 maximum"},
+		{"application/json", "{" PARTS("{\"functionCall\":{\"args\":{}}}") "}", true, 502,
+			"without a name"},
 		{"application/json", "", true, 502, "empty"},
 		{"text/event-stream", "<html><title>x</title></html>", true, 502, "<html>"},
 		{"text/event-stream", CHUNK(PARTS("{\"text\":\"h\",\"thought\":true}")), true, 502,
@@ -337,11 +369,12 @@ test_signatures_are_carried(void **state)
 	const struct json *message = json_read(&index, out.data, out.length, 1000, NULL);
 	const struct json *thinking = json_first(json_member_array(message, "content"));
 	const struct json *call = json_next(json_next(thinking));
-	assert_true(carry_read_signature(json_member(thinking, "signature"), "gemini", &carried));
+	assert_true(
+		round_trip_read_signature(json_member(thinking, "signature"), "gemini", &carried));
 	assert_true(json_is_text(json_member(carried.object, "t"), "T"));
 	carried_free(&carried);
 	char *id = json_copy(json_member(call, "id"));
-	assert_true(carry_read_call_id(id, "gemini", 1000, &carried));
+	assert_true(round_trip_read_call_id(id, "gemini", 1000, &carried));
 	assert_true(json_is_text(json_member(json_member(carried.object, "x"), "s"), "S+/="));
 	carried_free(&carried);
 	free(id);
@@ -359,6 +392,7 @@ main(void)
 		cmocka_unit_test(test_a_fault_may_be_cured),
 		cmocka_unit_test(test_usage),
 		cmocka_unit_test(test_messages),
+		cmocka_unit_test(test_forms_of_any_service),
 		cmocka_unit_test(test_failures),
 		cmocka_unit_test(test_signatures_are_carried),
 	};

@@ -37,6 +37,12 @@ test_messages(void **state)
 		      "{\"type\":\"text\",\"text\":\"\"}]}," USER "]",
 			"\"contents\":[" FROM("{\"text\":\"u\"},{\"text\":\"<system>s</"
 					      "system>\"},{\"text\":\"u\"}") "]," LIMIT},
+		/* What a search found is a part of its own. */
+		{HEAD "\"messages\":[" USER "," ASSISTANT WEB_RESULT
+		      ",{\"type\":\"text\",\"text\":\"b\"}]}," USER "]",
+			"\"contents\":[" U "," MODEL("{\"text\":\"" WEB_RESULT_TEXT
+						     "\\n\\n\"},{\"text\":\"b\"}") "," U
+										   "]," LIMIT},
 		/* A conversation that begins with the assistant; H.9: a prefill. */
 		{HEAD "\"messages\":[" ASSISTANT "{\"type\":\"text\",\"text\":\"a\"}]}]",
 			"\"contents\":[" FROM("{\"text\":\"Continue.\"}") "," MODEL(
@@ -309,14 +315,35 @@ test_parameters(void **state)
 			"\"thinkingBudget\":24576}"},
 		{"gemini-2.5-flash-lite", 0, false, "\"thinking\":{\"type\":\"disabled\"}",
 			"\"maxOutputTokens\":9,\"thinkingConfig\":{\"thinkingBudget\":0}"},
+		/* What cannot be off thinks as little as it can. */
 		{"gemini-2.5-pro", 0, true, "\"thinking\":{\"type\":\"adaptive\"}",
-			"\"maxOutputTokens\":9"},
+			"\"maxOutputTokens\":9,\"thinkingConfig\":{\"thinkingBudget\":128}"},
+		{"gemini-3-flash-preview", 0, true, "\"top_k\":1",
+			"\"maxOutputTokens\":9,\"topK\":1,\"thinkingConfig\":{\"thinkingLevel\":"
+			"\"MINIMAL\"}"},
+		{"gemini-3.8-flash", 0, false, "\"thinking\":{\"type\":\"disabled\"}",
+			"\"maxOutputTokens\":9,\"thinkingConfig\":{\"thinkingLevel\":\"LOW\"}"},
+		/* Efforts and budgets, each in the terms of the model. */
+		{"gemini-2.5-flash-lite", 0, false,
+			"\"thinking\":{\"type\":\"adaptive\"},\"output_config\":{\"effort\":"
+			"\"low\"}",
+			"\"maxOutputTokens\":9,\"thinkingConfig\":{\"includeThoughts\":true,"
+			"\"thinkingBudget\":2048}"},
+		{"gemini-flash-latest", 0, false,
+			"\"thinking\":{\"type\":\"enabled\",\"budget_tokens\":5000}",
+			"\"maxOutputTokens\":9,\"thinkingConfig\":{\"includeThoughts\":true,"
+			"\"thinkingLevel\":\"MEDIUM\"}"},
+		{"vendor/gemini-4-hydrogen", 0, false,
+			"\"thinking\":{\"type\":\"adaptive\"},\"output_config\":{\"effort\":"
+			"\"max\"}",
+			"\"maxOutputTokens\":9,\"thinkingConfig\":{\"includeThoughts\":true,"
+			"\"thinkingLevel\":\"XHIGH\"}"},
 		{"gemini-3-pro-preview", 0, false,
 			"\"thinking\":{\"type\":\"enabled\",\"budget_tokens\":2000},\"output_"
 			"config\":"
 			"{\"effort\":\"medium\"}",
 			"\"maxOutputTokens\":9,\"thinkingConfig\":{\"includeThoughts\":true,"
-			"\"thinkingLevel\":\"MEDIUM\"}"},
+			"\"thinkingLevel\":\"HIGH\"}"},
 		{"gemini-3-flash", 0, false, "\"thinking\":{\"type\":\"adaptive\"}",
 			"\"maxOutputTokens\":9,\"thinkingConfig\":{\"includeThoughts\":true}"},
 		{"gemini-2.5-pro", 0, false,
@@ -334,9 +361,78 @@ test_parameters(void **state)
 		buffer_printf(&in, "%s%s,%s", HEAD, PLAIN, rows[i].in);
 		buffer_printf(&out, "%s,\"generationConfig\":{%s}", CONTENTS, rows[i].config);
 		const struct row row = {buffer_text(&in), buffer_text(&out)};
-		const struct translate_target to = {rows[i].model, rows[i].most, rows[i].off};
+		const struct translate_target to = {.model = rows[i].model,
+			.max_output_tokens = rows[i].most,
+			.reasoning_off = rows[i].off};
 		check_translation(&gemini, &row, &to);
 		buffer_free(&in);
+		buffer_free(&out);
+	}
+}
+
+#define FORCED ",\"tool_choice\":{\"type\":\"tool\",\"name\":\"web_search\"}"
+
+/* What a generation does not take is said in another way, or left out. */
+static void
+test_what_models_do_not_take(void **state)
+{
+	static const char search[] = ",\"tools\":[{\"name\":\"f\",\"input_schema\":{\"type\":"
+				     "\"object\"}},{\"type\":\"web_search_20250305\",\"name\":"
+				     "\"web_search\"}]";
+	static const char sites[] = ",\"tools\":[{\"type\":\"web_search_20250305\",\"name\":"
+				    "\"web_search\",\"allowed_domains\":[\"a\",\"b\"]}]";
+	static const char format[] = ",\"output_format\":{\"type\":\"json_schema\",\"schema\":{"
+				     "\"const\":1}}";
+	static const char ends[] = "\"messages\":[" USER
+				   ",{\"role\":\"assistant\",\"content\":\"a\"}]";
+	static const struct {
+		const char *model, *conversation, *in, *part;
+		bool there;
+	} rows[] = {
+		{"gemini-2.5-pro", PLAIN, search, "googleSearch", false},
+		{"gemini-2.5-pro", PLAIN, search, "functionDeclarations", true},
+		{"gemini-3-pro-preview", PLAIN, search, "googleSearch", true},
+		{"gemini-2.5-pro", PLAIN, search, "There is no web search here", true},
+		/* What is forced is all that is offered. */
+		{"gemini-2.5-pro", PLAIN FORCED, search, "googleSearch", true},
+		{"gemini-2.5-pro", PLAIN FORCED, search, "functionDeclarations", false},
+		{"gemini-3-pro-preview", PLAIN FORCED, search, "toolConfig", false},
+		{"gemma-3-27b-it", PLAIN FORCED, search, "googleSearch", false},
+		{"gemma-3-27b-it", PLAIN FORCED, search, "There is no web search here", true},
+		{"gemini-2.5-pro", PLAIN, sites, "use only these sites: a, b.", true},
+		{"gemini-3-pro-preview", PLAIN, search,
+			"{\"includeServerSideToolInvocations\":true,\"functionCallingConfig\":{"
+			"\"mode\":\"VALIDATED\"}}",
+			true},
+		{"gemini-2.5-pro", PLAIN "," TOOL, format, "responseMimeType", false},
+		{"gemini-2.5-pro", PLAIN "," TOOL, format, "{\\\"const\\\":1}\"}]}", true},
+		{"gemini-3-pro-preview", PLAIN "," TOOL, format, "responseMimeType", true},
+		{"gemma-3-27b-it", PLAIN, ",\"system\":\"s\"", "systemInstruction", false},
+		{"gemma-3-27b-it", PLAIN, ",\"system\":\"s\"",
+			"[{\"text\":\"s\"},{\"text\":\"u\"}]", true},
+		{"gemini-3.6-flash", ends, "",
+			"{\"role\":\"user\",\"parts\":[{\"text\":\"Continue.\"}]}]", true},
+		{"gemini-3.5-flash", ends, "", "Continue.", false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct buffer text = BUFFER_INIT(0);
+		struct buffer out = BUFFER_INIT(0);
+		struct claude_request request;
+		struct api_error error = API_ERROR_NONE;
+		struct tool_names *names = tool_names_new(gemini.name_rule);
+		const struct translate_target to = {.model = rows[i].model};
+		buffer_printf(&text, "{%s%s%s}", HEAD, rows[i].conversation, rows[i].in);
+		assert_int_equal(
+			claude_request_parse(buffer_text(&text), text.length, &request, &error), 0);
+		assert_int_equal(claude_request_check(&request, CLAUDE_TO_ANSWER, &error), 0);
+		assert_int_equal(gemini.write_request(&request, &to, names, &out, &error), 0);
+		if ((strstr(buffer_text(&out), rows[i].part) != NULL) != rows[i].there)
+			fail_msg("%s: %s: %s", rows[i].model, rows[i].part, buffer_text(&out));
+		claude_request_free(&request);
+		tool_names_free(names);
+		buffer_free(&text);
 		buffer_free(&out);
 	}
 }
@@ -353,8 +449,8 @@ test_signatures(void **state)
 	const struct translate_target three = {.model = "gemini-3-pro"};
 
 	(void)state;
-	carry_write_call_id(&id, "gemini", "a", signature, strlen(signature));
-	carry_write_signature(&thought, "gemini", signature, strlen(signature));
+	round_trip_write_call_id(&id, "gemini", "a", signature, strlen(signature));
+	round_trip_write_signature(&thought, "gemini", signature, strlen(signature));
 	buffer_printf(&in,
 		HEAD
 		"\"messages\":[" USER "," ASSISTANT "{\"type\":\"thinking\",\"thinking\":\"h\","
@@ -400,6 +496,7 @@ main(void)
 		cmocka_unit_test(test_tools),
 		cmocka_unit_test(test_schemas_share_one_budget),
 		cmocka_unit_test(test_parameters),
+		cmocka_unit_test(test_what_models_do_not_take),
 		cmocka_unit_test(test_signatures),
 	};
 

@@ -319,6 +319,57 @@ test_names(void **state)
 	json_document_free(&document);
 }
 
+/* Several at once are what each is alone. */
+static void
+test_members_in_one_pass(void **state)
+{
+	static const struct json_name names[] = {
+		JSON_NAME("a"), JSON_NAME("ab"), JSON_NAME("b"), JSON_NAME("null"), JSON_NAME("z")};
+	static const char *const expected[] = {"2", "[1]", "3", NULL, NULL};
+	struct json_document document = {0};
+	const struct json *values[COUNT(names)];
+
+	(void)state;
+	json_members(read_text(&document, "{\"a\":1,\"ab\" : [1],\"x\":{\"z\":1},\"\\u0062\":3,"
+					  "\"null\":1,\"a\":2,\"null\":null,\"\":4}"),
+		names, COUNT(names), values);
+	for (size_t i = 0; i < COUNT(names); i++) {
+		if (expected[i] == NULL)
+			assert_null(values[i]);
+		else
+			assert_written(values[i], expected[i]);
+	}
+	json_members(read_text(&document, "[]"), names, COUNT(names), values);
+	json_members(NULL, names, COUNT(names), values);
+	assert_null(values[0]);
+	json_document_free(&document);
+}
+
+/* One by one, the characters are those of the whole. */
+static void
+test_content_character_by_character(void **state)
+{
+	static const char content[] =
+		"a\\n\\\"\\\\\\/\\u0000\\u00e9\xc3\xa9\\ud83d\\ude00\\ud800\\ud83dz\\u20AC";
+	const char *end = content + strlen(content);
+	struct buffer whole = BUFFER_INIT(0);
+	struct buffer pieces = BUFFER_INIT(0);
+	char bytes[4];
+	size_t length;
+
+	(void)state;
+	json_append_content(&whole, content, strlen(content));
+	for (const char *at = content; at < end;) {
+		at = json_content_next(at, end, bytes, &length);
+		buffer_append(&pieces, bytes, length);
+		assert_true(at <= end);
+	}
+	assert_int_equal(pieces.length, whole.length);
+	assert_memory_equal(pieces.data, whole.data, whole.length);
+	buffer_free(&whole);
+	buffer_free(&pieces);
+}
+
 static void
 test_what_is_inside_is_visited_in_order(void **state)
 {
@@ -780,6 +831,8 @@ main(void)
 		cmocka_unit_test(test_members_of_the_wrong_kind_are_absent),
 		cmocka_unit_test(test_of_duplicates_the_last_counts),
 		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_members_in_one_pass),
+		cmocka_unit_test(test_content_character_by_character),
 		cmocka_unit_test(test_what_is_inside_is_visited_in_order),
 		cmocka_unit_test(test_numbers),
 		cmocka_unit_test(test_strings_are_decoded),

@@ -24,6 +24,7 @@
 	"{\"status\":\"" status "\",\"error\":null,\"output\":[" output                            \
 	"],\"usage\":{\"input_tokens\":10,\"input_tokens_details\":{\"cached_tokens\":4},"         \
 	"\"output_tokens\":5}" rest "}"
+#define DONE "data: [DONE]\n\n"
 #define COMPLETED(output)                                                                          \
 	EVENT("response.completed", ",\"response\":" RESPONSE("completed", output, ""))
 #define TOLD                                                                                       \
@@ -80,14 +81,15 @@ test_streams(void **state)
 				COMPLETED(""),
 			OPEN_TEXT(0) TEXT(0, "\\ud800\\u0000\\/") STOP(0)
 				END("end_turn", "null", 6, 4, 5)},
-		/* Text while a call is incomplete waits; the end comes without [DONE]. */
-		{ADDED(0, CALL("x", "")) ARGUMENTS(0, "{") TEXTS(1, "a") ARGUMENTS(0, "}"),
+		/* Text while a call is incomplete waits; the end is told in another way. */
+		{ADDED(0, CALL("x", "")) ARGUMENTS(0, "{") TEXTS(1, "a") ARGUMENTS(0, "}") DONE,
 			OPEN_TOOL(0, "x", "f") JSON(0, "{") JSON(0, "}") STOP(0) OPEN_TEXT(1)
 				TEXT(1, "a") STOP(1) END("tool_use", "null", 0, 0, 1)},
-		/* Wrong types and unknown events are ignored; the body may just end. */
+		/* Wrong types and unknown events are ignored. */
 		{"data: 5\n\ndata: {\"type\":5}\n\n" EVENT("response.new", ",\"delta\":\"z\"")
 				ADDED(0, "5") EVENT("response.output_text.delta", ",\"delta\":[]")
-					ITEM(1, "{\"type\":\"web_search_call\"}") TEXTS(2, "a"),
+					ITEM(1, "{\"type\":\"file_search_call\"}") TEXTS(2, "a")
+						DONE,
 			OPEN_TEXT(0) TEXT(0, "a") STOP(0) END("end_turn", "null", 0, 0, 1)},
 	};
 
@@ -141,7 +143,7 @@ test_reasoning_that_cannot_be_shown_goes_with_the_next_call(void **state)
 	static const char item[] = "{\"id\":\"rs_1\",\"encrypted_content\":\"E\"}";
 
 	(void)state;
-	carry_write_call_id(&id, "openai-responses", "y", item, strlen(item));
+	round_trip_write_call_id(&id, "openai-responses", "y", item, strlen(item));
 	assert_int_equal(
 		answer_of(&openai_responses, "text/event-stream",
 			ADDED(0, CALL("x", "")) ARGUMENTS(0, "{") ITEM(1, REASONING(PART("a")))
@@ -171,6 +173,7 @@ test_many_items(void **state)
 				"data: {\"type\":\"response.output_text.delta\","
 				"\"output_index\":%d,\"delta\":\"a\"}\n\n",
 				i * 1000);
+		buffer_puts(&in, DONE);
 		assert_int_equal(answer_of(&openai_responses, "text/event-stream", buffer_text(&in),
 					 false, true, 99999, &out, &error),
 			c == 0 ? ANSWER_DONE : ANSWER_FAILED);
@@ -180,6 +183,125 @@ test_many_items(void **state)
 		buffer_free(&in);
 		buffer_free(&out);
 	}
+}
+
+/* Events that say by id which item they belong to, or not at all. */
+#define AT(id)            ",\"item_id\":\"" id "\""
+#define BEGAN(item)       EVENT("response.output_item.added", ",\"item\":" item)
+#define ENDED(item)       EVENT("response.output_item.done", ",\"item\":" item)
+#define SAID(at, text)    EVENT("response.output_text.delta", at ",\"delta\":\"" text "\"")
+#define THOUGHT(at, text) EVENT("response.reasoning_text.delta", at ",\"delta\":\"" text "\"")
+#define GAVE(at, text)    EVENT("response.function_call_arguments.delta", at ",\"delta\":\"" text "\"")
+#define THE_CALL(members, id, name, arguments)                                                     \
+	"{\"type\":\"function_call\"," members "\"call_id\":\"" id "\",\"name\":\"" name           \
+	"\",\"arguments\":\"" arguments "\"}"
+#define THE_MESSAGE(id, text)                                                                      \
+	"{\"type\":\"message\",\"id\":\"" id                                                       \
+	"\",\"content\":[{\"type\":\"output_text\",\"text\":\"" text "\"}]}"
+#define THE_THOUGHT(id, text)                                                                      \
+	"{\"type\":\"reasoning\",\"id\":\"" id "\",\"summary\":[],\"encrypted_content\":\"\","     \
+	"\"content\":[{\"type\":\"reasoning_text\",\"text\":\"" text "\"}]}"
+
+static void
+test_items_are_told_apart(void **state)
+{
+	static const struct {
+		const char *in, *out;
+	} rows[] = {
+		/* Ids and no numbers; calls known by their call ids; the end repeats all. */
+		{BEGAN(THE_THOUGHT("rs", "")) THOUGHT(AT("rs"), "t") BEGAN(THE_MESSAGE("m",
+			 "")) SAID(AT("m"), "a") BEGAN(THE_CALL("", "x", "f", "")) GAVE(AT("x"),
+			 "{\\\"a\\\"") BEGAN(THE_CALL("", "y", "f", "")) GAVE(AT("x"), ":1}")
+				GAVE(AT("y"), "{\\\"a\\\":2}") ENDED(THE_THOUGHT("rs", "t"))
+					ENDED(THE_CALL("", "x", "f", "{\\\"a\\\":1}"))
+						COMPLETED(THE_THOUGHT("rs", "t") "," THE_MESSAGE(
+							"m", "a") "," THE_CALL("", "x", "f",
+							"{\\\"a\\\":1}") "," THE_CALL("", "y", "f",
+							"{\\\"a\\\":2}")),
+			"thinking[t] text[a] f[{\"a\":1}] f[{\"a\":2}] tool_use"},
+		/* Nothing but the order. */
+		{BEGAN(MESSAGE("")) SAID("", "a") ENDED(MESSAGE("a")) BEGAN(CALL("x", "")) GAVE(
+			 "", "{\\\"a\\\":1}") ENDED(CALL("x", "{\\\"a\\\":1}")) BEGAN(CALL("y", ""))
+				GAVE("", "{\\\"a\\\":2}") COMPLETED(MESSAGE("a") "," CALL(
+					"x", "{\\\"a\\\":1}") "," CALL("y", "{\\\"a\\\":2}")),
+			"text[a] f[{\"a\":1}] f[{\"a\":2}] tool_use"},
+		/* One number for all. */
+		{ADDED(0, MESSAGE("")) TEXTS(0, "a") ITEM(0, MESSAGE("a")) ADDED(0, CALL("x", ""))
+				ARGUMENTS(0, "{}") ITEM(0, CALL("x", "{}")) ADDED(0, CALL("y", ""))
+					ARGUMENTS(0, "{}") COMPLETED(MESSAGE("a") "," CALL(
+						"x", "{}") "," CALL("y", "{}")),
+			"text[a] f[{}] f[{}] tool_use"},
+		{ADDED(0, CALL("x", "")) ARGUMENTS(0, "{}") ADDED(0, CALL("y", ""))
+				ARGUMENTS(0, "{}") TEXTS(0, "a") COMPLETED(""),
+			"f[{}] f[{}] text[a] tool_use"},
+		/* Ids that change from event to event; call ids that the end does not repeat. */
+		{ADDED(0, THE_CALL("\"id\":\"1\",", "x", "f", "")) EVENT(
+			 "response.function_call_arguments.delta",
+			 ",\"output_index\":0,\"item_id\":\"2\",\"delta\":\"{}\"")
+				ITEM(0, THE_CALL("\"id\":\"3\",", "x", "f", "{}"))
+					COMPLETED(THE_CALL("\"id\":\"4\",", "x", "f", "{}")),
+			"f[{}] tool_use"},
+		{ADDED(0, CALL("x", "")) ARGUMENTS(0, "{}") ITEM(0, CALL("z", "{}"))
+				COMPLETED(CALL("y", "{}")),
+			"f[{}] tool_use"},
+		/* The end has what the events had not, and nothing twice. */
+		{SAID("", "a") COMPLETED(THE_CALL("", "x", "g", "{}") "," MESSAGE("abc")),
+			"text[a] g[{}] text[bc] tool_use"},
+		{ADDED(0, CALL("x", "")) ARGUMENTS(0, "{\\\"a\\\":")
+				ITEM(0, CALL("x", "{\\\"a\\\":1}")) COMPLETED(""),
+			"f[{\"a\":1}] tool_use"},
+		{EVENT("response.output_text.done", ",\"output_index\":0,\"text\":\"a\"")
+				EVENT("response.reasoning_summary_text.done",
+					",\"output_index\":1,\"summary_index\":0,\"text\":\"t\"")
+					COMPLETED(MESSAGE("a")),
+			"text[a] thinking[t] end_turn"},
+		/* Arguments as an object; a finished call without any is finished. */
+		{ADDED(0, "{\"type\":\"function_call\",\"call_id\":\"x\",\"name\":\"f\","
+			  "\"arguments\":{\"a\":1}}") COMPLETED(""),
+			"f[{\"a\":1}] tool_use"},
+		{ADDED(0, CALL("x", "")) ITEM(0, CALL("x", "")) SUMMARY(1, 0, "t") COMPLETED(""),
+			"f[{}] thinking[t] tool_use"},
+		/* Messages are kept apart, and so is thinking. */
+		{ADDED(0, MESSAGE("")) TEXTS(0, "a") ITEM(0, MESSAGE("a")) TEXTS(1, "b")
+				COMPLETED(MESSAGE("a") "," MESSAGE("b")),
+			"text[a\n\nb] end_turn"},
+		{COMPLETED(MESSAGE("a") "," MESSAGE("b")), "text[a\n\nb] end_turn"},
+		{COMPLETED(MESSAGE("a") "," THE_THOUGHT("r", "t") "," THE_THOUGHT(
+			 "s", "u") "," MESSAGE("b")),
+			"text[a] thinking[t\n\nu] text[b] end_turn"},
+		{COMPLETED(MESSAGE("<think>t</think>a") "," MESSAGE("<think>u</think>b")),
+			"thinking[t] text[a] thinking[u] text[b] end_turn"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++)
+		check_outline(&openai_responses, rows[i].in, rows[i].out);
+}
+
+static void
+test_how_an_answer_ends(void **state)
+{
+	static const struct {
+		const char *in, *out;
+	} rows[] = {
+		{RESPONSE("incomplete", MESSAGE("a"), ",\"incomplete_details\":{\"reason\":null}"),
+			"text[a] max_tokens"},
+		{RESPONSE("incomplete", MESSAGE("a"), ",\"incomplete_details\":{\"reason\":\"x\"}"),
+			"text[a] max_tokens"},
+		{RESPONSE("incomplete", MESSAGE("a"),
+			 ",\"incomplete_details\":{\"reason\":\"steered\"}"),
+			"text[a] end_turn"},
+		/* The service's policies refuse. */
+		{EVENT("response.failed", ",\"response\":{\"status\":\"failed\",\"error\":{"
+					  "\"code\":\"bio_policy\",\"message\":\"m\"}}"),
+			"refusal"},
+		{"{\"status\":\"failed\",\"error\":{\"code\":\"misalignment_policy_violation\"}}",
+			"refusal"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++)
+		check_outline(&openai_responses, rows[i].in, rows[i].out);
 }
 
 static void
@@ -204,7 +326,25 @@ test_failures(void **state)
 			EVENT("error", ",\"code\":\"insufficient_quota\",\"message\":\"m\""), true,
 			402, "m"},
 		{"text/event-stream", TEXTS(0, "a"), false, 502, "broke off"},
+		{"text/event-stream", TEXTS(0, "a"), true, 502, "broke off"},
 		{"text/event-stream", EVENT("response.created", ""), true, 502, "answer"},
+		{"application/json", "{\"status\":\"cancelled\",\"output\":[]}", true, 502,
+			"cancelled"},
+		{"application/json", "{\"status\":\"queued\",\"output\":[]}", true, 502, "queued"},
+		{"application/json", "{\"detail\":\"m\"}", true, 502, "m"},
+		{"application/json",
+			"{\"output\":[{\"type\":\"function_call\",\"call_id\":\"x\","
+			"\"arguments\":\"{\\\"a\\\":1}\"}]}",
+			true, 502, "without a name"},
+		{"text/event-stream",
+			TEXTS(0, "a") EVENT("response.completed",
+				",\"response\":{\"status\":\"cancelled\",\"output\":[]}"),
+			true, 502, "cancelled"},
+		{"text/event-stream",
+			TEXTS(0, "a") "data: {\"object\":\"error\",\"message\":\"m\"}\n\n", true,
+			502, "m"},
+		{"text/event-stream", TEXTS(0, "a") "{\"error\":{\"message\":\"m\"}}", true, 502,
+			"m"},
 	};
 
 	(void)state;
@@ -221,6 +361,8 @@ main(void)
 		cmocka_unit_test(test_streams),
 		cmocka_unit_test(test_reasoning_is_thinking_with_its_item_in_the_signature),
 		cmocka_unit_test(test_reasoning_that_cannot_be_shown_goes_with_the_next_call),
+		cmocka_unit_test(test_items_are_told_apart),
+		cmocka_unit_test(test_how_an_answer_ends),
 		cmocka_unit_test(test_many_items),
 		cmocka_unit_test(test_failures),
 	};

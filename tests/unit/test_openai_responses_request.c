@@ -3,8 +3,9 @@
 
 #include "translate/round_trip.h"
 
-#define U     "{\"role\":\"user\",\"content\":[{\"type\":\"input_text\",\"text\":\"u\"}]}"
-#define INPUT "\"model\":\"up\",\"input\":[" U "]"
+#define U               "{\"role\":\"user\",\"content\":[{\"type\":\"input_text\",\"text\":\"u\"}]}"
+#define INPUT_OF(items) "\"model\":\"up\",\"input\":[" items "]"
+#define INPUT           INPUT_OF(U)
 #define REST                                                                                       \
 	"\"max_output_tokens\":16,\"store\":false,\"include\":[\"reasoning.encrypted_content\"]"
 #define ASSISTANT "{\"role\":\"assistant\",\"content\":["
@@ -16,8 +17,7 @@
 	"\",\"name\":\"f\",\"arguments\":\"" arguments "\"}"
 #define OUTPUT(id, text)                                                                           \
 	"{\"type\":\"function_call_output\",\"call_id\":\"" id "\",\"output\":\"" text "\"}"
-#define SAID(text)                                                                                 \
-	"{\"role\":\"assistant\",\"content\":[{\"type\":\"output_text\",\"text\":\"" text "\"}]}"
+#define SAID(text) "{\"role\":\"assistant\",\"content\":\"" text "\"}"
 
 static const struct translate_target target = {.model = "up"};
 
@@ -28,6 +28,12 @@ test_messages(void **state)
 		{HEAD PLAIN, INPUT "," REST},
 		{HEAD "\"system\":\"s\"," PLAIN,
 			"\"model\":\"up\",\"instructions\":\"s\",\"input\":[" U "]," REST},
+		/* What a search found stands apart from what was said. */
+		{HEAD "\"messages\":[" USER ",{\"role\":\"assistant\",\"content\":[{\"type\":"
+		      "\"text\",\"text\":\"a\"}," WEB_RESULT
+		      ",{\"type\":\"text\",\"text\":\"b\"},{\"type\":\"text\",\"text\":\"c\"}]}"
+		      "," USER "]",
+			INPUT_OF(U "," SAID("a\\n\\n" WEB_RESULT_TEXT "\\n\\nbc") "," U) "," REST},
 		/* H.8, and a system turn at its place; H.9: a prefill. */
 		{HEAD "\"messages\":[" USER "," USER
 		      ",{\"role\":\"system\",\"content\":\"s\"}," ASSISTANT
@@ -100,6 +106,15 @@ test_tools(void **state)
 			",\"tools\":[{\"type\":\"web_search_20250305\",\"name\":\"web_search\"},"
 			"{\"type\":\"computer_20250124\",\"name\":\"computer\"}]",
 			INPUT ",\"tools\":[{\"type\":\"web_search\"}]," REST},
+		/* A search that is forced, with its sites and the place of the user. */
+		{HEAD PLAIN ",\"tools\":[{\"type\":\"web_search_20260318\",\"name\":\"w\","
+			    "\"max_uses\":8,\"allowed_domains\":[\"a\"],\"blocked_domains\":[],"
+			    "\"user_location\":{\"type\":\"approximate\",\"country\":\"AT\"}}],"
+			    "\"tool_choice\":{\"type\":\"tool\",\"name\":\"w\"}",
+			INPUT ",\"tools\":[{\"type\":\"web_search\",\"filters\":{"
+			      "\"allowed_domains\":[\"a\"]},\"user_location\":{\"type\":"
+			      "\"approximate\",\"country\":\"AT\"}}],\"tool_choice\":{\"type\":"
+			      "\"web_search\"}," REST},
 		{HEAD PLAIN ",\"tool_choice\":{\"type\":\"none\"}", INPUT "," REST},
 	};
 
@@ -119,20 +134,24 @@ test_parameters(void **state)
 			"\"stream\":true,\"temperature\":0.5,\"top_p\":2,\"top_k\":1,\"stop_"
 			"sequences\":"
 			"[\"x\"],\"metadata\":{\"user_id\":\"me\"}",
-			"\"max_output_tokens\":16,\"temperature\":0.5,\"top_p\":1,\"user\":\"me\","
+			"\"max_output_tokens\":16,\"temperature\":0.5,\"top_p\":1,\"safety_"
+			"identifier\":\"2c26ef077c08b01072c2d05a453d8b3b\","
 			"\"store\":false,\"stream\":true"},
 		{"o3", false,
 			"\"temperature\":0.5,\"thinking\":{\"type\":\"enabled\",\"budget_tokens\":"
 			"5000}",
 			"\"reasoning\":{\"effort\":\"medium\",\"summary\":\"auto\"}," REST},
-		{"gpt-5", false, "\"top_k\":1", "\"reasoning\":{\"summary\":\"auto\"}," REST},
+		{"gpt-5", false, "\"top_k\":1", REST},
+		{"gpt-5", false, "\"thinking\":{\"type\":\"adaptive\"}",
+			"\"reasoning\":{\"summary\":\"auto\"}," REST},
 		{"gpt-5-mini", true, "\"top_k\":1", "\"reasoning\":{\"effort\":\"minimal\"}," REST},
-		{"o3", false, "\"thinking\":{\"type\":\"disabled\"}", REST},
+		{"o3", false, "\"thinking\":{\"type\":\"disabled\"}",
+			"\"reasoning\":{\"effort\":\"low\"}," REST},
 		{"up", false,
 			"\"output_format\":{\"type\":\"json_schema\",\"schema\":{\"type\":"
 			"\"object\"}}",
 			"\"text\":{\"format\":{\"type\":\"json_schema\",\"name\":\"output\","
-			"\"schema\":{\"type\":\"object\"},\"strict\":true}}," REST},
+			"\"schema\":{\"type\":\"object\"},\"strict\":false}}," REST},
 	};
 
 	(void)state;
@@ -143,7 +162,8 @@ test_parameters(void **state)
 		buffer_printf(
 			&out, "\"model\":\"%s\",\"input\":[%s],%s", rows[i].model, U, rows[i].out);
 		const struct row row = {buffer_text(&in), buffer_text(&out)};
-		const struct translate_target to = {rows[i].model, 0, rows[i].off};
+		const struct translate_target to = {
+			.model = rows[i].model, .reasoning_off = rows[i].off};
 		check_translation(&openai_responses, &row, &to);
 		buffer_free(&in);
 		buffer_free(&out);
@@ -165,8 +185,8 @@ test_reasoning_comes_back(void **state)
 	struct buffer id = BUFFER_INIT(0);
 
 	(void)state;
-	carry_write_signature(&thought, "openai-responses", item, strlen(item));
-	carry_write_call_id(&id, "openai-responses", "c", item, strlen(item));
+	round_trip_write_signature(&thought, "openai-responses", item, strlen(item));
+	round_trip_write_call_id(&id, "openai-responses", "c", item, strlen(item));
 	buffer_printf(&in,
 		HEAD
 		"\"messages\":[" USER "," ASSISTANT "{\"type\":\"thinking\",\"thinking\":\"h\","
@@ -200,8 +220,8 @@ test_each_thought_is_an_item_of_its_own(void **state)
 	struct buffer broken = BUFFER_INIT(0);
 
 	(void)state;
-	carry_write_signature(&thought, "openai-responses", whole, strlen(whole));
-	carry_write_signature(&broken, "openai-responses", damaged, strlen(damaged));
+	round_trip_write_signature(&thought, "openai-responses", whole, strlen(whole));
+	round_trip_write_signature(&broken, "openai-responses", damaged, strlen(damaged));
 	buffer_printf(&in,
 		HEAD "\"messages\":[" USER "," ASSISTANT
 		     "{\"type\":\"thinking\",\"thinking\":\"\\ud800\",\"signature\":\"%s\"},"

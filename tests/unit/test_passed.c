@@ -35,7 +35,7 @@ transfer(struct answer *a, const char *type, const char *body, size_t size, bool
 {
 	size_t length = strlen(body);
 
-	answer_begin(a, &identity);
+	answer_begin(a, &error_context);
 	answer_head(a, 200, type, 0);
 	for (size_t at = 0; at < length && answer_state(a) == ANSWER_OPEN; at += size)
 		answer_feed(a, body + at, length - at < size ? length - at : size);
@@ -105,6 +105,13 @@ test_what_is_missing_is_added(void **state)
 			"event: message_start\n: x\ndata: "
 			"{\"type\":\"message_start\",\"message\":" BEGIN
 			"}\r\n\r\n" BODY MESSAGE_STOP},
+		/* Such a line names the event that it stands in, and no other. */
+		{MESSAGE_START "event: x\n\n" BARE("ping", "") "\n\r\nid: 7\r\n\r\n" BARE(
+			 "ping", "") BODY MESSAGE_STOP,
+			MESSAGE_START "event: x\n\n" EVENT("ping", "") "\n\r\nid: 7\r\n\r\n" EVENT(
+				"ping", "") BODY MESSAGE_STOP},
+		/* What follows the last event is none of the message. */
+		{GOOD "data: [DONE]\n\n" MESSAGE_START, GOOD},
 		/* The last event, where the service said why it stopped. */
 		{MESSAGE_START BODY, GOOD},
 		{MESSAGE_START BODY "event: message_stop\ndata: {\"type\":\"message_stop\"}", GOOD},
@@ -253,7 +260,7 @@ test_another_stream_goes_on_after_the_start(void **state)
 		assert_true(answer_started(a));
 		assert_false(answer_has_content(a));
 		buffer_clear(&out);
-		assert_int_equal(answer_redirect(a, rows[i].options), 0);
+		assert_int_equal(answer_switch_upstream(a, rows[i].options), 0);
 		assert_int_equal(transfer(a, rows[i].type, rows[i].body, 5, true), ANSWER_DONE);
 		assert_string_equal(buffer_text(&out), rows[i].out);
 		answer_free(a);
@@ -271,11 +278,11 @@ test_a_passed_stream_goes_on_after_a_translated_start(void **state)
 	struct answer *a = answer_new(&translated, &out);
 
 	(void)state;
-	answer_begin(a, &identity);
+	answer_begin(a, &error_context);
 	answer_ping(a);
 	assert_int_equal(answer_end(a, false), ANSWER_FAILED);
 	buffer_clear(&out);
-	assert_int_equal(answer_redirect(a, &asks_stream), 0);
+	assert_int_equal(answer_switch_upstream(a, &asks_stream), 0);
 	assert_int_equal(transfer(a, "text/event-stream", GOOD, 5, true), ANSWER_DONE);
 	assert_string_equal(buffer_text(&out), BODY MESSAGE_STOP);
 	answer_free(a);
@@ -409,7 +416,7 @@ test_refusals(void **state)
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		struct buffer out = BUFFER_INIT(0);
 		struct answer *a = answer_new(&asks_whole, &out);
-		answer_begin(a, &identity);
+		answer_begin(a, &error_context);
 		answer_head(a, rows[i].status, "application/json", 0);
 		answer_feed(a, rows[i].body, strlen(rows[i].body));
 		assert_int_equal(answer_end(a, true), ANSWER_FAILED);
@@ -439,7 +446,7 @@ test_what_comes_without_end(void **state)
 		struct buffer out = BUFFER_INIT(0);
 		struct answer *a = answer_new(&asks_stream, &out);
 		size_t fed = 0;
-		answer_begin(a, &identity);
+		answer_begin(a, &error_context);
 		answer_head(a, 200, "text/event-stream", 0);
 		while (fed < rows[i].most &&
 			answer_feed(a, rows[i].piece, strlen(rows[i].piece)) == ANSWER_OPEN)

@@ -134,6 +134,82 @@ test_a_message_of_foreign_thinking_alone_is_left_out(void **state)
 	check(rows, COUNT(rows), &target);
 }
 
+#define CALL                  "{\"type\":\"tool_use\",\"id\":\"t\",\"name\":\"f\",\"input\":{}}"
+#define THINKS(as)            "\"thinking\": " as " ,"
+#define ENABLED               "{\"type\":\"enabled\", \"budget_tokens\":2000}"
+#define OFF                   "{\"type\":\"disabled\"}"
+#define T(thinking, messages) "{" THINKS(thinking) "\"messages\":[" messages "],\"model\":\"m\"}"
+
+/* Whoever is to think must be given what was thought before the last calls. */
+static void
+test_without_what_was_thought_nobody_is_to_think(void **state)
+{
+	static const struct translate_target target = {.model = "m"};
+	static const struct translate_target forgets = {.model = "m", .fixes = FIX_FORGET_THINKING};
+	static const char kept[] = T(
+		ENABLED, USER "," SAYS(FOREIGN "," CALL) "," USER "," SAYS(TEXT));
+	static const struct row rows[] = {
+		{T(ENABLED, USER "," SAYS(FOREIGN "," CALL) "," USER),
+			T(OFF, USER "," SAYS(CALL) "," USER)},
+		{T(ENABLED, USER "," SAYS(FOREIGN "," TEXT) "," USER),
+			T(ENABLED, USER "," SAYS(TEXT) "," USER)},
+		{T(ENABLED, USER "," SAYS(OWN "," CALL) "," USER),
+			T(ENABLED, USER "," SAYS(OWN "," CALL) "," USER)},
+		{T("{\"type\":\"adaptive\"}", USER "," SAYS(FOREIGN "," CALL) "," USER),
+			T("{\"type\":\"adaptive\"}", USER "," SAYS(CALL) "," USER)},
+		{kept, T(ENABLED, USER "," SAYS(CALL) "," USER "," SAYS(TEXT))},
+	};
+	static const struct row healed[] = {
+		{T(ENABLED, USER "," SAYS(OWN ",{\"type\":\"redacted_thinking\",\"data\":\"x\"}"
+					      "," CALL) "," USER),
+			T(OFF, USER "," SAYS(CALL) "," USER)},
+	};
+
+	(void)state;
+	check(rows, COUNT(rows), &target);
+	check(healed, COUNT(healed), &forgets);
+}
+
+static void
+test_what_was_refused_is_said_in_another_way(void **state)
+{
+#define IMAGE          "{\"type\":\"image\",\"source\":{}}"
+#define SORRY          "{\"type\":\"text\",\"text\":\"[An image was left out: this model cannot see it.]\"}"
+#define RESULT(blocks) "{\"type\":\"tool_result\",\"content\":[" blocks "]}"
+	static const struct translate_target target = {
+		.model = "m", .fixes = FIX_NO_IMAGES | FIX_SYSTEM_AS_USER};
+	static const struct row rows[] = {
+		{M(SAYS(IMAGE ", " TEXT "," RESULT(IMAGE))),
+			M(SAYS(SORRY ", " TEXT "," RESULT(SORRY)))},
+		{M("{\"role\": \"system\",\"content\":\"s\"}"),
+			M("{\"role\": \"user\",\"content\":\"s\"}")},
+	};
+
+	(void)state;
+	check(rows, COUNT(rows), &target);
+}
+
+static void
+test_what_deepseek_does_not_take(void **state)
+{
+	static const struct translate_target target = {.model = "m", .host = "api.deepseek.com"};
+	static const struct row rows[] = {
+		{"{\"model\": \"m\",\"metadata\":{\"user_id\":\"user-1\"},\"output_config\":{"
+		 "\"effort\":\"low\"}}",
+			"{\"model\": "
+			"\"m\",\"metadata\":{\"user_id\":\"user-1\"},\"output_config\":{"
+			"\"effort\":\"low\"}}"},
+		{"{\"model\":\"m\",\"metadata\":{\"user_id\":\"{}\"},\"thinking\":" OFF
+		 ",\"output_config\":{\"effort\":\"low\"}}",
+			"{\"model\":\"m\",\"metadata\":{\"user_id\":"
+			"\"49b91e323f93ee49ee81557500c6b744\"},"
+			"\"thinking\":" OFF ",\"output_config\":{}}"},
+	};
+
+	(void)state;
+	check(rows, COUNT(rows), &target);
+}
+
 static void
 test_everything_at_once(void **state)
 {
@@ -156,6 +232,9 @@ main(void)
 		cmocka_unit_test(test_max_tokens_are_clamped),
 		cmocka_unit_test(test_foreign_thinking_is_cut_out),
 		cmocka_unit_test(test_a_message_of_foreign_thinking_alone_is_left_out),
+		cmocka_unit_test(test_without_what_was_thought_nobody_is_to_think),
+		cmocka_unit_test(test_what_was_refused_is_said_in_another_way),
+		cmocka_unit_test(test_what_deepseek_does_not_take),
 		cmocka_unit_test(test_everything_at_once),
 	};
 

@@ -56,6 +56,48 @@ test_urls(void **state)
 		{"claude", "https://c", "https://c/v1/messages?beta=true", NULL, "beta=true"},
 		{"claude", "https://c/api/anthropic", "https://c/api/anthropic/v1/messages", NULL,
 			""},
+		/* The list of models, as people copy it. */
+		{"gemini", "https://g/v1beta/models/",
+			"https://g/v1beta/models/m%2f1:generateContent", NULL, NULL},
+		{"openai", "https://h/v1/models", "https://h/v1/chat/completions", NULL, NULL},
+		{"claude", "https://h/v1/models", "https://h/v1/messages", NULL, NULL},
+		{"custom", "https://h/x/models", "https://h/x/models/chat/completions", NULL, NULL},
+		/* Vertex. */
+		{"gemini", "https://v/v1/publishers/google",
+			"https://v/v1/publishers/google/models/m%2f1:generateContent", NULL, NULL},
+		{"gemini", "https://v/v1/projects/p/locations/l/publishers/google/models",
+			"https://v/v1/projects/p/locations/l/publishers/google/models/"
+			"m%2f1:countTokens",
+			"/models/{model}:countTokens", NULL},
+		{"gemini", "https://v/v1/publishers/google/models/x:generateContent",
+			"https://v/v1/publishers/google/models/x:generateContent", NULL, NULL},
+		/* Microsoft's and Amazon's. */
+		{"claude", "https://r.services.ai.azure.com/anthropic",
+			"https://r.services.ai.azure.com/anthropic/v1/messages", NULL, NULL},
+		{"claude", "https://r.services.ai.azure.com",
+			"https://r.services.ai.azure.com/anthropic/v1/messages", NULL, NULL},
+		{"openai-responses", "https://r.openai.azure.com",
+			"https://r.openai.azure.com/openai/v1/responses", NULL, NULL},
+		{"openai", "https://r.openai.azure.com/openai/v1/",
+			"https://r.openai.azure.com/openai/v1/chat/completions", NULL, NULL},
+		{"claude", "https://bedrock-runtime.us-east-1.amazonaws.com",
+			"https://bedrock-runtime.us-east-1.amazonaws.com/anthropic/v1/messages",
+			NULL, NULL},
+		{"claude", "https://bedrock-mantle.us-east-1.api.aws/anthropic",
+			"https://bedrock-mantle.us-east-1.api.aws/anthropic/v1/messages", NULL,
+			NULL},
+		{"openai", "https://openrouter.ai", "https://openrouter.ai/api/v1/chat/completions",
+			NULL, NULL},
+		{"claude", "https://eu.openrouter.ai/", "https://eu.openrouter.ai/api/v1/messages",
+			NULL, NULL},
+		{"openai", "https://notopenrouter.ai",
+			"https://notopenrouter.ai/v1/chat/completions", NULL, NULL},
+		{"custom", "https://openrouter.ai", "https://openrouter.ai/chat/completions", NULL,
+			NULL},
+		{"openai", "https://api.deepseek.com",
+			"https://api.deepseek.com/v1/chat/completions", NULL, NULL},
+		{"claude", "https://api.deepseek.com",
+			"https://api.deepseek.com/anthropic/v1/messages", NULL, NULL},
 		{"claude", "https://c/v1/messages?k=1", "https://c/v1/files/f?k=1&a=b%20c",
 			"/files/f", "a=b%20c"},
 	};
@@ -100,7 +142,8 @@ static void
 test_headers_of_the_upstream_replace_ours(void **state)
 {
 	struct extra_header own[] = {{"authorization", "Token x"}, {"X-Title", "proxy"}};
-	struct upstream upstream = {.options = {.headers = own, .header_count = 2}};
+	struct upstream upstream = {
+		.base_url = (char[]){"http://h"}, .options = {.headers = own, .header_count = 2}};
 	struct api_key key = {.secret = "sk-test"};
 	const struct service_head streamed = {.stream = true, .has_body = true};
 	const struct service_head whole = {.has_body = true};
@@ -122,6 +165,43 @@ test_headers_of_the_upstream_replace_ours(void **state)
 }
 
 static void
+test_the_owner_decides_how_the_key_is_sent_and_which_betas(void **state)
+{
+	static const struct {
+		enum auth auth;
+		const char *beta, *key_line, *beta_line;
+	} rows[] = {
+		{AUTH_BEARER, NULL, "Authorization: Bearer k", "anthropic-beta: a-1, b-2,c"},
+		{AUTH_X_API_KEY, "-b-2", "x-api-key: k", "anthropic-beta: a-1,c"},
+		{AUTH_API_KEY, "-c,-a-1", "api-key: k", "anthropic-beta: b-2"},
+		{AUTH_BY_SERVICE, "-a", "x-api-key: k", "anthropic-beta: a-1,b-2,c"},
+		{AUTH_BY_SERVICE, "none", "x-api-key: k", NULL},
+		{AUTH_BY_SERVICE, "-a-1,-b-2,-c", "x-api-key: k", NULL},
+	};
+	struct forwarded_header forwarded[] = {
+		{"anthropic-beta", "a-1, b-2,c"}, {"anthropic-version", "2023-06-01"}};
+	const struct service_head head = {.forwarded = forwarded, .forwarded_count = 2};
+	struct api_key key = {.secret = "k"};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		const struct upstream upstream = {.base_url = (char[]){"https://c"},
+			.options = {.auth = rows[i].auth, .beta = (char *)(uintptr_t)rows[i].beta}};
+		struct curl_slist *list = service_headers(
+			service_find("claude"), &upstream, &key, &head);
+		size_t lines = 0;
+		for (const struct curl_slist *at = list; at != NULL; at = at->next)
+			lines += strncmp(at->data, "anthropic-beta:", 15) == 0;
+		assert_true(has_line(list, rows[i].key_line));
+		assert_true(has_line(list, "anthropic-version: 2023-06-01"));
+		assert_int_equal(lines, rows[i].beta_line != NULL);
+		if (rows[i].beta_line != NULL && !has_line(list, rows[i].beta_line))
+			fail_msg("%s", rows[i].beta_line);
+		curl_slist_free_all(list);
+	}
+}
+
+static void
 test_each_service_gets_its_key_in_its_way(void **state)
 {
 	static const struct {
@@ -133,10 +213,11 @@ test_each_service_gets_its_key_in_its_way(void **state)
 		{"gemini", "k", "x-goog-api-key: k"},
 		{"claude", "sk-ant-api-1", "x-api-key: sk-ant-api-1"},
 		{"claude", "sk-ant-oat01-1", "Authorization: Bearer sk-ant-oat01-1"},
+		{"gemini", "ya29.token", "Authorization: Bearer ya29.token"},
 	};
 	struct forwarded_header forwarded[] = {
 		{"anthropic-beta", "a,b"}, {"anthropic-version", "2023-06-01"}};
-	const struct upstream upstream = {0};
+	const struct upstream upstream = {.base_url = (char[]){"http://h"}};
 	const struct service_head head = {.forwarded = forwarded, .forwarded_count = 2};
 
 	(void)state;
@@ -193,6 +274,7 @@ main(void)
 		cmocka_unit_test(test_urls),
 		cmocka_unit_test(test_base_urls_that_are_refused),
 		cmocka_unit_test(test_headers_of_the_upstream_replace_ours),
+		cmocka_unit_test(test_the_owner_decides_how_the_key_is_sent_and_which_betas),
 		cmocka_unit_test(test_each_service_gets_its_key_in_its_way),
 		cmocka_unit_test(test_unknown_service_types_are_not_found),
 		cmocka_unit_test(test_what_of_a_request_is_secret),

@@ -179,7 +179,7 @@ test_removing_the_current_upstream_makes_the_first_current(void **state)
 	assert_int_equal(store_use_upstream(s, id_of(s, "b")), STORE_OK);
 	assert_int_equal(store_use_upstream(s, 999), STORE_NOT_FOUND);
 	store_set_option(s, id_of(s, "c"), "fallback", "b");
-	store_add_route(s, "x*", "y", id_of(s, "b"));
+	store_add_route(s, "x*", "y", id_of(s, "b"), 0);
 	assert_int_equal(store_remove_upstream(s, id_of(s, "b")), STORE_OK);
 	struct config *config = store_config(s);
 	assert_string_equal(config->current->name, "a");
@@ -196,13 +196,116 @@ test_routes_match_in_order(void **state)
 
 	(void)state;
 	store_add_upstream(s, "a", "http://a", "openai");
-	store_add_route(s, "claude-*haiku*", "small", id_of(s, "a"));
-	store_add_route(s, "claude-*", "large", 0);
+	store_add_route(s, "claude-*haiku*", "small", id_of(s, "a"), 0);
+	store_add_route(s, "claude-*", "large", 0, 0);
 	struct config *config = store_config(s);
 	assert_string_equal(config_find_route(config, "claude-3-haiku-1")->model, "small");
 	assert_string_equal(config_find_route(config, "claude-opus")->model, "large");
 	assert_null(config_find_route(config, "claude-opus")->upstream);
 	assert_null(config_find_route(config, "gpt-4o"));
+	config_release(config);
+	store_close(s);
+}
+
+/* The models of the routes in their order, as one text. */
+static void
+check_order(struct store *s, const char *expected)
+{
+	struct config *config = store_config(s);
+	char order[64] = "";
+
+	for (size_t i = 0; i < config->route_count; i++)
+		strcat(order, config->routes[i].model);
+	assert_string_equal(order, expected);
+	config_release(config);
+}
+
+static int64_t
+route_id(struct store *s, const char *pattern)
+{
+	struct config *config = store_config(s);
+	int64_t id = config->routes[config_route_index(config, pattern)].id;
+
+	config_release(config);
+	return id;
+}
+
+static void
+test_routes_are_placed_and_moved(void **state)
+{
+	struct store *s = open_store();
+
+	(void)state;
+	store_add_route(s, "a", "A", 0, 0);
+	store_add_route(s, "b", "B", 0, 0);
+	store_add_route(s, "c", "C", 0, route_id(s, "a"));
+	check_order(s, "CAB");
+	store_add_route(s, "d", "D", 0, route_id(s, "b"));
+	check_order(s, "CADB");
+	store_move_route(s, route_id(s, "b"), route_id(s, "c"));
+	check_order(s, "BCAD");
+	store_move_route(s, route_id(s, "b"), route_id(s, "d"));
+	check_order(s, "CABD");
+	store_move_route(s, route_id(s, "a"), 0);
+	check_order(s, "CBDA");
+	store_move_route(s, route_id(s, "b"), route_id(s, "b"));
+	check_order(s, "CBDA");
+	store_change_route(s, route_id(s, "d"), "X", 0);
+	check_order(s, "CBXA");
+	store_change_route(s, route_id(s, "d"), "Y", route_id(s, "c"));
+	check_order(s, "YCBA");
+	assert_int_equal(store_move_route(s, 9999, 0), STORE_NOT_FOUND);
+	assert_int_equal(store_change_route(s, 9999, "Z", 0), STORE_NOT_FOUND);
+	for (int i = 0; i < 100; i++)
+		store_move_route(s, route_id(s, "a"), route_id(s, i % 2 == 0 ? "d" : "b"));
+	check_order(s, "YCAB");
+	store_close(s);
+}
+
+static void
+test_routes_that_are_never_used(void **state)
+{
+	static const struct {
+		const char *first, *second;
+		bool shadowed;
+	} rows[] = {{"claude-*", "claude-*haiku*", true}, {"claude-*haiku*", "claude-*", false},
+		{"claude-*", "claude-*", true}, {"*", "gpt-?", true}, {"*", "x", true},
+		{"gpt-?", "gpt-*", false}, {"gpt-?", "gpt-4", true}, {"gpt-?", "gpt-??", false},
+		{"a*b", "a*", false}, {"a*b", "ab", true}, {"a*b", "a*cb", true},
+		{"a*b*", "axxb", true}, {"a*bc", "a*b*c", false}, {"x", "y", false},
+		{"[ab]", "a", false}, {"[ab]", "[ab]", true}, {"a", "a*", false}, {"**", "*", true},
+		{"*a*", "*ba*c", true}};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct route routes[] = {
+			{.pattern = (char *)rows[i].first}, {.pattern = (char *)rows[i].second}};
+		const struct config config = {.routes = routes, .route_count = 2};
+		if ((config_shadowing_route(&config, 1) != NULL) != rows[i].shadowed)
+			fail_msg("%s before %s", rows[i].first, rows[i].second);
+		assert_null(config_shadowing_route(&config, 0));
+	}
+}
+
+/* It is asked for by the first upstream's requests when that one fails. */
+static void
+test_a_route_of_a_fallback_is_used(void **state)
+{
+	struct store *s = open_store();
+
+	(void)state;
+	store_add_upstream(s, "a", "http://a", "openai");
+	store_add_upstream(s, "b", "http://b", "openai");
+	store_add_route(s, "claude-*", "m", 0, 0);
+	store_add_route(s, "claude-*", "n", id_of(s, "b"), 0);
+	store_add_route(s, "claude-x", "o", id_of(s, "b"), 0);
+	struct config *config = store_config(s);
+	assert_ptr_equal(config_shadowing_route(config, 1), &config->routes[0]);
+	config_release(config);
+	store_set_option(s, id_of(s, "a"), "fallback", "b");
+	config = store_config(s);
+	assert_null(config_shadowing_route(config, 1));
+	assert_ptr_equal(config_shadowing_route(config, 2), &config->routes[1]);
 	config_release(config);
 	store_close(s);
 }
@@ -214,12 +317,22 @@ test_options_are_checked(void **state)
 		const char *name, *value;
 		bool good;
 	} rows[] = {{"max-output-tokens", "100", true}, {"max-output-tokens", "0", false},
-		{"max-output-tokens", "x", false}, {"timeout", "1", true}, {"timeout", "1s", false},
+		{"max-output-tokens", "x", false}, {"timeout", "1", true}, {"timeout", "1s", true},
+		{"timeout", "2m", true}, {"timeout", "250ms", true}, {"timeout", "1y", false},
+		{"timeout", "2d", false}, {"timeout", "s", false}, {"timeout", "-1s", false},
 		{"reasoning", "off", true}, {"reasoning", "on", false},
 		{"proxy", "socks5h://127.0.0.1:1", true}, {"proxy", "127.0.0.1", false},
 		{"header.X-A", "b c", true}, {"header.X A", "b", false},
 		{"header.Host", "b", false}, {"header.X", "a\nb", false}, {"header.", "x", false},
-		{"fallback", "x", true}, {"unknown", "x", false}, {"timeouts", "1", false}};
+		{"auth", "bearer", true}, {"auth", "api-key", true}, {"auth", "basic", false},
+		{"beta", "none", true}, {"beta", "-a-1,-b", true}, {"beta", "a", false},
+		{"beta", "-a,", false}, {"beta", "-", false}, {"beta", "-a b", false},
+		{"images", "off", true}, {"images", "on", true}, {"images", "no", false},
+		{"body.a", "1", true}, {"body.a.b", "{\"c\":[null]}", true}, {"body.a", "x", false},
+		{"body.", "1", false}, {"body.a..b", "1", false}, {"body..a", "1", false},
+		{"body.a.", "1", false}, {"body.stream", "true", false}, {"body.a", "", false},
+		{"body.a", "[1,\n2]", false}, {"fallback", "x", true}, {"unknown", "x", false},
+		{"timeouts", "1", false}};
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(rows); i++)
@@ -315,7 +428,7 @@ make_version_1(void)
 {
 	store_close(open_store());
 	execute("DROP TABLE service; DROP TABLE request_totals; DROP TABLE latency_totals; "
-		"DROP TABLE processes; PRAGMA user_version = 1");
+		"DROP TABLE processes; DROP TABLE lessons; PRAGMA user_version = 1");
 }
 
 static void
@@ -327,7 +440,7 @@ test_an_older_database_is_brought_up_to_date(void **state)
 		"VALUES ('kept', 'http://a', 'openai')");
 	struct store *s = open_store();
 	assert_true(id_of(s, "kept") > 0);
-	assert_int_equal(number_in("SELECT user_version FROM pragma_user_version"), 2);
+	assert_int_equal(number_in("SELECT user_version FROM pragma_user_version"), 3);
 	assert_int_equal(number_in("SELECT count(*) FROM service"), 1);
 	assert_int_equal(number_in("SELECT count(*) FROM processes"), 0);
 	store_close(s);
@@ -356,12 +469,79 @@ test_an_older_database_brought_up_to_date_by_many_at_once(void **state)
 	assert_int_equal(number_in("SELECT count(*) FROM service"), 1);
 }
 
+/* ---- lessons ---- */
+
+static size_t
+lessons_of(struct store *s, const char *name)
+{
+	struct config *config = store_config(s);
+	const struct upstream *u = config_find_upstream(config, name);
+	size_t count = u != NULL ? u->lesson_count : 0;
+
+	config_release(config);
+	return count;
+}
+
+static void
+test_lessons_are_kept_until_they_are_forgotten(void **state)
+{
+	struct store *s = open_store();
+	struct store *other = open_store();
+	bool is_new = false;
+	size_t count = 0;
+
+	(void)state;
+	store_add_upstream(s, "taught", "http://a", "openai");
+	store_add_upstream(s, "other", "http://b", "openai");
+	int64_t id = id_of(s, "taught");
+	assert_int_equal(store_learn(s, id, "m", "drop x", &is_new), STORE_OK);
+	assert_true(is_new);
+	/* Another process knows it at once. */
+	assert_int_equal(lessons_of(other, "taught"), 1);
+	assert_int_equal(lessons_of(other, "other"), 0);
+	assert_int_equal(store_learn(other, id, "m", "drop x", &is_new), STORE_OK);
+	assert_false(is_new);
+	assert_int_equal(number_in("SELECT times FROM lessons"), 2);
+	assert_int_equal(store_learn(s, id, "m", "drop y", &is_new), STORE_OK);
+	assert_int_equal(store_forget_lessons(s, id, "drop x", &count), STORE_OK);
+	assert_int_equal(count, 1);
+	assert_int_equal(lessons_of(other, "taught"), 1);
+	/* After 30 days it no longer counts, and goes with the next that is learned. */
+	execute("UPDATE lessons SET learned = learned - 2592000001");
+	assert_int_equal(lessons_of(other, "taught"), 0);
+	store_learn(s, id, "m", "drop z", &is_new);
+	assert_int_equal(number_in("SELECT count(*) FROM lessons"), 1);
+	assert_int_equal(store_forget_lessons(s, 0, NULL, &count), STORE_OK);
+	assert_int_equal(count, 1);
+	assert_int_equal(store_learn(s, 4711, "m", "drop x", &is_new), STORE_NOT_FOUND);
+	assert_false(is_new);
+	store_close(other);
+	store_close(s);
+}
+
+static void
+test_an_upstream_has_a_bounded_number_of_lessons(void **state)
+{
+	struct store *s = open_store();
+	char lesson[32];
+	bool is_new;
+
+	(void)state;
+	store_add_upstream(s, "taught", "http://a", "openai");
+	for (int i = 0; i < 140; i++) {
+		snprintf(lesson, sizeof(lesson), "drop x%d", i);
+		store_learn(s, id_of(s, "taught"), "m", lesson, &is_new);
+	}
+	assert_int_equal(number_in("SELECT count(*) FROM lessons"), 128);
+	store_close(s);
+}
+
 /* ---- totals ---- */
 
 static void
 record(struct totals *t, enum request_kind kind, int status, int64_t duration)
 {
-	const struct usage_record row = {
+	const struct usage_row row = {
 		.kind = kind,
 		.upstream = "main",
 		.status = status,
@@ -523,7 +703,7 @@ test_a_row_that_is_refused_holds_back_no_other(void **state)
 {
 	struct store *s = open_store();
 	struct totals t = {0};
-	struct usage_record rows[] = {
+	struct usage_row rows[] = {
 		{.upstream = "main", .model = "good", .status = 200},
 		{.upstream = "main", .model = "bad", .status = 200},
 		{.upstream = "main", .model = "good", .status = 200},
@@ -770,6 +950,11 @@ main(void)
 			test_removing_the_current_upstream_makes_the_first_current, set_up,
 			tear_down),
 		cmocka_unit_test_setup_teardown(test_routes_match_in_order, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			test_routes_are_placed_and_moved, set_up, tear_down),
+		cmocka_unit_test(test_routes_that_are_never_used),
+		cmocka_unit_test_setup_teardown(
+			test_a_route_of_a_fallback_is_used, set_up, tear_down),
 		cmocka_unit_test(test_options_are_checked),
 		cmocka_unit_test_setup_teardown(
 			test_rotation_is_exact_over_processes_and_threads, set_up, tear_down),
@@ -783,6 +968,10 @@ main(void)
 		cmocka_unit_test_setup_teardown(
 			test_an_older_database_brought_up_to_date_by_many_at_once, set_up,
 			tear_down),
+		cmocka_unit_test_setup_teardown(
+			test_lessons_are_kept_until_they_are_forgotten, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			test_an_upstream_has_a_bounded_number_of_lessons, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			test_totals_add_up_in_memory_and_in_the_database, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(

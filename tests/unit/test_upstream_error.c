@@ -5,7 +5,7 @@
 #include "base/json.h"
 #include "translate/upstream_error.h"
 
-static const struct upstream_identity identity = {
+static const struct error_context error_context = {
 	.name = "up", .key = "sk-secret-0123456789", .model = "m", .max_tokens = 32000};
 
 #define MESSAGE(text) "{\"error\":{\"message\":\"" text "\"}}"
@@ -47,7 +47,7 @@ test_statuses(void **state)
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		struct api_error error = API_ERROR_NONE;
 		assert_false(upstream_error_from_status(rows[i].upstream, 0, MESSAGE("m"),
-			sizeof(MESSAGE("m")) - 1, &identity, &error));
+			sizeof(MESSAGE("m")) - 1, &error_context, &error));
 		assert_int_equal(error.status, rows[i].client);
 		assert_int_equal(upstream_error_pause(error.status), rows[i].pause);
 		api_error_clear(&error);
@@ -236,8 +236,8 @@ test_overflow(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		struct api_error error = API_ERROR_NONE;
-		upstream_error_from_status(
-			rows[i].status, 0, rows[i].body, strlen(rows[i].body), &identity, &error);
+		upstream_error_from_status(rows[i].status, 0, rows[i].body, strlen(rows[i].body),
+			&error_context, &error);
 		assert_string_equal(error.message, rows[i].told);
 		assert_int_equal(error.status, 400);
 		api_error_clear(&error);
@@ -279,8 +279,8 @@ test_what_is_no_overflow(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		struct api_error error = API_ERROR_NONE;
-		assert_false(upstream_error_from_status(
-			rows[i].status, 0, rows[i].body, strlen(rows[i].body), &identity, &error));
+		assert_false(upstream_error_from_status(rows[i].status, 0, rows[i].body,
+			strlen(rows[i].body), &error_context, &error));
 		assert_int_equal(error.status, rows[i].status);
 		assert_null(strstr(error.message, "prompt is too long:"));
 		assert_null(strstr(error.message, "exceed context limit"));
@@ -307,7 +307,7 @@ test_who_words_it_as_claude_does(void **state)
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		struct api_error error = API_ERROR_NONE;
 		assert_int_equal(upstream_error_from_status(400, 0, rows[i].body,
-					 strlen(rows[i].body), &identity, &error),
+					 strlen(rows[i].body), &error_context, &error),
 			rows[i].rephrased);
 		api_error_clear(&error);
 	}
@@ -359,7 +359,7 @@ test_error_objects(void **state)
 			&index, rows[i].body, strlen(rows[i].body), 1000, NULL);
 		assert_int_equal(upstream_error_is(value), rows[i].status != 0);
 		if (rows[i].status != 0) {
-			upstream_error_from_object(value, &identity, &error);
+			upstream_error_from_object(value, &error_context, &error);
 			assert_int_equal(error.status, rows[i].status);
 			assert_contains(error.message, rows[i].words);
 		}

@@ -10,45 +10,53 @@
 
 #include "base/hash.h"
 
-enum { LONGEST_ID = 40, ID_DIGITS = 24 }; /* PROTOCOL.md §B.1 "Service limits" */
+enum {
+	LONGEST_ID = 40, /* PROTOCOL.md §B.1 "Service limits" */
+	ID_DIGITS = 24,
+	LENGTH_OF_NINE = 9,
+};
 
 const char claude_no_result[] = "(no result)";
 
 void
-claude_calls_init(struct claude_calls *calls, const char *kind, bool unique_always)
+history_calls_init(struct history_calls *calls, const char *kind, enum claude_ids ids)
 {
-	*calls = (struct claude_calls){.kind = kind, .unique_always = unique_always};
+	*calls = (struct history_calls){.kind = kind, .ids = ids};
 }
 
 /* ---- ids ---- */
 
 static bool
-is_fit_id(const char *id)
+is_fit_id(const struct history_calls *calls, const char *id)
 {
 	size_t length = strlen(id);
 
-	return length <= LONGEST_ID && carry_is_id(id, length);
+	if (calls->ids == CLAUDE_IDS_OF_NINE)
+		return length == LENGTH_OF_NINE && strpbrk(id, "-_") == NULL &&
+		       round_trip_is_id(id, length);
+	return length <= LONGEST_ID && round_trip_is_id(id, length);
 }
 
 static char *
-hashed_id(const char *id)
+hashed_id(const struct history_calls *calls, const char *id)
 {
+	bool short_one = calls->ids == CLAUDE_IDS_OF_NINE;
 	char digits[ID_DIGITS + 1];
 	char *made = NULL;
 
-	hash_hex(id, strlen(id), ID_DIGITS, digits);
-	return asprintf(&made, "call_%s", digits) < 0 ? NULL : made;
+	hash_hex(id, strlen(id), short_one ? LENGTH_OF_NINE : ID_DIGITS, digits);
+	return asprintf(&made, "%s%s", short_one ? "" : "call_", digits) < 0 ? NULL : made;
 }
 
 /* The id that stands for ${id} where it is wanted for the ${time}th time. */
 static char *
-repeated_id(const char *id, uint64_t time)
+repeated_id(const struct history_calls *calls, const char *id, uint64_t time)
 {
 	char *text = NULL;
 
 	if (asprintf(&text, "%s#%" PRIu64, id, time) < 0)
 		return NULL;
-	char *made = hashed_id(text);
+	char *made = hashed_id(calls, text);
 	free(text);
 	return made;
 }
@@ -56,7 +64,7 @@ repeated_id(const char *id, uint64_t time)
 /* Take the id that the call wants, or where another call has it, one made from it: a service
  * refuses two calls of one turn with the same id.  Return 0 or -1. */
 static int
-take_id(struct claude_calls *calls, struct claude_call *call)
+take_id(struct history_calls *calls, struct history_call *call)
 {
 	char *wanted = call->id;
 	size_t length = strlen(wanted);
@@ -67,7 +75,7 @@ take_id(struct claude_calls *calls, struct claude_call *call)
 	char *made = NULL;
 	do {
 		free(made);
-		made = repeated_id(wanted, ++times);
+		made = repeated_id(calls, wanted, ++times);
 	} while (made != NULL && text_map_get(&calls->taken, made, strlen(made), NULL));
 	call->id = made;
 	int status = made != NULL ? text_map_set(&calls->taken, wanted, length, times) : -1;
@@ -77,17 +85,14 @@ take_id(struct claude_calls *calls, struct claude_call *call)
 
 /* What came with the client's id: the service's own, and what must go back with the call. */
 static void
-read_carried(struct claude_calls *calls, struct claude_call *call)
+read_carried(struct history_calls *calls, struct history_call *call)
 {
 	size_t most = JSON_MAX_REQUEST_VALUES - calls->carried_values;
 
-	if (!carry_read_call_id(call->client_id, calls->kind, most, &call->carried))
+	if (!round_trip_read_call_id(call->client_id, calls->kind, most, &call->carried))
 		return;
+	/* The service made it: it goes back whatever it looks like. */
 	call->id = json_copy(json_member_string(call->carried.object, "id"));
-	if (call->id != NULL && !is_fit_id(call->id)) {
-		free(call->id);
-		call->id = NULL;
-	}
 	call->extra = json_member(call->carried.object, "x");
 	if (call->extra != NULL)
 		calls->carried_values += call->carried.index.count;
@@ -97,22 +102,22 @@ read_carried(struct claude_calls *calls, struct claude_call *call)
 
 /* Return 0, or -1 if memory ran out. */
 static int
-set_ids(struct claude_calls *calls, struct claude_call *call)
+set_ids(struct history_calls *calls, struct history_call *call)
 {
 	call->client_id = json_copy(json_member(call->block, "id"));
 	if (call->client_id == NULL)
 		return -1;
 	read_carried(calls, call);
 	if (call->id == NULL)
-		call->id = is_fit_id(call->client_id) ? strdup(call->client_id)
-						      : hashed_id(call->client_id);
+		call->id = is_fit_id(calls, call->client_id) ? strdup(call->client_id)
+							     : hashed_id(calls, call->client_id);
 	return call->id != NULL ? take_id(calls, call) : -1;
 }
 
 /* ---- calls ---- */
 
 static void
-free_call(struct claude_call *call)
+free_call(struct history_call *call)
 {
 	free(call->client_id);
 	free(call->id);
@@ -130,10 +135,10 @@ position_in(const struct text_map *map, const void *key, size_t length)
 
 /* Let the newest call wait behind the others of the client's id.  Return 0 or -1. */
 static int
-queue(struct claude_calls *calls)
+queue(struct history_calls *calls)
 {
 	size_t newest = calls->count;
-	struct claude_call *call = &calls->list[newest - 1];
+	struct history_call *call = &calls->list[newest - 1];
 	size_t length = strlen(call->client_id);
 	size_t first = position_in(&calls->waiting, call->client_id, length);
 
@@ -141,21 +146,21 @@ queue(struct claude_calls *calls)
 		call->last = newest;
 		return text_map_set(&calls->waiting, call->client_id, length, newest);
 	}
-	struct claude_call *head = &calls->list[first - 1];
+	struct history_call *head = &calls->list[first - 1];
 	calls->list[head->last - 1].next = newest;
 	head->last = newest;
 	return 0;
 }
 
 int
-claude_calls_add(struct claude_calls *calls, const struct json *tool_use)
+history_calls_add(struct history_calls *calls, const struct json *tool_use)
 {
-	struct claude_call call = {.block = tool_use};
+	struct history_call call = {.block = tool_use};
 
 	/* The list doubles at powers of two. */
 	if ((calls->count & (calls->count - 1)) == 0) {
 		size_t capacity = calls->count > 0 ? 2 * calls->count : 1;
-		struct claude_call *grown = reallocarray(calls->list, capacity, sizeof(*grown));
+		struct history_call *grown = reallocarray(calls->list, capacity, sizeof(*grown));
 		if (grown == NULL)
 			return -1;
 		calls->list = grown;
@@ -170,7 +175,7 @@ claude_calls_add(struct claude_calls *calls, const struct json *tool_use)
 
 /* The first call of the client's id waits no longer: the next one does.  Return 0 or -1. */
 static int
-dequeue(struct claude_calls *calls, const struct claude_call *call)
+dequeue(struct history_calls *calls, const struct history_call *call)
 {
 	size_t length = strlen(call->client_id);
 
@@ -182,8 +187,8 @@ dequeue(struct claude_calls *calls, const struct claude_call *call)
 	return text_map_set(&calls->waiting, call->client_id, length, call->next);
 }
 
-struct claude_call *
-claude_calls_answer(struct claude_calls *calls, const struct json *tool_result)
+struct history_call *
+history_calls_answer(struct history_calls *calls, const struct json *tool_result)
 {
 	const void *address = tool_result;
 	char *id = json_copy(json_member(tool_result, "tool_use_id"));
@@ -192,7 +197,7 @@ claude_calls_answer(struct claude_calls *calls, const struct json *tool_result)
 	free(id);
 	if (position == 0)
 		return NULL;
-	struct claude_call *call = &calls->list[position - 1];
+	struct history_call *call = &calls->list[position - 1];
 	if (dequeue(calls, call) != 0 ||
 		text_map_set(&calls->answering, &address, sizeof(address), position) != 0)
 		return NULL;
@@ -200,8 +205,8 @@ claude_calls_answer(struct claude_calls *calls, const struct json *tool_result)
 	return call;
 }
 
-const struct claude_call *
-claude_calls_find(const struct claude_calls *calls, const struct json *tool_result)
+const struct history_call *
+history_calls_find(const struct history_calls *calls, const struct json *tool_result)
 {
 	const void *address = tool_result;
 	size_t position = position_in(&calls->answering, &address, sizeof(address));
@@ -210,7 +215,7 @@ claude_calls_find(const struct claude_calls *calls, const struct json *tool_resu
 }
 
 void
-claude_calls_clear(struct claude_calls *calls)
+history_calls_clear(struct history_calls *calls)
 {
 	for (size_t i = 0; i < calls->count; i++)
 		free_call(&calls->list[i]);
@@ -220,14 +225,14 @@ claude_calls_clear(struct claude_calls *calls)
 	calls->carried_values = 0;
 	text_map_free(&calls->waiting);
 	text_map_free(&calls->answering);
-	if (!calls->unique_always)
+	if (calls->ids == CLAUDE_IDS)
 		text_map_free(&calls->taken);
 }
 
 void
-claude_calls_free(struct claude_calls *calls)
+history_calls_free(struct history_calls *calls)
 {
-	claude_calls_clear(calls);
+	history_calls_clear(calls);
 	text_map_free(&calls->taken);
 }
 
@@ -260,13 +265,13 @@ claude_turn_end(const struct claude_request *r, size_t first, enum claude_role r
 }
 
 void
-claude_calls_answer_all(
-	struct claude_calls *calls, const struct claude_request *r, size_t first, size_t end)
+history_calls_answer_all(
+	struct history_calls *calls, const struct claude_request *r, size_t first, size_t end)
 {
 	for (size_t m = first; m < end; m++) {
 		CLAUDE_EACH_BLOCK (block, claude_content_at(r, m)) {
 			if (claude_block_type(block) == CLAUDE_TOOL_RESULT)
-				claude_calls_answer(calls, block);
+				history_calls_answer(calls, block);
 		}
 	}
 }

@@ -3,8 +3,8 @@
  * service wants its calls answered completely and at once (PROTOCOL.md §B.1 "Ordering", §B.2); what
  * a client's history lacks is filled in by the translators from this.
  */
-#ifndef CLAUDE_CALLS_H
-#define CLAUDE_CALLS_H
+#ifndef HISTORY_CALLS_H
+#define HISTORY_CALLS_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -13,7 +13,7 @@
 #include "translate/round_trip.h"
 #include "translate/claude/request.h"
 
-struct claude_call {
+struct history_call {
 	const struct json *block;  /* the tool_use; lent */
 	const struct json *result; /* the tool_result that answers it; lent; NULL: none */
 	char *client_id;           /* as the client calls it; owned */
@@ -25,12 +25,18 @@ struct claude_call {
 	size_t last; /* of all of them; kept in the first that waits */
 };
 
+/* The ids that a service takes: its own as they were, others made to fit. */
+enum claude_ids {
+	CLAUDE_IDS,         /* at most 40 characters, unique in a turn */
+	CLAUDE_IDS_UNIQUE,  /* likewise, unique in the whole conversation */
+	CLAUDE_IDS_OF_NINE, /* Mistral's: exactly 9 letters and digits */
+};
+
 /* Everything in it is found by hashing: a client decides how many calls there are. */
-struct claude_calls {
-	const char *kind;   /* whose carried ids are read: the translator's */
-	bool unique_always; /* ids for the service differ in all the conversation, not in the turn
-			     */
-	struct claude_call *list;
+struct history_calls {
+	const char *kind; /* whose carried ids are read: the target's origin */
+	enum claude_ids ids;
+	struct history_call *list;
 	size_t count;
 	struct text_map waiting;   /* the client's id: the first call of it without a result */
 	struct text_map answering; /* the address of a tool_result: the call that it answers */
@@ -39,31 +45,31 @@ struct claude_calls {
 };
 
 /** Make ready to take calls. */
-void claude_calls_init(struct claude_calls *, const char *kind, bool unique_always);
+void history_calls_init(struct history_calls *, const char *kind, enum claude_ids);
 
 /** What a call gets as its result where the client sent none. */
 extern const char claude_no_result[];
 
 /** Add a tool_use block.  Return 0, or -1 if memory ran out. */
-int claude_calls_add(struct claude_calls *, const struct json *tool_use);
+int history_calls_add(struct history_calls *, const struct json *tool_use);
 
 /**
  * Say that ${tool_result} stands in the turn after: the call that it answers, which is the first
  * with its id that has no result yet, or NULL.
  */
-struct claude_call *claude_calls_answer(struct claude_calls *, const struct json *tool_result);
+struct history_call *history_calls_answer(struct history_calls *, const struct json *tool_result);
 
 /** Say so of every result in messages ${first} to ${end}. */
-void claude_calls_answer_all(
-	struct claude_calls *, const struct claude_request *, size_t first, size_t end);
+void history_calls_answer_all(
+	struct history_calls *, const struct claude_request *, size_t first, size_t end);
 
 /** The call that ${tool_result} answers, as said before; NULL: none. */
-const struct claude_call *
-claude_calls_find(const struct claude_calls *, const struct json *tool_result);
+const struct history_call *
+history_calls_find(const struct history_calls *, const struct json *tool_result);
 
 /** Forget the calls, and free their memory. */
-void claude_calls_clear(struct claude_calls *);
-void claude_calls_free(struct claude_calls *);
+void history_calls_clear(struct history_calls *);
+void history_calls_free(struct history_calls *);
 
 /** Message ${index} of a checked request: its role and its content. */
 enum claude_role claude_role_at(const struct claude_request *, size_t index);

@@ -199,11 +199,11 @@ position_of(const struct claude_models *models, const char *id)
 }
 
 void
-claude_models_add(struct claude_models *models, const char *name)
+claude_models_add(struct claude_models *models, const char *name, const char *title)
 {
 	if (position_of(models, name) == models->count)
 		add(models, (struct claude_model){.id = strdup(name),
-				    .display_name = strdup(name),
+				    .display_name = strdup(title),
 				    .created_at = strdup(never)});
 }
 

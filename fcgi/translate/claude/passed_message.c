@@ -29,19 +29,20 @@ static const struct streamed {
 };
 
 int
-passed_message_check(const char *body, size_t length, const struct upstream_identity *identity,
+passed_message_check(const char *body, size_t length, const struct error_context *error_context,
 	struct passed_usage *usage, struct api_error *error)
 {
 	struct json_document index = {0};
-	const struct json *message = upstream_json_message(&index, body, length, identity, error);
+	const struct json *message = upstream_json_message(
+		&index, body, length, error_context, error);
 	int status = message != NULL ? 0 : -1;
 
 	if (upstream_error_is(message)) {
-		upstream_error_from_object(message, identity, error);
+		upstream_error_from_object(message, error_context, error);
 		status = -1;
 	} else if (status == 0 && json_member_array(message, "content") == NULL) {
 		status = upstream_error_bad_answer("answered with something that is no message",
-			body, length, identity, error);
+			body, length, error_context, error);
 	} else {
 		passed_usage_take(usage, message);
 	}

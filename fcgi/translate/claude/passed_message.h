@@ -11,10 +11,10 @@
 struct api_error;
 struct buffer;
 struct passed_usage;
-struct upstream_identity;
+struct error_context;
 
 /** Check that the body is a message, and take what it tells.  Return 0, or -1 and the error. */
-int passed_message_check(const char *body, size_t length, const struct upstream_identity *,
+int passed_message_check(const char *body, size_t length, const struct error_context *,
 	struct passed_usage *, struct api_error *);
 
 /**

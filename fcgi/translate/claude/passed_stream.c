@@ -38,7 +38,7 @@ static const struct {
 
 struct passed_stream {
 	struct buffer *out;
-	const struct upstream_identity *identity;
+	const struct error_context *error_context;
 	struct event_stream *events;
 	struct json_document index; /* of an event */
 	struct passed_usage usage;
@@ -60,14 +60,14 @@ struct passed_stream {
 static int on_event(void *context, const char *data, size_t length);
 
 struct passed_stream *
-passed_stream_new(struct buffer *out, const struct upstream_identity *identity, bool skips_start)
+passed_stream_new(struct buffer *out, const struct error_context *error_context, bool skips_start)
 {
 	struct passed_stream *s = calloc(1, sizeof(*s));
 
 	if (s == NULL)
 		return NULL;
 	s->out = out;
-	s->identity = identity;
+	s->error_context = error_context;
 	s->skips_start = skips_start;
 	s->foreign = BUFFER_INIT(MOST_BEFORE_START);
 	s->held = BUFFER_INIT(MOST_HELD);
@@ -124,42 +124,67 @@ set_aside(struct passed_stream *s, size_t end)
 	empty_held(s);
 }
 
-/* Has the event, as it came, a line that names it? */
-static bool
-has_name(const char *raw, size_t length)
+/* The end of the line at ${at}, without what ends it. */
+static const char *
+line_end(const char *at, const char *end)
 {
-	static const char field[] = "event:";
-	enum { FIELD_LENGTH = sizeof(field) - 1 };
-	const char *end = raw + length;
+	const char *lf = memchr(at, '\n', (size_t)(end - at));
+	const char *cr = memchr(at, '\r', (size_t)((lf != NULL ? lf : end) - at));
 
-	for (const char *at = raw; (size_t)(end - at) >= FIELD_LENGTH;) {
-		if (memcmp(at, field, FIELD_LENGTH) == 0)
-			return true;
-		const char *lf = memchr(at, '\n', (size_t)(end - at));
-		const char *cr = memchr(at, '\r', (size_t)((lf != NULL ? lf : end) - at));
-		if (lf == NULL && cr == NULL)
-			return false;
-		at = (cr != NULL ? cr : lf) + 1;
+	return cr != NULL ? cr : lf != NULL ? lf : end;
+}
+
+/* Where the line after that one begins. */
+static const char *
+next_line(const char *at, const char *end)
+{
+	at = line_end(at, end);
+	at += at < end;
+	return at + (at < end && at[-1] == '\r' && *at == '\n');
+}
+
+#define BEGINS_WITH(at, end, literal)                                                              \
+	((size_t)((end) - (at)) >= sizeof(literal) - 1 &&                                          \
+		memcmp((at), (literal), sizeof(literal) - 1) == 0)
+
+/*
+ * Does a line name the event that ends at ${end}?  Else ${begin} is where its lines begin: what
+ * precedes them are events without data, comments and empty lines.
+ */
+static bool
+is_named(const char *raw, const char *end, const char **begin)
+{
+	bool named = false;
+
+	*begin = raw;
+	/* Nearly all are a name and the data. */
+	if (BEGINS_WITH(raw, end, "event:") && BEGINS_WITH(next_line(raw, end), end, "data:"))
+		return true;
+	for (const char *at = raw, *next; at < end; at = next) {
+		next = next_line(at, end);
+		if ((*at == '\n' || *at == '\r') && next < end) {
+			*begin = next;
+			named = false;
+		}
+		named = named || BEGINS_WITH(at, end, "event:");
 	}
-	return false;
+	return named;
 }
 
 static void
 write_event(struct passed_stream *s, const char *raw, size_t length, const struct json *type)
 {
-	if (type == NULL || has_name(raw, length)) {
-		buffer_append(s->out, raw, length);
-		return;
+	const char *end = raw + length;
+	const char *begin;
+
+	if (type != NULL && !is_named(raw, end, &begin)) {
+		buffer_append(s->out, raw, (size_t)(begin - raw));
+		buffer_puts(s->out, "event: ");
+		buffer_append(s->out, json_content(type), json_content_length(type));
+		buffer_putc(s->out, '\n');
+		raw = begin;
 	}
-	/* An empty line would end the event that begins here. */
-	while (length > 0 && (*raw == '\n' || *raw == '\r')) {
-		raw++;
-		length--;
-	}
-	buffer_puts(s->out, "event: ");
-	buffer_append(s->out, json_content(type), json_content_length(type));
-	buffer_putc(s->out, '\n');
-	buffer_append(s->out, raw, length);
+	buffer_append(s->out, raw, (size_t)(end - raw));
 }
 
 /* Pass on what is fed, up to ${end}, with what is held; an event of that ${type} (may be NULL). */
@@ -206,7 +231,7 @@ static int
 fail(struct passed_stream *s, const struct json *value)
 {
 	s->failed = true;
-	upstream_error_from_object(value, s->identity, s->error);
+	upstream_error_from_object(value, s->error_context, s->error);
 	return -1;
 }
 
@@ -267,7 +292,7 @@ bad_stream(struct passed_stream *s, const char *what, struct api_error *error)
 	if (s->foreign.length == 0)
 		buffer_append(&s->foreign, buffer_text(&s->held), s->held.length);
 	return upstream_error_bad_answer(
-		what, buffer_text(&s->foreign), s->foreign.length, s->identity, error);
+		what, buffer_text(&s->foreign), s->foreign.length, s->error_context, error);
 }
 
 /* What could not be taken, as the bytes that were fed show. */
@@ -290,9 +315,15 @@ check(struct passed_stream *s, struct api_error *error)
 static void
 pass_comments(struct passed_stream *s, size_t end)
 {
+	/* Nothing follows the last event but the second half of its CR LF. */
+	if (s->over) {
+		if (s->done < end && s->fed[s->done] == '\n')
+			pass_on(s, s->done + 1, NULL);
+		return;
+	}
 	s->holds_colon = s->holds_colon || memchr(s->fed + s->done, ':', end - s->done) != NULL;
 	hold(s, end);
-	if (s->over || (event_stream_is_between(s->events) && (s->begun || s->holds_colon)))
+	if (event_stream_is_between(s->events) && (s->begun || s->holds_colon))
 		pass_on(s, end, NULL);
 }
 

@@ -14,14 +14,14 @@ struct api_error;
 struct buffer;
 struct passed_stream;
 struct passed_usage;
-struct upstream_identity;
+struct error_context;
 
 /**
  * A stream that appends to ${out}.  ${skips_start}: the client got a message_start already, so that
  * this one's is left out.  What is given outlives it.  NULL if memory ran out.
  */
 struct passed_stream *
-passed_stream_new(struct buffer *out, const struct upstream_identity *, bool skips_start);
+passed_stream_new(struct buffer *out, const struct error_context *, bool skips_start);
 void passed_stream_free(struct passed_stream *);
 
 /** Bytes of the body.  Return 0, or -1 and what the client must be told: the stream has failed. */

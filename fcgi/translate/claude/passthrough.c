@@ -7,18 +7,28 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <stdio.h>
+
 #include "base/api_error.h"
 #include "base/buffer.h"
+#include "base/hash.h"
 #include "base/json.h"
 #include "base/json_writer.h"
 #include "translate/round_trip.h"
 #include "translate/claude/request.h"
+#include "translate/claude/text.h"
+#include "translate/lesson.h"
+#include "translate/model_facts.h"
 #include "translate/translator.h"
+
+enum { USER_DIGITS = 32 };
 
 /* A copy of the request's text, with changes in the order of the text. */
 struct copy {
 	struct buffer *out;
 	const char *from; /* what comes before it was copied, or left out */
+	const struct translate_target *target;
+	bool thinking_off; /* what the model must have thought before its last calls is left out */
 };
 
 static const char *
@@ -39,7 +49,8 @@ leave_out(struct copy *copy, const char *start, const char *end)
  * where no element is kept before.  Of the others, ${change} (may be NULL) changes what is inside.
  */
 static void
-copy_elements(struct copy *copy, const struct json *array, bool (*left_out)(const struct json *),
+copy_elements(struct copy *copy, const struct json *array,
+	bool (*left_out)(const struct copy *, const struct json *),
 	void (*change)(struct copy *, const struct json *))
 {
 	const struct json *before = NULL;
@@ -47,7 +58,7 @@ copy_elements(struct copy *copy, const struct json *array, bool (*left_out)(cons
 
 	JSON_EACH (element, array) {
 		const struct json *after = json_next(element);
-		if (!left_out(element)) {
+		if (!left_out(copy, element)) {
 			kept = true;
 			if (change != NULL)
 				change(copy, element);
@@ -61,26 +72,98 @@ copy_elements(struct copy *copy, const struct json *array, bool (*left_out)(cons
 	}
 }
 
-/* ---- thinking of other services, earlier in the conversation ---- */
+static void
+replace(struct copy *copy, const struct json *value, const char *json)
+{
+	leave_out(copy, value->text, end_of(value));
+	buffer_puts(copy->out, json);
+}
 
 static bool
-is_foreign(const struct json *block)
+has_fix(const struct copy *copy, enum translate_fix fix)
 {
-	return json_is_text(json_member(block, "type"), "thinking") &&
-	       carry_is_signature(json_member(block, "signature"));
+	return (copy->target->fixes & fix) != 0;
+}
+
+/* ---- thinking of other services, earlier in the conversation ---- */
+
+/* Was it thought by another service; or by whomever, where this one has refused that? */
+static bool
+is_foreign(const struct copy *copy, const struct json *block)
+{
+	enum claude_block type = claude_block_type(block);
+
+	if (has_fix(copy, FIX_FORGET_THINKING))
+		return type == CLAUDE_THINKING || type == CLAUDE_REDACTED_THINKING;
+	return type == CLAUDE_THINKING && round_trip_is_signature(json_member(block, "signature"));
 }
 
 /* Is there nothing in the message but foreign thinking?  Claude refuses an empty message, too. */
 static bool
-is_all_foreign(const struct json *message)
+is_all_foreign(const struct copy *copy, const struct json *message)
 {
 	const struct json *content = json_member_array(message, "content");
 
 	JSON_EACH (block, content) {
-		if (!is_foreign(block))
+		if (!is_foreign(copy, block))
 			return false;
 	}
 	return json_first(content) != NULL;
+}
+
+/* Does the message call a tool, and is what was thought before left out? */
+static bool
+loses_thinking(const struct copy *copy, const struct json *message)
+{
+	bool calls = false;
+	bool loses = false;
+
+	JSON_EACH (block, json_member_array(message, "content")) {
+		calls = calls || claude_block_type(block) == CLAUDE_TOOL_USE;
+		loses = loses || is_foreign(copy, block);
+	}
+	return calls && (loses || has_fix(copy, FIX_FORGET_THINKING));
+}
+
+/* A service that is to think demands what was thought before the last calls: without it, it must
+ * not be asked to. */
+static bool
+must_not_think(const struct copy *copy, const struct json *body)
+{
+	const struct json *last = NULL;
+
+	if (!json_is_text(json_member(json_member(body, "thinking"), "type"), "enabled"))
+		return false;
+	JSON_EACH (message, json_member_array(body, "messages")) {
+		if (json_is_text(json_member(message, "role"), "assistant"))
+			last = message;
+	}
+	return loses_thinking(copy, last);
+}
+
+/* ---- what a service that is like Claude's does not take ---- */
+
+static void
+change_block(struct copy *copy, const struct json *block)
+{
+	enum claude_block type = claude_block_type(block);
+	bool image = type == CLAUDE_IMAGE && has_fix(copy, FIX_NO_IMAGES);
+	bool file = type == CLAUDE_DOCUMENT && has_fix(copy, FIX_NO_FILES);
+	struct json_writer w = JSON_WRITER(copy->out);
+
+	if (image || file) {
+		leave_out(copy, block->text, end_of(block));
+		json_open_object(&w);
+		json_put_text_member(&w, "type", "text");
+		json_put_name(&w, "text");
+		json_open_string(&w);
+		claude_string_left_out(&w, block);
+		json_close_string(&w);
+		json_close_object(&w);
+		return;
+	}
+	JSON_EACH (inside, type == CLAUDE_TOOL_RESULT ? json_member_array(block, "content") : NULL)
+		change_block(copy, inside);
 }
 
 static void
@@ -88,7 +171,10 @@ copy_message(struct copy *copy, const struct json *message)
 {
 	JSON_EACH (member, message) {
 		if (json_is_named(member, "content") && json_is_array(member))
-			copy_elements(copy, member, is_foreign, NULL);
+			copy_elements(copy, member, is_foreign, change_block);
+		else if (json_is_named(member, "role") && json_is_text(member, "system") &&
+			 has_fix(copy, FIX_SYSTEM_AS_USER))
+			replace(copy, member, "\"user\"");
 	}
 }
 
@@ -97,8 +183,9 @@ copy_message(struct copy *copy, const struct json *message)
 /* Every member of a name is looked at, since the service may read another of duplicates than we
  * do. */
 static void
-copy_member(struct copy *copy, const struct json *member, const struct translate_target *target)
+copy_member(struct copy *copy, const struct json *member)
 {
+	const struct translate_target *target = copy->target;
 	int64_t most = target->max_output_tokens;
 
 	if (json_is_named(member, "model") && !json_is_text(member, target->model)) {
@@ -107,28 +194,57 @@ copy_member(struct copy *copy, const struct json *member, const struct translate
 	} else if (json_is_named(member, "max_tokens") && most > 0 && json_int(member, 0) > most) {
 		leave_out(copy, member->text, end_of(member));
 		buffer_put_uint(copy->out, (uint64_t)most);
+	} else if (json_is_named(member, "thinking") && copy->thinking_off) {
+		replace(copy, member, "{\"type\":\"disabled\"}");
 	} else if (json_is_named(member, "messages") && json_is_array(member)) {
 		copy_elements(copy, member, is_all_foreign, copy_message);
 	}
+}
+
+/* DeepSeek takes a short name as the user, and no effort beside thinking that is disabled. */
+static int
+adapt_to_deepseek(const struct claude_request *r, bool thinking_off, struct buffer *out)
+{
+	const struct json *user = json_member(json_member(r->body, "metadata"), "user_id");
+	const struct json *type = json_member(json_member(r->body, "thinking"), "type");
+	const char *list[2];
+	struct lessons lessons = {list, 0};
+	char digits[USER_DIGITS + 1];
+	char lesson[64];
+
+	if (json_is_string(user) &&
+		!round_trip_is_id(json_content(user), json_content_length(user))) {
+		hash_hex(json_content(user), json_content_length(user), USER_DIGITS, digits);
+		snprintf(lesson, sizeof(lesson), "put metadata.user_id \"%s\"", digits);
+		list[lessons.count++] = lesson;
+	}
+	if (thinking_off || json_is_text(type, "disabled"))
+		list[lessons.count++] = "drop output_config.effort";
+	return lesson_edit_body(&lessons, out);
 }
 
 static int
 write_request(const struct claude_request *r, const struct translate_target *target,
 	struct tool_names *names, struct buffer *out, struct api_error *error)
 {
-	struct copy copy = {out, r->text};
+	struct copy copy = {.out = out, .from = r->text, .target = target};
 	const char *end = r->text + r->length;
 
 	(void)names;
+	copy.thinking_off = must_not_think(&copy, r->body);
 	JSON_EACH (member, r->body) {
-		copy_member(&copy, member, target);
+		copy_member(&copy, member);
 	}
 	leave_out(&copy, end, end);
+	const struct model_facts facts = model_facts_find(target->host, target->model);
+	if (facts.host->user == USER_DEEPSEEK)
+		adapt_to_deepseek(r, copy.thinking_off, out);
 	return out->failed ? api_error_set(error, 500, "out of memory") : 0;
 }
 
 const struct translator passthrough = {
 	.kind = "claude",
+	.passes_through = true,
 	.write_request = write_request,
 	.write_count_request = write_request,
 	.count_member = "input_tokens",

@@ -27,6 +27,7 @@ static const struct {
 	{"tool_result", CLAUDE_TOOL_RESULT},
 	{"thinking", CLAUDE_THINKING},
 	{"redacted_thinking", CLAUDE_REDACTED_THINKING},
+	{"web_search_tool_result", CLAUDE_WEB_RESULT},
 	{"server_tool_use", CLAUDE_SERVER_TOOL},
 	{"mcp_tool_use", CLAUDE_SERVER_TOOL},
 	{"container_upload", CLAUDE_SERVER_TOOL},
@@ -46,7 +47,7 @@ claude_block_type(const struct json *block)
 	for (size_t i = 0; i < sizeof(blocks) / sizeof(blocks[0]); i++)
 		if (json_is_text(type, blocks[i].name))
 			return blocks[i].type;
-	/* web_search_tool_result, code_execution_tool_result and their kin. */
+	/* code_execution_tool_result and its kin. */
 	return json_ends_with(type, "_tool_result") ? CLAUDE_SERVER_TOOL : CLAUDE_UNKNOWN;
 }
 
@@ -116,7 +117,7 @@ read_thread(struct claude_request *r, struct api_error *error)
 	if (!json_is_text(type, "continue"))
 		return claude_refuse(&type_place, error, "must be one of create, continue");
 	api_error_set(error, 404,
-		"thread: this upstream keeps no conversations: send all messages again");
+		"thread: this upstream does not store threads: resend the full conversation");
 	error->code = "thread_not_found";
 	return -1;
 }
@@ -204,6 +205,32 @@ has_tool(const struct claude_request *r, const struct json *name)
 	return found;
 }
 
+/* The web search among the tools, and whether there is a function beside it. */
+static void
+find_web_search(struct claude_request *r, bool *functions)
+{
+	struct claude_tool tool;
+
+	r->web_search = NULL;
+	*functions = false;
+	for (size_t i = 0; i < r->tools.count; i++)
+		if (claude_tool_is_web_search(r->tools.values[i]))
+			r->web_search = r->tools.values[i];
+		else
+			*functions = *functions || claude_tool_read(r->tools.values[i], &tool);
+}
+
+/* Is it the name of the web search?  Return 1, 0, or -1 if memory ran out. */
+static int
+is_web_search(const struct claude_request *r, const struct json *name)
+{
+	char *wanted = json_copy(name);
+	int found = wanted == NULL ? -1 : json_is_text(json_member(r->web_search, "name"), wanted);
+
+	free(wanted);
+	return found;
+}
+
 static int
 read_forced_tool(struct claude_request *r, const struct place *place, const struct json *choice,
 	struct api_error *error)
@@ -217,7 +244,12 @@ read_forced_tool(struct claude_request *r, const struct place *place, const stru
 	/* Without any tools the choice is not sent at all. */
 	if (r->tools.count == 0 && json_member(r->body, "tools") == NULL)
 		return 0;
-	switch (has_tool(r, name)) {
+	int found = has_tool(r, name);
+	if (found == 0) {
+		found = is_web_search(r, name);
+		r->forces_search = found == 1;
+	}
+	switch (found) {
 	case 1:
 		return 0;
 	case 0:
@@ -243,7 +275,10 @@ read_tool_choice(struct claude_request *r, struct api_error *error)
 	const struct place place = PLACE_MEMBER(NULL, "tool_choice");
 	const struct place type_place = PLACE_MEMBER(&place, "type");
 	const struct json *choice = json_member(r->body, "tool_choice");
+	bool functions;
 
+	find_web_search(r, &functions);
+	r->forces_search = false;
 	if (choice == NULL)
 		return 0;
 	if (!json_is_object(choice))
@@ -254,8 +289,11 @@ read_tool_choice(struct claude_request *r, struct api_error *error)
 	if (r->tool_choice == CLAUDE_CHOICE_ABSENT)
 		return claude_refuse(&type_place, error, "must be one of auto, any, tool, none");
 	r->disable_parallel_tool_use = json_member_bool(choice, "disable_parallel_tool_use", false);
-	return r->tool_choice == CLAUDE_CHOICE_TOOL ? read_forced_tool(r, &place, choice, error)
-						    : 0;
+	if (r->tool_choice == CLAUDE_CHOICE_TOOL)
+		return read_forced_tool(r, &place, choice, error);
+	r->forces_search = r->tool_choice == CLAUDE_CHOICE_ANY && r->web_search != NULL &&
+			   !functions;
+	return 0;
 }
 
 static int

@@ -3,8 +3,8 @@
  * for an upstream that speaks another language, so that the translators may rely on its shape
  * (PROTOCOL.md §A).
  */
-#ifndef CLAUDE_H
-#define CLAUDE_H
+#ifndef CLAUDE_REQUEST_H
+#define CLAUDE_REQUEST_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -53,6 +53,8 @@ struct claude_request {
 	const struct json *user_id; /* metadata.user_id, a string; NULL: not set */
 	enum claude_tool_choice tool_choice;
 	const struct json *tool_choice_name; /* with CLAUDE_CHOICE_TOOL */
+	const struct json *web_search;       /* the tool of that kind; NULL: none is offered */
+	bool forces_search;                  /* nothing else may be called */
 	bool disable_parallel_tool_use;
 	enum claude_thinking thinking;
 	int64_t thinking_budget;   /* tokens, with CLAUDE_THINKING_ENABLED; 0: not set */
@@ -96,7 +98,8 @@ enum claude_block {
 	CLAUDE_REDACTED_THINKING,
 	CLAUDE_TOOL_REFERENCE, /* a tool that a tool search has found */
 	CLAUDE_TOOL_CHANGE,    /* a tool that is offered or withdrawn from here on */
-	CLAUDE_SERVER_TOOL,    /* of a tool that Claude itself runs: dropped */
+	CLAUDE_WEB_RESULT,     /* what a web search found */
+	CLAUDE_SERVER_TOOL,    /* of another tool that Claude itself runs: dropped */
 	CLAUDE_UNKNOWN,        /* never in a checked request */
 };
 

@@ -65,12 +65,97 @@ claude_string_texts(struct json_writer *w, const struct json *content, const cha
 }
 
 void
-claude_string_system(struct json_writer *w, const struct claude_request *r)
+claude_string_instructions(
+	struct json_writer *w, const struct claude_request *r, const struct claude_words *words)
 {
 	bool any = false;
 
 	for (size_t i = 0; i < r->system.count; i++)
 		put_text(w, r->system.values[i], paragraph, &any);
+	if (any && claude_has_words(words))
+		json_string_text(w, paragraph);
+	claude_string_words(w, words);
+}
+
+void
+claude_string_system_turn(struct json_writer *w, const struct json *content)
+{
+	if (!claude_has_text(content))
+		return;
+	json_string_text(w, "<system>");
+	claude_string_texts(w, content, paragraph);
+	json_string_text(w, "</system>");
+}
+
+void
+claude_string_left_out(struct json_writer *w, const struct json *block)
+{
+	json_string_text(w, claude_block_type(block) == CLAUDE_IMAGE
+				    ? "[An image was left out: this model cannot see it.]"
+				    : "[A document was left out: this model cannot read it.]");
+}
+
+/* ---- what only words can tell ---- */
+
+bool
+claude_has_words(const struct claude_words *words)
+{
+	return words->format != NULL || words->no_search || words->only != NULL ||
+	       words->never != NULL;
+}
+
+static void
+put_format(struct json_writer *w, const struct json *schema)
+{
+	struct buffer text = BUFFER_INIT(0);
+
+	if (json_write(&text, schema) != 0)
+		w->out->failed = true;
+	json_string_text(w,
+		"Answer with one JSON object and nothing else. It must match this JSON Schema:\n");
+	json_string_bytes(w, buffer_text(&text), text.length);
+	buffer_free(&text);
+}
+
+static void
+put_sites(struct json_writer *w, const char *rule, const struct json *sites)
+{
+	const char *before = rule;
+
+	JSON_EACH (site, sites) {
+		json_string_text(w, before);
+		json_string_value(w, site);
+		before = ", ";
+	}
+	json_string_text(w, ".");
+}
+
+void
+claude_string_words(struct json_writer *w, const struct claude_words *words)
+{
+	const char *before = "";
+
+	if (words->format != NULL) {
+		put_format(w, words->format);
+		before = paragraph;
+	}
+	if (words->no_search) {
+		json_string_text(w, before);
+		json_string_text(w,
+			"There is no web search here, though one may be asked for. Say so where "
+			"the answer needs one, and invent neither results nor links.");
+		before = paragraph;
+	}
+	if (words->only != NULL) {
+		json_string_text(w, before);
+		put_sites(w, "Of what a web search finds, use only these sites: ", words->only);
+		before = paragraph;
+	}
+	if (words->never != NULL) {
+		json_string_text(w, before);
+		put_sites(w,
+			"Of what a web search finds, use nothing from these sites: ", words->never);
+	}
 }
 
 /* ---- documents and search results ---- */
@@ -114,6 +199,36 @@ claude_string_search_result(struct json_writer *w, const struct json *result)
 	put_line(w, "Title: ", json_member(result, "title"));
 	put_line(w, "Source: ", json_member(result, "source"));
 	claude_string_texts(w, json_member(result, "content"), paragraph);
+}
+
+static bool
+is_found(const struct json *page)
+{
+	return json_content_length(json_member(page, "url")) > 0;
+}
+
+bool
+claude_has_found(const struct json *web_result)
+{
+	JSON_EACH (page, json_member_array(web_result, "content"))
+		if (is_found(page))
+			return true;
+	return false;
+}
+
+void
+claude_string_found(struct json_writer *w, const struct json *web_result)
+{
+	json_string_text(w, "The web search found:");
+	JSON_EACH (page, json_member_array(web_result, "content")) {
+		const struct json *title = json_member(page, "title");
+		if (!is_found(page))
+			continue;
+		json_string_text(w, "\n- ");
+		json_string_value(w, title);
+		json_string_text(w, json_content_length(title) > 0 ? ": " : "");
+		json_string_value(w, json_member(page, "url"));
+	}
 }
 
 /* ---- tool results ---- */

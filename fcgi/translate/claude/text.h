@@ -21,11 +21,39 @@ void claude_string_document(struct json_writer *, const struct json *document);
 /** Title, source and content of a search result. */
 void claude_string_search_result(struct json_writer *, const struct json *result);
 
+/**
+ * Titles and addresses of what a web search found, from a block web_search_tool_result, as
+ * something that the assistant said; and whether there are any.
+ */
+void claude_string_found(struct json_writer *, const struct json *web_result);
+bool claude_has_found(const struct json *web_result);
+
 /** All text blocks of the content (string or array) that are not empty, joined by ${between}. */
 void claude_string_texts(struct json_writer *, const struct json *content, const char *between);
 
-/** The system prompt's blocks, joined by an empty line. */
-void claude_string_system(struct json_writer *, const struct claude_request *);
+/** A system turn of the middle as something that a user can say; nothing if it has no text. */
+void claude_string_system_turn(struct json_writer *, const struct json *content);
+
+/** What stands in the place of an image or a document that the model cannot take. */
+void claude_string_left_out(struct json_writer *, const struct json *block);
+
+/* What of a request only words can tell, where the service takes no member for it. */
+struct claude_words {
+	const struct json *format; /* the schema that the answer must match; NULL: nothing */
+	bool no_search;            /* the web search that the client offers does not exist */
+	const struct json *only;   /* the sites that a search is limited to; NULL: nothing */
+	const struct json *never;  /* those that it must leave out; NULL: nothing */
+};
+
+/** Is there anything to tell? */
+bool claude_has_words(const struct claude_words *);
+
+/** The system prompt's blocks and then the words, joined by an empty line. */
+void claude_string_instructions(
+	struct json_writer *, const struct claude_request *, const struct claude_words *);
+
+/** The words alone. */
+void claude_string_words(struct json_writer *, const struct claude_words *);
 
 /** What a tool result says in text: its text, documents and search results. */
 void claude_string_result(struct json_writer *, const struct json *tool_result);

@@ -19,11 +19,16 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "base/text_map.h"
+#include "translate/claude/stop_sequences.h"
 #include "translate/round_trip.h"
 
-enum { CHARACTERS_PER_TOKEN = 4, LONGEST_ID = 256 };
+enum {
+	CHARACTERS_PER_TOKEN = 4,
+	LONGEST_ID = 256,          /* bytes of an id that is given to the client as it is */
+	LONGEST_CARRIED_ID = 1024, /* bytes of one that its own id carries */
+};
 
-enum block { NO_BLOCK, TEXT_BLOCK, THINKING_BLOCK, TOOL_BLOCK };
+enum block { NO_BLOCK, TEXT_BLOCK, THINKING_BLOCK, TOOL_BLOCK, RESULT_BLOCK };
 
 struct claude_writer {
 	struct buffer *out;
@@ -44,8 +49,14 @@ struct claude_writer {
 	struct buffer
 		members;     /* for the signature of the thinking block: a JSON object, or empty */
 	struct buffer input; /* whole form: that of the open tool block */
-	struct buffer message; /* whole form: as far as it is written */
-	struct text_map ids;   /* those given out */
+	struct buffer message;        /* whole form: as far as it is written */
+	struct buffer citations;      /* whole form: of the open text block, with commas */
+	struct text_map ids;          /* those given out */
+	struct stop_sequences *stops; /* NULL: none to carry out */
+
+	bool lacks_search; /* the content begins with a search that failed */
+	unsigned searches; /* that the upstream made */
+	char search_id[sizeof("srvtoolu_") + RANDOM_ID_LENGTH]; /* of the last one */
 
 	bool started;
 	bool ended;
@@ -67,7 +78,10 @@ claude_writer_new(const struct claude_writer_options *options, struct buffer *ou
 	w->hide_thinking = options->hide_thinking;
 	w->estimated_input = options->estimated_input_tokens;
 	random_id(w->message_id, sizeof(w->message_id), "msg_");
-	if (w->model == NULL || w->kind == NULL) {
+	if (options->stop_sequences != NULL)
+		w->stops = stop_sequences_new(options->stop_sequences);
+	if (w->model == NULL || w->kind == NULL ||
+		(options->stop_sequences != NULL && w->stops == NULL)) {
 		claude_writer_free(w);
 		return NULL;
 	}
@@ -82,7 +96,9 @@ claude_writer_free(struct claude_writer *w)
 	buffer_free(&w->members);
 	buffer_free(&w->input);
 	buffer_free(&w->message);
+	buffer_free(&w->citations);
 	text_map_free(&w->ids);
+	stop_sequences_free(w->stops);
 	free(w->model);
 	free(w->kind);
 	free(w);
@@ -95,10 +111,13 @@ claude_writer_redirect(struct claude_writer *w, const char *kind, bool hide_thin
 
 	if (copy == NULL)
 		return -1;
+	if (w->stops != NULL)
+		stop_sequences_restart(w->stops);
 	free(w->kind);
 	w->kind = copy;
 	w->hide_thinking = hide_thinking;
 	w->usage = (struct claude_usage){0};
+	w->characters = 0;
 	buffer_free(&w->members);
 	return 0;
 }
@@ -149,6 +168,12 @@ put_usage(struct claude_writer *w, struct json_writer *out, uint64_t output_toke
 		out, "cache_creation_input_tokens", usage->cache_creation_input_tokens);
 	json_put_uint_member(out, "cache_read_input_tokens", usage->cache_read_input_tokens);
 	json_put_uint_member(out, "output_tokens", output_tokens);
+	if (w->searches > 0) {
+		json_open_object_member(out, "server_tool_use");
+		json_put_uint_member(out, "web_search_requests", w->searches);
+		json_put_uint_member(out, "web_fetch_requests", 0);
+		json_close_object(out);
+	}
 	json_close_object(out);
 }
 
@@ -232,6 +257,19 @@ put_whole_input(struct claude_writer *w)
 }
 
 static void
+close_citations(struct claude_writer *w)
+{
+	if (w->citations.length == 0)
+		return;
+	PUT(&w->message, ",\"citations\":[");
+	buffer_append(&w->message, w->citations.data, w->citations.length);
+	buffer_putc(&w->message, ']');
+	if (w->citations.failed)
+		w->message.failed = true;
+	buffer_free(&w->citations);
+}
+
+static void
 close_whole_block(struct claude_writer *w, const char *signature)
 {
 	struct buffer *out = &w->message;
@@ -245,8 +283,11 @@ close_whole_block(struct claude_writer *w, const char *signature)
 		json_write_text(out, signature);
 		break;
 	case TEXT_BLOCK:
-	case NO_BLOCK:
 		buffer_putc(out, '"');
+		close_citations(w);
+		break;
+	case RESULT_BLOCK:
+	case NO_BLOCK:
 		break;
 	}
 	buffer_putc(out, '}');
@@ -281,7 +322,7 @@ close_block(struct claude_writer *w)
 	if (w->open == NO_BLOCK)
 		return;
 	if (w->open == THINKING_BLOCK) {
-		carry_write_signature(&signature, w->kind, w->members.data, w->members.length);
+		round_trip_write_signature(&signature, w->kind, w->members.data, w->members.length);
 		buffer_free(&w->members);
 	}
 	if (w->stream)
@@ -297,12 +338,16 @@ close_block(struct claude_writer *w)
 
 /* ---- blocks ---- */
 
+static void write_failed_search(struct claude_writer *);
+
 /* ${before}: the block's JSON up to what its pieces fill in, whose ${after} follows if it is empty.
  */
 static void
 open_block(struct claude_writer *w, enum block block, const char *before, const char *after)
 {
 	close_block(w);
+	if (w->lacks_search)
+		write_failed_search(w);
 	claude_writer_start(w);
 	w->open = block;
 	w->has_content = true;
@@ -338,10 +383,10 @@ decoded_length(const char *content, size_t length)
 	return length;
 }
 
-void
-claude_writer_text(struct claude_writer *w, const char *content, size_t length)
+static void
+put_text(struct claude_writer *w, const char *content, size_t length)
 {
-	if (length == 0 || w->ended)
+	if (length == 0)
 		return;
 	if (w->open != TEXT_BLOCK)
 		open_block(w, TEXT_BLOCK, "{\"type\":\"text\",\"text\":\"", "\"}");
@@ -355,6 +400,45 @@ claude_writer_text(struct claude_writer *w, const char *content, size_t length)
 	end_delta(w);
 }
 
+/* Another block follows, or the end: what was held of the text is no stop sequence. */
+static void
+end_text(struct claude_writer *w)
+{
+	const char *held;
+	size_t length;
+
+	if (w->stops == NULL)
+		return;
+	stop_sequences_end(w->stops, &held, &length);
+	put_text(w, held, length);
+}
+
+bool
+claude_writer_is_stopped(const struct claude_writer *w)
+{
+	return w->stops != NULL && stop_sequences_found(w->stops) != NULL;
+}
+
+/* Is whatever else comes not written? */
+static bool
+is_over(const struct claude_writer *w)
+{
+	return w->ended || claude_writer_is_stopped(w);
+}
+
+void
+claude_writer_text(struct claude_writer *w, const char *content, size_t length)
+{
+	if (length == 0 || is_over(w))
+		return;
+	if (w->stops != NULL) {
+		stop_sequences_take(w->stops, &content, &length);
+		if (stop_sequences_failed(w->stops))
+			w->out->failed = true;
+	}
+	put_text(w, content, length);
+}
+
 static void
 open_thinking(struct claude_writer *w)
 {
@@ -365,13 +449,16 @@ open_thinking(struct claude_writer *w)
 void
 claude_writer_thinking(struct claude_writer *w, const char *content, size_t length)
 {
-	if (length == 0 || w->ended)
+	if (length == 0 || is_over(w))
 		return;
-	w->characters += decoded_length(content, length);
-	if (w->hide_thinking)
+	if (w->hide_thinking) {
+		w->characters += decoded_length(content, length);
 		return;
+	}
+	end_text(w);
 	if (w->open != THINKING_BLOCK)
 		open_thinking(w);
+	w->characters += decoded_length(content, length);
 	if (!w->stream) {
 		buffer_append(&w->message, content, length);
 		return;
@@ -395,10 +482,23 @@ claude_writer_is_thinking(const struct claude_writer *w)
 }
 
 bool
+claude_writer_is_text(const struct claude_writer *w)
+{
+	return w->open == TEXT_BLOCK;
+}
+
+bool
+claude_writer_hides_thinking(const struct claude_writer *w)
+{
+	return w->hide_thinking;
+}
+
+bool
 claude_writer_sign(struct claude_writer *w, const char *members, size_t length)
 {
-	if (w->hide_thinking || w->ended)
+	if (w->hide_thinking || is_over(w))
 		return false;
+	end_text(w);
 	if (w->open != THINKING_BLOCK)
 		open_thinking(w);
 	claude_writer_signature(w, members, length);
@@ -406,14 +506,13 @@ claude_writer_sign(struct claude_writer *w, const char *members, size_t length)
 	return true;
 }
 
-/* Can the client be given this id: characters, length, not given before? */
+/* Can the client be given this id: characters, length? */
 static bool
-is_fit_id(const struct claude_writer *w, const char *id)
+is_fit_id(const char *id)
 {
 	size_t length = strlen(id);
 
-	return length <= LONGEST_ID && carry_is_id(id, length) &&
-	       !text_map_get(&w->ids, id, length, NULL);
+	return length <= LONGEST_ID && round_trip_is_id(id, length);
 }
 
 /* The id that the client sees: the upstream's own, one that carries it, or a fresh one (PROTOCOL.md
@@ -423,13 +522,16 @@ put_tool_id(struct claude_writer *w, struct buffer *out, const char *id, const c
 	size_t extra_length)
 {
 	char fresh[sizeof("toolu_") + RANDOM_ID_LENGTH];
+	bool usable = id != NULL && *id != '\0' && strlen(id) <= LONGEST_CARRIED_ID &&
+		      !text_map_get(&w->ids, id, strlen(id), NULL);
+	bool carries = extra != NULL || (usable && !is_fit_id(id));
 
 	random_id(fresh, sizeof(fresh), "toolu_");
-	const char *given = id != NULL && is_fit_id(w, id) ? id : fresh;
+	const char *given = usable ? id : fresh;
 	if (text_map_set(&w->ids, given, strlen(given), 0) != 0)
 		out->failed = true;
-	if (extra != NULL)
-		carry_write_call_id(out, w->kind, given, extra, extra_length);
+	if (carries)
+		round_trip_write_call_id(out, w->kind, given, extra, extra_length);
 	else
 		buffer_puts(out, given);
 }
@@ -440,8 +542,9 @@ claude_writer_tool_start(struct claude_writer *w, const char *id, const char *na
 {
 	struct buffer head = BUFFER_INIT(0);
 
-	if (w->ended)
+	if (is_over(w))
 		return;
+	end_text(w);
 	PUT(&head, "{\"type\":\"tool_use\",\"id\":\"");
 	put_tool_id(w, &head, id, extra, extra_length);
 	PUT(&head, "\",\"name\":");
@@ -459,7 +562,7 @@ claude_writer_tool_start(struct claude_writer *w, const char *id, const char *na
 void
 claude_writer_tool_input(struct claude_writer *w, const char *json, size_t length)
 {
-	if (length == 0 || w->ended || w->open != TOOL_BLOCK)
+	if (length == 0 || is_over(w) || w->open != TOOL_BLOCK)
 		return;
 	w->has_input = true;
 	w->characters += length;
@@ -479,6 +582,97 @@ claude_writer_tool_end(struct claude_writer *w)
 		close_block(w);
 }
 
+/* ---- a search that the upstream makes ---- */
+
+static void
+write_search(struct claude_writer *w, const char *query, size_t length)
+{
+	struct buffer head = BUFFER_INIT(0);
+	struct buffer input = BUFFER_INIT(0);
+	struct json_writer in = JSON_WRITER(&input);
+
+	random_id(w->search_id, sizeof(w->search_id), "srvtoolu_");
+	buffer_printf(&head,
+		"{\"type\":\"server_tool_use\",\"id\":\"%s\",\"name\":\"web_search\",\"input\":",
+		w->search_id);
+	json_open_object(&in);
+	json_put_name(&in, "query");
+	json_open_string(&in);
+	json_string_content(&in, query, length);
+	json_close_string(&in);
+	json_close_object(&in);
+	open_block(w, TOOL_BLOCK, buffer_text(&head), "{}}");
+	claude_writer_tool_input(w, buffer_text(&input), input.length);
+	close_block(w);
+	if (head.failed || input.failed)
+		w->out->failed = true;
+	buffer_free(&head);
+	buffer_free(&input);
+}
+
+static void
+write_results(struct claude_writer *w, const char *results, size_t length)
+{
+	struct buffer block = BUFFER_INIT(0);
+
+	buffer_printf(&block,
+		"{\"type\":\"web_search_tool_result\",\"tool_use_id\":\"%s\",\"content\":",
+		w->search_id);
+	buffer_append(&block, results, length);
+	open_block(w, RESULT_BLOCK, buffer_text(&block), "}");
+	close_block(w);
+	if (block.failed)
+		w->out->failed = true;
+	buffer_free(&block);
+}
+
+static void
+write_failed_search(struct claude_writer *w)
+{
+	static const char failure[] =
+		"{\"type\":\"web_search_tool_result_error\",\"error_code\":\"unavailable\"}";
+
+	w->lacks_search = false;
+	write_search(w, "", 0);
+	write_results(w, failure, sizeof(failure) - 1);
+}
+
+void
+claude_writer_search(struct claude_writer *w, const char *query, size_t query_length,
+	const char *results, size_t length)
+{
+	if (is_over(w))
+		return;
+	end_text(w);
+	write_search(w, query, query_length);
+	write_results(w, results, length);
+	w->searches++;
+}
+
+void
+claude_writer_citation(struct claude_writer *w, const char *citation, size_t length)
+{
+	if (is_over(w) || w->open != TEXT_BLOCK)
+		return;
+	if (!w->stream) {
+		if (w->citations.length > 0)
+			buffer_putc(&w->citations, ',');
+		buffer_append(&w->citations, citation, length);
+		return;
+	}
+	BEGIN_EVENT(w, "content_block_delta");
+	put_index(w);
+	PUT(w->out, ",\"delta\":{\"type\":\"citations_delta\",\"citation\":");
+	buffer_append(w->out, citation, length);
+	PUT(w->out, "}}\n\n");
+}
+
+void
+claude_writer_lack_search(struct claude_writer *w, bool lacking)
+{
+	w->lacks_search = lacking && !w->has_content;
+}
+
 void
 claude_writer_usage(struct claude_writer *w, const struct claude_usage *usage)
 {
@@ -487,14 +681,15 @@ claude_writer_usage(struct claude_writer *w, const struct claude_usage *usage)
 
 /* ---- the end ---- */
 
-/* Absent usage: an estimate rather than 0 (PROTOCOL.md §C.3). */
+/* Absent usage: an estimate rather than 0 (PROTOCOL.md §C.3).  No output where there is some is no
+ * count either. */
 static void
 settle_usage(struct claude_writer *w)
 {
 	if (!w->usage.input_known)
 		w->usage.input_tokens = w->estimated_input;
 	w->usage.input_known = true;
-	if (!w->usage.output_known)
+	if (!w->usage.output_known || w->usage.output_tokens == 0)
 		w->usage.output_tokens = (w->characters + CHARACTERS_PER_TOKEN - 1) /
 					 CHARACTERS_PER_TOKEN;
 	w->usage.output_known = true;
@@ -530,18 +725,40 @@ finish_message(struct claude_writer *w, const char *stop_sequence)
 	buffer_move(w->out, &w->message);
 }
 
+/* An answer that was cut may have a call that is not whole: the client must not run it. */
+static bool
+is_cut(const char *stop_reason)
+{
+	return strcmp(stop_reason, "max_tokens") == 0 ||
+	       strcmp(stop_reason, "model_context_window_exceeded") == 0;
+}
+
+/* The stop reason, where the answer itself tells more than the upstream's word. */
+static const char *
+settled_reason(const struct claude_writer *w, const char *told)
+{
+	if (w->has_tool)
+		return is_cut(told) ? told : "tool_use";
+	if (claude_writer_is_stopped(w))
+		return "stop_sequence";
+	return strcmp(told, "tool_use") == 0 ? "end_turn" : told;
+}
+
 void
 claude_writer_finish(struct claude_writer *w, const char *stop_reason, const char *stop_sequence)
 {
 	if (w->ended)
 		return;
 	claude_writer_start(w);
+	end_text(w);
+	if (w->lacks_search)
+		write_failed_search(w);
 	close_block(w);
-	if (w->has_tool && strcmp(stop_reason, "max_tokens") != 0) {
-		stop_reason = "tool_use";
+	w->stop_reason = settled_reason(w, stop_reason);
+	if (strcmp(w->stop_reason, "stop_sequence") != 0)
 		stop_sequence = NULL;
-	}
-	w->stop_reason = stop_reason;
+	else if (claude_writer_is_stopped(w))
+		stop_sequence = stop_sequences_found(w->stops);
 	settle_usage(w);
 	if (w->stream)
 		finish_stream(w, stop_sequence);

@@ -23,11 +23,13 @@ struct claude_usage {
 };
 
 struct claude_writer_options {
-	const char *model;               /* the name that the client asked for */
-	const char *kind;                /* goes into the signatures of thinking blocks */
-	bool stream;                     /* events, or one message */
-	bool hide_thinking;              /* drop thinking blocks */
-	uint64_t estimated_input_tokens; /* for message_start, and when the upstream never says */
+	const char *model;                 /* the name that the client asked for */
+	const char *kind;                  /* goes into the signatures of thinking blocks */
+	bool stream;                       /* events, or one message */
+	bool hide_thinking;                /* drop thinking blocks */
+	uint64_t estimated_input_tokens;   /* for message_start, and when the upstream never says */
+	const char *const *stop_sequences; /* those to carry out here (stop_sequences.h), in UTF-8;
+					      ends in NULL; NULL: none */
 };
 
 struct claude_writer;
@@ -59,8 +61,18 @@ void claude_writer_ping(struct claude_writer *);
 void claude_writer_text(struct claude_writer *, const char *content, size_t length);
 void claude_writer_thinking(struct claude_writer *, const char *content, size_t length);
 
-/** Is a thinking block open? */
+/** Is a thinking block open?  A text block? */
 bool claude_writer_is_thinking(const struct claude_writer *);
+bool claude_writer_is_text(const struct claude_writer *);
+
+/**
+ * Did the text come to a stop sequence?  Then the answer is over, whatever else comes of it is not
+ * written, and claude_writer_finish says so.
+ */
+bool claude_writer_is_stopped(const struct claude_writer *);
+
+/** Is the client given no thinking? */
+bool claude_writer_hides_thinking(const struct claude_writer *);
 
 /** What the signature of the open (or else next) thinking block carries besides the kind: the text
  * of a JSON object, copied. */
@@ -85,13 +97,28 @@ void claude_writer_tool_input(struct claude_writer *, const char *json, size_t l
  */
 void claude_writer_tool_end(struct claude_writer *);
 
+/**
+ * The upstream searched the web for ${query}, the content of a JSON string ("": it does not say for
+ * what), and found ${results}, the text of a JSON array of blocks web_search_result: the blocks
+ * server_tool_use and web_search_tool_result.  It counts in the usage.
+ */
+void claude_writer_search(struct claude_writer *, const char *query, size_t query_length,
+	const char *results, size_t length);
+
+/** The open text block cites a page: the text of a JSON object.  Nothing if none is open. */
+void claude_writer_citation(struct claude_writer *, const char *citation, size_t length);
+
+/** The client forces a web search that the upstream does not have: the content begins with one
+ * that failed, of an answer that has no content yet. */
+void claude_writer_lack_search(struct claude_writer *, bool lacking);
+
 /** What the upstream counted so far; the last call counts. */
 void claude_writer_usage(struct claude_writer *, const struct claude_usage *);
 
 /**
  * The answer is whole: close what is open and write message_delta and message_stop, or the message.
- * ${stop_reason} by PROTOCOL.md §C.2, except that a tool block in the answer makes it "tool_use"
- * unless it is "max_tokens".  ${stop_sequence} may be NULL.  Later calls write nothing.
+ * ${stop_reason} by PROTOCOL.md §C.2, except that it is "tool_use" where the answer has a tool
+ * block and was not cut, and only there.  ${stop_sequence} may be NULL.  Later calls write nothing.
  */
 void
 claude_writer_finish(struct claude_writer *, const char *stop_reason, const char *stop_sequence);

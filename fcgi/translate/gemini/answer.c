@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "base/json_writer.h"
 #include "base/log.h"
+#include "translate/call_arguments.h"
 #include "translate/claude/writer.h"
 #include "translate/gemini/gemini.h"
 #include "translate/reader.h"
@@ -17,6 +18,9 @@
 #include "translate/translator.h"
 #include "translate/upstream_error.h"
 #include "translate/upstream_json.h"
+#include "translate/web_findings.h"
+
+enum { MOST_CHUNKS = 256 /* of what grounds an answer, that are cited */ };
 
 /* Tokens; what a chunk does not tell stays as an earlier one told it. */
 struct counts {
@@ -120,7 +124,7 @@ take_text(struct reader *r, const struct json *part, const struct json *signatur
 	bool thought = json_member_bool(part, "thought", false);
 
 	if (thought) {
-		reader_thinking(r, text);
+		reader_thinking(r, NULL, NULL, text);
 		r->produced = gemini_of(r)->said; /* thoughts alone are no answer */
 	}
 	/* A text's own signature has no place in Claude's text block; the thinking before it has.
@@ -131,37 +135,24 @@ take_text(struct reader *r, const struct json *part, const struct json *signatur
 	if (thought || json_content_length(text) == 0)
 		return;
 	note_said(r);
-	reader_text(r, text);
+	reader_text(r, NULL, text);
 }
 
-/* Arguments that are no object, as the text of one. */
+/* Into the scratch buffer. */
 static void
-write_raw_arguments(struct reader *r, const struct json *args)
+write_arguments(struct reader *r, const struct json *args)
 {
 	struct buffer text = BUFFER_INIT(0);
-	struct json_writer w = scratch_writer(r);
 
-	log_warn("upstream '%s': a function call's args are no object: passed on as _raw",
-		r->identity->name);
-	if (json_write(&text, args) != 0)
-		r->scratch.failed = true;
-	json_open_object(&w);
-	json_put_name(&w, "_raw");
-	json_put_string(&w, buffer_text(&text), text.length);
-	json_close_object(&w);
-	buffer_free(&text);
-}
-
-static void
-take_arguments(struct reader *r, const struct json *args)
-{
 	buffer_clear(&r->scratch);
-	if (json_is_object(args))
+	if (json_is_object(args)) {
 		json_write(&r->scratch, args);
-	else
-		write_raw_arguments(r, args);
-	if (is_whole(r))
-		claude_writer_tool_input(r->writer, r->scratch.data, r->scratch.length);
+		return;
+	}
+	json_write(&text, args);
+	call_arguments_write_odd(&r->scratch, buffer_text(&text), text.length);
+	r->scratch.failed = r->scratch.failed || text.failed;
+	buffer_free(&text);
 }
 
 static void
@@ -173,11 +164,16 @@ take_call(struct reader *r, const struct json *call, const struct json *signatur
 	bool carries = signature != NULL && write_carried(r, "s", signature);
 
 	note_said(r);
+	reader_settle(r);
 	claude_writer_tool_start(r->writer, id,
 		tool_names_to_client(r->names, name != NULL ? name : ""),
 		carries ? r->scratch.data : NULL, carries ? r->scratch.length : 0);
-	if (args != NULL)
-		take_arguments(r, args);
+	if (args != NULL) {
+		write_arguments(r, args);
+		if (is_whole(r))
+			claude_writer_tool_input(
+				r->writer, buffer_text(&r->scratch), r->scratch.length);
+	}
 	claude_writer_tool_end(r->writer);
 	free(id);
 	free(name);
@@ -190,6 +186,7 @@ open_fence(struct reader *r, const char *label)
 	struct json_writer w = scratch_writer(r);
 
 	note_said(r);
+	reader_settle(r);
 	json_string_text(&w, "```");
 	json_string_text(&w, label);
 	json_string_text(&w, "\n");
@@ -241,8 +238,8 @@ take_file(struct reader *r, const struct json *file)
 	close_fence(r, &w);
 }
 
-static void
-take_part(struct reader *r, const struct json *part)
+static int
+take_part(struct reader *r, const struct json *part, struct api_error *error)
 {
 	const struct json *signature = json_member_string(part, "thoughtSignature");
 	const struct json *call = json_member_object(part, "functionCall");
@@ -252,11 +249,15 @@ take_part(struct reader *r, const struct json *part)
 		signature = NULL;
 	if (json_member_string(part, "text") != NULL)
 		take_text(r, part, signature);
+	/* Nobody can run it. */
+	if (call != NULL && json_content_length(json_member_string(call, "name")) == 0)
+		return reader_no_answer(r, "called a tool without a name", call, error);
 	if (call != NULL)
 		take_call(r, call, signature);
 	take_executable_code(r, json_member(part, "executableCode"));
 	take_fenced(r, "", json_member_string(result, "output"));
 	take_file(r, json_member(part, "inlineData"));
+	return 0;
 }
 
 /* ---- the rest of a chunk ---- */
@@ -272,7 +273,7 @@ tell_fault(struct reader *r, const char *reason, const struct json *words, struc
 	buffer_printf(&what, "ended its answer with %s", reason);
 	json_append(&said, words);
 	upstream_error_bad_answer(
-		buffer_text(&what), buffer_text(&said), said.length, r->identity, error);
+		buffer_text(&what), buffer_text(&said), said.length, r->error_context, error);
 	buffer_free(&said);
 	buffer_free(&what);
 	return -1;
@@ -294,8 +295,56 @@ take_finish_reason(struct reader *r, const struct json *candidate, struct api_er
 		r->stop_reason = endings[i].stop_reason;
 		return 0;
 	}
-	log_warn("upstream '%s': unknown finishReason %.*s", r->identity->name, JSON_SHOWN(reason));
+	log_warn("upstream '%s': unknown finishReason %.*s", r->error_context->name,
+		JSON_SHOWN(reason));
 	r->stop_reason = "end_turn";
+	return 0;
+}
+
+/* The page of a chunk of what grounds the answer; its address is one that redirects. */
+static struct web_page
+page_of(const struct json *chunk)
+{
+	const struct json *web = json_member_object(chunk, "web");
+
+	return (struct web_page){
+		.url = json_member(web, "uri"), .title = json_member(web, "title")};
+}
+
+static int
+take_cited(struct reader *r, const struct json *chunks, const struct json *support)
+{
+	JSON_EACH (number, json_member_array(support, "groundingChunkIndices")) {
+		int64_t before = json_int(number, -1);
+		const struct json *chunk = json_first(chunks);
+		if (before < 0 || before >= MOST_CHUNKS)
+			continue;
+		while (chunk != NULL && before-- > 0)
+			chunk = json_next(chunk);
+		const struct web_page page = page_of(chunk);
+		if (reader_citation(r, &page) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* What the service searched for and found: with any chunk, and with more than one. */
+static int
+take_grounding(struct reader *r, const struct json *grounding)
+{
+	const struct json *chunks = json_member_array(grounding, "groundingChunks");
+
+	JSON_EACH (query, json_member_array(grounding, "webSearchQueries"))
+		if (reader_search_query(r, query) != 0)
+			return -1;
+	JSON_EACH (chunk, chunks) {
+		const struct web_page page = page_of(chunk);
+		if (reader_search_page(r, &page) != 0)
+			return -1;
+	}
+	JSON_EACH (support, json_member_array(grounding, "groundingSupports"))
+		if (take_cited(r, chunks, support) != 0)
+			return -1;
 	return 0;
 }
 
@@ -304,7 +353,11 @@ take_candidate(struct reader *r, const struct json *candidate, struct api_error 
 {
 	gemini_of(r)->answered = true;
 	JSON_EACH (part, json_member_array(json_member(candidate, "content"), "parts"))
-		take_part(r, part);
+		if (take_part(r, part, error) != 0)
+			return -1;
+	const struct json *grounding = json_member_object(candidate, "groundingMetadata");
+	if (grounding != NULL && take_grounding(r, grounding) != 0)
+		return reader_too_much(r, error);
 	return take_finish_reason(r, candidate, error);
 }
 
@@ -333,17 +386,27 @@ take_usage(struct reader *r, const struct json *usage)
 	claude_writer_usage(r->writer, &told);
 }
 
+/* One is asked for; should there be more, the others are other answers. */
+static const struct json *
+first_candidate(const struct json *chunk)
+{
+	JSON_EACH (candidate, json_member_array(chunk, "candidates"))
+		if (json_is_object(candidate) && json_member_int(candidate, "index", 0) == 0)
+			return candidate;
+	return NULL;
+}
+
 static int
 take_chunk(struct reader *r, const struct json *chunk, struct api_error *error)
 {
-	const struct json *candidate = reader_first(json_member_array(chunk, "candidates"));
+	const struct json *candidate = first_candidate(chunk);
 	const struct json *usage = json_member_object(chunk, "usageMetadata");
 	const struct json *feedback = json_member(chunk, "promptFeedback");
 
 	/* Only what has no answer in it is searched for an error of any shape. */
 	if (candidate == NULL ? upstream_error_is(chunk)
 			      : json_member_object(chunk, "error") != NULL) {
-		upstream_error_from_object(chunk, r->identity, error);
+		upstream_error_from_object(chunk, r->error_context, error);
 		return -1;
 	}
 	if (usage != NULL)

@@ -17,26 +17,30 @@
 #include "translate/claude/history_calls.h"
 #include "translate/claude/text.h"
 #include "translate/gemini/gemini.h"
+#include "translate/model_facts.h"
 #include "translate/tool_names.h"
 #include "translate/translator.h"
 
 /* What Gemini 3 takes for the signature of a call that another model made (PROTOCOL.md §C.4). */
 static const char no_signature[] = "skip_thought_signature_validator";
 
-/* Stands before a conversation that begins with the assistant. */
+/* Stands before a conversation that begins with the assistant, and behind one that may not end with
+ * it. */
 static const char first_words[] = "Continue.";
 
 struct contents {
 	const struct claude_request *request;
+	const struct translate_target *target;
+	struct model_facts facts;
+	const char *origin; /* of what is our own to send back */
 	struct tool_names *names;
 	struct json_writer *out;
 	struct api_error *error;
-	bool needs_signatures;             /* as Gemini 3 does */
 	const char *role;                  /* of the content that is open; NULL: none yet */
 	bool has_call;                     /* this assistant turn has one */
 	struct carried thought;            /* what came with the last thought */
 	const struct json *text_signature; /* of it, for the next text part; NULL: none */
-	struct claude_calls calls;         /* of the assistant turn just written */
+	struct history_calls calls;        /* of the assistant turn just written */
 	struct buffer decoded;             /* a string that has to be looked into */
 	struct json_document index;        /* of a result that is JSON */
 };
@@ -164,6 +168,12 @@ put_file(struct contents *c, const struct json *block)
 	const struct json *url = json_member(source, "url");
 	bool image = claude_block_type(block) == CLAUDE_IMAGE;
 
+	if ((c->target->fixes & (unsigned)(image ? FIX_NO_IMAGES : FIX_NO_FILES)) != 0) {
+		struct mark mark = open_text(c);
+		claude_string_left_out(c->out, block);
+		close_text(c, &mark);
+		return;
+	}
 	open_part(c, "user");
 	if (json_is_text(json_member(source, "type"), "url")) {
 		json_open_object_member(c->out, "fileData");
@@ -195,7 +205,8 @@ put_thinking(struct contents *c, const struct json *block)
 	const struct json *thinking = json_member(block, "thinking");
 
 	forget_thought(c);
-	if (!carry_read_signature(json_member(block, "signature"), gemini.kind, &c->thought))
+	if ((c->target->fixes & FIX_FORGET_THINKING) != 0 ||
+		!round_trip_read_signature(json_member(block, "signature"), c->origin, &c->thought))
 		return;
 	const struct json *signature = json_member_string(c->thought.object, "s");
 	if (signature != NULL && json_content_length(thinking) > 0) {
@@ -211,10 +222,12 @@ put_thinking(struct contents *c, const struct json *block)
 static int
 put_call(struct contents *c, const struct json *block)
 {
-	if (claude_calls_add(&c->calls, block) != 0)
+	if (history_calls_add(&c->calls, block) != 0)
 		return no_memory(c);
-	const struct claude_call *call = &c->calls.list[c->calls.count - 1];
-	const struct json *signature = json_member_string(call->extra, "s");
+	const struct history_call *call = &c->calls.list[c->calls.count - 1];
+	const struct json *signature = (c->target->fixes & FIX_FORGET_THINKING) == 0
+					       ? json_member_string(call->extra, "s")
+					       : NULL;
 	open_part(c, "model");
 	json_open_object_member(c->out, "functionCall");
 	json_put_name(c->out, "name");
@@ -223,11 +236,23 @@ put_call(struct contents *c, const struct json *block)
 	json_close_object(c->out);
 	if (signature != NULL)
 		json_put_value_member(c->out, "thoughtSignature", signature);
-	else if (c->needs_signatures && !c->has_call)
+	else if (model_facts_is(&c->facts, MODEL_SIGNED_CALLS) && !c->has_call)
 		json_put_text_member(c->out, "thoughtSignature", no_signature);
 	json_close_object(c->out);
 	c->has_call = true;
 	return 0;
+}
+
+static void
+put_found(struct contents *c, const struct json *block)
+{
+	open_part(c, "model");
+	json_put_name(c->out, "text");
+	json_open_string(c->out);
+	claude_string_found(c->out, block);
+	json_string_text(c->out, "\n\n");
+	json_close_string(c->out);
+	json_close_object(c->out);
 }
 
 static int
@@ -245,6 +270,10 @@ put_assistant_block(struct contents *c, const struct json *block)
 		return 0;
 	case CLAUDE_TOOL_USE:
 		return put_call(c, block);
+	case CLAUDE_WEB_RESULT:
+		if (claude_has_found(block))
+			put_found(c, block);
+		return 0;
 	default:
 		return 0;
 	}
@@ -296,7 +325,7 @@ put_result(struct contents *c, const struct json *result)
 }
 
 static void
-put_response(struct contents *c, const struct claude_call *call)
+put_response(struct contents *c, const struct history_call *call)
 {
 	open_part(c, "user");
 	json_open_object_member(c->out, "functionResponse");
@@ -313,28 +342,35 @@ put_response(struct contents *c, const struct claude_call *call)
 static void
 put_responses(struct contents *c, size_t first, size_t end)
 {
-	claude_calls_answer_all(&c->calls, c->request, first, end);
+	history_calls_answer_all(&c->calls, c->request, first, end);
 	for (size_t i = 0; i < c->calls.count; i++)
 		put_response(c, &c->calls.list[i]);
 }
 
 /* ---- user turns ---- */
 
-/* What a response cannot contain follows it; a result that answers no call is only text. */
+/* What a response cannot contain. */
 static void
-put_rest_of_result(struct contents *c, const struct json *result)
+put_files_of(struct contents *c, const struct json *result)
 {
-	if (claude_calls_find(&c->calls, result) == NULL) {
-		struct mark mark = open_text(c);
-		claude_string_tool_result(c->out, result);
-		close_text(c, &mark);
-	}
 	CLAUDE_EACH_BLOCK (block, json_member(result, "content")) {
 		enum claude_block type = claude_block_type(block);
 		if (type == CLAUDE_IMAGE ||
 			(type == CLAUDE_DOCUMENT && !claude_document_is_text(block)))
 			put_file(c, block);
 	}
+}
+
+/* A result that answers no call is only text. */
+static void
+put_orphan(struct contents *c, const struct json *result)
+{
+	if (history_calls_find(&c->calls, result) != NULL)
+		return;
+	struct mark mark = open_text(c);
+	claude_string_tool_result(c->out, result);
+	close_text(c, &mark);
+	put_files_of(c, result);
 }
 
 static void
@@ -383,11 +419,11 @@ put_user_block(struct contents *c, const struct json *block)
 }
 
 static void
-put_results_of(struct contents *c, const struct json *content)
+put_orphans_in(struct contents *c, const struct json *content)
 {
 	CLAUDE_EACH_BLOCK (block, content)
 		if (claude_block_type(block) == CLAUDE_TOOL_RESULT)
-			put_rest_of_result(c, block);
+			put_orphan(c, block);
 }
 
 static void
@@ -404,9 +440,7 @@ put_system_turn(struct contents *c, const struct json *content)
 	if (!claude_has_text(content))
 		return;
 	struct mark mark = open_text(c);
-	json_string_text(c->out, "<system>");
-	claude_string_texts(c->out, content, "\n\n");
-	json_string_text(c->out, "</system>");
+	claude_string_system_turn(c->out, content);
 	close_text(c, &mark);
 }
 
@@ -435,7 +469,7 @@ put_assistant_run(struct contents *c, size_t first, size_t end)
 {
 	size_t count = c->request->messages.count;
 
-	claude_calls_clear(&c->calls);
+	history_calls_clear(&c->calls);
 	c->has_call = false;
 	for (size_t m = first; m < end; m++)
 		CLAUDE_EACH_BLOCK (block, claude_content_at(c->request, m))
@@ -447,13 +481,15 @@ put_assistant_run(struct contents *c, size_t first, size_t end)
 	return 0;
 }
 
-/* First what belongs to tool results, then the rest, each in its order. */
+/* First what belongs to tool results, in the order of the calls, then the rest in its own. */
 static void
 put_user_run(struct contents *c, size_t first, size_t end)
 {
+	for (size_t i = 0; i < c->calls.count; i++)
+		put_files_of(c, c->calls.list[i].result);
 	for (size_t m = first; m < end; m++)
 		if (claude_role_at(c->request, m) == CLAUDE_USER)
-			put_results_of(c, claude_content_at(c->request, m));
+			put_orphans_in(c, claude_content_at(c->request, m));
 	for (size_t m = first; m < end; m++) {
 		const struct json *content = claude_content_at(c->request, m);
 		if (claude_role_at(c->request, m) == CLAUDE_SYSTEM)
@@ -461,13 +497,36 @@ put_user_run(struct contents *c, size_t first, size_t end)
 		else
 			put_user_content(c, content);
 	}
-	claude_calls_clear(&c->calls);
+	history_calls_clear(&c->calls);
+}
+
+/* The system prompt, where the user must say it. */
+static void
+put_system(struct contents *c)
+{
+	if (!gemini_system_is_said(c->target) || !gemini_has_system(c->request, c->target))
+		return;
+	struct mark mark = open_text(c);
+	gemini_string_system(c->out, c->request, c->target);
+	close_text(c, &mark);
+}
+
+/* What a model that does not go on with its own words is told instead. */
+static void
+put_last_words(struct contents *c)
+{
+	if (strcmp(c->role, "user") == 0 || !model_facts_is(&c->facts, MODEL_NO_PREFILL))
+		return;
+	open_part(c, "user");
+	json_put_text_member(c->out, "text", first_words);
+	json_close_object(c->out);
 }
 
 static int
 put_conversation(struct contents *c)
 {
 	json_open_array(c->out);
+	put_system(c);
 	for (size_t m = 0; m < c->request->messages.count;) {
 		size_t end = run_end(c, m);
 		if (!is_assistant(c, m))
@@ -478,26 +537,31 @@ put_conversation(struct contents *c)
 	}
 	if (c->role == NULL)
 		return api_error_set(c->error, 400, "messages: there is no content in any of them");
+	put_last_words(c);
 	close_content(c);
 	json_close_array(c->out);
 	return 0;
 }
 
 int
-gemini_put_contents(const struct claude_request *request, const char *model,
+gemini_put_contents(const struct claude_request *request, const struct translate_target *target,
 	struct tool_names *names, struct json_writer *out, struct api_error *error)
 {
-	struct contents c = {.request = request,
+	struct contents c = {
+		.request = request,
+		.target = target,
+		.facts = model_facts_find(target->host, target->model),
+		.origin = translate_origin(target, &gemini),
 		.names = names,
 		.out = out,
 		.error = error,
-		.needs_signatures = gemini_generation(model) >= 3};
+	};
 
-	claude_calls_init(&c.calls, gemini.kind, false);
+	history_calls_init(&c.calls, c.origin, CLAUDE_IDS);
 	int status = put_conversation(&c);
 	if (status == 0 && out->out->failed)
 		status = no_memory(&c);
-	claude_calls_free(&c.calls);
+	history_calls_free(&c.calls);
 	carried_free(&c.thought);
 	buffer_free(&c.decoded);
 	json_document_free(&c.index);

@@ -6,6 +6,8 @@
 #ifndef GEMINI_H
 #define GEMINI_H
 
+#include <stdbool.h>
+
 struct api_error;
 struct buffer;
 struct claude_request;
@@ -19,12 +21,21 @@ int gemini_write_request(const struct claude_request *, const struct translate_t
 int gemini_write_count_request(const struct claude_request *, const struct translate_target *,
 	struct tool_names *, struct buffer *body, struct api_error *);
 
-/** Put the array of contents.  ${model}: Gemini's name for it, without "models/".  Return 0, or -1
- * and what the client must be told. */
-int gemini_put_contents(const struct claude_request *, const char *model, struct tool_names *,
-	struct json_writer *, struct api_error *);
+/** Put the array of contents.  Return 0, or -1 and what the client must be told. */
+int gemini_put_contents(const struct claude_request *, const struct translate_target *,
+	struct tool_names *, struct json_writer *, struct api_error *);
 
-/** The generation of a Gemini model: 2.5 for gemini-2.5-flash, 3 for gemini-3-pro; 0: not told. */
-double gemini_generation(const char *model);
+/** Does the model take no system instruction, so that the contents must begin with it? */
+bool gemini_system_is_said(const struct translate_target *);
+
+/** Is there a function among the tools? */
+bool gemini_has_functions(const struct claude_request *);
+
+/** The system prompt, and what else only words can tell, into the string that is open. */
+void gemini_string_system(
+	struct json_writer *, const struct claude_request *, const struct translate_target *);
+
+/** Is there something to tell by the one above? */
+bool gemini_has_system(const struct claude_request *, const struct translate_target *);
 
 #endif

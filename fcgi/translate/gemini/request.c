@@ -15,14 +15,11 @@
 #include "translate/claude/text.h"
 #include "translate/gemini/gemini.h"
 #include "translate/gemini/schema.h"
+#include "translate/model_facts.h"
 #include "translate/tool_names.h"
 #include "translate/translator.h"
 
-enum {
-	MOST_STOPS = 5, /* the service refuses more */
-	MOST_FLASH_BUDGET = 24576,
-	MOST_PRO_BUDGET = 32768,
-};
+enum { MOST_STOPS = 5 /* the service refuses more */ };
 
 /* ---- models ---- */
 
@@ -30,18 +27,6 @@ static const char *
 bare_model(const char *model)
 {
 	return strncmp(model, "models/", 7) == 0 ? model + 7 : model;
-}
-
-static bool
-begins_with(const char *text, const char *start)
-{
-	return strncmp(text, start, strlen(start)) == 0;
-}
-
-double
-gemini_generation(const char *model)
-{
-	return begins_with(model, "gemini-") ? strtod(model + strlen("gemini-"), NULL) : 0;
 }
 
 /* ---- generationConfig ---- */
@@ -57,8 +42,13 @@ static void
 put_limits(struct json_writer *w, const struct claude_request *r,
 	const struct translate_target *target)
 {
+	const struct model_facts facts = model_facts_find(target->host, target->model);
 	int64_t most = target->max_output_tokens;
+	int64_t known = r->stream && facts.model->streamed_more > 0 ? facts.model->streamed_more
+								    : facts.model->output;
 
+	if (known > 0 && (most == 0 || known < most))
+		most = known;
 	json_put_int_member(
 		w, "maxOutputTokens", most > 0 && r->max_tokens > most ? most : r->max_tokens);
 	put_given(w, "temperature", r->temperature);
@@ -84,54 +74,123 @@ put_stops(struct json_writer *w, const struct json *stops)
 		json_close_array(w);
 }
 
-/* A budget beyond what the model can have is refused. */
-static int64_t
-budget_for(const char *model, int64_t budget)
-{
-	int64_t most = begins_with(model, "gemini-2.5-flash") ? MOST_FLASH_BUDGET : MOST_PRO_BUDGET;
+/* ---- thinking ---- */
 
-	return budget > most ? most : budget;
+/* A budget beyond what the model can have is refused. */
+static void
+put_budget(struct json_writer *w, const struct model_row *model, int64_t budget)
+{
+	if (budget < model->least_budget)
+		budget = model->least_budget;
+	json_put_int_member(
+		w, "thinkingBudget", budget > model->most_budget ? model->most_budget : budget);
 }
 
 static void
-put_enabled_thinking(struct json_writer *w, const struct claude_request *r, const char *model)
+put_level(struct json_writer *w, const struct model_row *model, enum effort wanted)
 {
-	static const char *const levels[][2] = {{"low", "LOW"}, {"medium", "MEDIUM"}};
-	const char *level = "HIGH";
+	static const char *const levels[EFFORTS] = {
+		[EFFORT_MINIMAL] = "MINIMAL",
+		[EFFORT_LOW] = "LOW",
+		[EFFORT_MEDIUM] = "MEDIUM",
+		[EFFORT_HIGH] = "HIGH",
+		[EFFORT_XHIGH] = "XHIGH",
+	};
+	enum effort level = effort_nearest(model->efforts, wanted);
 
-	if (gemini_generation(model) < 3) {
-		if (r->thinking_budget > 0)
-			json_put_int_member(
-				w, "thinkingBudget", budget_for(model, r->thinking_budget));
-		return;
-	}
-	for (size_t i = 0; i < sizeof(levels) / sizeof(levels[0]); i++)
-		if (json_is_text(r->effort, levels[i][0]))
-			level = levels[i][1];
-	json_put_text_member(w, "thinkingLevel", level);
+	if (level != EFFORTS)
+		json_put_text_member(w, "thinkingLevel", levels[level]);
+}
+
+/* As little as the model can. */
+static void
+put_no_thinking(struct json_writer *w, const struct model_row *model)
+{
+	json_open_object_member(w, "thinkingConfig");
+	if (model->gemini == GEMINI_LEVEL)
+		put_level(w, model, EFFORT_NONE);
+	else if ((model->efforts >> EFFORT_NONE & 1) != 0)
+		json_put_int_member(w, "thinkingBudget", 0);
+	else
+		json_put_int_member(w, "thinkingBudget", model->least_budget);
+	json_close_object(w);
 }
 
 static void
 put_thinking(struct json_writer *w, const struct claude_request *r,
 	const struct translate_target *target)
 {
-	const char *model = bare_model(target->model);
+	const struct model_row *model = model_facts_find(target->host, target->model).model;
+	int64_t budget = r->thinking == CLAUDE_THINKING_ENABLED ? r->thinking_budget : 0;
+	enum effort wanted = effort_find(json_content(r->effort), json_content_length(r->effort));
 
+	if (model->gemini == GEMINI_SAYS_NOTHING)
+		return;
 	if (r->thinking == CLAUDE_THINKING_DISABLED || target->reasoning_off) {
-		if (!begins_with(model, "gemini-2.5-flash"))
-			return;
-		json_open_object_member(w, "thinkingConfig");
-		json_put_int_member(w, "thinkingBudget", 0);
-		json_close_object(w);
+		put_no_thinking(w, model);
 		return;
 	}
-	if (r->thinking == CLAUDE_THINKING_ABSENT || gemini_generation(model) < 2.5)
+	if (r->thinking == CLAUDE_THINKING_ABSENT)
 		return;
 	json_open_object_member(w, "thinkingConfig");
 	json_put_bool_member(w, "includeThoughts", true);
-	if (r->thinking == CLAUDE_THINKING_ENABLED)
-		put_enabled_thinking(w, r, model);
+	if (wanted == EFFORTS && budget > 0)
+		wanted = effort_of_budget(budget);
+	if (model->gemini == GEMINI_LEVEL && wanted != EFFORTS)
+		put_level(w, model, wanted);
+	else if (model->gemini == GEMINI_BUDGET && (budget > 0 || wanted != EFFORTS))
+		put_budget(w, model, budget > 0 ? budget : effort_budget(wanted));
 	json_close_object(w);
+}
+
+/* Older models refuse a JSON format beside functions: then the system prompt tells it. */
+static bool
+tells_format(const struct claude_request *r, const struct translate_target *target)
+{
+	const struct model_facts facts = model_facts_find(target->host, target->model);
+
+	if (r->output_schema == NULL)
+		return false;
+	return (target->fixes & FIX_NO_FORMAT) != 0 ||
+	       (model_facts_is(&facts, MODEL_NO_FORMAT_BESIDE_TOOLS) && gemini_has_functions(r));
+}
+
+/* Does the request get the service's own search?  Tool mode NONE would not stop it. */
+static bool
+has_search(const struct claude_request *r, const struct model_facts *facts)
+{
+	bool alone = r->forces_search || !gemini_has_functions(r);
+
+	return r->web_search != NULL && r->tool_choice != CLAUDE_CHOICE_NONE &&
+	       !model_facts_is(facts, MODEL_NO_SEARCH) &&
+	       (alone || !model_facts_is(facts, MODEL_ONE_TOOL_KIND));
+}
+
+/* A list of sites that is not empty; NULL: nothing is said of them. */
+static const struct json *
+sites(const struct claude_request *r, const char *name)
+{
+	const struct json *list = json_member_array(r->web_search, name);
+
+	return json_first(list) != NULL ? list : NULL;
+}
+
+static struct claude_words
+words_of(const struct claude_request *r, const struct translate_target *target)
+{
+	const struct model_facts facts = model_facts_find(target->host, target->model);
+	struct claude_words words = {0};
+
+	if (tells_format(r, target))
+		words.format = r->output_schema;
+	if (has_search(r, &facts)) {
+		words.only = sites(r, "allowed_domains");
+		if (!model_facts_host_is(&facts, HOST_VERTEX))
+			words.never = sites(r, "blocked_domains");
+	} else {
+		words.no_search = r->web_search != NULL && r->tool_choice != CLAUDE_CHOICE_NONE;
+	}
+	return words;
 }
 
 static void
@@ -142,7 +201,7 @@ put_generation_config(struct json_writer *w, const struct claude_request *r,
 	put_limits(w, r, target);
 	put_stops(w, r->stop_sequences);
 	put_thinking(w, r, target);
-	if (r->output_schema != NULL) {
+	if (r->output_schema != NULL && !tells_format(r, target)) {
 		json_put_text_member(w, "responseMimeType", "application/json");
 		json_put_value_member(w, "responseJsonSchema", r->output_schema);
 	}
@@ -198,8 +257,10 @@ put_function(struct json_writer *w, const struct claude_tool *tool, struct tool_
 	json_document_free(&public_schema);
 }
 
+/* ${hosted}: the service's own search runs beside the functions, which has to be said. */
 static void
-put_tool_choice(struct json_writer *w, const struct claude_request *r, struct tool_names *names)
+put_tool_choice(struct json_writer *w, const struct claude_request *r, struct tool_names *names,
+	bool hosted)
 {
 	static const char *const modes[] = {
 		[CLAUDE_CHOICE_ABSENT] = NULL,
@@ -209,11 +270,16 @@ put_tool_choice(struct json_writer *w, const struct claude_request *r, struct to
 		[CLAUDE_CHOICE_NONE] = "NONE",
 	};
 
-	if (modes[r->tool_choice] == NULL)
+	const char *mode = modes[r->tool_choice];
+	if (hosted && (mode == NULL || r->tool_choice == CLAUDE_CHOICE_AUTO))
+		mode = "VALIDATED";
+	if (mode == NULL)
 		return;
 	json_open_object_member(w, "toolConfig");
+	if (hosted)
+		json_put_bool_member(w, "includeServerSideToolInvocations", true);
 	json_open_object_member(w, "functionCallingConfig");
-	json_put_text_member(w, "mode", modes[r->tool_choice]);
+	json_put_text_member(w, "mode", mode);
 	if (r->tool_choice == CLAUDE_CHOICE_TOOL) {
 		json_open_array_member(w, "allowedFunctionNames");
 		tool_names_put(names, w, r->tool_choice_name);
@@ -223,29 +289,46 @@ put_tool_choice(struct json_writer *w, const struct claude_request *r, struct to
 	json_close_object(w);
 }
 
-/* What the tools of a request are. */
-struct offer {
-	size_t functions;
-	bool web_search;
-};
-
-static struct offer
-offer_of(const struct claude_request *r)
+bool
+gemini_has_functions(const struct claude_request *r)
 {
-	struct offer offer = {0};
+	struct claude_tool tool;
+
+	for (size_t i = 0; i < r->tools.count; i++)
+		if (!claude_tool_is_web_search(r->tools.values[i]) &&
+			claude_tool_read(r->tools.values[i], &tool))
+			return true;
+	return false;
+}
+
+static void
+warn_of_dropped(const struct claude_request *r, bool search)
+{
 	struct claude_tool tool;
 
 	for (size_t i = 0; i < r->tools.count; i++) {
 		const struct json *declared = r->tools.values[i];
-		if (claude_tool_is_web_search(declared))
-			offer.web_search = true;
-		else if (claude_tool_read(declared, &tool))
-			offer.functions++;
-		else
+		if (!claude_tool_is_web_search(declared) && !claude_tool_read(declared, &tool))
 			log_warn("tool '%.*s' runs only on Claude's own service: dropped",
 				JSON_SHOWN(json_member_string(declared, "type")));
 	}
-	return offer;
+	if (r->web_search != NULL && !search && r->tool_choice != CLAUDE_CHOICE_NONE)
+		log_warn("this model cannot search the web beside functions, or at all: the search "
+			 "is dropped");
+}
+
+/* Vertex alone takes a list of sites to leave out, and nobody one of sites to search. */
+static void
+put_search(struct json_writer *w, const struct claude_request *r, const struct model_facts *facts)
+{
+	const struct json *blocked = sites(r, "blocked_domains");
+
+	json_open_object(w);
+	json_open_object_member(w, "googleSearch");
+	if (blocked != NULL && model_facts_host_is(facts, HOST_VERTEX))
+		json_put_value_member(w, "excludeDomains", blocked);
+	json_close_object(w);
+	json_close_object(w);
 }
 
 static void
@@ -266,39 +349,68 @@ put_functions(struct json_writer *w, const struct claude_request *r, struct tool
 }
 
 static void
-put_tools(struct json_writer *w, const struct claude_request *r, struct tool_names *names)
+put_tools(struct json_writer *w, const struct claude_request *r, struct tool_names *names,
+	const struct model_facts *facts)
 {
-	struct offer offer = offer_of(r);
+	bool search = has_search(r, facts);
+	/* A search cannot be forced but by offering nothing else. */
+	bool functions = !r->forces_search && gemini_has_functions(r);
 
-	if (offer.functions == 0 && !offer.web_search)
+	warn_of_dropped(r, search);
+	if (r->forces_search && !search)
+		tool_names_lack_search(names);
+	if (!functions && !search)
 		return;
 	json_open_array_member(w, "tools");
-	if (offer.functions > 0)
+	if (functions)
 		put_functions(w, r, names);
-	if (offer.web_search) {
-		json_open_object(w);
-		json_open_object_member(w, "googleSearch");
-		json_close_object(w);
-		json_close_object(w);
-	}
+	if (search)
+		put_search(w, r, facts);
 	json_close_array(w);
-	if (offer.functions > 0)
-		put_tool_choice(w, r, names);
+	if (functions)
+		put_tool_choice(w, r, names, search && model_facts_host_is(facts, HOST_GOOGLE));
 }
 
 /* ---- the request ---- */
 
-static void
-put_system(struct json_writer *w, const struct claude_request *r)
+bool
+gemini_system_is_said(const struct translate_target *target)
 {
-	if (!claude_has_system(r))
+	const struct model_facts facts = model_facts_find(target->host, target->model);
+
+	return model_facts_is(&facts, MODEL_NO_INSTRUCTION) ||
+	       (target->fixes & FIX_SYSTEM_AS_USER) != 0;
+}
+
+bool
+gemini_has_system(const struct claude_request *r, const struct translate_target *target)
+{
+	const struct claude_words words = words_of(r, target);
+
+	return claude_has_system(r) || claude_has_words(&words);
+}
+
+void
+gemini_string_system(struct json_writer *w, const struct claude_request *r,
+	const struct translate_target *target)
+{
+	const struct claude_words words = words_of(r, target);
+
+	claude_string_instructions(w, r, &words);
+}
+
+static void
+put_system(struct json_writer *w, const struct claude_request *r,
+	const struct translate_target *target)
+{
+	if (gemini_system_is_said(target) || !gemini_has_system(r, target))
 		return;
 	json_open_object_member(w, "systemInstruction");
 	json_open_array_member(w, "parts");
 	json_open_object(w);
 	json_put_name(w, "text");
 	json_open_string(w);
-	claude_string_system(w, r);
+	gemini_string_system(w, r, target);
 	json_close_string(w);
 	json_close_object(w);
 	json_close_array(w);
@@ -310,11 +422,13 @@ static int
 put_prompt(struct json_writer *w, const struct claude_request *r,
 	const struct translate_target *target, struct tool_names *names, struct api_error *error)
 {
-	put_system(w, r);
+	const struct model_facts facts = model_facts_find(target->host, target->model);
+
+	put_system(w, r, target);
 	json_put_name(w, "contents");
-	if (gemini_put_contents(r, bare_model(target->model), names, w, error) != 0)
+	if (gemini_put_contents(r, target, names, w, error) != 0)
 		return -1;
-	put_tools(w, r, names);
+	put_tools(w, r, names, &facts);
 	return 0;
 }
 

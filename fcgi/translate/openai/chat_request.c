@@ -6,20 +6,26 @@
 #include "base/json.h"
 #include "base/json_writer.h"
 #include "translate/claude/request.h"
+#include "translate/model_facts.h"
 #include "translate/openai/chat.h"
 #include "translate/openai/chat_messages.h"
 #include "translate/openai/parameters.h"
+#include "translate/openai/thinking.h"
+#include "translate/openai/tool_schema.h"
 #include "translate/translator.h"
 
 enum { MOST_STOPS = 4 }; /* the service refuses more */
 
 static void
 put_max_tokens(struct json_writer *w, const struct claude_request *r,
-	const struct translate_target *target)
+	const struct translate_target *target, const struct model_facts *facts)
 {
-	json_put_int_member(w,
-		openai_is_reasoning_model(target->model) ? "max_completion_tokens" : "max_tokens",
-		openai_max_tokens(r, target));
+	const char *member = facts->host->limit;
+
+	if (member == NULL)
+		member = model_facts_is(facts, MODEL_COMPLETION_LIMIT) ? "max_completion_tokens"
+								       : "max_tokens";
+	json_put_int_member(w, member, openai_max_tokens(r, target));
 }
 
 static void
@@ -39,31 +45,34 @@ put_stops(struct json_writer *w, const struct json *stops)
 }
 
 static void
-put_sampling(struct json_writer *w, const struct claude_request *r,
-	const struct translate_target *target)
+put_sampling(struct json_writer *w, const struct claude_request *r, const struct model_facts *facts,
+	const struct openai_thinking *thinking)
 {
-	if (openai_is_reasoning_model(target->model)) {
-		const char *effort = openai_effort(r, target);
-		if (effort != NULL)
-			json_put_text_member(w, "reasoning_effort", effort);
-		return;
-	}
-	openai_put_sampling(w, r);
-	put_stops(w, r->stop_sequences);
+	openai_put_thinking(w, r, facts, thinking);
+	if (openai_takes_sampling(facts, thinking))
+		openai_put_sampling(w, r);
+	if (!model_facts_is(facts, MODEL_NO_STOP))
+		put_stops(w, r->stop_sequences);
 }
 
+/* Where the schema is not taken, the system prompt tells it. */
 static void
-put_response_format(struct json_writer *w, const struct json *schema)
+put_response_format(
+	struct json_writer *w, const struct json *schema, const struct model_facts *facts)
 {
-	if (schema == NULL)
+	bool object = model_facts_is(facts, MODEL_OBJECT_FORMAT);
+
+	if (schema == NULL || model_facts_is(facts, MODEL_NO_FORMAT))
 		return;
 	json_open_object_member(w, "response_format");
-	json_put_text_member(w, "type", "json_schema");
-	json_open_object_member(w, "json_schema");
-	json_put_text_member(w, "name", "output");
-	json_put_value_member(w, "schema", schema);
-	json_put_bool_member(w, "strict", true);
-	json_close_object(w);
+	json_put_text_member(w, "type", object ? "json_object" : "json_schema");
+	if (!object) {
+		json_open_object_member(w, "json_schema");
+		json_put_text_member(w, "name", "output");
+		json_put_value_member(w, "schema", schema);
+		json_put_bool_member(w, "strict", openai_schema_is_strict(schema));
+		json_close_object(w);
+	}
 	json_close_object(w);
 }
 
@@ -76,23 +85,33 @@ put_stream(struct json_writer *w)
 	json_close_object(w);
 }
 
+/* Some models only stream; the answer is collected. */
+static bool
+streams(const struct claude_request *r, const struct model_facts *facts)
+{
+	return r->stream || model_facts_is(facts, MODEL_STREAMS_ONLY);
+}
+
 int
 openai_chat_write_request(const struct claude_request *r, const struct translate_target *target,
 	struct tool_names *names, struct buffer *out, struct api_error *error)
 {
+	const struct model_facts facts = model_facts_find(target->host, target->model);
+	const struct openai_thinking thinking = openai_thinking_of(r, target, OPENAI_CHAT);
 	struct json_writer w = JSON_WRITER(out);
 
 	json_open_object(&w);
 	json_put_text_member(&w, "model", target->model);
 	json_put_name(&w, "messages");
-	if (openai_chat_write_messages(r, names, &w, error) != 0)
+	if (openai_chat_write_messages(r, target, names, &w, error) != 0)
 		return -1;
-	put_max_tokens(&w, r, target);
-	put_sampling(&w, r, target);
-	openai_put_tools(&w, r, names, OPENAI_CHAT);
-	put_response_format(&w, r->output_schema);
-	openai_put_user(&w, r->user_id);
-	if (r->stream)
+	put_max_tokens(&w, r, target, &facts);
+	put_sampling(&w, r, &facts, &thinking);
+	openai_put_tools(&w, r, names, &facts, OPENAI_CHAT);
+	if ((target->fixes & FIX_NO_FORMAT) == 0)
+		put_response_format(&w, r->output_schema, &facts);
+	openai_put_asker(&w, r->user_id, &facts, OPENAI_CHAT);
+	if (streams(r, &facts))
 		put_stream(&w);
 	json_close_object(&w);
 	return out->failed ? api_error_set(error, 500, "out of memory") : 0;

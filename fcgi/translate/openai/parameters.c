@@ -3,78 +3,38 @@
  */
 #include "translate/openai/parameters.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/buffer.h"
+#include "base/hash.h"
 #include "base/json.h"
 #include "base/json_writer.h"
 #include "base/log.h"
 #include "translate/claude/request.h"
+#include "translate/model_facts.h"
+#include "translate/openai/hosted_search.h"
+#include "translate/openai/tool_schema.h"
 #include "translate/tool_names.h"
 #include "translate/translator.h"
 
 enum {
-	MOST_USER_BYTES = 64, /* the service refuses more */
-	LOW_BUDGET = 4096,    /* thinking tokens below which the effort is low */
-	MEDIUM_BUDGET = 16384,
+	MOST_USER_BYTES = 64, /* the service refuses more, and of a cache's key */
+	HASH_DIGITS = 32,
 };
-
-/* ---- models ---- */
-
-/* The model's name without the vendors before it. */
-static const char *
-bare_model(const char *model)
-{
-	const char *slash = strrchr(model, '/');
-
-	return slash != NULL ? slash + 1 : model;
-}
-
-static bool
-is_o_model(const char *model)
-{
-	const char *name = bare_model(model);
-
-	return name[0] == 'o' && isdigit((unsigned char)name[1]);
-}
-
-/* The models that think before they answer take other parameters: o1, o3, …, gpt-5 and later. */
-bool
-openai_is_reasoning_model(const char *model)
-{
-	const char *name = bare_model(model);
-
-	return is_o_model(model) || (strncmp(name, "gpt-", 4) == 0 && atoi(name + 4) >= 5);
-}
-
-/* The effort that a thinking model is asked for; NULL: its own choice. */
-const char *
-openai_effort(const struct claude_request *r, const struct translate_target *target)
-{
-	static const char *const efforts[][2] = {{"low", "low"}, {"medium", "medium"},
-		{"high", "high"}, {"xhigh", "xhigh"}, {"max", "xhigh"}};
-
-	if (r->thinking == CLAUDE_THINKING_DISABLED || target->reasoning_off)
-		return is_o_model(target->model) ? NULL : "minimal";
-	for (size_t i = 0; i < sizeof(efforts) / sizeof(efforts[0]); i++)
-		if (json_is_text(r->effort, efforts[i][0]))
-			return efforts[i][1];
-	if (r->thinking != CLAUDE_THINKING_ENABLED || r->thinking_budget == 0)
-		return NULL;
-	return r->thinking_budget < LOW_BUDGET      ? "low"
-	       : r->thinking_budget < MEDIUM_BUDGET ? "medium"
-						    : "high";
-}
 
 /* ---- members ---- */
 
+/* What the model can give is known only of those that run at their own service. */
 int64_t
 openai_max_tokens(const struct claude_request *r, const struct translate_target *target)
 {
+	const struct model_facts facts = model_facts_find(target->host, target->model);
 	int64_t most = target->max_output_tokens;
+	int64_t known = facts.model->output;
 
+	if (known > 0 && (most == 0 || known < most) && facts.host->control != CONTROL_TEMPLATE)
+		most = known;
 	return most > 0 && r->max_tokens > most ? most : r->max_tokens;
 }
 
@@ -101,36 +61,118 @@ openai_put_sampling(struct json_writer *w, const struct claude_request *r)
 	put_clamped(w, "top_p", r->top_p, 1);
 }
 
-/* The longest beginning of a decoded string that the service takes, without half a character. */
-static size_t
-user_length(const struct buffer *decoded)
-{
-	size_t length = decoded->length;
+/* ---- who asks ---- */
 
-	if (length <= MOST_USER_BYTES)
-		return length;
-	for (length = MOST_USER_BYTES;
-		length > 0 && ((unsigned char)decoded->data[length] & 0xc0) == 0x80;)
-		length--;
-	return length;
+/* What a client says of itself.  Claude Code tells the session with it: in a JSON text, or behind
+ * "_session_"; the rest is the same in all of its sessions. */
+struct asker {
+	struct buffer session; /* empty: not told */
+	struct buffer person;  /* likewise */
+	bool plain;            /* it is just a name */
+};
+
+static const char session_mark[] = "_session_";
+
+/* Of a JSON text, each member but the session says who it is. */
+static void
+read_parts(struct asker *a, const struct json *parts)
+{
+	json_append(&a->session, json_member_string(parts, "session_id"));
+	JSON_EACH (member, parts)
+		if (!json_is_named(member, "session_id") && json_content_length(member) > 0) {
+			json_append(&a->person, member);
+			buffer_putc(&a->person, '\n');
+		}
+}
+
+static void
+read_asker(struct asker *a, const struct json *user_id)
+{
+	struct json_document index = {0};
+	struct buffer text = BUFFER_INIT(0);
+
+	*a = (struct asker){0};
+	json_append(&text, user_id);
+	const struct json *parts = json_read(
+		&index, buffer_text(&text), text.length, JSON_MAX_ANSWER_VALUES, NULL);
+	const char *mark = strstr(buffer_text(&text), session_mark);
+	if (json_is_object(parts)) {
+		read_parts(a, parts);
+	} else if (mark != NULL) {
+		buffer_puts(&a->session, mark + strlen(session_mark));
+		buffer_append(&a->person, text.data, (size_t)(mark - text.data));
+	} else {
+		a->plain = true;
+		buffer_append(&a->person, buffer_text(&text), text.length);
+	}
+	json_document_free(&index);
+	buffer_free(&text);
+}
+
+static void
+put_hash(struct json_writer *w, const char *name, const struct buffer *text)
+{
+	char digits[HASH_DIGITS + 1];
+
+	hash_hex(buffer_text(text), text->length, HASH_DIGITS, digits);
+	json_put_text_member(w, name, digits);
+}
+
+/* One session's requests begin alike: the service finds them in its cache by this key. */
+static void
+put_session(struct json_writer *w, const struct buffer *session)
+{
+	if (session->length > MOST_USER_BYTES) {
+		put_hash(w, "prompt_cache_key", session);
+		return;
+	}
+	json_put_name(w, "prompt_cache_key");
+	json_put_string(w, buffer_text(session), session->length);
+}
+
+/* The longest beginning that the service takes, without half a character. */
+static void
+put_name(struct json_writer *w, const char *member, const struct buffer *name)
+{
+	size_t length = name->length;
+
+	if (length > MOST_USER_BYTES)
+		for (length = MOST_USER_BYTES;
+			length > 0 && ((unsigned char)name->data[length] & 0xc0) == 0x80;)
+			length--;
+	json_put_name(w, member);
+	json_put_string(w, buffer_text(name), length);
+}
+
+static void
+put_person(struct json_writer *w, const struct asker *a, const struct model_facts *f)
+{
+	if (f->host->user == USER_SAFETY_IDENTIFIER)
+		put_hash(w, "safety_identifier", &a->person);
+	else if (f->host->user == USER_DEEPSEEK)
+		put_hash(w, "user_id", &a->person);
+	else if (f->host->user == USER_PLAIN && a->plain)
+		put_name(w, "user", &a->person);
 }
 
 void
-openai_put_user(struct json_writer *w, const struct json *user_id)
+openai_put_asker(struct json_writer *w, const struct json *user_id, const struct model_facts *f,
+	enum openai_interface interface)
 {
-	struct buffer decoded = BUFFER_INIT(0);
+	struct asker a;
 
 	if (json_content_length(user_id) == 0)
 		return;
-	if (json_content_length(user_id) <= MOST_USER_BYTES) {
-		json_put_value_member(w, "user", user_id);
-		return;
-	}
-	if (json_append(&decoded, user_id) != 0)
+	read_asker(&a, user_id);
+	if (a.person.length > 0)
+		put_person(w, &a, f);
+	if (a.session.length > 0 &&
+		(interface == OPENAI_RESPONSES || model_facts_host_is(f, HOST_CACHE_KEY)))
+		put_session(w, &a.session);
+	if (a.person.failed || a.session.failed)
 		w->out->failed = true;
-	json_put_name(w, "user");
-	json_put_string(w, buffer_text(&decoded), user_length(&decoded));
-	buffer_free(&decoded);
+	buffer_free(&a.person);
+	buffer_free(&a.session);
 }
 
 /* ---- functions ---- */
@@ -153,35 +195,41 @@ close_function(struct json_writer *w, enum openai_interface interface)
 	json_close_object(w);
 }
 
-/* The schema as it is, but without $schema, and with the type and properties that the service
- * insists on. */
-static void
-put_schema(struct json_writer *w, const struct json *schema)
-{
-	const struct json *type = json_member(schema, "type");
+/* ---- tools ---- */
 
-	json_open_object(w);
-	JSON_EACH (member, schema)
-		if (!json_is_named(member, "$schema"))
-			json_put_member(w, member);
-	if (type == NULL)
-		json_put_text_member(w, "type", "object");
-	if ((type == NULL || json_is_text(type, "object")) &&
-		json_member(schema, "properties") == NULL) {
-		json_open_object_member(w, "properties");
-		json_close_object(w);
-	}
-	json_close_object(w);
+/* What the tools of a request are written for. */
+struct offer {
+	struct json_writer *out;
+	struct tool_names *names;
+	const struct model_facts *facts;
+	enum openai_interface interface;
+	enum search_form search;
+	char *only; /* the one tool that is offered; owned; NULL: all are */
+	bool any;   /* the list is open */
+};
+
+/* Only what satisfies the service's demands can be strict.  Without the member, Responses would
+ * take every schema for one that does. */
+static void
+put_strict(struct offer *o, const struct claude_tool *tool)
+{
+	bool strict = tool->has_strict && tool->strict && tool->schema != NULL &&
+		      openai_schema_is_strict(tool->schema);
+
+	if (model_facts_host_is(o->facts, HOST_NO_STRICT))
+		return;
+	if (tool->has_strict || o->interface == OPENAI_RESPONSES)
+		json_put_bool_member(o->out, "strict", strict);
 }
 
-/* Without `strict`, Responses would take every schema for a strict one. */
 static void
-put_function(struct json_writer *w, const struct claude_tool *tool, struct tool_names *names,
-	enum openai_interface interface)
+put_function(struct offer *o, const struct claude_tool *tool)
 {
-	open_function(w, interface);
+	struct json_writer *w = o->out;
+
+	open_function(w, o->interface);
 	json_put_name(w, "name");
-	tool_names_put(names, w, tool->name);
+	tool_names_put(o->names, w, tool->name);
 	if (tool->description != NULL)
 		json_put_value_member(w, "description", tool->description);
 	else if (tool->description_text != NULL)
@@ -190,74 +238,108 @@ put_function(struct json_writer *w, const struct claude_tool *tool, struct tool_
 	if (tool->schema_text != NULL)
 		json_put_raw(w, tool->schema_text, strlen(tool->schema_text));
 	else
-		put_schema(w, tool->schema);
-	if (tool->has_strict || interface == OPENAI_RESPONSES)
-		json_put_bool_member(w, "strict", tool->has_strict && tool->strict);
-	close_function(w, interface);
+		openai_put_tool_schema(w, tool->schema, o->facts);
+	put_strict(o, tool);
+	close_function(w, o->interface);
 }
 
-/* One tool, in the list that the first of them opens (${any}: it is open). */
+/* One tool, in the list that the first of them opens. */
 static void
-put_tool(struct json_writer *w, const struct json *declared, struct tool_names *names,
-	enum openai_interface interface, bool *any)
+put_tool(struct offer *o, const struct json *declared)
 {
-	bool search = interface == OPENAI_RESPONSES && claude_tool_is_web_search(declared);
+	bool search = claude_tool_is_web_search(declared);
 	struct claude_tool tool = {0};
 
-	if (!search && !claude_tool_read(declared, &tool)) {
-		log_warn("tool '%.*s' runs only on Claude's own service: dropped",
-			JSON_SHOWN(json_member(declared, "type")));
+	if (search ? !openai_search_is_tool(o->search) : !claude_tool_read(declared, &tool)) {
+		if (o->search == SEARCH_NONE || !search)
+			log_warn("tool '%.*s' runs only on Claude's own service: dropped",
+				JSON_SHOWN(json_member(declared, "type")));
 		return;
 	}
-	if (!*any)
-		json_open_array_member(w, "tools");
-	*any = true;
-	if (!search) {
-		put_function(w, &tool, names, interface);
+	if (!search && o->only != NULL && !json_is_text(tool.name, o->only))
 		return;
-	}
-	json_open_object(w);
-	json_put_text_member(w, "type", "web_search");
-	json_close_object(w);
+	if (!o->any)
+		json_open_array_member(o->out, "tools");
+	o->any = true;
+	if (search)
+		openai_put_search_tool(o->out, declared, o->search);
+	else
+		put_function(o, &tool);
 }
 
 static void
-put_tool_choice(struct json_writer *w, const struct claude_request *r, struct tool_names *names,
-	enum openai_interface interface)
+put_named_choice(struct offer *o, const struct json *name)
+{
+	json_put_name(o->out, "tool_choice");
+	open_function(o->out, o->interface);
+	json_put_name(o->out, "name");
+	tool_names_put(o->names, o->out, name);
+	close_function(o->out, o->interface);
+}
+
+/* What the choice is in the words of this service; NULL: nothing is said. */
+static const char *
+choice_word(const struct offer *o, enum claude_tool_choice choice)
 {
 	static const char *const words[] = {
 		[CLAUDE_CHOICE_ABSENT] = NULL,
 		[CLAUDE_CHOICE_AUTO] = "auto",
 		[CLAUDE_CHOICE_ANY] = "required",
 		[CLAUDE_CHOICE_NONE] = "none",
-		[CLAUDE_CHOICE_TOOL] = NULL,
+		[CLAUDE_CHOICE_TOOL] = "required",
 	};
 
-	if (r->tool_choice == CLAUDE_CHOICE_TOOL) {
-		json_put_name(w, "tool_choice");
-		open_function(w, interface);
-		json_put_name(w, "name");
-		tool_names_put(names, w, r->tool_choice_name);
-		close_function(w, interface);
-	} else if (words[r->tool_choice] != NULL) {
-		json_put_text_member(w, "tool_choice", words[r->tool_choice]);
-	}
-	if (r->disable_parallel_tool_use)
-		json_put_bool_member(w, "parallel_tool_calls", false);
+	if (choice == CLAUDE_CHOICE_AUTO && model_facts_is(o->facts, MODEL_CHOOSES_AT_OFF))
+		return NULL;
+	if (choice == CLAUDE_CHOICE_ANY && model_facts_is(o->facts, MODEL_NO_REQUIRED))
+		return "auto";
+	return words[choice];
+}
+
+static void
+put_tool_choice(struct offer *o, const struct claude_request *r)
+{
+	const char *word = choice_word(o, r->tool_choice);
+
+	if (model_facts_host_is(o->facts, HOST_NO_TOOL_CHOICE))
+		return;
+	if (r->forces_search)
+		openai_put_search_choice(o->out, o->search);
+	else if (r->tool_choice == CLAUDE_CHOICE_TOOL && o->only == NULL)
+		put_named_choice(o, r->tool_choice_name);
+	else if (word != NULL)
+		json_put_text_member(o->out, "tool_choice", word);
+	if (r->disable_parallel_tool_use && !model_facts_host_is(o->facts, HOST_NO_PARALLEL))
+		json_put_bool_member(o->out, "parallel_tool_calls", false);
 }
 
 void
 openai_put_tools(struct json_writer *w, const struct claude_request *r, struct tool_names *names,
-	enum openai_interface interface)
+	const struct model_facts *facts, enum openai_interface interface)
 {
-	bool any = false;
+	struct offer o = {
+		.out = w,
+		.names = names,
+		.facts = facts,
+		.interface = interface,
+		.search = openai_search_of(facts, interface),
+	};
 
+	if (r->forces_search && o.search == SEARCH_NONE)
+		tool_names_lack_search(names);
+	/* Where no tool can be named, only that one is offered. */
+	if (r->tool_choice == CLAUDE_CHOICE_TOOL && !r->forces_search &&
+		model_facts_host_is(facts, HOST_NO_NAMED_CHOICE))
+		o.only = json_copy(r->tool_choice_name);
 	for (size_t i = 0; i < r->tools.count; i++)
-		put_tool(w, r->tools.values[i], names, interface, &any);
-	if (!any)
-		return;
-	json_close_array(w);
-	put_tool_choice(w, r, names, interface);
+		put_tool(&o, r->tools.values[i]);
+	if (o.any) {
+		json_close_array(w);
+		put_tool_choice(&o, r);
+	}
+	if (r->web_search != NULL)
+		openai_put_search_members(w, r, o.search);
+	free(o.only);
 }
 
 void

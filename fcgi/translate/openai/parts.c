@@ -12,15 +12,22 @@
 #include "translate/claude/request.h"
 #include "translate/claude/history_calls.h"
 #include "translate/claude/text.h"
+#include "translate/translator.h"
 
 enum { FIRST_CAPACITY = 16 };
 
 struct gathering {
 	struct openai_parts *parts;
-	const struct claude_calls *calls;
-	bool document_urls;
+	const struct history_calls *calls; /* NULL: none */
 	struct api_error *error;
 };
+
+static const struct json *
+cache_mark(const struct openai_part *part)
+{
+	return json_is_object(part->block) ? json_member_object(part->block, "cache_control")
+					   : NULL;
+}
 
 static int
 add_part(struct gathering *g, struct openai_part part)
@@ -37,6 +44,7 @@ add_part(struct gathering *g, struct openai_part part)
 	}
 	parts->list[parts->count++] = part;
 	parts->has_file = parts->has_file || part.kind == OPENAI_PART_FILE;
+	parts->has_mark = parts->has_mark || cache_mark(&part) != NULL;
 	return 0;
 }
 
@@ -61,10 +69,20 @@ add_text(struct gathering *g, enum openai_part_kind kind, const struct json *blo
 	return is_empty(&part) ? 0 : add_part(g, part);
 }
 
+static bool
+is_left_out(const struct gathering *g, const struct json *block)
+{
+	unsigned fix = claude_block_type(block) == CLAUDE_IMAGE ? FIX_NO_IMAGES : FIX_NO_FILES;
+
+	return (g->parts->fixes & fix) != 0;
+}
+
 static int
 add_file(struct gathering *g, const struct json *block)
 {
-	return add_part(g, (struct openai_part){.kind = OPENAI_PART_FILE, .block = block});
+	return add_part(g, (struct openai_part){.kind = is_left_out(g, block) ? OPENAI_PART_LEFT_OUT
+									      : OPENAI_PART_FILE,
+				   .block = block});
 }
 
 static int
@@ -74,7 +92,8 @@ add_document(struct gathering *g, const struct json *block)
 
 	if (claude_document_is_text(block))
 		return add_text(g, OPENAI_PART_DOCUMENT_TEXT, block);
-	if (!g->document_urls && json_is_text(json_member(source, "type"), "url"))
+	if (!g->parts->document_urls && !is_left_out(g, block) &&
+		json_is_text(json_member(source, "type"), "url"))
 		return api_error_set(g->error, 400,
 			"messages: a document with a url source is not supported by this upstream: "
 			"send it as base64");
@@ -104,13 +123,16 @@ add_result_files(struct gathering *g, const struct json *result, const char *cal
 
 /* A result that answers no call of the turn before is only text. */
 static int
-add_tool_result(struct gathering *g, const struct json *block)
+add_orphan(struct gathering *g, const struct json *block)
 {
-	const struct claude_call *call = claude_calls_find(g->calls, block);
+	const struct history_call *call = g->calls != NULL ? history_calls_find(g->calls, block)
+							   : NULL;
 
-	if (call == NULL && add_text(g, OPENAI_PART_TOOL_RESULT, block) != 0)
+	if (call != NULL)
+		return 0;
+	if (add_text(g, OPENAI_PART_TOOL_RESULT, block) != 0)
 		return -1;
-	return add_result_files(g, block, call != NULL ? call->id : NULL);
+	return add_result_files(g, block, NULL);
 }
 
 static int
@@ -131,23 +153,50 @@ add_user_block(struct gathering *g, const struct json *block)
 }
 
 int
-openai_parts_gather(struct openai_parts *parts, const struct json *content,
-	const struct claude_calls *calls, bool document_urls, struct api_error *error)
+openai_parts_gather_files(
+	struct openai_parts *parts, const struct history_calls *calls, struct api_error *error)
 {
-	struct gathering g = {
-		.parts = parts, .calls = calls, .document_urls = document_urls, .error = error};
+	struct gathering g = {.parts = parts, .calls = calls, .error = error};
 
-	parts->count = 0;
-	parts->has_file = false;
+	for (size_t i = 0; i < calls->count; i++) {
+		const struct history_call *call = &calls->list[i];
+		if (call->result != NULL && add_result_files(&g, call->result, call->id) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+int
+openai_parts_gather(struct openai_parts *parts, const struct json *content,
+	const struct history_calls *calls, struct api_error *error)
+{
+	struct gathering g = {.parts = parts, .calls = calls, .error = error};
+
 	CLAUDE_EACH_BLOCK (block, content)
-		if (claude_block_type(block) == CLAUDE_TOOL_RESULT &&
-			add_tool_result(&g, block) != 0)
+		if (claude_block_type(block) == CLAUDE_TOOL_RESULT && add_orphan(&g, block) != 0)
 			return -1;
 	CLAUDE_EACH_BLOCK (block, content)
 		if (claude_block_type(block) != CLAUDE_TOOL_RESULT &&
 			add_user_block(&g, block) != 0)
 			return -1;
 	return 0;
+}
+
+int
+openai_parts_gather_system(
+	struct openai_parts *parts, const struct json *content, struct api_error *error)
+{
+	struct gathering g = {.parts = parts, .error = error};
+
+	return claude_has_text(content) ? add_text(&g, OPENAI_PART_SYSTEM, content) : 0;
+}
+
+void
+openai_parts_clear(struct openai_parts *parts)
+{
+	parts->count = 0;
+	parts->has_file = false;
+	parts->has_mark = false;
 }
 
 void
@@ -192,9 +241,22 @@ openai_string_part(struct json_writer *w, const struct openai_part *part)
 	case OPENAI_PART_DOCUMENT_LABEL:
 		string_label(w, "Document from tool result ", part);
 		break;
+	case OPENAI_PART_SYSTEM:
+		claude_string_system_turn(w, part->block);
+		break;
+	case OPENAI_PART_LEFT_OUT:
+		claude_string_left_out(w, part->block);
+		break;
 	case OPENAI_PART_FILE:
 		break;
 	}
+}
+
+void
+openai_put_cache_mark(struct json_writer *w, const struct openai_part *part)
+{
+	if (cache_mark(part) != NULL)
+		json_put_value_member(w, "cache_control", cache_mark(part));
 }
 
 void

@@ -21,7 +21,7 @@ openai_responses_write_count_request(const struct claude_request *, const struct
 	struct tool_names *, struct buffer *body, struct api_error *);
 
 /** Write the array of input items.  Return 0, or -1 and what the client must be told. */
-int openai_responses_write_input(const struct claude_request *, struct tool_names *,
-	struct json_writer *, struct api_error *);
+int openai_responses_write_input(const struct claude_request *, const struct translate_target *,
+	struct tool_names *, struct json_writer *, struct api_error *);
 
 #endif

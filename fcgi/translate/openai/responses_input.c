@@ -15,6 +15,7 @@
 #include "translate/claude/request.h"
 #include "translate/claude/history_calls.h"
 #include "translate/claude/text.h"
+#include "translate/model_facts.h"
 #include "translate/openai/parameters.h"
 #include "translate/openai/parts.h"
 #include "translate/openai/responses.h"
@@ -23,15 +24,19 @@
 
 struct input {
 	const struct claude_request *request;
+	const char *origin;   /* of what is our own to send back */
+	bool system_anywhere; /* system turns may stand in the middle */
+	bool forgets;         /* what was thought does not go back */
 	struct tool_names *names;
 	struct json_writer *writer;
 	struct api_error *error;
 	bool any;                     /* an item was written */
 	const char *message;          /* the role of the message item that is open; NULL: none is */
+	bool is_said;                 /* its content is the string of what the assistant said */
 	const struct json *reasoning; /* an item that waits for the one after it; NULL: none */
 	const struct json *summary;   /* its text; NULL: none */
 	struct carried thought;       /* lends ${reasoning}, where a thinking block carried it */
-	struct claude_calls calls;    /* of the assistant turn just written */
+	struct history_calls calls;   /* of the assistant turn just written */
 	struct openai_parts parts;    /* of the user message that is being written */
 };
 
@@ -48,9 +53,13 @@ end_message(struct input *in)
 {
 	if (in->message == NULL)
 		return;
-	json_close_array(in->writer);
+	if (in->is_said)
+		json_close_string(in->writer);
+	else
+		json_close_array(in->writer);
 	json_close_object(in->writer);
 	in->message = NULL;
+	in->is_said = false;
 }
 
 static void
@@ -139,16 +148,32 @@ end_text(struct input *in)
 
 /* ---- assistant turns ---- */
 
+/* As a plain string, the one form that every service takes.  ${apart}: it begins a message. */
+static void
+begin_said(struct input *in, bool apart)
+{
+	if (!in->is_said) {
+		begin_item(in);
+		json_put_text_member(in->writer, "role", "assistant");
+		json_put_name(in->writer, "content");
+		json_open_string(in->writer);
+		in->message = "assistant";
+		in->is_said = true;
+	} else if (apart) {
+		json_string_text(in->writer, "\n\n");
+	}
+}
+
 static int
 write_call(struct input *in, const struct json *block)
 {
 	struct json_writer *w = in->writer;
 
-	if (claude_calls_add(&in->calls, block) != 0)
+	if (history_calls_add(&in->calls, block) != 0)
 		return no_memory(in);
-	const struct claude_call *call = &in->calls.list[in->calls.count - 1];
+	const struct history_call *call = &in->calls.list[in->calls.count - 1];
 	/* Where the client was shown no thinking, the call carries it. */
-	if (in->reasoning == NULL && call->extra != NULL)
+	if (in->reasoning == NULL && call->extra != NULL && !in->forgets)
 		keep_reasoning(in, call->extra, NULL);
 	write_reasoning(in);
 	begin_item(in);
@@ -167,8 +192,8 @@ take_thinking(struct input *in, const struct json *block)
 {
 	struct carried own = {0};
 
-	if (!carry_read_signature(
-		    json_member_string(block, "signature"), openai_responses.kind, &own)) {
+	if (in->forgets || !round_trip_read_signature(
+				   json_member_string(block, "signature"), in->origin, &own)) {
 		carried_free(&own);
 		return;
 	}
@@ -179,15 +204,20 @@ take_thinking(struct input *in, const struct json *block)
 }
 
 static int
-write_assistant_block(struct input *in, const struct json *block)
+write_assistant_block(struct input *in, const struct json *block, bool *begun)
 {
 	const struct json *text = claude_block_text(block);
 
 	if (json_content_length(text) > 0) {
 		write_reasoning(in);
-		begin_text(in, "assistant", "output_text");
+		begin_said(in, !*begun);
 		json_string_value(in->writer, text);
-		end_text(in);
+		*begun = true;
+	} else if (claude_block_type(block) == CLAUDE_WEB_RESULT && claude_has_found(block)) {
+		write_reasoning(in);
+		begin_said(in, true);
+		claude_string_found(in->writer, block);
+		*begun = false;
 	} else if (claude_block_type(block) == CLAUDE_THINKING) {
 		take_thinking(in, block);
 	} else if (claude_block_type(block) == CLAUDE_TOOL_USE) {
@@ -199,8 +229,10 @@ write_assistant_block(struct input *in, const struct json *block)
 static int
 write_assistant_message(struct input *in, const struct json *content)
 {
+	bool begun = false;
+
 	CLAUDE_EACH_BLOCK (block, content)
-		if (write_assistant_block(in, block) != 0)
+		if (write_assistant_block(in, block, &begun) != 0)
 			return -1;
 	return 0;
 }
@@ -208,7 +240,7 @@ write_assistant_message(struct input *in, const struct json *content)
 /* ---- results ---- */
 
 static void
-write_output(struct input *in, const struct claude_call *call)
+write_output(struct input *in, const struct history_call *call)
 {
 	struct json_writer *w = in->writer;
 
@@ -229,7 +261,7 @@ write_output(struct input *in, const struct claude_call *call)
 static void
 write_outputs(struct input *in, size_t first, size_t end)
 {
-	claude_calls_answer_all(&in->calls, in->request, first, end);
+	history_calls_answer_all(&in->calls, in->request, first, end);
 	for (size_t i = 0; i < in->calls.count; i++)
 		write_output(in, &in->calls.list[i]);
 }
@@ -256,13 +288,9 @@ write_file(struct input *in, const struct json *block)
 	json_close_object(w);
 }
 
-/* One message for each message. */
-static int
-write_user_message(struct input *in, const struct json *content)
+static void
+write_user_parts(struct input *in)
 {
-	end_message(in);
-	if (openai_parts_gather(&in->parts, content, &in->calls, true, in->error) != 0)
-		return -1;
 	for (size_t i = 0; i < in->parts.count; i++) {
 		const struct openai_part *part = &in->parts.list[i];
 		if (part->kind == OPENAI_PART_FILE) {
@@ -273,20 +301,38 @@ write_user_message(struct input *in, const struct json *content)
 		openai_string_part(in->writer, part);
 		end_text(in);
 	}
+	openai_parts_clear(&in->parts);
+}
+
+/* One message for each message. */
+static int
+write_user_message(struct input *in, const struct json *content)
+{
+	end_message(in);
+	if (openai_parts_gather(&in->parts, content, &in->calls, in->error) != 0)
+		return -1;
+	write_user_parts(in);
 	return 0;
 }
 
 /* ---- the conversation ---- */
 
-static void
+static int
 write_system(struct input *in, const struct json *content)
 {
 	end_message(in);
 	if (!claude_has_text(content))
-		return;
+		return 0;
+	if (!in->system_anywhere) {
+		if (openai_parts_gather_system(&in->parts, content, in->error) != 0)
+			return -1;
+		write_user_parts(in);
+		return 0;
+	}
 	begin_text(in, "system", "input_text");
 	claude_string_texts(in->writer, content, "\n\n");
 	end_text(in);
+	return 0;
 }
 
 /* The assistant turn from ${first} to ${end}, the outputs of its calls, and then the system turns
@@ -294,7 +340,7 @@ write_system(struct input *in, const struct json *content)
 static int
 write_assistant_turn(struct input *in, size_t first, size_t end)
 {
-	claude_calls_clear(&in->calls);
+	history_calls_clear(&in->calls);
 	end_message(in);
 	for (size_t m = first; m < end; m++)
 		if (claude_role_at(in->request, m) == CLAUDE_ASSISTANT &&
@@ -303,22 +349,24 @@ write_assistant_turn(struct input *in, size_t first, size_t end)
 	drop_reasoning(in);
 	write_outputs(in, end, claude_turn_end(in->request, end, CLAUDE_USER));
 	for (size_t m = first; m < end; m++)
-		if (claude_role_at(in->request, m) == CLAUDE_SYSTEM)
-			write_system(in, claude_content_at(in->request, m));
+		if (claude_role_at(in->request, m) == CLAUDE_SYSTEM &&
+			write_system(in, claude_content_at(in->request, m)) != 0)
+			return -1;
 	return 0;
 }
 
 static int
 write_user_turn(struct input *in, size_t first, size_t end)
 {
+	if (openai_parts_gather_files(&in->parts, &in->calls, in->error) != 0)
+		return -1;
 	for (size_t m = first; m < end; m++) {
 		const struct json *content = claude_content_at(in->request, m);
-		if (claude_role_at(in->request, m) == CLAUDE_SYSTEM)
-			write_system(in, content);
-		else if (write_user_message(in, content) != 0)
+		bool system = claude_role_at(in->request, m) == CLAUDE_SYSTEM;
+		if (system ? write_system(in, content) != 0 : write_user_message(in, content) != 0)
 			return -1;
 	}
-	claude_calls_clear(&in->calls);
+	history_calls_clear(&in->calls);
 	return 0;
 }
 
@@ -343,17 +391,29 @@ write_conversation(struct input *in)
 }
 
 int
-openai_responses_write_input(const struct claude_request *request, struct tool_names *names,
-	struct json_writer *writer, struct api_error *error)
+openai_responses_write_input(const struct claude_request *request,
+	const struct translate_target *target, struct tool_names *names, struct json_writer *writer,
+	struct api_error *error)
 {
-	struct input in = {.request = request, .names = names, .writer = writer, .error = error};
+	const struct model_facts facts = model_facts_find(target->host, target->model);
+	struct input in = {
+		.request = request,
+		.origin = translate_origin(target, &openai_responses),
+		.system_anywhere = model_facts_host_is(&facts, HOST_SYSTEM_ANYWHERE) &&
+				   (target->fixes & (FIX_SYSTEM_FIRST | FIX_SYSTEM_AS_USER)) == 0,
+		.forgets = (target->fixes & FIX_FORGET_THINKING) != 0,
+		.names = names,
+		.writer = writer,
+		.error = error,
+		.parts = {.document_urls = true, .fixes = target->fixes},
+	};
 
-	claude_calls_init(&in.calls, openai_responses.kind, true);
+	history_calls_init(&in.calls, in.origin, CLAUDE_IDS_UNIQUE);
 	json_open_array(writer);
 	int status = write_conversation(&in);
 	json_close_array(writer);
 	drop_reasoning(&in);
-	claude_calls_free(&in.calls);
+	history_calls_free(&in.calls);
 	openai_parts_free(&in.parts);
 	return status;
 }

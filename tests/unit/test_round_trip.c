@@ -59,12 +59,13 @@ test_signatures(void **state)
 	struct carried carried;
 
 	(void)state;
-	assert_int_equal(carry_write_signature(&out, "openai", members, sizeof(members) - 1), 0);
+	assert_int_equal(
+		round_trip_write_signature(&out, "openai", members, sizeof(members) - 1), 0);
 	const struct json *signature = as_string(&index, &json, buffer_text(&out));
-	assert_true(carry_is_signature(signature));
-	assert_false(carry_read_signature(signature, "gemini", &carried));
+	assert_true(round_trip_is_signature(signature));
+	assert_false(round_trip_read_signature(signature, "gemini", &carried));
 	assert_null(carried.object);
-	assert_true(carry_read_signature(signature, "openai", &carried));
+	assert_true(round_trip_read_signature(signature, "openai", &carried));
 	assert_true(json_is_text(json_member(carried.object, "id"), "rs_1"));
 	buffer_clear(&out);
 	json_write(&out, carried.object);
@@ -82,9 +83,9 @@ test_signatures_without_members(void **state)
 	struct buffer out = BUFFER_INIT(0);
 
 	(void)state;
-	carry_write_signature(&out, "k", NULL, 0);
+	round_trip_write_signature(&out, "k", NULL, 0);
 	buffer_puts(&out, " ");
-	carry_write_signature(&out, "k", "{}", 2);
+	round_trip_write_signature(&out, "k", "{}", 2);
 	assert_string_equal(buffer_text(&out), "cp1.eyJrIjoiayJ9 cp1.eyJrIjoiayJ9");
 	buffer_free(&out);
 }
@@ -102,12 +103,12 @@ test_damaged_signatures(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		const struct json *signature = as_string(&index, &json, rows[i]);
-		if (carry_read_signature(signature, "k", &carried))
+		if (round_trip_read_signature(signature, "k", &carried))
 			fail_msg("taken: %s", rows[i]);
 		assert_null(carried.object);
 	}
-	assert_false(carry_read_signature(NULL, "k", &carried));
-	assert_false(carry_is_signature(NULL));
+	assert_false(round_trip_read_signature(NULL, "k", &carried));
+	assert_false(round_trip_is_signature(NULL));
 	json_document_free(&index);
 	buffer_free(&json);
 }
@@ -125,13 +126,13 @@ test_call_ids(void **state)
 		struct buffer out = BUFFER_INIT(0);
 		struct buffer extra = BUFFER_INIT(0);
 		const char *text = rows[i].extra;
-		assert_int_equal(carry_write_call_id(&out, "gemini", rows[i].id, text,
+		assert_int_equal(round_trip_write_call_id(&out, "gemini", rows[i].id, text,
 					 text != NULL ? strlen(text) : 0),
 			0);
-		assert_true(carry_is_id(out.data, out.length));
-		assert_false(carry_read_call_id(out.data, "openai", 100, &carried));
-		assert_false(carry_read_call_id(out.data, "gemini", 1, &carried));
-		assert_true(carry_read_call_id(out.data, "gemini", 100, &carried));
+		assert_true(round_trip_is_id(out.data, out.length));
+		assert_false(round_trip_read_call_id(out.data, "openai", 100, &carried));
+		assert_false(round_trip_read_call_id(out.data, "gemini", 1, &carried));
+		assert_true(round_trip_read_call_id(out.data, "gemini", 100, &carried));
 		char *id = json_copy(json_member(carried.object, "id"));
 		if (rows[i].id != NULL)
 			assert_string_equal(id, rows[i].id);
@@ -144,7 +145,7 @@ test_call_ids(void **state)
 		buffer_free(&out);
 		buffer_free(&extra);
 	}
-	assert_false(carry_read_call_id("toolu_1", "gemini", 100, &carried));
+	assert_false(round_trip_read_call_id("toolu_1", "gemini", 100, &carried));
 }
 
 static void
@@ -202,5 +203,5 @@ main(void)
 		cmocka_unit_test(test_names),
 	};
 
-	return cmocka_run_group_tests_name("carry", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("round_trip", tests, NULL, NULL);
 }

@@ -16,8 +16,8 @@ reads_signature(const struct buffer *text, const char *kind, struct carried *car
 
 	json_write_string(&quoted, buffer_text(text), text->length);
 	const struct json *signature = fuzz_json(&document, buffer_text(&quoted), quoted.length);
-	bool read = carry_read_signature(signature, kind, carried);
-	fuzz_check(!read || carry_is_signature(signature));
+	bool read = round_trip_read_signature(signature, kind, carried);
+	fuzz_check(!read || round_trip_is_signature(signature));
 	json_document_free(&document);
 	buffer_free(&quoted);
 	return read;
@@ -46,7 +46,7 @@ check_signature(const char *kind, const char *other, const struct json *members)
 	struct carried carried;
 
 	json_write(&given, members);
-	fuzz_check(carry_write_signature(&text, kind, given.data, given.length) == 0);
+	fuzz_check(round_trip_write_signature(&text, kind, given.data, given.length) == 0);
 	fuzz_check(reads_signature(&text, kind, &carried));
 	const struct json *read = json_next(json_first(carried.object));
 	JSON_EACH (member, members) {
@@ -68,15 +68,16 @@ check_call_id(const char *kind, const char *other, const char *id, const struct 
 	struct buffer read_id = BUFFER_INIT(0);
 	struct carried carried;
 
-	fuzz_check(carry_write_call_id(&text, kind, id, extra->text, extra->length) == 0);
-	fuzz_check(carry_is_id(buffer_text(&text), text.length));
-	fuzz_check(carry_read_call_id(buffer_text(&text), kind, JSON_MAX_REQUEST_VALUES, &carried));
+	fuzz_check(round_trip_write_call_id(&text, kind, id, extra->text, extra->length) == 0);
+	fuzz_check(round_trip_is_id(buffer_text(&text), text.length));
+	fuzz_check(round_trip_read_call_id(
+		buffer_text(&text), kind, JSON_MAX_REQUEST_VALUES, &carried));
 	json_append(&read_id, json_member_string(carried.object, "id"));
 	fuzz_check(strcmp(buffer_text(&read_id), id) == 0);
 	check_same(json_member(carried.object, "x"), extra);
 	carried_free(&carried);
-	fuzz_check(
-		!carry_read_call_id(buffer_text(&text), other, JSON_MAX_REQUEST_VALUES, &carried));
+	fuzz_check(!round_trip_read_call_id(
+		buffer_text(&text), other, JSON_MAX_REQUEST_VALUES, &carried));
 	buffer_free(&read_id);
 	buffer_free(&text);
 }
@@ -90,7 +91,7 @@ read_anything(const char *text, const char *kind)
 	buffer_puts(&signature, text);
 	if (reads_signature(&signature, kind, &carried))
 		carried_free(&carried);
-	if (carry_read_call_id(text, kind, 64, &carried))
+	if (round_trip_read_call_id(text, kind, 64, &carried))
 		carried_free(&carried);
 	buffer_free(&signature);
 }

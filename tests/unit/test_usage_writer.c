@@ -20,13 +20,13 @@ static char log_path[128];
 static uv_loop_t loop;
 static atomic_int in_flight;
 static struct store *store;
-static struct recorder *recorder;
+static struct usage_writer *usage_writer;
 
 static int
 set_up(void **state)
 {
 	(void)state;
-	snprintf(folder, sizeof(folder), "/tmp/test-recorder-" UNIQUE);
+	snprintf(folder, sizeof(folder), "/tmp/test-usage-writer-" UNIQUE);
 	assert_non_null(mkdtemp(folder));
 	snprintf(database, sizeof(database), "%s/proxy.db", folder);
 	snprintf(log_path, sizeof(log_path), "%s/log", folder);
@@ -35,8 +35,8 @@ set_up(void **state)
 	assert_int_equal(uv_loop_init(&loop), 0);
 	store = store_open(database);
 	assert_non_null(store);
-	recorder = recorder_new(&loop, store, &in_flight);
-	assert_non_null(recorder);
+	usage_writer = usage_writer_new(&loop, store, &in_flight);
+	assert_non_null(usage_writer);
 	return 0;
 }
 
@@ -46,7 +46,7 @@ tear_down(void **state)
 	char command[128];
 
 	(void)state;
-	recorder_free(recorder);
+	usage_writer_free(usage_writer);
 	uv_run(&loop, UV_RUN_DEFAULT);
 	assert_int_equal(uv_loop_close(&loop), 0);
 	store_close(store);
@@ -58,7 +58,7 @@ tear_down(void **state)
 static void
 add_rows(int count)
 {
-	const struct usage_record row = {
+	const struct usage_row row = {
 		.kind = REQUEST_MESSAGE,
 		.finished = clock_now_ms(),
 		.upstream = "main",
@@ -67,7 +67,7 @@ add_rows(int count)
 	};
 
 	for (int i = 0; i < count; i++)
-		recorder_add(recorder, &row);
+		usage_writer_add(usage_writer, &row);
 }
 
 static int64_t
@@ -109,7 +109,7 @@ static void
 write_in_vain(int rows_meanwhile)
 {
 	sqlite3_commit_hook(store->writer, refuse_commit, &rows_meanwhile);
-	recorder_write(recorder);
+	usage_writer_write(usage_writer);
 	sqlite3_commit_hook(store->writer, NULL, NULL);
 }
 
@@ -120,7 +120,7 @@ test_rows_wait_until_the_database_can_be_written(void **state)
 	add_rows(3);
 	write_in_vain(2);
 	assert_int_equal(number_in("SELECT count(*) FROM usage"), 0);
-	recorder_write(recorder);
+	usage_writer_write(usage_writer);
 	assert_int_equal(number_in("SELECT count(*) FROM usage"), 5);
 	assert_int_equal(number_in("SELECT requests FROM request_totals"), 5);
 }
@@ -131,7 +131,7 @@ test_rows_without_room_are_counted_and_logged(void **state)
 	(void)state;
 	add_rows(5);
 	write_in_vain(ROOM + 7); /* 7 find no room at first, 5 none beside those that wait */
-	recorder_write(recorder);
+	usage_writer_write(usage_writer);
 	assert_int_equal(number_in("SELECT count(*) FROM usage"), ROOM);
 	assert_int_equal(number_in("SELECT requests FROM request_totals"), ROOM + 12);
 	assert_logged("usage of 12 requests is lost");
@@ -148,11 +148,11 @@ test_rows_that_the_database_refuses_are_counted_and_logged(void **state)
 				 NULL, NULL, NULL),
 		SQLITE_OK);
 	add_rows(5);
-	recorder_write(recorder);
+	usage_writer_write(usage_writer);
 	assert_int_equal(number_in("SELECT count(*) FROM usage"), 2);
 	assert_int_equal(number_in("SELECT requests FROM request_totals"), 5);
 	assert_logged("recording usage: 3 rows were refused and are lost: two are enough");
-	recorder_write(recorder);
+	usage_writer_write(usage_writer);
 	assert_int_equal(number_in("SELECT requests FROM request_totals"), 5);
 }
 
@@ -169,5 +169,5 @@ main(void)
 			tear_down),
 	};
 
-	return cmocka_run_group_tests_name("recorder", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("usage_writer", tests, NULL, NULL);
 }

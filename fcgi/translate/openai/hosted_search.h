@@ -1,0 +1,37 @@
+/*
+ * Claude's web search as the search that a service runs by itself (PROTOCOL.md §B.5).
+ */
+#ifndef HOSTED_SEARCH_H
+#define HOSTED_SEARCH_H
+
+#include <stdbool.h>
+
+#include "translate/model_facts.h"
+#include "translate/openai/parameters.h"
+
+struct claude_request;
+struct claude_words;
+struct json;
+struct json_writer;
+
+/** How the service searches. */
+enum search_form openai_search_of(const struct model_facts *, enum openai_interface);
+
+/** Is the search one of the tools, and not told by members of the request? */
+bool openai_search_is_tool(enum search_form);
+
+/** The search as an element of the list of tools. */
+void openai_put_search_tool(struct json_writer *, const struct json *declared, enum search_form);
+
+/** tool_choice, a member of the object that is open, where the search is forced. */
+void openai_put_search_choice(struct json_writer *, enum search_form);
+
+/** The members that tell of a search, where it is no tool. */
+void
+openai_put_search_members(struct json_writer *, const struct claude_request *, enum search_form);
+
+/** Set what of the search only words can tell. */
+void
+openai_set_search_words(struct claude_words *, const struct claude_request *, enum search_form);
+
+#endif

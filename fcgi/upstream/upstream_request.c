@@ -1,0 +1,214 @@
+/*
+ * One request to an upstream; see upstream_request.h.
+ */
+#include "upstream/upstream_request.h"
+
+#include <curl/curl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/api_error.h"
+#include "base/clock.h"
+#include "base/hash.h"
+#include "base/json.h"
+#include "base/json_edit.h"
+#include "store/config.h"
+#include "translate/claude/request.h"
+#include "translate/model_facts.h"
+#include "translate/tool_names.h"
+#include "upstream/service.h"
+
+enum {
+	BODY_GROWTH = 1024, /* bytes by which a translation is usually longer, at most */
+	ORIGIN_DIGITS = 12,
+};
+
+static int
+no_memory(struct api_error *error)
+{
+	return api_error_set(error, 500, "out of memory");
+}
+
+/* What is carried goes back to the upstream and the model that it came from, and to no other. */
+static void
+write_origin(struct upstream_request *r)
+{
+	struct buffer name = BUFFER_INIT(0);
+	char digits[ORIGIN_DIGITS + 1];
+
+	buffer_printf(&name, "%s\n%s", r->upstream->name, r->model);
+	hash_hex(buffer_text(&name), name.length, ORIGIN_DIGITS, digits);
+	buffer_printf(&r->origin, "%s:%s", r->service->translator->kind, digits);
+	if (name.failed)
+		r->origin.failed = true;
+	buffer_free(&name);
+}
+
+void
+upstream_request_choose_interface(struct upstream_request *r, const struct claude_request *claude)
+{
+	const struct service *chat = r->service;
+	struct buffer host = BUFFER_INIT(0);
+
+	if (chat->other_interface == NULL ||
+		model_facts_write_host(&host, r->upstream->base_url) != 0 ||
+		service_is_endpoint(chat, r->upstream->base_url)) {
+		buffer_free(&host);
+		return;
+	}
+	const struct model_facts facts = model_facts_find(buffer_text(&host), r->model);
+	bool tools = json_first(json_member_array(claude->body, "tools")) != NULL;
+	if (model_facts_host_is(&facts, HOST_BOTH_INTERFACES) &&
+		(model_facts_is(&facts, MODEL_RESPONSES_ONLY) ||
+			(tools && model_facts_is(&facts, MODEL_TOOLS_BY_RESPONSES))))
+		r->service = service_find(chat->other_interface);
+	buffer_free(&host);
+}
+
+/* ---- what was learned ---- */
+
+static bool
+counts(const struct lesson *lesson, const struct upstream_request *r, int64_t now)
+{
+	return r->model != NULL && strcmp(lesson->model, r->model) == 0 &&
+	       lesson->learned + LESSON_LASTS >= now;
+}
+
+int
+upstream_lessons_gather(struct upstream_lessons *l, const struct upstream_request *r)
+{
+	size_t most = r->upstream->lesson_count;
+	int64_t now = most > 0 ? clock_now_ms() : 0;
+	char *save = NULL;
+
+	*l = (struct upstream_lessons){0};
+	for (const char *c = r->lessons; c != NULL && *c != '\0'; c = strchr(c + 1, '\n'))
+		most++;
+	if (most == 0)
+		return 0;
+	const char **list = calloc(most, sizeof(*list));
+	l->list.list = list;
+	if (r->lessons != NULL)
+		l->lines = strdup(r->lessons);
+	if (list == NULL || (r->lessons != NULL && l->lines == NULL))
+		return -1;
+	for (size_t i = 0; i < r->upstream->lesson_count; i++)
+		if (counts(&r->upstream->lessons[i], r, now))
+			list[l->list.count++] = r->upstream->lessons[i].text;
+	for (char *line = l->lines != NULL ? strtok_r(l->lines, "\n", &save) : NULL;
+		line != NULL && l->list.count < most; line = strtok_r(NULL, "\n", &save))
+		list[l->list.count++] = line;
+	return 0;
+}
+
+void
+upstream_lessons_free(struct upstream_lessons *l)
+{
+	free((void *)l->list.list);
+	free(l->lines);
+	*l = (struct upstream_lessons){0};
+}
+
+/* ---- the body ---- */
+
+/* Translate, and then change what the translation cannot know. */
+static int
+write_learned(struct upstream_request *r, const struct claude_request *claude,
+	request_writer *write, const struct lessons *lessons, struct api_error *error)
+{
+	const struct translate_target target = {
+		.model = r->model,
+		.max_output_tokens = r->upstream->options.max_output_tokens,
+		.reasoning_off = r->upstream->options.reasoning_off,
+		.host = buffer_text(&r->host),
+		.origin = buffer_text(&r->origin),
+		.fixes = lesson_fixes(lessons) |
+			 (r->upstream->options.images_off ? FIX_NO_IMAGES : 0),
+	};
+
+	if (write(claude, &target, r->tool_names, &r->body, error) != 0)
+		return -1;
+	return lesson_edit_body(lessons, &r->body) == 0 ? 0 : no_memory(error);
+}
+
+int
+upstream_request_translate(struct upstream_request *r, const struct claude_request *claude,
+	request_writer *write, struct api_error *error)
+{
+	write_origin(r);
+	if (r->origin.failed || model_facts_write_host(&r->host, r->upstream->base_url) != 0)
+		return no_memory(error);
+	r->tool_names = tool_names_new(r->service->translator->name_rule);
+	/* A translation is about as long as what it is made of; a buffer that doubles would be half
+	 * empty. */
+	if (r->tool_names == NULL || buffer_allocate(&r->body, claude->length + BODY_GROWTH) != 0)
+		return no_memory(error);
+	struct upstream_lessons lessons;
+	int status = upstream_lessons_gather(&lessons, r) == 0
+			     ? write_learned(r, claude, write, &lessons.list, error)
+			     : no_memory(error);
+	upstream_lessons_free(&lessons);
+	buffer_fit(&r->body);
+	return status;
+}
+
+/* Put the owner's members into the body: the options `body.<member>`. */
+static int
+edit_body(struct upstream_request *r, struct api_error *error)
+{
+	const struct upstream_options *options = &r->upstream->options;
+	struct json_document index = {0};
+
+	for (size_t i = 0; i < options->body_count; i++) {
+		struct buffer edited = BUFFER_INIT(0);
+		const struct json *body = json_read(&index, buffer_text(&r->body), r->body.length,
+			JSON_MAX_REQUEST_VALUES, NULL);
+		json_edit(&edited, body, options->body[i].path, options->body[i].value);
+		buffer_free(&r->body);
+		r->body = edited;
+	}
+	json_document_free(&index);
+	return r->body.failed ? no_memory(error) : 0;
+}
+
+int
+upstream_request_address(struct upstream_request *r, const char *endpoint, const char *query,
+	const struct service_head *head, struct api_error *error)
+{
+	struct service_head full = *head;
+	bool message = endpoint == r->service->endpoint || endpoint == r->service->stream_endpoint;
+
+	if (message && edit_body(r, error) != 0)
+		return -1;
+	if (service_write_url(
+		    r->service, r->upstream->base_url, endpoint, r->model, query, &r->url) != 0) {
+		api_error_set(
+			error, 500, "upstream '%s' has no usable base URL", r->upstream->name);
+		return api_error_set_permanent(error);
+	}
+	struct upstream_lessons lessons;
+	if (upstream_lessons_gather(&lessons, r) != 0) {
+		upstream_lessons_free(&lessons);
+		return no_memory(error);
+	}
+	full.has_body = r->body.length > 0;
+	full.auth = lesson_auth(&lessons.list);
+	r->headers = service_headers(r->service, r->upstream, r->key, &full);
+	r->secrets = service_secrets(r->upstream, r->key);
+	upstream_lessons_free(&lessons);
+	return r->headers != NULL && r->secrets != NULL && !r->body.failed ? 0 : no_memory(error);
+}
+
+void
+upstream_request_free(struct upstream_request *r)
+{
+	curl_slist_free_all(r->headers);
+	free(r->secrets);
+	free(r->lessons);
+	buffer_free(&r->body);
+	buffer_free(&r->url);
+	tool_names_free(r->tool_names);
+	buffer_free(&r->host);
+	buffer_free(&r->origin);
+	*r = (struct upstream_request){0};
+}
