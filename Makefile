@@ -137,8 +137,9 @@ dist:                           ## a source tarball in $(BUILD): the same from t
 	$(hide)git -c tar.umask=0022 archive --prefix=$(release)/ -o $(BUILD)/$(release).tar HEAD
 	$(hide)gzip -9nf $(BUILD)/$(release).tar
 
+# STATIC=1: with the C library, for hosts of any age.
 bundle: $(bundled)              ## a tarball for shared hosting: programs with their libraries
-	@fcgi/deploy/bundle.sh $(BUILD) $(VERSION)
+	@STATIC='$(STATIC)' fcgi/deploy/bundle.sh $(BUILD) $(VERSION)
 
 deb: packages                   ## a Debian package in $(BUILD)
 	@fcgi/deploy/deb.sh $(BUILD) $(VERSION)

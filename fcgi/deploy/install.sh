@@ -47,10 +47,10 @@ put 644 fcgi/deploy/claude-proxy.socket lib/systemd/system/claude-proxy.socket
 put 644 fcgi/deploy/claude-proxy.sysusers lib/sysusers.d/claude-proxy.conf
 put 644 fcgi/deploy/claude-proxy.tmpfiles lib/tmpfiles.d/claude-proxy.conf
 put 644 fcgi/deploy/claude-proxy.logrotate share/doc/claude-proxy/examples/claude-proxy.logrotate
-for text in README.md fcgi/deploy/README.zh-CN.md fcgi/deploy/CHANGELOG.md LICENSE; do
+for text in README.md fcgi/deploy/README.zh-CN.md LICENSE fcgi/deploy/CHANGELOG.md fcgi/deploy/SECURITY.md; do
 	put 644 "$text" "share/doc/claude-proxy/$(basename "$text")"
 done
-for example in lighttpd.conf.example fcgi/deploy/*.example; do
+for example in lighttpd.conf.example fcgi/deploy/*.example fcgi/deploy/grafana-dashboard.json fcgi/deploy/prometheus.rules.yml; do
 	[ ! -f "$example" ] || put 644 "$example" "share/doc/claude-proxy/examples/$(basename "$example")"
 done
 

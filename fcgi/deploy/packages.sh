@@ -65,6 +65,10 @@ check_test() {
 		missing "python3-pytest python3-pytest-xdist" "python3-pytest python3-pytest-xdist" \
 			"py3-pytest py3-pytest-xdist" "py311-pytest py311-pytest-xdist" pytest
 	check_bench
+	has promtool || missing prometheus golang-github-prometheus prometheus prometheus prometheus
+	has musl-gcc || missing musl-tools musl-gcc "" "" ""
+	has caddy || missing caddy caddy caddy caddy caddy
+	[ ! -d /etc/lighttpd ] || ! has apt-get || [ -e /usr/lib/lighttpd/mod_openssl.so ] || missing lighttpd-mod-openssl "" "" "" ""
 	has spawn-fcgi || missing spawn-fcgi spawn-fcgi spawn-fcgi spawn-fcgi spawn-fcgi
 	# The tests start Debian's Apache, with its own files; elsewhere they are left out.
 	if has apt-get; then
@@ -166,6 +170,6 @@ install() { $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq -
 install 2>/dev/null || { $as_root apt-get update -qq && install; }
 
 # Nor when the system starts the next time.
-for service in lighttpd nginx apache2 apache-htcacheclean; do
+for service in lighttpd nginx caddy prometheus apache2 apache-htcacheclean; do
 	case " $deb " in *" ${service%-*}"*) ! has systemctl || $as_root systemctl -q disable "$service" 2>/dev/null || true ;; esac
 done

@@ -57,15 +57,6 @@ lesson_fixes(const struct lessons *lessons)
 	return found;
 }
 
-const char *
-lesson_fix_word(unsigned fix)
-{
-	for (size_t i = 0; i < COUNT(fixes); i++)
-		if (fixes[i].fix == fix)
-			return fixes[i].word;
-	return NULL;
-}
-
 /* ---- one change of the body ---- */
 
 enum verb { DROP, RENAME, CHOOSE, KINDS, LIMIT, CUT, PUT, WITH_TOOLS, VERBS };

@@ -35,9 +35,6 @@ struct lessons {
 /** How the request is translated: bits of enum translate_fix. */
 unsigned lesson_fixes(const struct lessons *);
 
-/** The word for a bit of enum translate_fix, behind "fix ". */
-const char *lesson_fix_word(unsigned fix);
-
 /** Change a body, which is JSON, in place.  Nothing changes where nothing is to.  Return 0, or -1
  * if memory ran out. */
 int lesson_edit_body(const struct lessons *, struct buffer *body);

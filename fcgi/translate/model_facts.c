@@ -11,8 +11,6 @@
 #include "base/buffer.h"
 #include "base/url.h"
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
 enum { LONGEST_NAME = 256 };
 
 /* Efforts, as they stand in the table. */

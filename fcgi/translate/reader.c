@@ -14,6 +14,7 @@
 #include "translate/translator.h"
 #include "translate/upstream_error.h"
 #include "translate/upstream_json.h"
+#include "translate/web_findings.h"
 
 enum {
 	MOST_DEFERRED = 32 << 20, /* bytes of text, and of thinking */
@@ -55,6 +56,9 @@ reader_free(struct reader *r)
 	buffer_free(&r->deferred_thinking);
 	buffer_free(&r->deferred_text);
 	think_tags_free(&r->tags);
+	if (r->web != NULL)
+		web_findings_free(r->web);
+	free(r->web);
 	free(r->stop_sequence);
 	free(r);
 }
@@ -73,7 +77,7 @@ static void
 put_text(void *context, const char *content, size_t length)
 {
 	struct reader *r = context;
-	bool busy = stream_calls_busy(r->calls);
+	bool busy = r->holds_text || stream_calls_busy(r->calls);
 	bool apart = r->paragraph &&
 		     (busy ? r->deferred_text.length > 0 : claude_writer_is_text(r->writer));
 
@@ -264,6 +268,76 @@ reader_arguments(struct reader *r, const struct json *value, struct tool_call_pi
 	return r->scratch.failed ? -1 : 0;
 }
 
+/* ---- what was found on the web ---- */
+
+static struct web_findings *
+findings(struct reader *r)
+{
+	if (r->web == NULL)
+		r->web = calloc(1, sizeof(*r->web));
+	return r->web;
+}
+
+static int
+status_of(const struct reader *r)
+{
+	return r->web == NULL || r->web->failed ? -1 : 0;
+}
+
+int
+reader_search(struct reader *r, const struct json *query)
+{
+	if (findings(r) == NULL)
+		return -1;
+	web_findings_add_search(r->web, query);
+	r->produced = true;
+	r->holds_text = true;
+	return status_of(r);
+}
+
+int
+reader_search_query(struct reader *r, const struct json *query)
+{
+	if (findings(r) != NULL)
+		web_findings_add_query(r->web, query);
+	return status_of(r);
+}
+
+int
+reader_search_page(struct reader *r, const struct web_page *page)
+{
+	if (findings(r) != NULL)
+		web_findings_add_page(r->web, page);
+	return status_of(r);
+}
+
+int
+reader_citation(struct reader *r, const struct web_page *page)
+{
+	if (reader_search_page(r, page) != 0)
+		return -1;
+	web_findings_add_citation(r->web, page);
+	if (!r->holds_text && !stream_calls_busy(r->calls)) {
+		reader_settle(r);
+		web_findings_write_citations(r->web, r->writer);
+	}
+	return status_of(r);
+}
+
+int
+reader_search_end(struct reader *r)
+{
+	if (!r->holds_text || stream_calls_busy(r->calls))
+		return 0;
+	reader_settle(r);
+	web_findings_write_searches(r->web, r->writer);
+	r->holds_text = false;
+	claude_writer_text(r->writer, buffer_text(&r->deferred_text), r->deferred_text.length);
+	buffer_clear(&r->deferred_text);
+	web_findings_write_citations(r->web, r->writer);
+	return status_of(r);
+}
+
 static void
 update(uint64_t *count, uint64_t told)
 {
@@ -331,6 +405,14 @@ write_deferred(struct reader *r)
 	claude_writer_text(r->writer, buffer_text(&r->deferred_text), r->deferred_text.length);
 }
 
+/* Pages and queries that were told with the text. */
+static void
+finish_web(struct reader *r)
+{
+	web_findings_write_citations(r->web, r->writer);
+	web_findings_write_searches(r->web, r->writer);
+}
+
 static int
 broke_off(struct reader *r, const char *what, struct api_error *error)
 {
@@ -350,7 +432,11 @@ reader_finish(struct reader *r, struct api_error *error)
 		return reader_too_much(r, error);
 	if (stream_calls_finish(r->calls) != 0)
 		return broke_off(r, "called a tool without a name", error);
+	if (reader_search_end(r) != 0)
+		return reader_too_much(r, error);
 	write_deferred(r);
+	if (r->web != NULL)
+		finish_web(r);
 	if (r->kind->finish != NULL)
 		r->kind->finish(r);
 	claude_writer_finish(r->writer, r->refused ? "refusal" : reason, r->stop_sequence);

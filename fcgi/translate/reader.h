@@ -24,6 +24,8 @@ struct tool_call_piece;
 struct stream_calls;
 struct tool_names;
 struct error_context;
+struct web_findings;
+struct web_page;
 
 /** Take what is lent until the return.  Return 0, or -1 and what the client must be told. */
 typedef int reader_taker(struct reader *, const struct json *, struct api_error *);
@@ -59,11 +61,13 @@ struct reader {
 	struct buffer deferred_thinking;
 	struct buffer deferred_text;
 
-	struct think_tags tags; /* in the text */
-	struct restated *held;  /* has a piece of text or thinking that waits; lent; NULL: none */
-	bool held_thinking;     /* it is thinking */
-	bool paragraph;         /* the next text begins one */
-	const char *origin;     /* of the thinking that came last, as reader_thinking has it */
+	struct think_tags tags;   /* in the text */
+	struct restated *held;    /* has a piece of text or thinking that waits; lent; NULL: none */
+	bool held_thinking;       /* it is thinking */
+	bool paragraph;           /* the next text begins one */
+	const char *origin;       /* of the thinking that came last, as reader_thinking has it */
+	struct web_findings *web; /* what was found on the web; NULL: nothing yet */
+	bool holds_text;          /* the text waits until all is known that was found */
 	struct reader_usage usage;
 
 	/* How the answer ends, as far as it was told. */
@@ -124,6 +128,25 @@ void reader_paragraph(struct reader *);
  * if memory ran out.
  */
 int reader_arguments(struct reader *, const struct json *value, struct tool_call_piece *);
+
+/*
+ * What the service found on the web (PROTOCOL.md §C.5).  Where a search is told when it is made,
+ * the text behind it waits for reader_search_end, since the pages are told with the text; where
+ * only pages and queries are told, the search follows the text.  Each returns 0, or -1 if memory
+ * ran out.
+ */
+
+/** A search was made; ${query}, a string, may be NULL. */
+int reader_search(struct reader *, const struct json *query);
+
+/** A query, a page that was found, and one that the text cites. */
+int reader_search_query(struct reader *, const struct json *query);
+int reader_search_page(struct reader *, const struct web_page *);
+int reader_citation(struct reader *, const struct web_page *);
+
+/** All that the searches found is known, or something else than text follows.  Nothing if there was
+ * none. */
+int reader_search_end(struct reader *);
 
 /** Add what an event tells of the usage to what was told before. */
 void reader_usage(struct reader *, const struct reader_usage *);

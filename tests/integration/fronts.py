@@ -266,6 +266,26 @@ class Nginx(Spawned):
         return [program("nginx"), "-t", "-c", str(self.folder / "nginx.conf"), "-e", str(self.folder / "log" / "error.log")]
 
 
+class Caddy(Spawned):
+    """Debian's Caddy: it speaks HTTPS alone, here with a certificate that the test made."""
+
+    example = DEPLOY / "Caddyfile.example"
+
+    def configure(self):
+        options = "{\n\tadmin off\n\tauto_https disable_redirects\n}\n"
+        self.write_file("Caddyfile", options + self.checked(replace(
+            self.example.read_text(), *self.moved, (INSTALLED_SOCKET, self.folder / "fcgi.sock"))))
+
+    def server_environment(self):
+        return {**super().server_environment(), "HOME": str(self.folder), "XDG_DATA_HOME": str(self.folder)}
+
+    def command(self):
+        return [program("caddy"), "run", "--adapter", "caddyfile", "--config", str(self.folder / "Caddyfile")]
+
+    def check_command(self):
+        return [program("caddy"), "validate", "--adapter", "caddyfile", "--config", str(self.folder / "Caddyfile")]
+
+
 class Apache(Front):
     """Debian's Apache: its own main file and default modules, and those that `a2enmod` adds."""
 

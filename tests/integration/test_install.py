@@ -507,7 +507,7 @@ def bare_host(tmp_path):
         pytest.skip("no namespaces here")
     made("bundle")
     host = BareHost(tmp_path)
-    tarball, = BUILD.glob(f"claude-proxy-{version()}-linux-*.tar.gz")
+    tarball, = BUILD.glob(f"claude-proxy-{version()}-linux-{os.uname().machine}.tar.gz")
     output("tar", "xzf", tarball, "--strip-components=1", "-C", host.root / SPACE)
     host.give_to_user(host.root / HOME)
     return host
@@ -532,6 +532,7 @@ def steps_of(readme, number):
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("packages")
 @plain_build
 def test_the_bundle_serves_on_a_host_that_has_only_a_c_library(bare_host, secure_upstream, certificate):
     host, folder = bare_host, bare_host.root / SPACE
@@ -566,3 +567,11 @@ def test_the_bundle_serves_on_a_host_that_has_only_a_c_library(bare_host, secure
         assert done.returncode == 0 and done.stdout.startswith("Status: 200"), done.stdout + done.stderr
         assert ("message_stop" if streamed == "true" else "Hello there") in done.stdout
     assert secure_upstream.refused == [] and secure_upstream.keys_seen()["sk-test-0123456789abcdef"] >= 2
+
+
+@plain_build
+def test_the_version_is_the_newest_of_the_changelog():
+    """Semantic, each with its date, newest first."""
+    found = re.findall(r"^## (\d+)\.(\d+)\.(\d+) \d{4}-\d\d-\d\d$", (ROOT / "fcgi/deploy/CHANGELOG.md").read_text(), re.M)
+    versions = [tuple(map(int, numbers)) for numbers in found]
+    assert versions == sorted(versions, reverse=True) and ".".join(found[0]) == version()

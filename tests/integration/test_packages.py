@@ -1,4 +1,4 @@
-"""The Debian package, as it is installed, used, upgraded and removed on bare machines of Debian 12 and 13."""
+"""Packages on bare machines: the Debian package on Debian 12 and 13, the bundle on a system too old for its libraries."""
 import json
 import os
 import re
@@ -49,7 +49,7 @@ def output(*command, **options):
 @pytest.fixture(scope="module")
 def package():
     env = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
-    path = ROOT / output("make", "-s", f"BUILD={BUILD}", "deb", cwd=ROOT, env=env).strip().splitlines()[-1]
+    path = ROOT / output("make", "-s", f"BUILD={os.path.relpath(BUILD, ROOT)}", "deb", cwd=ROOT, env=env).strip().splitlines()[-1]
     assert path.exists()
     return path
 
@@ -162,3 +162,44 @@ def test_the_package_is_installed_serves_is_upgraded_and_removed(package, older,
         doctor = machine.run("claude-proxy-admin doctor", check=False)
         assert re.search("^ok +settings .*/etc/claude-proxy/claude-proxy.env$", doctor, re.M), doctor
         check_removal(machine)
+
+
+# The oldest suite that the mirrors still have.
+OLD_SUITE = "bullseye"
+OLD_HOST = r"""
+set -e
+mount -t tmpfs tmpfs "$2"
+mkdir "$2/upper" "$2/work" "$2/root"
+mount -t overlay overlay -o "lowerdir=$1,upperdir=$2/upper,workdir=$2/work" "$2/root"
+mount -t proc proc "$2/root/proc"
+mkdir -p "$2/root/srv/ai" "$2/root/srv/plain"
+tar xzf "$3" -C "$2/root/srv/ai" --strip-components=1
+tar xzf "$4" -C "$2/root/srv/plain" --strip-components=1
+exec chroot "$2/root" /bin/sh -e -c "$5"
+"""
+OLD_SCRIPT = r"""
+export HOME=/home
+if /srv/plain/claude-proxy.fcgi --version 2>/dev/null; then echo "the usual bundle runs, too"; fi
+cd /srv/ai
+mkdir -p -m 700 ~/.local/share/claude-proxy
+echo PROXY_ACCESS_KEY=0123456789abcdef01 >~/.local/share/claude-proxy/.env
+./claude-proxy-admin add main %s openai
+echo sk-test-0123456789abcdef | ./claude-proxy-admin key main add -
+body='{"model":"m","max_tokens":5,"stream":true,"messages":[{"role":"user","content":"hi"}]}'
+echo "$body" | GATEWAY_INTERFACE=CGI/1.1 REQUEST_METHOD=POST SCRIPT_NAME=/ai/claude-proxy.fcgi PATH_INFO=/v1/messages \
+	CONTENT_LENGTH=${#body} HTTP_X_API_KEY=0123456789abcdef01 ./claude-proxy.fcgi
+"""
+
+
+def test_the_bundle_with_its_own_c_library_serves_on_an_old_host(upstream, tmp_path):
+    env = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+    for static in ("", "1"):
+        output("make", "-s", f"BUILD={os.path.relpath(BUILD, ROOT)}", f"STATIC={static}", "bundle", cwd=ROOT, env=env)
+    version = output(BUILD / "claude-proxy-admin", "--version").split()[1]
+    plain = BUILD / f"claude-proxy-{version}-linux-{os.uname().machine}.tar.gz"
+    whole = plain.with_name(plain.name.replace(".tar.gz", "-static.tar.gz"))
+    told = output("unshare", "--mount", "--pid", "--fork", "sh", "-c", OLD_HOST, "old", bare_root(OLD_SUITE, "old"), tmp_path, whole,
+                  plain, OLD_SCRIPT % upstream.url)
+    assert "Status: 200" in told and "message_stop" in told
+    assert ("the usual bundle runs, too" in told) == (HOST == OLD_SUITE)
+    assert upstream.keys_seen()["sk-test-0123456789abcdef"] == 1

@@ -37,6 +37,12 @@ test_messages(void **state)
 		      "{\"type\":\"text\",\"text\":\"\"}]}," USER "]",
 			"\"contents\":[" FROM("{\"text\":\"u\"},{\"text\":\"<system>s</"
 					      "system>\"},{\"text\":\"u\"}") "]," LIMIT},
+		/* What a search found is a part of its own. */
+		{HEAD "\"messages\":[" USER "," ASSISTANT WEB_RESULT
+		      ",{\"type\":\"text\",\"text\":\"b\"}]}," USER "]",
+			"\"contents\":[" U "," MODEL("{\"text\":\"" WEB_RESULT_TEXT
+						     "\\n\\n\"},{\"text\":\"b\"}") "," U
+										   "]," LIMIT},
 		/* A conversation that begins with the assistant; H.9: a prefill. */
 		{HEAD "\"messages\":[" ASSISTANT "{\"type\":\"text\",\"text\":\"a\"}]}]",
 			"\"contents\":[" FROM("{\"text\":\"Continue.\"}") "," MODEL(

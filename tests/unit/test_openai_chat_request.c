@@ -74,6 +74,19 @@ test_messages(void **state)
 		      "\"url\":\"http://d\"}}]}]",
 			NULL},
 		{HEAD "\"messages\":[{\"role\":\"user\",\"content\":\"\"}]", NULL},
+		/* What a search found stands apart from what was said. */
+		{HEAD "\"messages\":[" USER ",{\"role\":\"assistant\",\"content\":[{\"type\":"
+		      "\"text\",\"text\":\"a\"}," WEB_RESULT
+		      ",{\"type\":\"text\",\"text\":\"b\"},{\"type\":\"text\",\"text\":\"c\"}]}"
+		      "," USER "]",
+			"\"model\":\"up\",\"messages\":[" USER
+			",{\"role\":\"assistant\",\"content\":\"a\\n\\n" WEB_RESULT_TEXT
+			"\\n\\nbc\"}," USER "],\"max_tokens\":9"},
+		{HEAD "\"messages\":[" USER ",{\"role\":\"assistant\",\"content\":[" WEB_RESULT
+		      "]}]",
+			"\"model\":\"up\",\"messages\":[" USER
+			",{\"role\":\"assistant\",\"content\":\"" WEB_RESULT_TEXT
+			"\"}],\"max_tokens\":9"},
 		/* Blocks of Claude's own tools are dropped. */
 		{HEAD "\"messages\":[" USER
 		      ",{\"role\":\"assistant\",\"content\":[{\"type\":\"server_tool_use\"},"
@@ -335,7 +348,7 @@ test_searches(void **state)
 {
 	static const char in[] =
 		"{" HEAD PLAIN ",\"tools\":[{\"type\":\"web_search_20250305\",\"name\":\"web_"
-			       "search\",\"max_uses\":3,"
+		"search\",\"max_uses\":3,"
 		"\"blocked_domains\":[\"c\"],\"user_location\":{\"type\":\"approximate\",\"city\":"
 		"\"Linz\"}}],\"tool_choice\":{\"type\":\"tool\",\"name\":\"web_search\"}}";
 	static const struct {

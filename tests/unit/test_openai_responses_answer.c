@@ -88,7 +88,7 @@ test_streams(void **state)
 		/* Wrong types and unknown events are ignored. */
 		{"data: 5\n\ndata: {\"type\":5}\n\n" EVENT("response.new", ",\"delta\":\"z\"")
 				ADDED(0, "5") EVENT("response.output_text.delta", ",\"delta\":[]")
-					ITEM(1, "{\"type\":\"web_search_call\"}") TEXTS(2, "a")
+					ITEM(1, "{\"type\":\"file_search_call\"}") TEXTS(2, "a")
 						DONE,
 			OPEN_TEXT(0) TEXT(0, "a") STOP(0) END("end_turn", "null", 0, 0, 1)},
 	};

@@ -3,8 +3,9 @@
 
 #include "translate/round_trip.h"
 
-#define U     "{\"role\":\"user\",\"content\":[{\"type\":\"input_text\",\"text\":\"u\"}]}"
-#define INPUT "\"model\":\"up\",\"input\":[" U "]"
+#define U               "{\"role\":\"user\",\"content\":[{\"type\":\"input_text\",\"text\":\"u\"}]}"
+#define INPUT_OF(items) "\"model\":\"up\",\"input\":[" items "]"
+#define INPUT           INPUT_OF(U)
 #define REST                                                                                       \
 	"\"max_output_tokens\":16,\"store\":false,\"include\":[\"reasoning.encrypted_content\"]"
 #define ASSISTANT "{\"role\":\"assistant\",\"content\":["
@@ -27,6 +28,12 @@ test_messages(void **state)
 		{HEAD PLAIN, INPUT "," REST},
 		{HEAD "\"system\":\"s\"," PLAIN,
 			"\"model\":\"up\",\"instructions\":\"s\",\"input\":[" U "]," REST},
+		/* What a search found stands apart from what was said. */
+		{HEAD "\"messages\":[" USER ",{\"role\":\"assistant\",\"content\":[{\"type\":"
+		      "\"text\",\"text\":\"a\"}," WEB_RESULT
+		      ",{\"type\":\"text\",\"text\":\"b\"},{\"type\":\"text\",\"text\":\"c\"}]}"
+		      "," USER "]",
+			INPUT_OF(U "," SAID("a\\n\\n" WEB_RESULT_TEXT "\\n\\nbc") "," U) "," REST},
 		/* H.8, and a system turn at its place; H.9: a prefill. */
 		{HEAD "\"messages\":[" USER "," USER
 		      ",{\"role\":\"system\",\"content\":\"s\"}," ASSISTANT

@@ -18,6 +18,19 @@
 #define PLAIN "\"messages\":[" USER "]"
 #define TOOL  "\"tools\":[{\"name\":\"f\",\"input_schema\":{\"type\":\"object\"}}]"
 
+/* What a web search found, and what it is said to have been; one that failed. */
+#define WEB_RESULT                                                                                 \
+	"{\"type\":\"server_tool_use\",\"id\":\"s\",\"name\":\"web_search\",\"input\":{\"query\":" \
+	"\"q\"}},"                                                                                 \
+	"{\"type\":\"web_search_tool_result\",\"tool_use_id\":\"s\",\"content\":[{\"type\":"       \
+	"\"web_search_result\",\"url\":\"https://"                                                 \
+	"a\",\"title\":\"A\",\"encrypted_content\":\"\"},{\"type\":"                               \
+	"\"web_search_result\",\"url\":\"https://b\"},5]},"                                        \
+	"{\"type\":\"web_search_tool_result\",\"tool_use_id\":\"s\",\"content\":{\"type\":"        \
+	"\"web_search_tool_result_error\",\"error_code\":\"unavailable\"}}"
+
+#define WEB_RESULT_TEXT "The web search found:\\n- A: https://a\\n- https://b"
+
 struct row {
 	const char *in;  /* without its braces */
 	const char *out; /* likewise; NULL: refused */

@@ -102,7 +102,7 @@ static int check_content(
 
 static const unsigned in_result = 1U << CLAUDE_TEXT | 1U << CLAUDE_IMAGE | 1U << CLAUDE_DOCUMENT |
 				  1U << CLAUDE_SEARCH_RESULT | 1U << CLAUDE_TOOL_REFERENCE |
-				  1U << CLAUDE_SERVER_TOOL;
+				  1U << CLAUDE_WEB_RESULT | 1U << CLAUDE_SERVER_TOOL;
 
 static int
 check_source(const struct place *block, const struct json *object, bool document, int depth,
@@ -244,6 +244,7 @@ check_typed_block(const struct place *place, const struct json *block, enum clau
 	case CLAUDE_TOOL_CHANGE:
 		return check_tool_change(place, block, error);
 	case CLAUDE_REDACTED_THINKING:
+	case CLAUDE_WEB_RESULT:
 	case CLAUDE_SERVER_TOOL:
 	case CLAUDE_UNKNOWN:
 		break;
@@ -302,10 +303,11 @@ static const struct {
 } roles[] = {
 	[CLAUDE_USER] = {"user", 1U << CLAUDE_TEXT | 1U << CLAUDE_IMAGE | 1U << CLAUDE_DOCUMENT |
 					 1U << CLAUDE_SEARCH_RESULT | 1U << CLAUDE_TOOL_RESULT |
-					 1U << CLAUDE_SERVER_TOOL},
+					 1U << CLAUDE_WEB_RESULT | 1U << CLAUDE_SERVER_TOOL},
 	[CLAUDE_ASSISTANT] = {"assistant",
 		1U << CLAUDE_TEXT | 1U << CLAUDE_TOOL_USE | 1U << CLAUDE_THINKING |
-			1U << CLAUDE_REDACTED_THINKING | 1U << CLAUDE_SERVER_TOOL},
+			1U << CLAUDE_REDACTED_THINKING | 1U << CLAUDE_WEB_RESULT |
+			1U << CLAUDE_SERVER_TOOL},
 	[CLAUDE_SYSTEM] = {"system", 1U << CLAUDE_TEXT | 1U << CLAUDE_TOOL_CHANGE},
 };
 

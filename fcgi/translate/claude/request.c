@@ -27,6 +27,7 @@ static const struct {
 	{"tool_result", CLAUDE_TOOL_RESULT},
 	{"thinking", CLAUDE_THINKING},
 	{"redacted_thinking", CLAUDE_REDACTED_THINKING},
+	{"web_search_tool_result", CLAUDE_WEB_RESULT},
 	{"server_tool_use", CLAUDE_SERVER_TOOL},
 	{"mcp_tool_use", CLAUDE_SERVER_TOOL},
 	{"container_upload", CLAUDE_SERVER_TOOL},
@@ -46,7 +47,7 @@ claude_block_type(const struct json *block)
 	for (size_t i = 0; i < sizeof(blocks) / sizeof(blocks[0]); i++)
 		if (json_is_text(type, blocks[i].name))
 			return blocks[i].type;
-	/* web_search_tool_result, code_execution_tool_result and their kin. */
+	/* code_execution_tool_result and its kin. */
 	return json_ends_with(type, "_tool_result") ? CLAUDE_SERVER_TOOL : CLAUDE_UNKNOWN;
 }
 

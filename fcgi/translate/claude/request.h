@@ -98,7 +98,8 @@ enum claude_block {
 	CLAUDE_REDACTED_THINKING,
 	CLAUDE_TOOL_REFERENCE, /* a tool that a tool search has found */
 	CLAUDE_TOOL_CHANGE,    /* a tool that is offered or withdrawn from here on */
-	CLAUDE_SERVER_TOOL,    /* of a tool that Claude itself runs: dropped */
+	CLAUDE_WEB_RESULT,     /* what a web search found */
+	CLAUDE_SERVER_TOOL,    /* of another tool that Claude itself runs: dropped */
 	CLAUDE_UNKNOWN,        /* never in a checked request */
 };
 

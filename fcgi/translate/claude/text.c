@@ -201,6 +201,36 @@ claude_string_search_result(struct json_writer *w, const struct json *result)
 	claude_string_texts(w, json_member(result, "content"), paragraph);
 }
 
+static bool
+is_found(const struct json *page)
+{
+	return json_content_length(json_member(page, "url")) > 0;
+}
+
+bool
+claude_has_found(const struct json *web_result)
+{
+	JSON_EACH (page, json_member_array(web_result, "content"))
+		if (is_found(page))
+			return true;
+	return false;
+}
+
+void
+claude_string_found(struct json_writer *w, const struct json *web_result)
+{
+	json_string_text(w, "The web search found:");
+	JSON_EACH (page, json_member_array(web_result, "content")) {
+		const struct json *title = json_member(page, "title");
+		if (!is_found(page))
+			continue;
+		json_string_text(w, "\n- ");
+		json_string_value(w, title);
+		json_string_text(w, json_content_length(title) > 0 ? ": " : "");
+		json_string_value(w, json_member(page, "url"));
+	}
+}
+
 /* ---- tool results ---- */
 
 static void

@@ -21,6 +21,13 @@ void claude_string_document(struct json_writer *, const struct json *document);
 /** Title, source and content of a search result. */
 void claude_string_search_result(struct json_writer *, const struct json *result);
 
+/**
+ * Titles and addresses of what a web search found, from a block web_search_tool_result, as
+ * something that the assistant said; and whether there are any.
+ */
+void claude_string_found(struct json_writer *, const struct json *web_result);
+bool claude_has_found(const struct json *web_result);
+
 /** All text blocks of the content (string or array) that are not empty, joined by ${between}. */
 void claude_string_texts(struct json_writer *, const struct json *content, const char *between);
 

@@ -54,9 +54,8 @@ struct claude_writer {
 	struct text_map ids;          /* those given out */
 	struct stop_sequences *stops; /* NULL: none to carry out */
 
-	bool lacks_search;   /* the content begins with a search that failed */
-	bool awaits_results; /* of the last search */
-	unsigned searches;   /* that the upstream made */
+	bool lacks_search; /* the content begins with a search that failed */
+	unsigned searches; /* that the upstream made */
 	char search_id[sizeof("srvtoolu_") + RANDOM_ID_LENGTH]; /* of the last one */
 
 	bool started;
@@ -586,7 +585,7 @@ claude_writer_tool_end(struct claude_writer *w)
 /* ---- a search that the upstream makes ---- */
 
 static void
-write_search(struct claude_writer *w, const struct json *query)
+write_search(struct claude_writer *w, const char *query, size_t length)
 {
 	struct buffer head = BUFFER_INIT(0);
 	struct buffer input = BUFFER_INIT(0);
@@ -599,7 +598,7 @@ write_search(struct claude_writer *w, const struct json *query)
 	json_open_object(&in);
 	json_put_name(&in, "query");
 	json_open_string(&in);
-	json_string_value(&in, query);
+	json_string_content(&in, query, length);
 	json_close_string(&in);
 	json_close_object(&in);
 	open_block(w, TOOL_BLOCK, buffer_text(&head), "{}}");
@@ -634,37 +633,20 @@ write_failed_search(struct claude_writer *w)
 		"{\"type\":\"web_search_tool_result_error\",\"error_code\":\"unavailable\"}";
 
 	w->lacks_search = false;
-	write_search(w, NULL);
+	write_search(w, "", 0);
 	write_results(w, failure, sizeof(failure) - 1);
 }
 
 void
-claude_writer_search(struct claude_writer *w, const struct json *query)
+claude_writer_search(struct claude_writer *w, const char *query, size_t query_length,
+	const char *results, size_t length)
 {
 	if (is_over(w))
 		return;
-	if (w->awaits_results)
-		claude_writer_results(w, "[]", 2);
 	end_text(w);
-	write_search(w, query);
-	w->searches++;
-	w->awaits_results = true;
-}
-
-bool
-claude_writer_awaits_results(const struct claude_writer *w)
-{
-	return w->awaits_results;
-}
-
-void
-claude_writer_results(struct claude_writer *w, const char *results, size_t length)
-{
-	if (is_over(w) || !w->awaits_results)
-		return;
-	end_text(w);
-	w->awaits_results = false;
+	write_search(w, query, query_length);
 	write_results(w, results, length);
+	w->searches++;
 }
 
 void
@@ -771,8 +753,6 @@ claude_writer_finish(struct claude_writer *w, const char *stop_reason, const cha
 	end_text(w);
 	if (w->lacks_search)
 		write_failed_search(w);
-	if (w->awaits_results)
-		write_results(w, "[]", 2);
 	close_block(w);
 	w->stop_reason = settled_reason(w, stop_reason);
 	if (strcmp(w->stop_reason, "stop_sequence") != 0)

@@ -12,7 +12,6 @@
 
 struct api_error;
 struct buffer;
-struct json;
 
 struct claude_usage {
 	uint64_t input_tokens; /* without those read from the cache */
@@ -99,16 +98,12 @@ void claude_writer_tool_input(struct claude_writer *, const char *json, size_t l
 void claude_writer_tool_end(struct claude_writer *);
 
 /**
- * The upstream searched the web for ${query}, a string (NULL: it does not say for what): a block
- * server_tool_use, which counts in the usage.  Its results follow before the next search.
+ * The upstream searched the web for ${query}, the content of a JSON string ("": it does not say for
+ * what), and found ${results}, the text of a JSON array of blocks web_search_result: the blocks
+ * server_tool_use and web_search_tool_result.  It counts in the usage.
  */
-void claude_writer_search(struct claude_writer *, const struct json *query);
-
-/** Does the last search have no results yet? */
-bool claude_writer_awaits_results(const struct claude_writer *);
-
-/** What it found: the text of a JSON array of blocks web_search_result. */
-void claude_writer_results(struct claude_writer *, const char *results, size_t length);
+void claude_writer_search(struct claude_writer *, const char *query, size_t query_length,
+	const char *results, size_t length);
 
 /** The open text block cites a page: the text of a JSON object.  Nothing if none is open. */
 void claude_writer_citation(struct claude_writer *, const char *citation, size_t length);

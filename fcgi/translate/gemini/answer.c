@@ -18,6 +18,9 @@
 #include "translate/translator.h"
 #include "translate/upstream_error.h"
 #include "translate/upstream_json.h"
+#include "translate/web_findings.h"
+
+enum { MOST_CHUNKS = 256 /* of what grounds an answer, that are cited */ };
 
 /* Tokens; what a chunk does not tell stays as an earlier one told it. */
 struct counts {
@@ -298,6 +301,53 @@ take_finish_reason(struct reader *r, const struct json *candidate, struct api_er
 	return 0;
 }
 
+/* The page of a chunk of what grounds the answer; its address is one that redirects. */
+static struct web_page
+page_of(const struct json *chunk)
+{
+	const struct json *web = json_member_object(chunk, "web");
+
+	return (struct web_page){
+		.url = json_member(web, "uri"), .title = json_member(web, "title")};
+}
+
+static int
+take_cited(struct reader *r, const struct json *chunks, const struct json *support)
+{
+	JSON_EACH (number, json_member_array(support, "groundingChunkIndices")) {
+		int64_t before = json_int(number, -1);
+		const struct json *chunk = json_first(chunks);
+		if (before < 0 || before >= MOST_CHUNKS)
+			continue;
+		while (chunk != NULL && before-- > 0)
+			chunk = json_next(chunk);
+		const struct web_page page = page_of(chunk);
+		if (reader_citation(r, &page) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* What the service searched for and found: with any chunk, and with more than one. */
+static int
+take_grounding(struct reader *r, const struct json *grounding)
+{
+	const struct json *chunks = json_member_array(grounding, "groundingChunks");
+
+	JSON_EACH (query, json_member_array(grounding, "webSearchQueries"))
+		if (reader_search_query(r, query) != 0)
+			return -1;
+	JSON_EACH (chunk, chunks) {
+		const struct web_page page = page_of(chunk);
+		if (reader_search_page(r, &page) != 0)
+			return -1;
+	}
+	JSON_EACH (support, json_member_array(grounding, "groundingSupports"))
+		if (take_cited(r, chunks, support) != 0)
+			return -1;
+	return 0;
+}
+
 static int
 take_candidate(struct reader *r, const struct json *candidate, struct api_error *error)
 {
@@ -305,6 +355,9 @@ take_candidate(struct reader *r, const struct json *candidate, struct api_error 
 	JSON_EACH (part, json_member_array(json_member(candidate, "content"), "parts"))
 		if (take_part(r, part, error) != 0)
 			return -1;
+	const struct json *grounding = json_member_object(candidate, "groundingMetadata");
+	if (grounding != NULL && take_grounding(r, grounding) != 0)
+		return reader_too_much(r, error);
 	return take_finish_reason(r, candidate, error);
 }
 

@@ -243,6 +243,18 @@ put_call(struct contents *c, const struct json *block)
 	return 0;
 }
 
+static void
+put_found(struct contents *c, const struct json *block)
+{
+	open_part(c, "model");
+	json_put_name(c->out, "text");
+	json_open_string(c->out);
+	claude_string_found(c->out, block);
+	json_string_text(c->out, "\n\n");
+	json_close_string(c->out);
+	json_close_object(c->out);
+}
+
 static int
 put_assistant_block(struct contents *c, const struct json *block)
 {
@@ -258,6 +270,10 @@ put_assistant_block(struct contents *c, const struct json *block)
 		return 0;
 	case CLAUDE_TOOL_USE:
 		return put_call(c, block);
+	case CLAUDE_WEB_RESULT:
+		if (claude_has_found(block))
+			put_found(c, block);
+		return 0;
 	default:
 		return 0;
 	}

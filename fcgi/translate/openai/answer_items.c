@@ -32,7 +32,9 @@ answer_item_kind(const struct json *object)
 		return ITEM_MESSAGE;
 	if (json_is_text(type, "reasoning"))
 		return ITEM_REASONING;
-	return json_is_text(type, "function_call") ? ITEM_CALL : ITEM_OTHER;
+	if (json_is_text(type, "function_call"))
+		return ITEM_CALL;
+	return json_is_text(type, "web_search_call") ? ITEM_SEARCH : ITEM_OTHER;
 }
 
 /* ---- what an item is known by ---- */

@@ -15,7 +15,7 @@
 
 struct json;
 
-enum item_kind { ITEM_MESSAGE, ITEM_REASONING, ITEM_CALL, ITEM_OTHER };
+enum item_kind { ITEM_MESSAGE, ITEM_REASONING, ITEM_CALL, ITEM_SEARCH, ITEM_OTHER };
 
 struct answer_item {
 	enum item_kind kind;

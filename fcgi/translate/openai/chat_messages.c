@@ -48,7 +48,8 @@ static const struct {
 
 /* What the assistant did in the turn that is being written. */
 struct assistant {
-	struct json_list said; /* NULL stands between two messages */
+	struct json_list said; /* texts, and what a web search found; NULL stands between two
+				  messages */
 	struct json_list thought;
 	size_t place;              /* of the thought, in thought_places */
 	struct json_list details;  /* the parts of reasoning_details, which go back as they came */
@@ -290,6 +291,8 @@ gather_assistant(struct chat *c, const struct json *content)
 			status = gather_thinking(c, block);
 		else if (type == CLAUDE_TOOL_USE)
 			status = gather_call(c, block);
+		else if (type == CLAUDE_WEB_RESULT && claude_has_found(block))
+			status = json_list_add(&c->turn.said, block) == 0 ? 0 : no_memory(c);
 		if (status != 0)
 			return -1;
 	}
@@ -299,15 +302,24 @@ gather_assistant(struct chat *c, const struct json *content)
 	return 0;
 }
 
-/* The strings of a list, those of one message together, in the string that is open. */
+/* The strings of a list, those of one message together, in the string that is open; what a search
+ * found stands apart. */
 static void
 string_together(struct json_writer *w, const struct json_list *list)
 {
-	for (size_t i = 0; i < list->count; i++)
-		if (list->values[i] != NULL)
-			json_string_value(w, list->values[i]);
-		else
+	bool apart = false;
+
+	for (size_t i = 0; i < list->count; i++) {
+		const struct json *value = list->values[i];
+		bool found = json_is_object(value);
+		if (value == NULL || apart || (found && i > 0 && list->values[i - 1] != NULL))
 			json_string_text(w, "\n\n");
+		if (found)
+			claude_string_found(w, value);
+		else
+			json_string_value(w, value);
+		apart = found && i + 1 < list->count && list->values[i + 1] != NULL;
+	}
 }
 
 static void

@@ -22,6 +22,7 @@
 #include "translate/stream_calls.h"
 #include "translate/translator.h"
 #include "translate/upstream_error.h"
+#include "translate/web_findings.h"
 
 struct responses_reader {
 	struct reader base;
@@ -89,7 +90,30 @@ take_thinking(struct responses_reader *r, struct answer_item *item, int64_t part
 
 /* ---- whole items ---- */
 
-static void
+static int
+take_annotation(struct responses_reader *r, const struct json *annotation)
+{
+	const struct web_page page = {
+		.url = json_member(annotation, "url"),
+		.title = json_member(annotation, "title"),
+	};
+
+	return json_is_text(json_member(annotation, "type"), "url_citation")
+		       ? reader_citation(&r->base, &page)
+		       : 0;
+}
+
+static int
+take_annotations(struct responses_reader *r, const struct json *content)
+{
+	JSON_EACH (part, content)
+		JSON_EACH (annotation, json_member_array(part, "annotations"))
+			if (take_annotation(r, annotation) != 0)
+				return -1;
+	return reader_search_end(&r->base);
+}
+
+static int
 take_message_item(struct responses_reader *r, struct answer_item *item, const struct json *object)
 {
 	size_t offset = 0;
@@ -102,6 +126,30 @@ take_message_item(struct responses_reader *r, struct answer_item *item, const st
 			&r->base, &item->text, offset, json_member(part, "text"));
 		offset = reader_whole_text(&r->base, &item->text, offset, refusal);
 	}
+	return take_annotations(r, json_member_array(object, "content"));
+}
+
+/* A search; other actions (open_page, find_in_page) read what one has found. */
+static int
+take_search(struct responses_reader *r, const struct json *object)
+{
+	const struct json *action = json_member_object(object, "action");
+	const struct json *type = json_member(action, "type");
+	const struct json *query = json_member_string(action, "query");
+
+	if (type != NULL && !json_is_text(type, "search"))
+		return 0;
+	if (json_content_length(query) == 0)
+		query = json_first(json_member_array(action, "queries"));
+	if (reader_search(&r->base, query) != 0)
+		return -1;
+	JSON_EACH (source, json_member_array(action, "sources")) {
+		const struct web_page page = {
+			.url = json_member(source, "url"), .title = json_member(source, "title")};
+		if (reader_search_page(&r->base, &page) != 0)
+			return -1;
+	}
+	return 0;
 }
 
 static void
@@ -188,7 +236,8 @@ take_call(
 	if (item->name == NULL && !whole)
 		return 0;
 	reader_settle(&r->base);
-	if (reader_arguments(&r->base, json_member(object, "arguments"), &piece) != 0)
+	if (reader_search_end(&r->base) != 0 ||
+		reader_arguments(&r->base, json_member(object, "arguments"), &piece) != 0)
 		return -1;
 	r->base.produced = true;
 	int status = stream_calls_take(r->base.calls, &piece);
@@ -212,9 +261,9 @@ take_item(
 		return 0;
 	if (item->kind == ITEM_REASONING)
 		return take_reasoning(r, item, object);
-	if (item->kind == ITEM_MESSAGE)
-		take_message_item(r, item, object);
-	return 0;
+	if (item->kind == ITEM_SEARCH)
+		return take_search(r, object);
+	return item->kind == ITEM_MESSAGE ? take_message_item(r, item, object) : 0;
 }
 
 /* ---- the answer as a whole ---- */
@@ -378,6 +427,14 @@ on_refusal(struct responses_reader *r, const struct event *event, struct api_err
 }
 
 static int
+on_annotation(struct responses_reader *r, const struct event *event, struct api_error *error)
+{
+	if (take_annotation(r, json_member_object(event->object, "annotation")) != 0)
+		return reader_too_much(&r->base, error);
+	return 0;
+}
+
+static int
 on_thinking(struct responses_reader *r, const struct event *event, struct api_error *error)
 {
 	struct answer_item *item = item_of(r, event, ITEM_REASONING);
@@ -477,6 +534,7 @@ static const struct {
 	{"response.function_call_arguments.delta", on_arguments},
 	{"response.function_call_arguments.done", on_arguments_done},
 	{"response.refusal.delta", on_refusal},
+	{"response.output_text.annotation.added", on_annotation},
 	{"response.output_text.done", on_text_done},
 	{"response.refusal.done", on_text_done},
 	{"response.reasoning_summary_text.done", on_thinking_done},

@@ -150,7 +150,7 @@ end_text(struct input *in)
 
 /* As a plain string, the one form that every service takes.  ${apart}: it begins a message. */
 static void
-write_said(struct input *in, const struct json *text, bool apart)
+begin_said(struct input *in, bool apart)
 {
 	if (!in->is_said) {
 		begin_item(in);
@@ -162,7 +162,6 @@ write_said(struct input *in, const struct json *text, bool apart)
 	} else if (apart) {
 		json_string_text(in->writer, "\n\n");
 	}
-	json_string_value(in->writer, text);
 }
 
 static int
@@ -211,8 +210,14 @@ write_assistant_block(struct input *in, const struct json *block, bool *begun)
 
 	if (json_content_length(text) > 0) {
 		write_reasoning(in);
-		write_said(in, text, !*begun);
+		begin_said(in, !*begun);
+		json_string_value(in->writer, text);
 		*begun = true;
+	} else if (claude_block_type(block) == CLAUDE_WEB_RESULT && claude_has_found(block)) {
+		write_reasoning(in);
+		begin_said(in, true);
+		claude_string_found(in->writer, block);
+		*begun = false;
 	} else if (claude_block_type(block) == CLAUDE_THINKING) {
 		take_thinking(in, block);
 	} else if (claude_block_type(block) == CLAUDE_TOOL_USE) {

@@ -1,0 +1,226 @@
+/*
+ * What one answer found on the web; see web_findings.h.
+ */
+#include "translate/web_findings.h"
+
+#include <string.h>
+
+#include "base/json.h"
+#include "base/json_writer.h"
+#include "translate/claude/writer.h"
+
+enum {
+	MOST_KNOWN = 1024,    /* queries, pages and citations of one answer */
+	LONGEST_TEXT = 4096,  /* bytes of a URL, a title, an age or a query */
+	LONGEST_QUOTE = 1024, /* bytes of what is cited, beyond which it is cut */
+};
+
+void
+web_findings_free(struct web_findings *f)
+{
+	buffer_free(&f->searches);
+	buffer_free(&f->pages);
+	buffer_free(&f->citations);
+	text_map_free(&f->known);
+	*f = (struct web_findings){0};
+}
+
+/* ---- what comes ---- */
+
+/* Is the text new, and is there room for it? */
+static bool
+is_news(struct web_findings *f, const struct buffer *text)
+{
+	if (text->failed) {
+		f->failed = true;
+		return false;
+	}
+	if (text_map_get(&f->known, text->data, text->length, NULL) || f->known.count == MOST_KNOWN)
+		return false;
+	if (text_map_set(&f->known, text->data, text->length, 0) != 0)
+		f->failed = true;
+	return !f->failed;
+}
+
+static bool
+is_fit(const struct json *string)
+{
+	size_t length = json_content_length(string);
+
+	return length > 0 && length <= LONGEST_TEXT;
+}
+
+/* The last search found the pages, and no more.  Those that came after all searches were written
+ * belong to none. */
+static void
+close_search(struct web_findings *f)
+{
+	if (f->searches.length == 0) {
+		if (f->searched)
+			buffer_clear(&f->pages);
+		return;
+	}
+	buffer_putc(&f->searches, '\t');
+	buffer_append(&f->searches, f->pages.data, f->pages.length);
+	buffer_putc(&f->searches, '\n');
+	buffer_clear(&f->pages);
+}
+
+void
+web_findings_add_search(struct web_findings *f, const struct json *query)
+{
+	close_search(f);
+	if (is_fit(query))
+		json_write(&f->searches, query);
+	else
+		buffer_puts(&f->searches, "\"\"");
+	f->failed = f->failed || f->searches.failed;
+}
+
+void
+web_findings_add_query(struct web_findings *f, const struct json *query)
+{
+	struct buffer key = BUFFER_INIT(0);
+
+	if (!is_fit(query))
+		return;
+	buffer_putc(&key, 'q');
+	json_write(&key, query);
+	if (is_news(f, &key))
+		web_findings_add_search(f, query);
+	buffer_free(&key);
+}
+
+/* A page without a title goes by its address. */
+static void
+put_page(struct json_writer *w, const struct web_page *page)
+{
+	json_put_value_member(w, "url", page->url);
+	json_put_value_member(w, "title", is_fit(page->title) ? page->title : page->url);
+}
+
+void
+web_findings_add_page(struct web_findings *f, const struct web_page *page)
+{
+	struct buffer text = BUFFER_INIT(0);
+	struct json_writer w = JSON_WRITER(&text);
+
+	if (!is_fit(page->url))
+		return;
+	/* One page is one result, under whichever title it came first. */
+	buffer_putc(&text, 'p');
+	json_write(&text, page->url);
+	if (!is_news(f, &text)) {
+		buffer_free(&text);
+		return;
+	}
+	buffer_clear(&text);
+	json_open_object(&w);
+	json_put_text_member(&w, "type", "web_search_result");
+	put_page(&w, page);
+	json_put_text_member(&w, "encrypted_content", "");
+	json_put_value_member(&w, "page_age", is_fit(page->age) ? page->age : NULL);
+	json_close_object(&w);
+	if (f->pages.length > 0)
+		buffer_putc(&f->pages, ',');
+	buffer_append(&f->pages, text.data, text.length);
+	f->failed = f->failed || text.failed || f->pages.failed;
+	buffer_free(&text);
+}
+
+/* The beginning of what is cited, without half of a character. */
+static void
+put_quote(struct json_writer *w, const struct json *quote)
+{
+	const char *content = json_content(quote);
+	const char *end = content + json_content_length(quote);
+	const char *at = content;
+	const char *whole = content;
+	char bytes[4];
+	size_t length;
+
+	while (at < end && at - content < LONGEST_QUOTE) {
+		at = json_content_next(at, end, bytes, &length);
+		if (at == end || ((unsigned char)*at & 0xc0) != 0x80)
+			whole = at;
+	}
+	json_put_name(w, "cited_text");
+	json_open_string(w);
+	json_string_content(w, content, (size_t)(whole - content));
+	json_close_string(w);
+}
+
+void
+web_findings_add_citation(struct web_findings *f, const struct web_page *page)
+{
+	struct buffer text = BUFFER_INIT(0);
+	struct json_writer w = JSON_WRITER(&text);
+
+	if (!is_fit(page->url))
+		return;
+	json_open_object(&w);
+	json_put_text_member(&w, "type", "web_search_result_location");
+	put_quote(&w, page->quote);
+	put_page(&w, page);
+	json_put_text_member(&w, "encrypted_index", "");
+	json_close_object(&w);
+	if (is_news(f, &text)) {
+		buffer_append(&f->citations, text.data, text.length);
+		buffer_putc(&f->citations, '\n');
+		f->failed = f->failed || f->citations.failed;
+	}
+	buffer_free(&text);
+}
+
+/* ---- what is written ---- */
+
+/* The searches from line to line. */
+static void
+write_lines(const char *at, struct claude_writer *w)
+{
+	struct buffer list = BUFFER_INIT(0);
+
+	while (*at != '\0') {
+		size_t query = strcspn(at, "\t");
+		const char *found = at + query + 1;
+		size_t length = strcspn(found, "\n");
+		buffer_clear(&list);
+		buffer_putc(&list, '[');
+		buffer_append(&list, found, length);
+		buffer_putc(&list, ']');
+		claude_writer_search(w, at + 1, query - 2, buffer_text(&list), list.length);
+		at = found + length + 1;
+	}
+	buffer_free(&list);
+}
+
+void
+web_findings_write_searches(struct web_findings *f, struct claude_writer *w)
+{
+	if (f->searches.length == 0 && (f->searched || f->pages.length == 0))
+		return;
+	if (f->searches.length == 0)
+		web_findings_add_search(f, NULL);
+	close_search(f);
+	f->failed = f->failed || f->searches.failed;
+	if (f->failed)
+		return;
+	write_lines(buffer_text(&f->searches), w);
+	buffer_clear(&f->searches);
+	f->searched = true;
+}
+
+void
+web_findings_write_citations(struct web_findings *f, struct claude_writer *w)
+{
+	const char *at = buffer_text(&f->citations);
+
+	if (!claude_writer_is_text(w))
+		return;
+	while (*at != '\0') {
+		size_t length = strcspn(at, "\n");
+		claude_writer_citation(w, at, length);
+		at += length + 1;
+	}
+	buffer_clear(&f->citations);
+}
