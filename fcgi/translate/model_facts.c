@@ -83,7 +83,10 @@ static const struct host_facts hosts[] = {
 		.control = CONTROL_EFFORT,
 		.limit = "max_completion_tokens",
 		.flags = HOST_CACHE_KEY},
-	{.name = "xai", .patterns = "api.x.ai", .control = CONTROL_EFFORT},
+	{.name = "xai",
+		.patterns = "api.x.ai",
+		.control = CONTROL_EFFORT,
+		.flags = HOST_EXCLUDES_SITES},
 	{.name = "openrouter",
 		.patterns = "openrouter.ai *.openrouter.ai",
 		.control = CONTROL_REASONING,
@@ -616,9 +619,9 @@ model_facts_chat_search(const struct model_facts *f)
 enum search_form
 model_facts_responses_search(const struct model_facts *f)
 {
-	return model_facts_is(f, MODEL_NO_SEARCH) || model_facts_host_is(f, HOST_NO_SEARCH)
-		       ? SEARCH_NONE
-		       : SEARCH_TOOL;
+	if (model_facts_is(f, MODEL_NO_SEARCH) || model_facts_host_is(f, HOST_NO_SEARCH))
+		return SEARCH_NONE;
+	return model_facts_host_is(f, HOST_EXCLUDES_SITES) ? SEARCH_EXCLUDING : SEARCH_TOOL;
 }
 
 int

@@ -44,7 +44,8 @@ enum gemini_control { GEMINI_SAYS_NOTHING, GEMINI_BUDGET, GEMINI_LEVEL };
 /* How a service searches the web by itself. */
 enum search_form {
 	SEARCH_NONE,
-	SEARCH_TOOL,       /* Responses: a tool `web_search`; Gemini: `googleSearch` */
+	SEARCH_TOOL,       /* Responses: a tool `web_search` */
+	SEARCH_EXCLUDING,  /* likewise, with another name for the sites to leave out: xAI */
 	SEARCH_ALWAYS,     /* Chat, as the rest: the model does, and takes web_search_options */
 	SEARCH_OPENROUTER, /* a tool `openrouter:web_search` */
 	SEARCH_GLM,        /* a tool `web_search` */
@@ -74,6 +75,7 @@ enum host_flag {
 	HOST_PARSED_REASONING = 1 << 12, /* reasoning_format says where the thinking comes */
 	HOST_NO_SEARCH = 1 << 13,        /* none in Responses either */
 	HOST_VERTEX = 1 << 14,           /* Gemini at Vertex */
+	HOST_EXCLUDES_SITES = 1 << 15,   /* SEARCH_EXCLUDING in Responses */
 };
 
 /* What holds for a model, as bits. */

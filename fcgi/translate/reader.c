@@ -317,7 +317,8 @@ reader_citation(struct reader *r, const struct web_page *page)
 	if (reader_search_page(r, page) != 0)
 		return -1;
 	web_findings_add_citation(r->web, page);
-	if (!r->holds_text && !stream_calls_busy(r->calls)) {
+	/* Before the text there may still be thinking between tags. */
+	if (claude_writer_is_text(r->writer) && !r->holds_text) {
 		reader_settle(r);
 		web_findings_write_citations(r->web, r->writer);
 	}

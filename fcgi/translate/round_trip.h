@@ -22,6 +22,10 @@ struct carried {
 
 void carried_free(struct carried *);
 
+/* Begins the id of a search that we have told for another service: no other may be asked about it.
+ */
+#define ROUND_TRIP_SEARCH "srvtoolu_cp1_"
+
 /** May ${id}, of ${length} bytes, stand as an id: ^[a-zA-Z0-9_-]+$ ? */
 bool round_trip_is_id(const char *id, size_t length);
 

@@ -164,6 +164,8 @@ def collect(events):
             block, delta = message["content"][event["index"]], event["delta"]
             if delta["type"] == "input_json_delta":
                 inputs[event["index"]] = inputs.get(event["index"], "") + delta["partial_json"]
+            elif delta["type"] == "citations_delta":
+                block.setdefault("citations", []).append(delta["citation"])
             else:
                 name = delta["type"][:-len("_delta")]
                 block[name] += delta[name]

@@ -259,6 +259,51 @@ def test_a_forced_search_is_made_or_known_to_be_missing(serve, upstream, transla
     assert "There is no web search here" in sent["messages"][0]["content"] and "tool_choice" not in sent
 
 
+def without_ids(content):
+    return json.loads(re.sub(r"srvtoolu_cp1_\w+", "srvtoolu", json.dumps(content)))
+
+
+def test_what_was_found_is_told_and_stays_in_the_conversation(serve, upstream, translated):
+    """The same blocks whole and streamed; the next turn tells the service its sources, and Claude's service no others."""
+    found = (("The tower", "https://example.com/tower"), ("B", "https://example.org/b"))
+    question = {"role": "user", "content": "When did it open?"}
+    tools = {"tools": [{"type": "web_search_20250305", "name": "web_search"}]}
+    with serve(translated) as site:
+        upstream.answer = translated.parts("In 1889 it did.", found=found)
+        whole, streamed = site.ask([question], **tools), collect(site.stream([question], **tools))
+        assert without_ids(whole["content"]) == without_ids(streamed["content"])
+        use, result = (next(b for b in streamed["content"] if b["type"] == kind)
+                       for kind in ("server_tool_use", "web_search_tool_result"))
+        said = next(b for b in streamed["content"] if b["type"] == "text")
+        assert use["name"] == "web_search" and result["tool_use_id"] == use["id"]
+        assert use["input"] == {"query": "" if translated is openai_chat else "the query"}
+        assert [(page["title"], page["url"]) for page in result["content"]] == list(found)
+        assert said["text"] == "In 1889 it did."
+        assert [(cited["title"], cited["url"]) for cited in said["citations"]] == list(found)
+        for message in (whole, streamed):
+            assert message["usage"]["server_tool_use"]["web_search_requests"] == 1 and message["stop_reason"] == "end_turn"
+        turns = [question, turn(streamed), {"role": "user", "content": "Where did you read that?"}]
+        upstream.answer = translated.parts("There.")
+        assert site.ask(turns)["content"] == [{"type": "text", "text": "There."}]
+        sent = upstream.calls[-1].text.decode()
+        assert all(url in sent and title in sent for title, url in found) and "In 1889 it did." in sent
+
+
+def test_claude_is_not_asked_about_searches_of_others(serve, upstream):
+    foreign = "srvtoolu_cp1_x"
+    content = [{"type": "server_tool_use", "id": foreign, "name": "web_search", "input": {"query": "q"}},
+               {"type": "web_search_tool_result", "tool_use_id": foreign, "content": [
+                   {"type": "web_search_result", "url": "https://example.com/a", "title": "A", "encrypted_content": ""}]},
+               {"type": "text", "text": "In 1889.", "citations": [
+                   {"type": "web_search_result_location", "url": "https://example.com/a", "title": "A", "cited_text": "",
+                    "encrypted_index": ""}]}]
+    with serve(upstream_claude) as site:
+        site.ask([{"role": "user", "content": "When?"}, {"role": "assistant", "content": content},
+                  {"role": "user", "content": "Where?"}])
+    assert upstream.calls[-1].body["messages"][1]["content"] == [
+        {"type": "text", "text": "The web search found:\n- A: https://example.com/a"}, {"type": "text", "text": "In 1889."}]
+
+
 def test_images_of_parallel_results_keep_the_order_of_the_calls(serve, upstream, translated):
     """A client sends results as they come: in any order, and in more than one message."""
     png = [f"iVBORw0KGg{letter}=" for letter in "abc"]

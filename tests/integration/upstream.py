@@ -355,17 +355,23 @@ def deltas_of(content=None, tool_calls=(), reasoning_content=None):
             yield {"tool_calls": [{"index": index, "function": {"arguments": arguments[at:at + 7]}}]}
 
 
-def parts(content=None, finish_reason=None, fragment=None, **members):
-    """Answer with these parts, streamed or whole as asked."""
+def parts(content=None, finish_reason=None, fragment=None, found=(), **members):
+    """Answer with these parts, streamed or whole as asked.  Found on the web: titles and addresses."""
+    annotations = [{"type": "url_citation", "url_citation": {"start_index": 0, "end_index": 1, "title": title, "url": url}}
+                   for title, url in found]
     reason = finish_reason or ("tool_calls" if members.get("tool_calls") else "stop")
 
     def answer(call):
         if not call.streams:
-            call.reply(200, message(content, reason, **members))
+            whole = message(content, reason, **members)
+            whole["choices"][0]["message"]["annotations"] = annotations
+            call.reply(200, whole)
             return
         call.fragment = fragment
         for delta in deltas_of(content, **members):
             call.chunk(**delta)
+        if annotations:
+            call.chunk(annotations=annotations)
         call.chunk(finish_reason=reason)
         call.event({"choices": [], "usage": USAGE})
         call.event("[DONE]")

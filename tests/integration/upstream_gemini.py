@@ -241,16 +241,28 @@ def response(parts, finish_reason=None, usage=USAGE):
     return {**body, "usageMetadata": usage} if usage else body
 
 
-def parts(content=None, tool_calls=(), reasoning_content=None, finish_reason=None, fragment=None):
+def grounded(body, found):
+    if found:
+        body["candidates"][0]["groundingMetadata"] = {
+            "webSearchQueries": ["the query"], "searchEntryPoint": {"renderedContent": "<div>"},
+            "groundingChunks": [{"web": {"title": title, "uri": url}} for title, url in found],
+            "groundingSupports": [{"segment": {"startIndex": 0, "endIndex": 1, "text": "a"},
+                                   "groundingChunkIndices": list(range(len(found)))}]}
+    return body
+
+
+def parts(content=None, tool_calls=(), reasoning_content=None, finish_reason=None, fragment=None, found=()):
     reason = {"length": "MAX_TOKENS", "content_filter": "SAFETY"}.get(finish_reason, "STOP")
 
     def answer(call):
         if not streams(call):
-            call.reply(200, response(list(parts_of(content, tool_calls, reasoning_content)), reason))
+            whole = response(list(parts_of(content, tool_calls, reasoning_content)), reason)
+            call.reply(200, grounded(whole, found))
             return
         call.fragment = fragment
         for piece in pieces_of(content, tool_calls, reasoning_content):
             call.event(response([piece]))
+        call.event(grounded(response([]), found))
         call.event(response([], reason))
         call.end_stream()
 

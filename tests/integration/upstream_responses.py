@@ -148,13 +148,16 @@ USAGE = {"input_tokens": 20, "input_tokens_details": {"cached_tokens": 8}, "outp
          "output_tokens_details": {"reasoning_tokens": 1}, "total_tokens": 25}
 
 
-def items_of(content, tool_calls, reasoning_content):
+def items_of(content, tool_calls, reasoning_content, found):
+    if found:
+        yield {"type": "web_search_call", "id": "ws_1", "status": "completed", "action": {"type": "search", "query": "the query"}}
     if reasoning_content:
         yield {"type": "reasoning", "id": "rs_1", "encrypted_content": "enc-1",
                "summary": [{"type": "summary_text", "text": reasoning_content}]}
     if content:
         yield {"type": "message", "id": "msg_1", "role": "assistant", "status": "completed",
-               "content": [{"type": "output_text", "text": content, "annotations": []}]}
+               "content": [{"type": "output_text", "text": content, "annotations": [
+                   {"type": "url_citation", "start_index": 0, "end_index": 1, "title": title, "url": url} for title, url in found]}]}
     for n, call in enumerate(tool_calls):
         yield {"type": "function_call", "id": f"fc_{n}", "call_id": call["id"], "status": "completed",
                "name": call["function"]["name"], "arguments": call["function"]["arguments"]}
@@ -183,9 +186,12 @@ class Stream:
 
     def item(self, index, item):
         at = {"output_index": index, "item_id": item["id"]}
-        empty = {"reasoning": {"summary": []}, "message": {"content": []}, "function_call": {"arguments": ""}}
+        empty = {"reasoning": {"summary": []}, "message": {"content": []}, "function_call": {"arguments": ""}, "web_search_call": {"action": None}}
         self.send("response.output_item.added", output_index=index, item={**item, **empty[item["type"]], "status": "in_progress"})
-        if item["type"] == "reasoning":
+        if item["type"] == "web_search_call":
+            self.send("response.web_search_call.searching", **at)
+            self.send("response.web_search_call.completed", **at)
+        elif item["type"] == "reasoning":
             text = item["summary"][0]["text"]
             self.send("response.reasoning_summary_part.added", summary_index=0, part={"type": "summary_text", "text": ""}, **at)
             self.pieces("response.reasoning_summary_text", text, summary_index=0, **at)
@@ -194,6 +200,9 @@ class Stream:
             text = item["content"][0]["text"]
             self.send("response.content_part.added", content_index=0, part={"type": "output_text", "text": ""}, **at)
             self.pieces("response.output_text", text, content_index=0, **at)
+            for n, annotation in enumerate(item["content"][0]["annotations"]):
+                self.send("response.output_text.annotation.added", content_index=0, annotation_index=n, annotation=annotation,
+                          **at)
             self.send("response.output_text.done", content_index=0, text=text, **at)
             self.send("response.content_part.done", content_index=0, part=item["content"][0], **at)
         else:
@@ -202,8 +211,8 @@ class Stream:
         self.send("response.output_item.done", output_index=index, item=item)
 
 
-def parts(content=None, tool_calls=(), reasoning_content=None, finish_reason=None, fragment=None):
-    items = list(items_of(content, tool_calls, reasoning_content))
+def parts(content=None, tool_calls=(), reasoning_content=None, finish_reason=None, fragment=None, found=()):
+    items = list(items_of(content, tool_calls, reasoning_content, found))
     whole = response(items, finish_reason)
 
     def answer(call):

@@ -90,6 +90,10 @@ test_max_tokens_are_clamped(void **state)
 	check(rows, COUNT(rows), &target);
 }
 
+#define SEARCH(id)                                                                                 \
+	"{\"type\":\"server_tool_use\",\"id\":\"" id "\",\"name\":\"web_search\",\"input\":{}}"
+#define FOUND(id, content)                                                                         \
+	"{\"type\":\"web_search_tool_result\",\"tool_use_id\":\"" id "\",\"content\":" content "}"
 #define FOREIGN "{\"type\":\"thinking\",\"thinking\":\"t\",\"signature\":\"cp1.eyJ9\"}"
 #define OWN     "{\"type\":\"thinking\",\"thinking\":\"o\",\"signature\":\"EqQB\"}"
 #define TEXT    "{\"text\" : \"\\u0041\",\"type\":\"text\",\"n\":1.10}"
@@ -108,6 +112,20 @@ test_foreign_thinking_is_cut_out(void **state)
 		{IN(FOREIGN "," FOREIGN "," TEXT "," FOREIGN "," FOREIGN), IN(TEXT)},
 		{IN(OWN " ," FOREIGN ", " TEXT), IN(OWN ", " TEXT)},
 		{IN(FOREIGN "," OWN "," FOREIGN "," TEXT "," FOREIGN), IN(OWN "," TEXT)},
+		/* A search of another service: its result says what it found, in a text. */
+		{IN(SEARCH("srvtoolu_cp1_x") " , " FOUND("srvtoolu_cp1_x",
+			 "[{\"type\":\"web_search_result\",\"url\":\"https://"
+			 "a\",\"title\":\"A\"}]") "," TEXT),
+			IN("{\"type\":\"text\",\"text\":\"The web search found:\\n- A: "
+			   "https://a\"}," TEXT)},
+		{IN(SEARCH("srvtoolu_cp1_x") "," FOUND("srvtoolu_cp1_x", "[]") "," TEXT), IN(TEXT)},
+		{IN(SEARCH("srvtoolu_01") "," FOUND("srvtoolu_01", "[]") "," TEXT), NULL},
+		{IN("{\"type\":\"text\",\"citations\":[{\"encrypted_index\":\"\"}],\"text\":"
+		    "\"a\"}"),
+			IN("{\"type\":\"text\",\"text\":\"a\"}")},
+		{IN("{\"type\":\"text\",\"citations\":[{\"encrypted_index\":\"x\"}],\"text\":"
+		    "\"a\"}"),
+			NULL},
 		{IN("{\"type\":\"th\\u0069nking\",\"signature\":\"\\u0063p1.\"}," TEXT), IN(TEXT)},
 	};
 

@@ -85,14 +85,42 @@ has_fix(const struct copy *copy, enum translate_fix fix)
 	return (copy->target->fixes & fix) != 0;
 }
 
-/* ---- thinking of other services, earlier in the conversation ---- */
+/* ---- thinking and searches of other services, earlier in the conversation ---- */
 
-/* Was it thought by another service; or by whomever, where this one has refused that? */
+/* Is it a search of another service?  And what one found? */
+static bool
+is_search(const struct json *block)
+{
+	return json_is_text(json_member(block, "type"), "server_tool_use") &&
+	       json_starts_with(json_member(block, "id"), ROUND_TRIP_SEARCH);
+}
+
+static bool
+is_web_result(const struct json *block)
+{
+	return claude_block_type(block) == CLAUDE_WEB_RESULT &&
+	       json_starts_with(json_member(block, "tool_use_id"), ROUND_TRIP_SEARCH);
+}
+
+/* Does the text cite what another service found?  Claude's own citations are never empty there. */
+static bool
+has_foreign_citations(const struct json *block)
+{
+	const struct json *citation = json_first(json_member_array(block, "citations"));
+	const struct json *index = json_member(citation, "encrypted_index");
+
+	return json_is_string(index) && json_content_length(index) == 0;
+}
+
+/* Was it thought by another service, or by whomever, where this one has refused that?  Or is it a
+ * search of another, of which its result tells, if anything? */
 static bool
 is_foreign(const struct copy *copy, const struct json *block)
 {
 	enum claude_block type = claude_block_type(block);
 
+	if (is_search(block) || (is_web_result(block) && !claude_has_found(block)))
+		return true;
 	if (has_fix(copy, FIX_FORGET_THINKING))
 		return type == CLAUDE_THINKING || type == CLAUDE_REDACTED_THINKING;
 	return type == CLAUDE_THINKING && round_trip_is_signature(json_member(block, "signature"));
@@ -144,6 +172,19 @@ must_not_think(const struct copy *copy, const struct json *body)
 /* ---- what a service that is like Claude's does not take ---- */
 
 static void
+drop_citations(struct copy *copy, const struct json *block)
+{
+	struct json_writer w = JSON_WRITER(copy->out);
+
+	leave_out(copy, block->text, end_of(block));
+	json_open_object(&w);
+	JSON_EACH (member, block)
+		if (!json_is_named(member, "citations"))
+			json_put_member(&w, member);
+	json_close_object(&w);
+}
+
+static void
 change_block(struct copy *copy, const struct json *block)
 {
 	enum claude_block type = claude_block_type(block);
@@ -151,13 +192,20 @@ change_block(struct copy *copy, const struct json *block)
 	bool file = type == CLAUDE_DOCUMENT && has_fix(copy, FIX_NO_FILES);
 	struct json_writer w = JSON_WRITER(copy->out);
 
-	if (image || file) {
+	if (has_foreign_citations(block)) {
+		drop_citations(copy, block);
+		return;
+	}
+	if (image || file || is_web_result(block)) {
 		leave_out(copy, block->text, end_of(block));
 		json_open_object(&w);
 		json_put_text_member(&w, "type", "text");
 		json_put_name(&w, "text");
 		json_open_string(&w);
-		claude_string_left_out(&w, block);
+		if (image || file)
+			claude_string_left_out(&w, block);
+		else
+			claude_string_found(&w, block);
 		json_close_string(&w);
 		json_close_object(&w);
 		return;

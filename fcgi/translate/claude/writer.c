@@ -56,7 +56,7 @@ struct claude_writer {
 
 	bool lacks_search; /* the content begins with a search that failed */
 	unsigned searches; /* that the upstream made */
-	char search_id[sizeof("srvtoolu_") + RANDOM_ID_LENGTH]; /* of the last one */
+	char search_id[sizeof(ROUND_TRIP_SEARCH) + RANDOM_ID_LENGTH]; /* of the last one */
 
 	bool started;
 	bool ended;
@@ -591,7 +591,7 @@ write_search(struct claude_writer *w, const char *query, size_t length)
 	struct buffer input = BUFFER_INIT(0);
 	struct json_writer in = JSON_WRITER(&input);
 
-	random_id(w->search_id, sizeof(w->search_id), "srvtoolu_");
+	random_id(w->search_id, sizeof(w->search_id), ROUND_TRIP_SEARCH);
 	buffer_printf(&head,
 		"{\"type\":\"server_tool_use\",\"id\":\"%s\",\"name\":\"web_search\",\"input\":",
 		w->search_id);

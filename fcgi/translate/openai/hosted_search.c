@@ -26,10 +26,16 @@ openai_search_of(const struct model_facts *facts, enum openai_interface interfac
 					     : model_facts_chat_search(facts);
 }
 
+static bool
+is_of_responses(enum search_form form)
+{
+	return form == SEARCH_TOOL || form == SEARCH_EXCLUDING;
+}
+
 bool
 openai_search_is_tool(enum search_form form)
 {
-	return form == SEARCH_TOOL || form == SEARCH_OPENROUTER || form == SEARCH_GLM;
+	return is_of_responses(form) || form == SEARCH_OPENROUTER || form == SEARCH_GLM;
 }
 
 static void
@@ -42,7 +48,7 @@ put_given(struct json_writer *w, const char *name, const struct json *value)
 /* ---- as a tool ---- */
 
 static void
-put_responses_members(struct json_writer *w, const struct json *declared)
+put_responses_members(struct json_writer *w, const struct json *declared, enum search_form form)
 {
 	const struct json *allowed = sites(declared, "allowed_domains");
 	const struct json *blocked = sites(declared, "blocked_domains");
@@ -50,7 +56,8 @@ put_responses_members(struct json_writer *w, const struct json *declared)
 	if (allowed != NULL || blocked != NULL) {
 		json_open_object_member(w, "filters");
 		put_given(w, "allowed_domains", allowed);
-		put_given(w, "blocked_domains", blocked);
+		put_given(w, form == SEARCH_EXCLUDING ? "excluded_domains" : "blocked_domains",
+			blocked);
 		json_close_object(w);
 	}
 	put_given(w, "user_location", json_member_object(declared, "user_location"));
@@ -91,7 +98,7 @@ openai_put_search_tool(struct json_writer *w, const struct json *declared, enum 
 	else if (form == SEARCH_GLM)
 		put_glm_members(w);
 	else
-		put_responses_members(w, declared);
+		put_responses_members(w, declared, form);
 	json_close_object(w);
 }
 
@@ -100,7 +107,7 @@ openai_put_search_tool(struct json_writer *w, const struct json *declared, enum 
 void
 openai_put_search_choice(struct json_writer *w, enum search_form form)
 {
-	if (form != SEARCH_TOOL)
+	if (!is_of_responses(form))
 		return;
 	json_open_object_member(w, "tool_choice");
 	json_put_text_member(w, "type", "web_search");
@@ -152,7 +159,7 @@ openai_set_search_words(
 	if (r->web_search == NULL || r->tool_choice == CLAUDE_CHOICE_NONE)
 		return;
 	words->no_search = form == SEARCH_NONE;
-	if (form == SEARCH_NONE || form == SEARCH_TOOL || form == SEARCH_OPENROUTER)
+	if (form == SEARCH_NONE || is_of_responses(form) || form == SEARCH_OPENROUTER)
 		return;
 	words->only = sites(r->web_search, "allowed_domains");
 	words->never = sites(r->web_search, "blocked_domains");
