@@ -99,7 +99,7 @@ def child_of(process):
 def booted(root):
     """The root as a running machine."""
     layer = tempfile.mkdtemp(prefix="claude-proxy-machine.")
-    log = open(Path(layer).with_suffix(".log"), "w+")
+    log = open(layer + ".log", "w")
     command = ["unshare", "--mount", "--net", "--pid", "--ipc", "--uts", "--cgroup", "--fork", "--kill-child=KILL",
                "bash", "-c", BOOT, "boot", root, layer]
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
