@@ -83,6 +83,11 @@ $(BUILD)/bench/%: $(BUILD)/tests/bench/%.o $(BUILD)/tests/bench/pace.o
 	$(call step,LINK $@)
 	$(hide)$(link)
 
+$(BUILD)/hostile/loop_hold.so: tests/hostile/loop_hold.c
+	@mkdir -p $(@D)
+	$(call step,LINK $@)
+	$(hide)$(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) -O2 -shared -fPIC -o $@ $<
+
 # A target comes before the archives: what it defines takes the place of theirs.
 $(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/admin.a $(BUILD)/responder.a $(BUILD)/shared.a
 	@mkdir -p $(@D)
@@ -103,7 +108,7 @@ test test-clients:
 	@tests/suite.sh $(SUITE) $@ $(foreach name,SANITIZE QUICK,$(if $($(name)),$(name)=$($(name))))
 else
 # SUITE=trixie: in a bare root of that Debian suite.  QUICK=1: without the slow tests.
-test: all unit_programs bench_programs ## every test: units, integration through web servers, clients
+test: all unit_programs bench_programs $(BUILD)/hostile/loop_hold.so ## every test: units, integration through web servers, clients
 	@tests/run.sh $(BUILD)
 
 test-clients: all               ## real clients alone: Claude Code, the official SDK, the AI SDK

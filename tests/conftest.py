@@ -93,7 +93,8 @@ def pytest_terminal_summary(terminalreporter):
     seen = [figures for report in reports for name, figures in report.user_properties if name == "hostile"]
     if not seen:
         return
-    slowest, largest = (max(seen, key=lambda figures: figures[name]) for name in ("waited_ms", "peak_mb"))
+    slowest, longest, largest = (max(seen, key=lambda figures: figures[name]) for name in ("waited_ms", "held_ms", "peak_mb"))
     terminalreporter.write_line(
         f"hostile: {sum(f['inputs'] for f in seen)} inputs tried, {sum(f['crashes'] for f in seen)} crashes; another request waited "
-        f"{slowest['waited_ms']} ms at most ({slowest['test']}), peak memory {largest['peak_mb']} MB ({largest['test']})")
+        f"{slowest['waited_ms']} ms at most ({slowest['test']}), the loop was held for {longest['held_ms']:.1f} ms of processor time at "
+        f"most ({longest['test']}), peak memory {largest['peak_mb']} MB ({largest['test']})")

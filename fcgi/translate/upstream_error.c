@@ -23,6 +23,7 @@
 
 enum {
 	QUOTED = 200 /* bytes of a body that are quoted */,
+	LOOKED_AT = 16384 /* bytes of which they are the beginning that shows */,
 	MOST_MESSAGE = 4096,
 	LARGEST_RETRY = 86400,
 	LONGEST_WORD = 63, /* of a code or type, in bytes */
@@ -145,7 +146,8 @@ append_quoted(struct buffer *out, const char *text, size_t length, size_t most,
 {
 	struct buffer masked = BUFFER_INIT(0);
 
-	secret_redact(&masked, text, length, who->key, who->secrets);
+	secret_redact(
+		&masked, text, secret_safe_cut(text, length, LOOKED_AT), who->key, who->secrets);
 	append_clean(out, buffer_text(&masked), masked.length, most);
 	buffer_free(&masked);
 }

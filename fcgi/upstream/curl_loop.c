@@ -3,6 +3,7 @@
  */
 #include "upstream/curl_loop.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 
 #include "base/watch.h"
@@ -10,6 +11,7 @@
 enum {
 	MOST_AT_ONCE = 8, /* rounds that curl gets one after the other without a wait in between */
 	SHORT_WAIT = 10,  /* ms before the next one then */
+	LONG_TURN = 4,    /* ms after which others come first: a round reads up to 1.6 MB */
 };
 
 struct curl_loop {
@@ -71,6 +73,13 @@ on_socket(void *context, int events)
 	finish_round(l);
 }
 
+/* Has this turn of the loop taken long already? */
+static bool
+is_long_turn(const struct curl_loop *l)
+{
+	return uv_hrtime() / 1000000 >= uv_now(l->timer.loop) + LONG_TURN;
+}
+
 static int
 set_timer(CURLM *multi, long timeout_ms, void *context)
 {
@@ -89,6 +98,8 @@ set_timer(CURLM *multi, long timeout_ms, void *context)
 		l->at_once = 0;
 	else if (l->at_once >= MOST_AT_ONCE)
 		wait = SHORT_WAIT;
+	else if (is_long_turn(l))
+		wait = 1; /* not in this turn */
 	uv_timer_start(&l->timer, on_timer, wait, 0);
 	return 0;
 }

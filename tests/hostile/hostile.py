@@ -275,9 +275,28 @@ class Attack:
         return [key["state"] for key in next(u for u in shown["upstreams"] if u["name"] == name)["keys"]]
 
 
+LOOP_HOLD = BUILD / "hostile" / "loop_hold.so"
+
+
+def measured(site, settings):
+    """The settings, with those that let the responder say how long its loop was held (loop_hold.c)."""
+    if SANITIZED or "LD_PRELOAD" in settings or not LOOP_HOLD.exists():
+        return settings
+    return {**settings, "LD_PRELOAD": LOOP_HOLD.resolve(), "LOOP_HOLD": site.folder / "loop_hold"}
+
+
+def loop_held(site):
+    """In ms; 0 where it is not known."""
+    try:
+        return int((site.folder / "loop_hold").read_text() or 0) / 1000
+    except FileNotFoundError:
+        return 0
+
+
 @contextlib.contextmanager
 def responder(site, within=(), stderr=None, **settings):
     """The responder alone, on a listening socket."""
+    settings = measured(site, settings)
     with site.listener() as listener, open(site.folder / "server.err", "ab") as errors:
         process = subprocess.Popen([*within, BUILD / "claude-proxy.fcgi"], env=site.environment(**settings), stdin=listener,
                                    stdout=subprocess.DEVNULL, stderr=stderr or errors, start_new_session=True)
@@ -327,15 +346,16 @@ class Ledger:
     """The figures of one test; the run's summary adds them up (tests/conftest.py)."""
 
     def __init__(self, node):
-        self.figures = {"test": node.name, "inputs": 0, "crashes": 0, "waited_ms": 0, "peak_mb": 0}
+        self.figures = {"test": node.name, "inputs": 0, "crashes": 0, "waited_ms": 0, "peak_mb": 0, "held_ms": 0}
         node.user_properties.append(("hostile", self.figures))
 
-    def note(self, inputs=0, crashes=0, waited_ms=0, peak_mb=0):
+    def note(self, inputs=0, crashes=0, waited_ms=0, peak_mb=0, held_ms=0):
         f = self.figures
         f["inputs"] += inputs
         f["crashes"] += crashes
         f["waited_ms"] = max(f["waited_ms"], waited_ms)
         f["peak_mb"] = max(f["peak_mb"], peak_mb)
+        f["held_ms"] = max(f["held_ms"], held_ms)
 
 
 @contextlib.contextmanager
@@ -363,7 +383,8 @@ def attacked(site, ledger, url=None, service_type="openai", keys=(KEY,), front=N
                 saw = bystander.result()
                 crashed = not attack.alive()
                 # A row with a patience of its own waits by design, for the lock of another program.
-                ledger.note(attack.inputs, crashed, saw["waited_ms"] if patience <= PATIENCE else 0, attack.peak())
+                ledger.note(attack.inputs, crashed, saw["waited_ms"] if patience <= PATIENCE else 0, attack.peak(),
+                            loop_held(site))
             assert not crashed, f"the responder ended with {process.returncode}: {last_words(site)}"
             assert saw["asked"] > 0 and saw["failed"] <= lost, saw
             assert saw["waited_ms"] < patience, f"another request waited {saw['waited_ms']} ms"
