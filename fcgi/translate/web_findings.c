@@ -45,7 +45,7 @@ is_news(struct web_findings *f, const struct buffer *text)
 static bool
 is_fit(const struct json *string)
 {
-	size_t length = json_content_length(string);
+	size_t length = string != NULL ? json_content_length(string) : 0;
 
 	return length > 0 && length <= LONGEST_TEXT;
 }
