@@ -25,11 +25,11 @@
 #include "owner.h"
 #include "print.h"
 #include "probe.h"
-#include "store/config.h"
 #include "store/check.h"
+#include "store/config.h"
 #include "store/store.h"
-#include "upstream/service.h"
 #include "upstream/ca_bundle.h"
+#include "upstream/service.h"
 
 enum { SHORT_ACCESS_KEY = 16, THIS_CENTURY = 1577836800 /* s: 2020 */ };
 

@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "base/buffer.h"
-#include "base/json_writer.h"
 #include "base/clock.h"
+#include "base/json_writer.h"
 #include "command.h"
 #include "output.h"
 #include "store/config.h"

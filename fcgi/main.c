@@ -20,9 +20,9 @@
 #include "base/random.h"
 #include "base/secret.h"
 #include "base/settings.h"
+#include "http/response.h"
 #include "server.h"
 #include "store/store.h"
-#include "http/response.h"
 
 enum { WIDE_TABLE = 4095 }; /* descriptors: two thousand streams */
 

@@ -23,6 +23,8 @@
 #include "base/memory.h"
 #include "base/settings.h"
 #include "base/watch.h"
+#include "http/door.h"
+#include "http/web_request.h"
 #include "proxy/exchange.h"
 #include "proxy/intake.h"
 #include "proxy/live_settings.h"
@@ -30,8 +32,6 @@
 #include "store/config.h"
 #include "store/store.h"
 #include "upstream/transfer.h"
-#include "http/door.h"
-#include "http/web_request.h"
 
 enum {
 	FIRST_ACCEPTORS = 4,

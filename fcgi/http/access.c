@@ -12,8 +12,8 @@
 #include "base/clock.h"
 #include "base/secret.h"
 #include "base/settings.h"
-#include "store/store.h"
 #include "http/web_request.h"
+#include "store/store.h"
 
 /* Apache hands Authorization on under the second name when a rewrite rule came first. */
 static const char *const authorization[] = {"HTTP_AUTHORIZATION", "REDIRECT_HTTP_AUTHORIZATION"};

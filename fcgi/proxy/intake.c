@@ -13,6 +13,13 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/settings.h"
+#include "http/access.h"
+#include "http/cors.h"
+#include "http/metrics.h"
+#include "http/pages.h"
+#include "http/response.h"
+#include "http/router.h"
+#include "http/web_request.h"
 #include "proxy/accounting.h"
 #include "proxy/client_request.h"
 #include "proxy/exchange.h"
@@ -22,13 +29,6 @@
 #include "store/config.h"
 #include "store/store.h"
 #include "store/totals.h"
-#include "http/access.h"
-#include "http/cors.h"
-#include "http/web_request.h"
-#include "http/metrics.h"
-#include "http/response.h"
-#include "http/router.h"
-#include "http/pages.h"
 
 enum {
 	RETRY_WHEN_FULL = 1,     /* seconds */

@@ -9,8 +9,8 @@
 
 #include "base/buffer.h"
 #include "base/safe_text.h"
-#include "upstream/transfer.h"
 #include "http/response.h"
+#include "upstream/transfer.h"
 
 /* nginx takes a head of 4 KiB unless it is told otherwise, and ours has lines of its own. */
 enum { LONGEST_LINE = 256, MOST_OF_FAMILY = 2048 }; /* bytes */

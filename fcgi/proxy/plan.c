@@ -13,14 +13,14 @@
 #include "base/api_error.h"
 #include "base/json.h"
 #include "base/shell_word.h"
+#include "http/web_request.h"
 #include "proxy/client_request.h"
 #include "store/config.h"
-#include "translate/claude/request.h"
 #include "translate/claude/models.h"
+#include "translate/claude/request.h"
 #include "translate/tokens.h"
 #include "translate/translator.h"
 #include "upstream/service.h"
-#include "http/web_request.h"
 
 enum { MOST_FORWARDED = 32 /* headers */ };
 

@@ -7,11 +7,11 @@
 
 #include "base/api_error.h"
 #include "base/watch.h"
+#include "http/response.h"
+#include "http/web_request.h"
 #include "proxy/accounting.h"
 #include "proxy/client_request.h"
 #include "proxy/passed_head.h"
-#include "http/web_request.h"
-#include "http/response.h"
 
 enum { WORTH_FREEING = 65536 /* bytes that were sent, while others are pending */ };
 

@@ -11,10 +11,10 @@
 #include "base/buffer.h"
 #include "base/json.h"
 #include "base/secret.h"
-#include "translate/event_stream.h"
 #include "translate/claude/passed_message.h"
 #include "translate/claude/passed_stream.h"
 #include "translate/claude/passed_usage.h"
+#include "translate/event_stream.h"
 #include "translate/translator.h"
 
 enum {

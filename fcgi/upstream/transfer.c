@@ -29,9 +29,9 @@
 #include <unistd.h>
 
 #include "base/descriptors.h"
+#include "upstream/ca_bundle.h"
 #include "upstream/curl_loop.h"
 #include "upstream/response_head.h"
-#include "upstream/ca_bundle.h"
 
 enum {
 	KEPT_HANDLES = 256,       /* easy handles kept for the next transfer */

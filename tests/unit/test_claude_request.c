@@ -5,10 +5,10 @@
 #include "base/api_error.h"
 #include "base/buffer.h"
 #include "base/json_writer.h"
-#include "translate/round_trip.h"
-#include "translate/claude/request.h"
 #include "translate/claude/history_calls.h"
+#include "translate/claude/request.h"
 #include "translate/claude/text.h"
+#include "translate/round_trip.h"
 
 #define A16(a)    a a a a a a a a a a a a a a a a
 #define A256(a)   A16(A16(a))

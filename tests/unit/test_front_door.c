@@ -7,9 +7,9 @@
 #include "base/settings.h"
 #include "http/access.h"
 #include "http/cors.h"
-#include "http/web_request_kind.h"
 #include "http/response.h"
 #include "http/router.h"
+#include "http/web_request_kind.h"
 
 /* A request that is only its parameters, name and value in turn, and a body of a given size, which
  * comes in pieces: between two of them, and at first, there is nothing. */

@@ -1,8 +1,8 @@
 /* Claude requests as requests to Gemini (PROTOCOL.md §B.2). */
 #include "translation.h"
 
-#include "translate/round_trip.h"
 #include "translate/gemini/gemini.h"
+#include "translate/round_trip.h"
 
 #define U         "{\"role\":\"user\",\"parts\":[{\"text\":\"u\"}]}"
 #define CONTENTS  "\"contents\":[" U "]"

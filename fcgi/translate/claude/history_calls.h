@@ -10,8 +10,8 @@
 #include <stddef.h>
 
 #include "base/text_map.h"
-#include "translate/round_trip.h"
 #include "translate/claude/request.h"
+#include "translate/round_trip.h"
 
 struct history_call {
 	const struct json *block;  /* the tool_use; lent */

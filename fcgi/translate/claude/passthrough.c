@@ -14,11 +14,11 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/json_writer.h"
-#include "translate/round_trip.h"
 #include "translate/claude/request.h"
 #include "translate/claude/text.h"
 #include "translate/lesson.h"
 #include "translate/model_facts.h"
+#include "translate/round_trip.h"
 #include "translate/translator.h"
 
 enum { USER_DIGITS = 32 };

@@ -2,8 +2,8 @@
  * The tools of a Claude request, in either shape (PROTOCOL.md §A `tools`).
  */
 #include "base/json.h"
-#include "translate/claude/request.h"
 #include "translate/claude/check.h"
+#include "translate/claude/request.h"
 
 /* Tools that the client runs and whose schema Anthropic has published: any model can call them as
  * functions. */

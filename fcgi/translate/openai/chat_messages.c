@@ -14,17 +14,17 @@
 #include "base/buffer.h"
 #include "base/json.h"
 #include "base/json_writer.h"
-#include "translate/round_trip.h"
-#include "translate/claude/request.h"
 #include "translate/claude/history_calls.h"
+#include "translate/claude/request.h"
 #include "translate/claude/text.h"
-#include "translate/openai/parameters.h"
 #include "translate/model_facts.h"
 #include "translate/openai/hosted_search.h"
+#include "translate/openai/parameters.h"
 #include "translate/openai/parts.h"
 #include "translate/openai/thinking.h"
-#include "translate/translator.h"
+#include "translate/round_trip.h"
 #include "translate/tool_names.h"
+#include "translate/translator.h"
 
 /* Where what the model thought stood in its answer, and goes back to. */
 enum thought_place {
