@@ -69,9 +69,12 @@ $(BUILD)/%.o: %.c | $(BUILD)/schema.h $(packages_first)
 	$(call step,CC $<)
 	$(hide)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
+# A string for each version: what stands below `-- Version N.`; the first one begins the file.
 $(BUILD)/schema.h: schema.sql
 	@mkdir -p $(@D)
-	@{ echo 'static const char schema_sql[] = {'; od -An -v -tx1 $< | sed 's/ \(..\)/0x\1,/g'; echo '0};'; } > $@
+	@awk -v q='"' 'BEGIN { n = 1; print "#pragma GCC diagnostic ignored " q "-Woverlength-strings" q; print "static const char *const schema_versions[] = {" } \
+		/^-- Version [0-9]+\./ { if ($$3 + 0 != ++n) { print "schema.sql: this must be version " n ": " $$0 >"/dev/stderr"; exit 1 } print "," } \
+		{ gsub(/[\\"]/, "\\\\&"); print q $$0 "\\n" q } END { print "};" }' $< >$@.new && mv $@.new $@
 
 $(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/responder.a $(BUILD)/shared.a
 	@mkdir -p $(@D)

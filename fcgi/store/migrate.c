@@ -8,7 +8,7 @@
 #include "schema.h"
 #include "store/database.h"
 
-enum { LATEST = 3 };
+enum { LATEST = sizeof(schema_versions) / sizeof(schema_versions[0]) };
 
 int
 database_complain(sqlite3 *db, const char *path, const char *doing)
@@ -30,28 +30,16 @@ read_version(sqlite3 *db)
 	return version;
 }
 
-/* What a database of ${version} (0: a new file) lacks: all that stands below that version in the
- * schema. */
-static const char *
-missing_schema(int version)
-{
-	char heading[32];
-
-	if (version == 0)
-		return schema_sql;
-	snprintf(heading, sizeof(heading), "\n-- Version %d.", version + 1);
-	return strstr(schema_sql, heading);
-}
-
+/* Add all that a database of ${version} (0: a new file) lacks. */
 static int
 bring_up_to_date(sqlite3 *db, int version)
 {
 	char set_version[48];
 
+	for (int next = version; next < LATEST; next++)
+		if (sqlite3_exec(db, schema_versions[next], NULL, NULL, NULL) != SQLITE_OK)
+			return -1;
 	snprintf(set_version, sizeof(set_version), "PRAGMA user_version = %d", LATEST);
-	if (version < LATEST &&
-		sqlite3_exec(db, missing_schema(version), NULL, NULL, NULL) != SQLITE_OK)
-		return -1;
 	return sqlite3_exec(db, set_version, NULL, NULL, NULL) == SQLITE_OK ? 0 : -1;
 }
 
