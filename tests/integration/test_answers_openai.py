@@ -98,7 +98,7 @@ def test_an_error_of_minimax_has_the_status_that_it_means(served, upstream):
 def test_an_unknown_finish_reason_is_logged(served, upstream):
     upstream.answer = parts("x", finish_reason="sideways")
     assert served.ask()["stop_reason"] == "end_turn"
-    assert "unknown finish_reason 'sideways'" in served.log_text()
+    wait_for(lambda: "unknown finish_reason 'sideways'" in served.log_text(), "it to be logged")
 
 
 # ---- stop sequences ----
