@@ -711,9 +711,8 @@ json_member(const struct json *object, const char *name)
 	return json_is(found, JSON_NULL) ? NULL : found;
 }
 
-/* Which of the names is the member's?  ${count}: none. */
-static size_t
-name_of(const struct json *member, const struct json_name *names, size_t count)
+size_t
+json_name_among(const struct json *member, const struct json_name *names, size_t count)
 {
 	const char *first = member->text - member->name + 1;
 	bool escaped = (member->flags & JSON_NAME_ESCAPED) != 0;
@@ -734,7 +733,7 @@ json_members(const struct json *object, const struct json_name *names, size_t co
 	if (!json_is_object(object))
 		return;
 	JSON_EACH (value, object) {
-		size_t i = name_of(value, names, count);
+		size_t i = json_name_among(value, names, count);
 		if (i < count)
 			values[i] = json_is(value, JSON_NULL) ? NULL : value;
 	}

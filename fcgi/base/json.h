@@ -165,6 +165,9 @@ struct json_name {
 void json_members(const struct json *object, const struct json_name *names, size_t count,
 	const struct json **values);
 
+/** Which of the ${count} names the member is called; ${count}: none of them. */
+size_t json_name_among(const struct json *member, const struct json_name *names, size_t count);
+
 /** Is it a member called ${name}? */
 bool json_is_named(const struct json *value, const char *name);
 

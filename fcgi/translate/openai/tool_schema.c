@@ -20,48 +20,46 @@ enum keyword {
 	SCHEMAS,  /* by name */
 };
 
-static const struct {
-	const char *name;
-	enum keyword kind;
-} keywords[] = {
-	{"properties", SCHEMAS},
-	{"patternProperties", SCHEMAS},
-	{"$defs", SCHEMAS},
-	{"definitions", SCHEMAS},
-	{"dependentSchemas", SCHEMAS},
-	{"items", A_SCHEMA},
-	{"prefixItems", A_SCHEMA},
-	{"additionalProperties", A_SCHEMA},
-	{"anyOf", A_SCHEMA},
-	{"oneOf", A_SCHEMA},
-	{"allOf", A_SCHEMA},
-	{"not", A_SCHEMA},
-	{"if", A_SCHEMA},
-	{"then", A_SCHEMA},
-	{"else", A_SCHEMA},
-	{"contains", A_SCHEMA},
+static const struct json_name of_schemas[] = {
+	JSON_NAME("properties"),
+	JSON_NAME("patternProperties"),
+	JSON_NAME("$defs"),
+	JSON_NAME("definitions"),
+	JSON_NAME("dependentSchemas"),
+};
+
+static const struct json_name of_a_schema[] = {
+	JSON_NAME("items"),
+	JSON_NAME("prefixItems"),
+	JSON_NAME("additionalProperties"),
+	JSON_NAME("anyOf"),
+	JSON_NAME("oneOf"),
+	JSON_NAME("allOf"),
+	JSON_NAME("not"),
+	JSON_NAME("if"),
+	JSON_NAME("then"),
+	JSON_NAME("else"),
+	JSON_NAME("contains"),
 };
 
 /* Choices, which may not stand at the top. */
 static const char *const choices[] = {"anyOf", "oneOf", "allOf"};
-static const char *const closed_at_top[] = {"anyOf", "oneOf", "allOf", "enum", "not"};
+static const struct json_name closed_at_top[] = {
+	JSON_NAME("anyOf"),
+	JSON_NAME("oneOf"),
+	JSON_NAME("allOf"),
+	JSON_NAME("enum"),
+	JSON_NAME("not"),
+};
 
 static enum keyword
 keyword_of(const struct json *member)
 {
-	for (size_t i = 0; i < COUNT(keywords); i++)
-		if (json_is_named(member, keywords[i].name))
-			return keywords[i].kind;
+	if (json_name_among(member, of_schemas, COUNT(of_schemas)) < COUNT(of_schemas))
+		return SCHEMAS;
+	if (json_name_among(member, of_a_schema, COUNT(of_a_schema)) < COUNT(of_a_schema))
+		return A_SCHEMA;
 	return A_VALUE;
-}
-
-static bool
-is_one_of(const struct json *member, const char *const *names, size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		if (json_is_named(member, names[i]))
-			return true;
-	return false;
 }
 
 /* Is it of that type, alone or among others? */
@@ -209,7 +207,8 @@ is_left_out_at_top(const struct schema_writer *s, const struct json *member)
 {
 	if (json_is_named(member, "$schema") || is_left_out(s, member, NULL))
 		return true;
-	return s->closed_top && is_one_of(member, closed_at_top, COUNT(closed_at_top));
+	return s->closed_top &&
+	       json_name_among(member, closed_at_top, COUNT(closed_at_top)) < COUNT(closed_at_top);
 }
 
 void
