@@ -8,7 +8,6 @@ import contextlib
 import json
 import os
 import re
-import signal
 import socket
 import struct
 import subprocess
@@ -18,7 +17,7 @@ import time
 from pathlib import Path
 
 import fastcgi_client
-from site_under_test import BUILD, Answer, free_port, parse_events, program, request, wait_for
+from site_under_test import BUILD, Answer, free_port, parse_events, program, request, stop, wait_for
 
 SANITIZED = "-" in BUILD.name
 PATIENCE = 20000 if SANITIZED else 5000  # ms that another request may wait
@@ -303,13 +302,7 @@ def responder(site, within=(), stderr=None, **settings):
     try:
         yield process
     finally:
-        if process.poll() is None:
-            process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(40)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        stop(process)
 
 
 def last_words(site):

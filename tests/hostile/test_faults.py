@@ -91,16 +91,20 @@ def status_of(client):
     return 0
 
 
-def test_when_descriptors_run_out_others_are_told_to_wait(site, ledger, bad):
-    release = threading.Event()
-
+def begun_until(release):
+    """A stream that begins, and goes on when it is released."""
     def script(played):
         played.request()
         played.send(BEGUN)
         release.wait(30)
         played.send(REST)
 
-    bad.script = script
+    return script
+
+
+def test_when_descriptors_run_out_others_are_told_to_wait(site, ledger, bad):
+    release = threading.Event()
+    bad.script = begun_until(release)
     with hostile.attacked(site, ledger, bad.url, keys=(KEY, KEY + "2"), lost=1 << 30, patience=1 << 30, MAX_CONCURRENT_REQUESTS=1000) as attack:
         resource.prlimit(attack.responder.pid, resource.RLIMIT_NOFILE, (64, resource.prlimit(attack.responder.pid, resource.RLIMIT_NOFILE)[1]))
         clients = [attack.open() for _ in range(120)]
@@ -170,14 +174,7 @@ def test_a_crash_leaves_no_memory_with_keys_behind(site, ledger, bad):
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
 def test_a_stop_under_100_streams_loses_none(site, ledger, bad, number):
     release = threading.Event()
-
-    def script(played):
-        played.request()
-        played.send(BEGUN)
-        release.wait(30)
-        played.send(REST)
-
-    bad.script = script
+    bad.script = begun_until(release)
     site.admin("add", "main", bad.url, "openai")
     site.admin("key", "main", "add", KEY)
     with hostile.responder(site, MAX_CONCURRENT_REQUESTS=200) as process:

@@ -78,6 +78,17 @@ def program(name):
     return shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
 
 
+def stop(process):
+    """End a process that was started here: as its owner would, or else by force."""
+    if process.poll() is None:
+        process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(40)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
 def wait_for(condition, what, seconds=20):
     """Wait until the condition holds; its value."""
     deadline = time.monotonic() + seconds
@@ -228,13 +239,7 @@ class Site:
                 assert process.poll() is None, (self.folder / "server.err").read_text()
             yield process
         finally:
-            if process.poll() is None:
-                process.send_signal(signal.SIGTERM)
-            try:
-                process.wait(40)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            stop(process)
 
     def is_up(self, path):
         try:

@@ -147,4 +147,7 @@ bool claude_tool_read(const struct json *tool, struct claude_tool *);
 /** Is it Claude's own web search, which other services have as well? */
 bool claude_tool_is_web_search(const struct json *tool);
 
+/** Is there a function among the tools, which other services can call? */
+bool claude_has_functions(const struct claude_request *);
+
 #endif

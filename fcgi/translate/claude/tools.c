@@ -93,6 +93,18 @@ claude_tool_is_web_search(const struct json *tool)
 	return json_starts_with(json_member(tool, "type"), "web_search_");
 }
 
+bool
+claude_has_functions(const struct claude_request *r)
+{
+	struct claude_tool tool;
+
+	for (size_t i = 0; i < r->tools.count; i++)
+		if (!claude_tool_is_web_search(r->tools.values[i]) &&
+			claude_tool_read(r->tools.values[i], &tool))
+			return true;
+	return false;
+}
+
 static int
 check_function(const struct place *place, const struct json *function, const char *schema_name,
 	bool required, struct api_error *error)

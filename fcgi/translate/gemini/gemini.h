@@ -28,9 +28,6 @@ int gemini_put_contents(const struct claude_request *, const struct translate_ta
 /** Does the model take no system instruction, so that the contents must begin with it? */
 bool gemini_system_is_said(const struct translate_target *);
 
-/** Is there a function among the tools? */
-bool gemini_has_functions(const struct claude_request *);
-
 /** The system prompt, and what else only words can tell, into the string that is open. */
 void gemini_string_system(
 	struct json_writer *, const struct claude_request *, const struct translate_target *);

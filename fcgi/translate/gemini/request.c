@@ -152,14 +152,14 @@ tells_format(const struct claude_request *r, const struct translate_target *targ
 	if (r->output_schema == NULL)
 		return false;
 	return (target->fixes & FIX_NO_FORMAT) != 0 ||
-	       (model_facts_is(&facts, MODEL_NO_FORMAT_BESIDE_TOOLS) && gemini_has_functions(r));
+	       (model_facts_is(&facts, MODEL_NO_FORMAT_BESIDE_TOOLS) && claude_has_functions(r));
 }
 
 /* Does the request get the service's own search?  Tool mode NONE would not stop it. */
 static bool
 has_search(const struct claude_request *r, const struct model_facts *facts)
 {
-	bool alone = r->forces_search || !gemini_has_functions(r);
+	bool alone = r->forces_search || !claude_has_functions(r);
 
 	return r->web_search != NULL && r->tool_choice != CLAUDE_CHOICE_NONE &&
 	       !model_facts_is(facts, MODEL_NO_SEARCH) &&
@@ -289,18 +289,6 @@ put_tool_choice(struct json_writer *w, const struct claude_request *r, struct to
 	json_close_object(w);
 }
 
-bool
-gemini_has_functions(const struct claude_request *r)
-{
-	struct claude_tool tool;
-
-	for (size_t i = 0; i < r->tools.count; i++)
-		if (!claude_tool_is_web_search(r->tools.values[i]) &&
-			claude_tool_read(r->tools.values[i], &tool))
-			return true;
-	return false;
-}
-
 static void
 warn_of_dropped(const struct claude_request *r, bool search)
 {
@@ -354,7 +342,7 @@ put_tools(struct json_writer *w, const struct claude_request *r, struct tool_nam
 {
 	bool search = has_search(r, facts);
 	/* A search cannot be forced but by offering nothing else. */
-	bool functions = !r->forces_search && gemini_has_functions(r);
+	bool functions = !r->forces_search && claude_has_functions(r);
 
 	warn_of_dropped(r, search);
 	if (r->forces_search && !search)

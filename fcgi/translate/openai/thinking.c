@@ -12,18 +12,6 @@
 
 /* ---- what is asked for ---- */
 
-static bool
-has_functions(const struct claude_request *r)
-{
-	struct claude_tool tool;
-
-	for (size_t i = 0; i < r->tools.count; i++)
-		if (!claude_tool_is_web_search(r->tools.values[i]) &&
-			claude_tool_read(r->tools.values[i], &tool))
-			return true;
-	return false;
-}
-
 /* Is a tool forced that this model calls only while it does not think? */
 static bool
 is_off_for_choice(const struct claude_request *r, const struct model_facts *f)
@@ -31,7 +19,7 @@ is_off_for_choice(const struct claude_request *r, const struct model_facts *f)
 	bool forced = r->tool_choice == CLAUDE_CHOICE_ANY || r->tool_choice == CLAUDE_CHOICE_TOOL;
 
 	return forced && !r->forces_search && model_facts_is(f, MODEL_CHOOSES_AT_OFF) &&
-	       has_functions(r);
+	       claude_has_functions(r);
 }
 
 static enum effort
@@ -73,7 +61,8 @@ effort_to_send(const struct claude_request *r, const struct model_facts *f,
 
 	if (!takes_effort(f))
 		return EFFORTS;
-	if (interface == OPENAI_CHAT && model_facts_is(f, MODEL_TOOLS_AT_NONE) && has_functions(r))
+	if (interface == OPENAI_CHAT && model_facts_is(f, MODEL_TOOLS_AT_NONE) &&
+		claude_has_functions(r))
 		return EFFORT_NONE;
 	if (t->off)
 		return effort_nearest(accepted, EFFORT_NONE);
