@@ -503,6 +503,36 @@ reopen(struct store *s)
 	pthread_mutex_unlock(&s->write_lock);
 }
 
+static bool
+is_intact(sqlite3 *db)
+{
+	sqlite3_stmt *s = NULL;
+	bool intact = sqlite3_prepare_v2(db, "PRAGMA quick_check(1)", -1, &s, NULL) == SQLITE_OK &&
+		      sqlite3_step(s) == SQLITE_ROW &&
+		      strcmp((const char *)sqlite3_column_text(s, 0), "ok") == 0;
+
+	sqlite3_finalize(s);
+	return intact;
+}
+
+/* The configuration as it is now; NULL: it cannot be read.  Where no upstream is current any more,
+ * that may be damage as well as an owner's `clear`. */
+static struct config *
+read_config(struct store *s)
+{
+	struct config *config = config_read(s->reader, s->path);
+	bool emptied = config != NULL && config->current == NULL && s->config != NULL &&
+		       s->config->current != NULL;
+
+	if (!emptied || is_intact(s->reader))
+		return config;
+	config_release(config);
+	database_complain_now_and_then(s->reader, s->path,
+		"it is damaged, and seems to be empty: keeping the last configuration",
+		&s->read_complained);
+	return NULL;
+}
+
 /* Make sure that the snapshot is in force.  Return 0 or -1. */
 static int
 refresh(struct store *s)
@@ -522,7 +552,7 @@ refresh(struct store *s)
 		return -1;
 	}
 	if (revision != s->seen_revision || s->config == NULL) {
-		struct config *config = config_read(s->reader, s->path);
+		struct config *config = read_config(s);
 		if (config == NULL)
 			return -1;
 		config_release(s->config);

@@ -937,6 +937,27 @@ test_the_last_snapshot_serves_while_the_database_is_broken(void **state)
 	store_close(s);
 }
 
+/* An owner may remove everything; a file in which nothing is current because it is damaged has not
+ * said so. */
+static void
+test_a_database_that_is_damaged_is_not_believed_to_be_empty(void **state)
+{
+	struct store *s = open_store();
+
+	(void)state;
+	store_add_upstream(s, "a", "http://a", "openai");
+	assert_string_equal(config_of(s)->current->name, "a");
+	execute("DELETE FROM settings WHERE name = 'current_upstream'; "
+		"CREATE TABLE x (a); INSERT INTO x VALUES (NULL); PRAGMA writable_schema = ON; "
+		"UPDATE sqlite_schema SET sql = 'CREATE TABLE x (a NOT NULL)' WHERE name = 'x'");
+	assert_false(store_is_readable(s));
+	assert_string_equal(config_of(s)->current->name, "a");
+	execute("UPDATE x SET a = 1");
+	assert_true(store_is_readable(s));
+	assert_null(config_of(s)->current);
+	store_close(s);
+}
+
 int
 main(void)
 {
@@ -995,6 +1016,9 @@ main(void)
 			test_requests_are_counted_exactly_over_processes, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			test_the_last_snapshot_serves_while_the_database_is_broken, set_up,
+			tear_down),
+		cmocka_unit_test_setup_teardown(
+			test_a_database_that_is_damaged_is_not_believed_to_be_empty, set_up,
 			tear_down),
 	};
 
