@@ -139,6 +139,28 @@ test_a_tool_may_be_named_in_other_escapes(void **state)
 	claude_request_free(&request);
 }
 
+/* As when the next upstream is tried: the second check finds what the first one found. */
+static void
+test_a_request_may_be_checked_again(void **state)
+{
+	static const char text[] = ASK(
+		"\"messages\":[{\"role\":\"user\",\"content\":\"u\"},{\"role\":\"system\","
+		"\"content\":["
+		"{\"type\":\"tool_addition\",\"tool\":{\"type\":\"tool_reference\",\"name\":\"d\"}}"
+		"]}],"
+		"\"tools\":[{\"name\":\"d\",\"input_schema\":{},\"defer_loading\":true}]");
+	struct claude_request request;
+	struct api_error error = API_ERROR_NONE;
+
+	(void)state;
+	assert_int_equal(claude_request_parse(text, sizeof(text) - 1, &request, &error), 0);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(claude_request_check(&request, CLAUDE_TO_ANSWER, &error), 0);
+		assert_int_equal(request.tools.count, 1);
+	}
+	claude_request_free(&request);
+}
+
 /* ---- calls ---- */
 
 static void
@@ -387,6 +409,7 @@ main(void)
 		cmocka_unit_test(test_names_have_no_odd_characters),
 		cmocka_unit_test(test_the_name_of_a_model_is_bounded),
 		cmocka_unit_test(test_a_tool_may_be_named_in_other_escapes),
+		cmocka_unit_test(test_a_request_may_be_checked_again),
 		cmocka_unit_test(test_equal_ids_are_told_apart),
 		cmocka_unit_test(test_ids_stay_taken_in_a_whole_conversation),
 		cmocka_unit_test(test_many_equal_ids),
