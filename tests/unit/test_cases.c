@@ -36,8 +36,8 @@ static const char *const setting_names[] = {"service", "model", "host", "max-out
 	"status", "byte-order-mark", NULL};
 static const char *const section_names[] = {"request", "lessons", "upstream body",
 	"upstream body has", "upstream body lacks", "refusal", "answer", "events", "stream",
-	"error", "outline", "message", "client events", "client stream", "client body", "usage",
-	"counted", "schema", "cleaned", "sent", "upstream says", "lesson", NULL};
+	"error", "error has", "outline", "message", "client events", "client stream", "client body",
+	"usage", "counted", "schema", "cleaned", "sent", "upstream says", "lesson", NULL};
 
 static const struct translator *
 translator_of(struct test_case *t)
@@ -252,44 +252,43 @@ write_event(const char *text, bool named, const char *line_end, struct buffer *o
 	return (size_t)(at - text);
 }
 
-/* The bytes of the upstream's answer. */
-static void
-write_answer(struct test_case *t, const char *line_end, struct buffer *out)
-{
-	const char *events = case_text(t, "events");
-	const char *stream = case_text(t, "stream");
-
-	if (setting_is(t, "byte-order-mark", "yes"))
-		buffer_puts(out, "\xef\xbb\xbf");
-	if (events != NULL) {
-		bool named = translator_of(t) == &openai_responses;
-		while (*events != '\0')
-			events += write_event(events, named, line_end, out);
-	} else if (stream != NULL) {
-		size_t length = strlen(stream);
-		bool open = length >= 2 && strcmp(stream + length - 2, "\n\\") == 0;
-		buffer_append(out, stream, length - (open ? 2 : 0));
-		buffer_puts(out, open ? "" : "\n\n");
-	} else {
-		buffer_puts(out, case_text(t, "answer"));
-	}
-}
-
 /* One of the ways in which the answer comes and is asked for. */
 struct way {
+	const char *section; /* that it stands in: one of answer_sections */
 	bool stream;
 	size_t size; /* of the pieces that it comes in */
 	const char *line_end;
 };
+
+static const char *const answer_sections[] = {"answer", "stream", "events"};
+
+/* The bytes of the upstream's answer. */
+static void
+write_answer(struct test_case *t, const struct way *way, struct buffer *out)
+{
+	const char *text = case_text(t, way->section);
+	size_t length = strlen(text);
+	bool open = length >= 2 && strcmp(text + length - 2, "\n\\") == 0;
+	bool named = translator_of(t) == &openai_responses;
+
+	if (setting_is(t, "byte-order-mark", "yes"))
+		buffer_puts(out, "\xef\xbb\xbf");
+	if (strcmp(way->section, "events") == 0) {
+		while (*text != '\0')
+			text += write_event(text, named, way->line_end, out);
+		return;
+	}
+	buffer_append(out, text, length - (open ? 2 : 0));
+	buffer_puts(out, strcmp(way->section, "stream") == 0 && !open ? "\n\n" : "");
+}
 
 /* Put the upstream's answer through; the caller frees it. */
 static struct answer *
 answer_by(struct test_case *t, const struct way *way, const struct tool_names *names,
 	const char *body, struct buffer *out)
 {
-	bool whole = case_section(t, "events") == NULL && case_section(t, "stream") == NULL;
-	const char *type = case_setting(
-		t, "content-type", whole ? "application/json" : "text/event-stream");
+	const char *type = case_setting(t, "content-type",
+		strcmp(way->section, "answer") == 0 ? "application/json" : "text/event-stream");
 	const char *const stops[] = {case_setting(t, "stops-at", NULL), NULL};
 	const struct answer_options options = {
 		.translator = translator_of(t),
@@ -319,12 +318,13 @@ expect_error(struct test_case *t, const struct answer *a)
 	struct buffer told = BUFFER_INIT(0);
 	const struct api_error *error = answer_error(a);
 
-	if (case_section(t, "error") == NULL)
+	if (case_section(t, "error") == NULL && case_section(t, "error has") == NULL)
 		fail_msg("%s:%d: failed: %s", t->file->path, t->line, error->message);
 	buffer_printf(&told, "%d %s", error->status, error->message);
 	while (is_blank(told.data[told.length - 1])) /* of what is quoted: a line end, or two */
 		buffer_cut(&told, told.length - 1);
 	expect(t, "error", buffer_text(&told), TEXT);
+	expect_lines(t, "error has", buffer_text(&told), true);
 	buffer_free(&told);
 }
 
@@ -347,7 +347,7 @@ expect_answer(struct test_case *t, const struct way *way, const struct answer *a
 	struct buffer events = BUFFER_INIT(0), message = BUFFER_INIT(0), outline = BUFFER_INIT(0);
 	struct buffer usage = BUFFER_INIT(0);
 
-	if (case_section(t, "error") != NULL)
+	if (case_section(t, "error") != NULL || case_section(t, "error has") != NULL)
 		fail_msg("%s:%d: it is no error: %s", t->file->path, t->line, out);
 	buffer_printf(&usage, "%llu in, %llu out, %s",
 		(unsigned long long)answer_usage(a)->input_tokens,
@@ -376,7 +376,7 @@ check_answer_by(struct test_case *t, const struct way *way, const struct tool_na
 	struct buffer packed = BUFFER_INIT(0), body = BUFFER_INIT(0), out = BUFFER_INIT(0);
 	struct buffer unpacked = BUFFER_INIT(0), shown = BUFFER_INIT(0);
 
-	write_answer(t, way->line_end, &packed);
+	write_answer(t, way, &packed);
 	pack_carried(buffer_text(&packed), &body);
 	struct answer *a = answer_by(t, way, names, buffer_text(&body), &out);
 	unpack_carried(buffer_text(&out), &unpacked);
@@ -399,14 +399,15 @@ check_answer_by(struct test_case *t, const struct way *way, const struct tool_na
 
 /* Streamed and whole, in pieces of any size, with either line end. */
 static void
-check_answer(struct test_case *t, const struct tool_names *names)
+check_answer(struct test_case *t, const char *section, const struct tool_names *names)
 {
 	static const size_t sizes[] = {1, 2, 3, 7, 1 << 20};
 	static const char *const line_ends[] = {"\n", "\r\n"};
-	size_t ends = case_section(t, "events") != NULL ? COUNT(line_ends) : 1;
+	size_t ends = strcmp(section, "events") == 0 ? COUNT(line_ends) : 1;
 
 	for (size_t i = 0; i < 2 * COUNT(sizes) * ends; i++) {
 		const struct way way = {
+			.section = section,
 			.stream = i % 2 == 0,
 			.size = sizes[i / 2 % COUNT(sizes)],
 			.line_end = line_ends[i / 2 / COUNT(sizes)],
@@ -481,9 +482,10 @@ run_case(void **state)
 		check_request(t, names);
 	if (case_section(t, "upstream says") != NULL)
 		check_lesson(t);
-	else if (case_section(t, "answer") != NULL || case_section(t, "events") != NULL ||
-		 case_section(t, "stream") != NULL)
-		check_answer(t, names);
+	else
+		for (size_t i = 0; i < COUNT(answer_sections); i++)
+			if (case_section(t, answer_sections[i]) != NULL)
+				check_answer(t, answer_sections[i], names);
 	if (case_section(t, "schema") != NULL)
 		check_schema(t);
 	tool_names_free(names);
