@@ -39,6 +39,10 @@ compact(const char *text, struct buffer *out)
 	}
 }
 
+/* Of base64url, too. */
+static const char id_characters[] =
+	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
 /* ---- what is carried: cp1.{\"k\":…} in the place of cp1. and base64url ---- */
 
 static const char *const carriers[] = {"cp1.", "toolu_cp1_"};
@@ -77,16 +81,13 @@ pack_carried(const char *text, struct buffer *out)
 static inline void
 unpack_carried(const char *text, struct buffer *out)
 {
-	static const char digits[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-
 	for (const char *at = text; *at != '\0';) {
 		const char *carrier = carrier_at(text, at);
 		buffer_append(out, at, carrier != NULL ? strlen(carrier) : 1);
 		at += carrier != NULL ? strlen(carrier) : 1;
 		if (carrier == NULL)
 			continue;
-		size_t length = strspn(at, digits);
+		size_t length = strspn(at, id_characters);
 		char *decoded = calloc(1, BASE64_DECODED(length) + 1);
 		if (base64_read(at, length, decoded) == 0 && *decoded == '{') {
 			struct buffer content = BUFFER_INIT(0);
@@ -138,9 +139,10 @@ number_ids(const char *text, const char *input, struct buffer *out)
 
 	for (const char *at = text; *at != '\0';) {
 		size_t prefix = prefix_of_id(at);
-		char *id = strndup(at, prefix > 0 ? quoted_length(at) : 1);
+		size_t length = prefix > 0 ? prefix + strspn(at + prefix, id_characters) : 1;
+		char *id = strndup(at, length);
 		if (prefix > 0 && strstr(input, id) == NULL)
-			buffer_printf(out, "%.*s<%u>\"", (int)prefix, at, number_of_id(&known, id));
+			buffer_printf(out, "%.*s<%u>", (int)prefix, at, number_of_id(&known, id));
 		else
 			buffer_puts(out, id);
 		at += strlen(id);
