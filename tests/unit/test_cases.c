@@ -13,7 +13,6 @@
 #include "translate/claude/request.h"
 #include "translate/gemini/schema.h"
 #include "translate/lesson.h"
-#include "translate/refusals.h"
 #include "translate/tokens.h"
 #include "translate/tool_names.h"
 #include "translate/translator.h"
@@ -37,7 +36,7 @@ static const char *const setting_names[] = {"service", "model", "host", "max-out
 static const char *const section_names[] = {"request", "lessons", "upstream body",
 	"upstream body has", "upstream body lacks", "refusal", "answer", "events", "stream",
 	"error", "error has", "outline", "message", "client events", "client stream", "client body",
-	"usage", "counted", "schema", "cleaned", "sent", "upstream says", "lesson", NULL};
+	"usage", "counted", "schema", "cleaned", NULL};
 
 static const struct translator *
 translator_of(struct test_case *t)
@@ -422,7 +421,7 @@ check_answer(struct test_case *t, const char *section, const struct tool_names *
 	}
 }
 
-/* ---- schemas, and what refusals teach ---- */
+/* ---- schemas ---- */
 
 static void
 check_schema(struct test_case *t)
@@ -445,30 +444,6 @@ check_schema(struct test_case *t)
 	buffer_free(&out);
 }
 
-static void
-check_lesson(struct test_case *t)
-{
-	static const char *const no_headers[] = {NULL};
-	const char *sent = case_text(t, "sent");
-	const char *body = case_section(t, "answer") != NULL ? case_text(t, "answer") : "";
-	const struct refusal_of_request said = {
-		.status = atoi(case_setting(t, "status", "400")),
-		.message = case_text(t, "upstream says"),
-		.body = body,
-		.length = strlen(body),
-		.sent = sent,
-		.sent_length = strlen(sent),
-		.headers = no_headers,
-	};
-	struct buffer lesson = BUFFER_INIT(0);
-	size_t row = 0;
-	enum refusal_scope scope = refusal_find_lesson(&said, &row, &lesson);
-
-	assert_int_equal(scope == REFUSAL_UNKNOWN, lesson.length == 0);
-	expect(t, "lesson", buffer_text(&lesson), TEXT);
-	buffer_free(&lesson);
-}
-
 /* ---- */
 
 static void
@@ -485,12 +460,9 @@ run_case(void **state)
 	assert_true(t->section_count > 0);
 	if (case_section(t, "request") != NULL)
 		check_request(t, names);
-	if (case_section(t, "upstream says") != NULL)
-		check_lesson(t);
-	else
-		for (size_t i = 0; i < COUNT(answer_sections); i++)
-			if (case_section(t, answer_sections[i]) != NULL)
-				check_answer(t, answer_sections[i], names);
+	for (size_t i = 0; i < COUNT(answer_sections); i++)
+		if (case_section(t, answer_sections[i]) != NULL)
+			check_answer(t, answer_sections[i], names);
 	if (case_section(t, "schema") != NULL)
 		check_schema(t);
 	tool_names_free(names);
