@@ -25,10 +25,12 @@
 #include "owner.h"
 #include "print.h"
 #include "probe.h"
+#include "search_trial.h"
 #include "store/check.h"
 #include "store/config.h"
 #include "store/store.h"
 #include "upstream/ca_bundle.h"
+#include "upstream/search.h"
 #include "upstream/service.h"
 
 enum { SHORT_ACCESS_KEY = 16, THIS_CENTURY = 1577836800 /* s: 2020 */ };
@@ -310,6 +312,24 @@ check_reach(struct findings *f, const struct upstream *u)
 }
 
 static void
+check_search_engine(struct findings *f)
+{
+	const struct search_config *config = &f->admin->config->search;
+	struct search_result result;
+
+	if (config->provider == NULL)
+		return;
+	search_try(f->admin, "claude-proxy", &result);
+	if (result.outcome == SEARCH_DONE)
+		find(f, GOOD, "search", "%s searches the web (%zu page%s found)", config->provider,
+			result.count, plural(result.count));
+	else
+		find(f, PROBLEM, "search", "%s cannot search the web: %s; %s tries it again",
+			config->provider, result.problem, HINT("search", "test", "<query>"));
+	search_result_free(&result);
+}
+
+static void
 check_store(struct findings *f)
 {
 	struct admin *a = f->admin;
@@ -329,6 +349,7 @@ check_store(struct findings *f)
 	check_config(f, a->config);
 	for (size_t i = 0; i < a->config->upstream_count; i++)
 		check_reach(f, &a->config->upstreams[i]);
+	check_search_engine(f);
 }
 
 int

@@ -18,6 +18,7 @@
 #include "store/config_json.h"
 #include "store/options.h"
 #include "store/store.h"
+#include "upstream/search.h"
 
 /* ---- keys ---- */
 
@@ -115,6 +116,24 @@ print_routes_json(const struct config *config)
 	buffer_free(&out);
 }
 
+/* ---- search ---- */
+
+void
+print_search(const struct search_config *search)
+{
+	struct buffer url = BUFFER_INIT(0);
+	char mask[SECRET_MASK_SIZE];
+
+	url_write_masked(&url, search_url(search));
+	print("%s  %s", search->provider, buffer_text(&url));
+	buffer_free(&url);
+	if (search->key[0] != '\0') {
+		secret_mask(search->key, mask);
+		print("  key %s", strcmp(mask, "…") == 0 ? "(masked)" : mask);
+	}
+	putchar('\n');
+}
+
 /* ---- everything ---- */
 
 const char *
@@ -186,6 +205,11 @@ print_config(const struct admin *a)
 	print("database  %s\n", store_path(a->store));
 	print("strategy  %s%s\n\n", print_strategy(a),
 		config->has_strategy ? "" : " (the default)");
+	if (config->search.provider != NULL) {
+		print("search    ");
+		print_search(&config->search);
+		putchar('\n');
+	}
 	print_heading("upstreams");
 	puts(" (* is current)");
 	if (config->upstream_count == 0)

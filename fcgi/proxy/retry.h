@@ -26,6 +26,7 @@ struct retry_request {
 	uv_loop_t *loop;
 	struct store *store;
 	const struct plan *failed;
+	bool next_turn; /* nothing failed: the same key is used for the model's next turn */
 	struct client_request *client; /* only this job touches what is parsed of it */
 	const struct api_error *error;
 	struct buffer refusal; /* the body that came with it; taken */

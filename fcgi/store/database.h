@@ -87,6 +87,10 @@ enum store_result database_unless_failed(enum store_result);
 /** Where none is current, or one that is gone, make the first one current. */
 enum store_result database_settle_current(struct store *);
 
+/** Put the proxy's own web search in the place of what there was; ${provider} NULL: nothing. */
+enum store_result
+database_put_search(struct store *, const char *provider, const char *url, const char *key);
+
 /* Rows that the database refused.  Begin with {0}. */
 struct refused_rows {
 	size_t count;

@@ -607,19 +607,22 @@ model_facts_find(const char *host, const char *model)
 	const struct host_facts *row = find_host(host);
 
 	simplify(model, name);
-	return (struct model_facts){row, find_model(row, name)};
+	return (struct model_facts){.host = row, .model = find_model(row, name)};
 }
 
 enum search_form
 model_facts_chat_search(const struct model_facts *f)
 {
+	if (f->no_search)
+		return SEARCH_NONE;
 	return model_facts_is(f, MODEL_SEARCHES) ? SEARCH_ALWAYS : f->host->search;
 }
 
 enum search_form
 model_facts_responses_search(const struct model_facts *f)
 {
-	if (model_facts_is(f, MODEL_NO_SEARCH) || model_facts_host_is(f, HOST_NO_SEARCH))
+	if (f->no_search || model_facts_is(f, MODEL_NO_SEARCH) ||
+		model_facts_host_is(f, HOST_NO_SEARCH))
 		return SEARCH_NONE;
 	return model_facts_host_is(f, HOST_EXCLUDES_SITES) ? SEARCH_EXCLUDING : SEARCH_TOOL;
 }

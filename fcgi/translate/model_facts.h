@@ -140,6 +140,7 @@ struct model_row {
 struct model_facts {
 	const struct host_facts *host;
 	const struct model_row *model;
+	bool no_search; /* the service's own is not to be used */
 };
 
 /**

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "translate/model_facts.h"
 #include "translate/tool_names.h"
 
 struct api_error;
@@ -37,6 +38,7 @@ struct translate_target {
 	const char *host;          /* of its base URL (model_facts.h); NULL: the service's own */
 	const char *origin; /* marks what this upstream and model have carried through the client
 			       (round_trip.h); NULL: the translator's kind alone */
+	bool no_search;     /* the service's own search is not to be used */
 	unsigned fixes;     /* of enum translate_fix */
 };
 
@@ -68,6 +70,10 @@ struct translator {
 	 */
 	int (*write_request)(const struct claude_request *, const struct translate_target *,
 		struct tool_names *names, struct buffer *body, struct api_error *error);
+
+	/** Does the service search the web by itself for this request, which offers a search? NULL:
+	 * that is not ours to know. */
+	bool (*has_search)(const struct claude_request *, const struct translate_target *);
 
 	/** Append a request to count its tokens; NULL: the service counts none. */
 	int (*write_count_request)(const struct claude_request *, const struct translate_target *,
@@ -103,6 +109,16 @@ struct translator {
 
 	void (*reader_free)(struct reader *);
 };
+
+/** What is known of the target. */
+static inline struct model_facts
+translate_facts(const struct translate_target *target)
+{
+	struct model_facts facts = model_facts_find(target->host, target->model);
+
+	facts.no_search = target->no_search;
+	return facts;
+}
 
 /** What marks what is carried for the target: its origin, or else the kind. */
 static inline const char *

@@ -65,6 +65,32 @@ upstream_request_choose_interface(struct upstream_request *r, const struct claud
 	buffer_free(&host);
 }
 
+/* May the service's own search be used? */
+static bool
+upstream_lets_search(const struct upstream *u)
+{
+	return u->options.search == SEARCH_BY_ANY || u->options.search == SEARCH_BY_SERVICE;
+}
+
+bool
+upstream_request_has_search(const struct upstream_request *r, const struct claude_request *claude)
+{
+	const struct translator *t = r->service->translator;
+	struct buffer host = BUFFER_INIT(0);
+	bool has = t->has_search == NULL;
+
+	if (!has && model_facts_write_host(&host, r->upstream->base_url) == 0) {
+		const struct translate_target target = {
+			.model = r->model,
+			.host = buffer_text(&host),
+			.no_search = !upstream_lets_search(r->upstream),
+		};
+		has = t->has_search(claude, &target);
+	}
+	buffer_free(&host);
+	return has;
+}
+
 /* ---- what was learned ---- */
 
 static bool
@@ -121,6 +147,7 @@ write_learned(struct upstream_request *r, const struct claude_request *claude,
 		.max_output_tokens = r->upstream->options.max_output_tokens,
 		.reasoning_off = r->upstream->options.reasoning_off,
 		.host = buffer_text(&r->host),
+		.no_search = !upstream_lets_search(r->upstream),
 		.origin = buffer_text(&r->origin),
 		.fixes = lesson_fixes(lessons) |
 			 (r->upstream->options.images_off ? FIX_NO_IMAGES : 0),

@@ -46,6 +46,9 @@ typedef int request_writer(const struct claude_request *, const struct translate
  * both: change the service type of a message to that. */
 void upstream_request_choose_interface(struct upstream_request *, const struct claude_request *);
 
+/** Does the upstream search the web by itself for this request, which was checked? */
+bool upstream_request_has_search(const struct upstream_request *, const struct claude_request *);
+
 /* Lessons gathered for a request. */
 struct upstream_lessons {
 	struct lessons list;

@@ -145,7 +145,7 @@ def test_bash_completes_commands_and_words(shell):
 
 
 def test_bash_completes_the_options_of_each_command(shell):
-    listing = {"show", "key", "route", "usage", "test", "doctor", "learned"}
+    listing = {"show", "key", "route", "usage", "test", "doctor", "learned", "search"}
     for name, arguments in commands().items():
         wanted = set(re.findall(r"--[a-z]+", arguments)) | {"--help"} | ({"--json"} if name in listing else set())
         wanted |= {"--upstream", "--first", "--before"} if name == "route" else {"--command"} if name == "key" else set()
@@ -215,7 +215,7 @@ def test_zsh_and_fish_complete_as_bash_does(other_shell, shell, site):
     assert other_shell("claude-proxy-admin ") - {"--help", "--version"} == set(commands())
     for line in ("use ", "use m", "key main ", "key main remove ", "key main add ", "add ol", "add x http://a ", "balance ",
                  "route ", "route move ", "route add x ", "route add x y --before ", "set main ", "set main reasoning ", "set main auth ", "set main images ",
-                 "set main fallback ", "usage --by ", "translate --to ", "test "):
+                 "set main fallback ", "set main search ", "search ", "search t", "usage --by ", "translate --to ", "test "):
         wanted = set(shell.complete(f"claude-proxy-admin {line}"))
         assert other_shell(f"claude-proxy-admin {line}") - {"FILES"} == wanted, line
     for name in commands():

@@ -550,7 +550,7 @@ gemini_put_contents(const struct claude_request *request, const struct translate
 	struct contents c = {
 		.request = request,
 		.target = target,
-		.facts = model_facts_find(target->host, target->model),
+		.facts = translate_facts(target),
 		.origin = translate_origin(target, &gemini),
 		.names = names,
 		.out = out,

@@ -13,6 +13,7 @@
 #include "base/json_writer.h"
 #include "base/log.h"
 #include "translate/claude/writer.h"
+#include "translate/openai/hosted_search.h"
 #include "translate/openai/chat.h"
 #include "translate/openai/errors.h"
 #include "translate/openai/reasoning_details.h"
@@ -642,6 +643,7 @@ const struct translator openai_chat = {
 	.kind = "openai",
 	.name_rule = TOOL_NAMES_OPENAI,
 	.write_request = openai_chat_write_request,
+	.has_search = openai_chat_has_search,
 	.reader_new = new_reader,
 	.read_event = reader_read_event,
 	.read_message = reader_read_message,

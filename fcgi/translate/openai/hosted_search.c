@@ -9,6 +9,7 @@
 #include "base/json_writer.h"
 #include "translate/claude/request.h"
 #include "translate/claude/text.h"
+#include "translate/translator.h"
 
 /* A list of sites that is not empty; NULL: nothing is said of them. */
 static const struct json *
@@ -24,6 +25,28 @@ openai_search_of(const struct model_facts *facts, enum openai_interface interfac
 {
 	return interface == OPENAI_RESPONSES ? model_facts_responses_search(facts)
 					     : model_facts_chat_search(facts);
+}
+
+static bool
+has_search(const struct translate_target *target, enum openai_interface interface)
+{
+	const struct model_facts facts = translate_facts(target);
+
+	return openai_search_of(&facts, interface) != SEARCH_NONE;
+}
+
+bool
+openai_chat_has_search(const struct claude_request *r, const struct translate_target *target)
+{
+	(void)r;
+	return has_search(target, OPENAI_CHAT);
+}
+
+bool
+openai_responses_has_search(const struct claude_request *r, const struct translate_target *target)
+{
+	(void)r;
+	return has_search(target, OPENAI_RESPONSES);
 }
 
 static bool

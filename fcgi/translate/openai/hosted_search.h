@@ -13,9 +13,14 @@ struct claude_request;
 struct claude_words;
 struct json;
 struct json_writer;
+struct translate_target;
 
 /** How the service searches. */
 enum search_form openai_search_of(const struct model_facts *, enum openai_interface);
+
+/* Does the service search by itself?  Of struct translator. */
+bool openai_chat_has_search(const struct claude_request *, const struct translate_target *);
+bool openai_responses_has_search(const struct claude_request *, const struct translate_target *);
 
 /** Is the search one of the tools, and not told by members of the request? */
 bool openai_search_is_tool(enum search_form);

@@ -29,7 +29,7 @@ enum {
 int64_t
 openai_max_tokens(const struct claude_request *r, const struct translate_target *target)
 {
-	const struct model_facts facts = model_facts_find(target->host, target->model);
+	const struct model_facts facts = translate_facts(target);
 	int64_t most = target->max_output_tokens;
 	int64_t known = facts.model->output;
 

@@ -107,7 +107,7 @@ static int
 put_prompt(struct json_writer *w, const struct claude_request *r,
 	const struct translate_target *target, struct tool_names *names, struct api_error *error)
 {
-	const struct model_facts facts = model_facts_find(target->host, target->model);
+	const struct model_facts facts = translate_facts(target);
 	const struct openai_thinking thinking = openai_thinking_of(r, target, OPENAI_RESPONSES);
 
 	bool no_format = (target->fixes & FIX_NO_FORMAT) != 0;
@@ -130,7 +130,7 @@ openai_responses_write_request(const struct claude_request *r,
 	const struct translate_target *target, struct tool_names *names, struct buffer *out,
 	struct api_error *error)
 {
-	const struct model_facts facts = model_facts_find(target->host, target->model);
+	const struct model_facts facts = translate_facts(target);
 	const struct openai_thinking thinking = openai_thinking_of(r, target, OPENAI_RESPONSES);
 	struct json_writer w = JSON_WRITER(out);
 

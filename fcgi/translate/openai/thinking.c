@@ -73,7 +73,7 @@ struct openai_thinking
 openai_thinking_of(const struct claude_request *r, const struct translate_target *target,
 	enum openai_interface interface)
 {
-	const struct model_facts facts = model_facts_find(target->host, target->model);
+	const struct model_facts facts = translate_facts(target);
 	struct openai_thinking t = {
 		.off = r->thinking == CLAUDE_THINKING_DISABLED || target->reasoning_off ||
 		       is_off_for_choice(r, &facts),
