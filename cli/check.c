@@ -12,7 +12,7 @@
 #include "base/url.h"
 #include "store/config.h"
 #include "translate/claude/request.h"
-#include "upstream/search.h"
+#include "upstream/search_provider.h"
 #include "upstream/service.h"
 
 enum { LONGEST_NAME = 64, LONGEST_KEY = 4096 };

@@ -30,7 +30,7 @@
 #include "store/config.h"
 #include "store/store.h"
 #include "upstream/ca_bundle.h"
-#include "upstream/search.h"
+#include "upstream/search_result.h"
 #include "upstream/service.h"
 
 enum { SHORT_ACCESS_KEY = 16, THIS_CENTURY = 1577836800 /* s: 2020 */ };

@@ -18,7 +18,7 @@
 #include "store/config_json.h"
 #include "store/options.h"
 #include "store/store.h"
-#include "upstream/search.h"
+#include "upstream/search_provider.h"
 
 /* ---- keys ---- */
 

@@ -20,7 +20,8 @@
 #include "store/config_json.h"
 #include "store/store.h"
 #include "suggest.h"
-#include "upstream/search.h"
+#include "upstream/search_provider.h"
+#include "upstream/search_result.h"
 
 /* ---- setting it ---- */
 

@@ -12,6 +12,7 @@
 #include "command.h"
 #include "store/config.h"
 #include "upstream/search.h"
+#include "upstream/search_sites.h"
 #include "upstream/transfer.h"
 
 struct trial {

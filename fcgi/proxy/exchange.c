@@ -712,6 +712,7 @@ abandon(struct exchange *x)
 static void
 end_response(struct exchange *x, const char *message)
 {
+	x->accounting.searches = x->search.used;
 	accounting_end(&x->accounting, &x->plan, &x->client, x->answer, x->all->usage_writer,
 		uv_now(x->all->loop), message);
 	reply_close(&x->reply);

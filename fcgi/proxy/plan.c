@@ -21,7 +21,7 @@
 #include "translate/claude/request.h"
 #include "translate/tokens.h"
 #include "translate/translator.h"
-#include "upstream/search.h"
+#include "upstream/search_provider.h"
 #include "upstream/service.h"
 
 enum { MOST_FORWARDED = 32 /* headers */ };

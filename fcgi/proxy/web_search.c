@@ -7,16 +7,19 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/safe_text.h"
 #include "base/settings.h"
 #include "proxy/client_request.h"
 #include "store/config.h"
 #include "translate/claude/writer.h"
+#include "translate/round_trip.h"
 
 enum {
 	MOST_USES = 20,        /* searches of one request, whatever the client allows */
 	MOST_TURNS = 12,       /* of the model, in one answer */
 	MOST_ADDED = 16 << 20, /* bytes of the conversation that the turns add */
 	MOST_SITES = 256,      /* in each list of the client's */
+	LONGEST_QUOTE = 300,   /* bytes of a page that is cited */
 };
 
 /* ---- the terms ---- */
@@ -57,9 +60,30 @@ web_search_terms_read(struct web_search_terms *terms, const struct json *tool)
 
 /* ---- what the client sees ---- */
 
+/* What the page says, where the model goes on only in the client's next request. */
+static void
+put_content(struct json_writer *w, const struct search_hit *hit, bool carries)
+{
+	struct buffer members = BUFFER_INIT(0);
+	struct buffer carried = BUFFER_INIT(0);
+	struct json_writer m = JSON_WRITER(&members);
+
+	json_open_object(&m);
+	json_put_text_member(&m, "x", buffer_text(&hit->text));
+	json_close_object(&m);
+	if (carries)
+		round_trip_write_signature(
+			&carried, ROUND_TRIP_PAGE, buffer_text(&members), members.length);
+	json_put_text_member(w, "encrypted_content", buffer_text(&carried));
+	if (members.failed || carried.failed)
+		w->out->failed = true;
+	buffer_free(&members);
+	buffer_free(&carried);
+}
+
 /* The blocks of the pages, as the service's own search has them (translate/web_findings.c). */
 static void
-write_pages(struct buffer *out, const struct search_result *result)
+write_pages(struct buffer *out, const struct search_result *result, bool carries)
 {
 	struct json_writer w = JSON_WRITER(out);
 
@@ -70,12 +94,34 @@ write_pages(struct buffer *out, const struct search_result *result)
 		json_put_text_member(&w, "type", "web_search_result");
 		json_put_text_member(&w, "url", buffer_text(&hit->url));
 		json_put_text_member(&w, "title", buffer_text(&hit->title));
-		json_put_text_member(&w, "encrypted_content", "");
+		put_content(&w, hit, carries);
 		json_put_text_member(
 			&w, "page_age", hit->age.length > 0 ? buffer_text(&hit->age) : NULL);
 		json_close_object(&w);
 	}
 	json_close_array(&w);
+}
+
+/* What a text of the model's that names the page's address cites. */
+static void
+offer_citation(struct web_search *s, const struct search_hit *hit)
+{
+	struct buffer citation = BUFFER_INIT(0);
+	struct json_writer w = JSON_WRITER(&citation);
+	const char *text = buffer_text(&hit->text);
+
+	json_open_object(&w);
+	json_put_text_member(&w, "type", "web_search_result_location");
+	json_put_name(&w, "cited_text");
+	json_put_string(&w, text, safe_text_cut(text, hit->text.length, LONGEST_QUOTE));
+	json_put_text_member(&w, "url", buffer_text(&hit->url));
+	json_put_text_member(&w, "title", buffer_text(&hit->title));
+	json_put_text_member(&w, "encrypted_index", "");
+	json_close_object(&w);
+	if (!citation.failed)
+		claude_writer_page(
+			s->writer, buffer_text(&hit->url), citation.data, citation.length);
+	buffer_free(&citation);
 }
 
 static void
@@ -96,10 +142,12 @@ tell_client(struct web_search *s, const struct search_result *result)
 	struct buffer content = BUFFER_INIT(0);
 
 	if (done)
-		write_pages(&content, result);
+		write_pages(&content, result, s->calls_client);
 	else
 		write_failure(&content, result->outcome);
 	claude_writer_search_end(s->writer, buffer_text(&content), content.length, done);
+	for (size_t i = 0; i < result->count; i++)
+		offer_citation(s, &result->hits[i]);
 	s->results.failed = s->results.failed || content.failed;
 	buffer_free(&content);
 }
@@ -262,6 +310,16 @@ make(struct web_search *s, const struct json *call, uint64_t now)
 
 /* ---- a turn ---- */
 
+/* Does the turn call the client's tools, too? */
+static bool
+calls_client(const struct json *content)
+{
+	JSON_EACH (block, content)
+		if (is_call(block) && !is_search(block))
+			return true;
+	return false;
+}
+
 static void
 begin_results(struct web_search *s)
 {
@@ -289,7 +347,7 @@ web_search_begin(struct web_search *s, struct config *config)
 	s->config = config_retain(config);
 	s->content = json_member(turn, "content");
 	s->block = json_first(s->content);
-	s->calls_client = false;
+	s->calls_client = calls_client(s->content);
 	turns->limit = MOST_ADDED;
 	buffer_puts(turns, ",{\"role\":\"assistant\",\"content\":");
 	json_write(turns, s->content);
@@ -339,7 +397,6 @@ web_search_step(struct web_search *s, uint64_t now)
 			make(s, s->block, now);
 			continue;
 		}
-		s->calls_client = s->calls_client || is_call(s->block);
 		s->block = json_next(s->block);
 	}
 	return s->search != NULL ? WEB_SEARCH_RUNS : end_turn(s);

@@ -15,11 +15,11 @@
 #include "base/json.h"
 #include "base/json_writer.h"
 #include "upstream/search.h"
+#include "upstream/search_sites.h"
 
 struct claude_writer;
 struct client_request;
 struct config;
-struct json;
 struct transfers;
 
 /* What the client allows. */

@@ -135,21 +135,28 @@ renew_writer(struct answer *a)
 	return 0;
 }
 
+/* The writer goes on for the next upstream, or the next turn. */
+static int
+keep_writer(struct answer *a,
+	int (*go_on)(struct claude_writer *, const struct claude_writer_options *))
+{
+	const struct claude_writer_options options = writer_options_of(&a->options);
+
+	return go_on(a->writer, &options);
+}
+
 int
 answer_switch_upstream(struct answer *a, const struct answer_options *options)
 {
 	bool started = a->writer != NULL &&
 		       (claude_writer_started(a->writer) || claude_writer_has_turns(a->writer));
-	const struct claude_writer_options writer = writer_options_of(options);
 
 	/* What reads the answer that failed belongs to the service that gave it. */
 	end_transfer(a);
 	a->refused = false;
 	a->options = *options;
-	if (writes_message(options) && started)
-		return claude_writer_redirect(a->writer, &writer);
 	if (writes_message(options))
-		return renew_writer(a);
+		return started ? keep_writer(a, claude_writer_redirect) : renew_writer(a);
 	/* A stream that was begun goes on, whoever brings the rest. */
 	if (!started) {
 		claude_writer_free(a->writer);
@@ -173,11 +180,9 @@ answer_writer(struct answer *a)
 int
 answer_next_turn(struct answer *a, const struct answer_options *options)
 {
-	const struct claude_writer_options writer = writer_options_of(options);
-
 	end_transfer(a);
 	a->options = *options;
-	return claude_writer_next_turn(a->writer, &writer);
+	return keep_writer(a, claude_writer_next_turn);
 }
 
 void

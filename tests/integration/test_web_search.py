@@ -2,7 +2,9 @@
 import contextlib
 import gzip
 import json
+import re
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -10,7 +12,7 @@ import upstream as openai_chat
 import upstream_gemini
 import upstream_responses
 import upstream_search
-from site_under_test import collect, next_event, parse_events, request, wait_for
+from site_under_test import BUILD, collect, next_event, parse_events, request, wait_for
 from upstream import Upstream, tool_call
 from upstream_search import PAGES, searched
 
@@ -106,6 +108,9 @@ def test_the_proxy_searches_for_a_model_that_cannot(searching, upstream, engine,
     assert result["content"] == [{"type": "web_search_result", "url": url, "title": title, "encrypted_content": "",
                                   "page_age": None} for title, url, _ in PAGES]
     assert answer["text"] == "It opened in 1889, says https://example.com/tower."
+    title, url, excerpt = PAGES[0]
+    assert answer["citations"] == [{"type": "web_search_result_location", "cited_text": excerpt, "url": url, "title": title,
+                                    "encrypted_index": ""}]
     assert count(message) == 1 and message["stop_reason"] == "end_turn"
     assert [searched(call) for call in engine.calls] == ["eiffel tower opening"]
     first, second = upstream.calls
@@ -181,7 +186,8 @@ def test_a_tool_of_the_client_ends_the_turn_after_what_was_searched(searching, u
                                      {"role": "user", "content": [result]}], tools=[TOOL, READ])
         assert kinds(after) == ["text"]
     sent = upstream.calls[-1].text.decode()
-    assert "text of x" in sent and PAGES[0][1] in sent
+    # The model that asked has not read it yet.
+    assert all(text in sent for text in ("text of x", *PAGES[0], *PAGES[1]))
 
 
 def test_the_blocks_stay_in_the_conversation(searching, upstream, engine, translated):
@@ -342,6 +348,19 @@ def test_many_hits_are_few(searching, upstream, engine):
         assert len(results(ask(site, False))[0]) == 10
 
 
+def test_a_text_cites_the_pages_whose_addresses_it_names(searching, upstream, engine, streamed):
+    names = ["https://a.example/", "https://a.example/x", "https://a.example/xy", "https://b.example/?q=1", "https://c.example/\u00e9"]
+    engine.answer = upstream_search.searxng.parts([(f"t{n}", url, "x" * 500) for n, url in enumerate(names)])
+    said = {"As https://a.example/x. Or": [1], "[a](https://a.example/xy)": [2], "https://a.example/xyz": [], "https://b.example/?q=1&r": [],
+            "b.example/?q=1": [], "**https://a.example/** and https://b.example/?q=1": [0, 3], "<https://c.example/\u00e9>": [4]}
+    with searching() as site:
+        for text, wanted in said.items():
+            turns(upstream, openai_chat.parts(tool_calls=[query("a")]), openai_chat.parts(text))
+            block = ask(site, streamed)["content"][-1]
+            assert block["text"] == text and [c["url"] for c in block.get("citations", [])] == [names[n] for n in wanted], text
+            assert all(len(c["cited_text"]) == 300 for c in block.get("citations", []))
+
+
 # ---- keys ----
 
 def test_a_key_that_fails_is_followed_by_the_next(searching, upstream, engine, translated, streamed):
@@ -492,3 +511,52 @@ def test_export_and_import_keep_the_search(site, tmp_path, engine):
                   '{"provider":"searxng","url":"x"}', '{"provider":"searxng","url":"http://a","key":"k"}', "5", '{"provider":5}', "{}"):
         done = site.admin("import", "-", input='{"upstream":[],"search":%s}' % wrong, check=False)
         assert done.returncode == 1 and "search" in done.stderr and "nothing was changed" in done.stderr, (wrong, done.stderr)
+
+
+# ---- bounds ----
+
+def check_memory(site, most):
+    """The responder never had more resident, in MiB; sanitizers keep what is freed."""
+    peak = int(re.search(r"^VmHWM:\s+(\d+) kB", Path(f"/proc/{site.responder}/status").read_text(), re.M)[1]) >> 10
+    assert peak < most or "-" in BUILD.name, peak
+
+
+def test_a_turn_that_is_too_long_to_go_on_is_an_error(searching, upstream, engine):
+    """What it said went to the client as it came; the turn is not kept beyond its bound."""
+    piece = "x" * (1 << 20)
+
+    def long_turn(searches):
+        def answer(call):
+            for _ in range(40):
+                call.chunk(content=piece)
+            if searches:
+                call.chunk(tool_calls=[{"index": 0, **query("a")}])
+            call.chunk(finish_reason="tool_calls" if searches else "stop")
+            call.event("[DONE]")
+            call.end_stream()
+        return answer
+
+    with searching() as site:
+        upstream.answer = long_turn(False)
+        assert ask(site, True)["content"] == [{"type": "text", "text": 40 * piece}]
+        upstream.answer = long_turn(True)
+        events = parse_events(site.post(request("When?", stream=True, tools=[TOOL])).body.decode())
+        assert events[-1]["type"] == "error" and "more than can be kept" in events[-1]["error"]["message"]
+        assert engine.calls == []
+        check_memory(site, 150)
+
+
+def test_many_searches_at_once_need_little(searching, upstream, engine):
+    """Each with pages as long as they may be."""
+    engine.answer = upstream_search.searxng.parts([("t" * 1000, f"https://a.example/{n}", "x" * 40000) for n in range(20)])
+    two, done = openai_chat.parts(tool_calls=[query("a", "call_1"), query("b", "call_2")]), openai_chat.parts("Done.")
+    with searching(MAX_CONCURRENT_REQUESTS="100") as site:
+        upstream.answer = lambda call: (done if len(call.body["messages"]) > 20 else two)(call)
+        found = []
+        threads = [threading.Thread(target=lambda: found.append(count(ask(site, True)))) for _ in range(30)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert found == 30 * [14]
+        check_memory(site, 100)

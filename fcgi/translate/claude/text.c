@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "base/json_writer.h"
 #include "translate/claude/request.h"
+#include "translate/round_trip.h"
 
 static const char paragraph[] = "\n\n";
 static const char error_prefix[] = "Error: ";
@@ -216,6 +217,26 @@ claude_has_found(const struct json *web_result)
 	return false;
 }
 
+/* What the page says goes along where the model that asked for it has not read it yet: a quotation,
+ * since anybody may have written it. */
+static void
+put_excerpt(struct json_writer *w, const struct json *page)
+{
+	struct buffer text = BUFFER_INIT(0);
+	struct carried carried;
+
+	if (!round_trip_read_signature(
+		    json_member_string(page, "encrypted_content"), ROUND_TRIP_PAGE, &carried))
+		return;
+	const struct json *excerpt = json_member_string(carried.object, "x");
+	if (excerpt != NULL && json_write(&text, excerpt) == 0) {
+		json_string_text(w, "\n  ");
+		json_string_bytes(w, text.data, text.length);
+	}
+	buffer_free(&text);
+	carried_free(&carried);
+}
+
 void
 claude_string_found(struct json_writer *w, const struct json *web_result)
 {
@@ -228,6 +249,7 @@ claude_string_found(struct json_writer *w, const struct json *web_result)
 		json_string_value(w, title);
 		json_string_text(w, json_content_length(title) > 0 ? ": " : "");
 		json_string_value(w, json_member(page, "url"));
+		put_excerpt(w, page);
 	}
 }
 

@@ -19,6 +19,7 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "base/text_map.h"
+#include "translate/claude/cited_pages.h"
 #include "translate/claude/stop_sequences.h"
 #include "translate/round_trip.h"
 
@@ -51,6 +52,7 @@ struct claude_writer {
 		members;     /* for the signature of the thinking block: a JSON object, or empty */
 	struct buffer input; /* whole form: that of the open tool block */
 	struct buffer message;        /* whole form: as far as it is written */
+	size_t content_at;            /* whole form: bytes of it before the open block's text */
 	struct buffer citations;      /* whole form: of the open text block, with commas */
 	struct text_map ids;          /* those given out */
 	struct stop_sequences *stops; /* NULL: none to carry out */
@@ -62,6 +64,7 @@ struct claude_writer {
 	/* Of an answer in turns. */
 	struct claude_writer *turn; /* the model's as a whole message; NULL: it has but one */
 	struct buffer turn_text;    /* where that goes */
+	struct cited_pages pages;   /* that the next text may cite */
 	bool called_search;         /* in this turn, as the next */
 	bool waits;
 	struct claude_usage earlier; /* of the turns before */
@@ -136,6 +139,7 @@ claude_writer_free(struct claude_writer *w)
 	stop_sequences_free(w->stops);
 	claude_writer_free(w->turn);
 	buffer_free(&w->turn_text);
+	cited_pages_free(&w->pages);
 	free(w->model);
 	free(w->kind);
 	free(w);
@@ -286,6 +290,8 @@ claude_writer_ping(struct claude_writer *w)
 	end_event(w);
 }
 
+static void put_citation(void *context, const char *citation, size_t length);
+
 /* ---- the end of a block ---- */
 
 /* The tool input of a whole message: as it came if it is a JSON object, on one line. */
@@ -369,6 +375,18 @@ close_streamed_block(struct claude_writer *w, const char *signature)
 	end_event(w);
 }
 
+/* Cite the pages whose addresses stand in the text that is open. */
+static void
+cite_pages(struct claude_writer *w)
+{
+	const struct claude_writer *turn = w->turn;
+
+	if (turn == NULL || turn->open != TEXT_BLOCK || turn->message.failed)
+		return;
+	cited_pages_find(&w->pages, turn->message.data + turn->content_at,
+		turn->message.length - turn->content_at, put_citation, w);
+}
+
 static void
 close_block(struct claude_writer *w)
 {
@@ -376,6 +394,8 @@ close_block(struct claude_writer *w)
 
 	if (w->open == NO_BLOCK)
 		return;
+	if (w->open == TEXT_BLOCK)
+		cite_pages(w);
 	if (w->open == THINKING_BLOCK) {
 		round_trip_write_signature(&signature, w->kind, w->members.data, w->members.length);
 		buffer_free(&w->members);
@@ -420,6 +440,7 @@ open_block(struct claude_writer *w, enum block block, const char *before, const 
 	else
 		open_message(w, &JSON_WRITER(&w->message));
 	buffer_puts(&w->message, before);
+	w->content_at = w->message.length;
 }
 
 /* How many bytes the content of a string is, roughly, when it is decoded. */
@@ -763,11 +784,11 @@ claude_writer_search_end(struct claude_writer *w, const char *results, size_t le
 	w->searches += counts;
 }
 
-void
-claude_writer_citation(struct claude_writer *w, const char *citation, size_t length)
+static void
+put_citation(void *context, const char *citation, size_t length)
 {
-	if (is_over(w) || w->open != TEXT_BLOCK)
-		return;
+	struct claude_writer *w = context;
+
 	if (!w->stream) {
 		if (w->citations.length > 0)
 			buffer_putc(&w->citations, ',');
@@ -779,6 +800,13 @@ claude_writer_citation(struct claude_writer *w, const char *citation, size_t len
 	PUT(w->out, ",\"delta\":{\"type\":\"citations_delta\",\"citation\":");
 	buffer_append(w->out, citation, length);
 	PUT(w->out, "}}\n\n");
+}
+
+void
+claude_writer_citation(struct claude_writer *w, const char *citation, size_t length)
+{
+	if (!is_over(w) && w->open == TEXT_BLOCK)
+		put_citation(w, citation, length);
 }
 
 void
@@ -960,6 +988,12 @@ claude_writer_next_turn(struct claude_writer *w, const struct claude_writer_opti
 	w->mark = (struct mark){w->message.length, w->index, w->has_tool};
 	w->waits = false;
 	return claude_writer_redirect(w, options);
+}
+
+void
+claude_writer_page(struct claude_writer *w, const char *url, const char *citation, size_t length)
+{
+	cited_pages_add(&w->pages, url, citation, length);
 }
 
 void

@@ -134,6 +134,11 @@ void claude_writer_lack_search(struct claude_writer *, bool lacking);
  */
 bool claude_writer_waits(const struct claude_writer *);
 
+/** A search found this page: a text that names ${url} from now on cites it, as
+ * cited_pages_add. */
+void
+claude_writer_page(struct claude_writer *, const char *url, const char *citation, size_t length);
+
 /** The turn that has ended, as a whole message in which the calls of the search are blocks
  * `tool_use`.  Valid while it waits; failed: it is too long. */
 const struct buffer *claude_writer_turn(const struct claude_writer *);
