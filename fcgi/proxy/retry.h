@@ -1,6 +1,7 @@
 /*
  * What follows a failed attempt (SPEC §5): the request is corrected, or else the key rests, and the
- * next key or the fallback is chosen. A worker thread does it, because SQLite may block.
+ * next key or the fallback is chosen. A worker thread does it, because SQLite may block.  It also
+ * writes the request of a model's next turn, after the proxy has searched the web for it.
  */
 #ifndef RETRY_H
 #define RETRY_H

@@ -907,7 +907,7 @@ pauses(const struct claude_writer *w, const char *stop_reason)
 }
 
 static void
-pause(struct claude_writer *w)
+await_searches(struct claude_writer *w)
 {
 	claude_writer_finish(w->turn, "tool_use", NULL);
 	w->waits = true;
@@ -942,7 +942,7 @@ claude_writer_finish(struct claude_writer *w, const char *stop_reason, const cha
 		write_failed_search(w);
 	close_block(w);
 	if (pauses(w, stop_reason))
-		pause(w);
+		await_searches(w);
 	else
 		finish(w, stop_reason, stop_sequence);
 }
