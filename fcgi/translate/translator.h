@@ -27,6 +27,7 @@ enum translate_fix {
 	FIX_NO_IMAGES = 1 << 4,       /* a sentence in the place of each */
 	FIX_NO_FILES = 1 << 5,        /* likewise */
 	FIX_NO_FORMAT = 1 << 7,       /* the format of the answer is told in words */
+	FIX_NO_SEARCH = 1 << 8,       /* the service's own search is not used */
 	FIX_GIVE_THINKING = 1 << 6,   /* each turn of the assistant says what was thought, or "" */
 };
 
@@ -38,7 +39,6 @@ struct translate_target {
 	const char *host;          /* of its base URL (model_facts.h); NULL: the service's own */
 	const char *origin; /* marks what this upstream and model have carried through the client
 			       (round_trip.h); NULL: the translator's kind alone */
-	bool no_search;     /* the service's own search is not to be used */
 	unsigned fixes;     /* of enum translate_fix */
 };
 
@@ -116,7 +116,7 @@ translate_facts(const struct translate_target *target)
 {
 	struct model_facts facts = model_facts_find(target->host, target->model);
 
-	facts.no_search = target->no_search;
+	facts.no_search = (target->fixes & FIX_NO_SEARCH) != 0;
 	return facts;
 }
 

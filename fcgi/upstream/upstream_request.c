@@ -65,32 +65,6 @@ upstream_request_choose_interface(struct upstream_request *r, const struct claud
 	buffer_free(&host);
 }
 
-/* May the service's own search be used? */
-static bool
-upstream_lets_search(const struct upstream *u)
-{
-	return u->options.search == SEARCH_BY_ANY || u->options.search == SEARCH_BY_SERVICE;
-}
-
-bool
-upstream_request_has_search(const struct upstream_request *r, const struct claude_request *claude)
-{
-	const struct translator *t = r->service->translator;
-	struct buffer host = BUFFER_INIT(0);
-	bool has = t->has_search == NULL;
-
-	if (!has && model_facts_write_host(&host, r->upstream->base_url) == 0) {
-		const struct translate_target target = {
-			.model = r->model,
-			.host = buffer_text(&host),
-			.no_search = !upstream_lets_search(r->upstream),
-		};
-		has = t->has_search(claude, &target);
-	}
-	buffer_free(&host);
-	return has;
-}
-
 /* ---- what was learned ---- */
 
 static bool
@@ -135,6 +109,39 @@ upstream_lessons_free(struct upstream_lessons *l)
 	*l = (struct upstream_lessons){0};
 }
 
+/* What must be otherwise, for what was learned or by the owner's options. */
+static unsigned
+fixes_of(const struct upstream_request *r, const struct lessons *lessons)
+{
+	const struct upstream_options *options = &r->upstream->options;
+	bool searches = options->search == SEARCH_BY_ANY || options->search == SEARCH_BY_SERVICE;
+
+	return lesson_fixes(lessons) | (options->images_off ? FIX_NO_IMAGES : 0) |
+	       (searches ? 0 : FIX_NO_SEARCH);
+}
+
+bool
+upstream_request_has_search(const struct upstream_request *r, const struct claude_request *claude)
+{
+	const struct translator *t = r->service->translator;
+	struct upstream_lessons lessons = {0};
+	struct buffer host = BUFFER_INIT(0);
+	bool has = t->has_search == NULL;
+
+	if (!has && model_facts_write_host(&host, r->upstream->base_url) == 0 &&
+		upstream_lessons_gather(&lessons, r) == 0) {
+		const struct translate_target target = {
+			.model = r->model,
+			.host = buffer_text(&host),
+			.fixes = fixes_of(r, &lessons.list),
+		};
+		has = t->has_search(claude, &target);
+	}
+	upstream_lessons_free(&lessons);
+	buffer_free(&host);
+	return has;
+}
+
 /* ---- the body ---- */
 
 /* Translate, and then change what the translation cannot know. */
@@ -147,10 +154,8 @@ write_learned(struct upstream_request *r, const struct claude_request *claude,
 		.max_output_tokens = r->upstream->options.max_output_tokens,
 		.reasoning_off = r->upstream->options.reasoning_off,
 		.host = buffer_text(&r->host),
-		.no_search = !upstream_lets_search(r->upstream),
 		.origin = buffer_text(&r->origin),
-		.fixes = lesson_fixes(lessons) |
-			 (r->upstream->options.images_off ? FIX_NO_IMAGES : 0),
+		.fixes = fixes_of(r, lessons),
 	};
 
 	if (write(claude, &target, r->tool_names, &r->body, error) != 0)
