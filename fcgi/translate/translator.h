@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "translate/model_facts.h"
 #include "translate/tool_names.h"
 
 struct api_error;
@@ -26,6 +27,7 @@ enum translate_fix {
 	FIX_NO_IMAGES = 1 << 4,       /* a sentence in the place of each */
 	FIX_NO_FILES = 1 << 5,        /* likewise */
 	FIX_NO_FORMAT = 1 << 7,       /* the format of the answer is told in words */
+	FIX_NO_SEARCH = 1 << 8,       /* the service's own search is not used */
 	FIX_GIVE_THINKING = 1 << 6,   /* each turn of the assistant says what was thought, or "" */
 };
 
@@ -103,6 +105,16 @@ struct translator {
 
 	void (*reader_free)(struct reader *);
 };
+
+/** What is known of the target. */
+static inline struct model_facts
+translate_facts(const struct translate_target *target)
+{
+	struct model_facts facts = model_facts_find(target->host, target->model);
+
+	facts.no_search = (target->fixes & FIX_NO_SEARCH) != 0;
+	return facts;
+}
 
 /** What marks what is carried for the target: its origin, or else the kind. */
 static inline const char *

@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "translate/tool_names.h"
+
 struct api_error;
 struct buffer;
 
@@ -108,9 +110,9 @@ void claude_writer_search(struct claude_writer *, const char *query, size_t quer
 /** The open text block cites a page: the text of a JSON object.  Nothing if none is open. */
 void claude_writer_citation(struct claude_writer *, const char *citation, size_t length);
 
-/** The client forces a web search that the upstream does not have: the content begins with one
- * that failed, of an answer that has no content yet. */
-void claude_writer_lack_search(struct claude_writer *, bool lacking);
+/** The client is here for a tool that the upstream does not have: unless the upstream turns out to
+ * search, the content ends with a use of the tool that failed. */
+void claude_writer_lack(struct claude_writer *, enum lacking_tool);
 
 /** What the upstream counted so far; the last call counts. */
 void claude_writer_usage(struct claude_writer *, const struct claude_usage *);

@@ -739,7 +739,7 @@ openai_chat_write_messages(const struct claude_request *request,
 	const struct translate_target *target, struct tool_names *names, struct json_writer *writer,
 	struct api_error *error)
 {
-	const struct model_facts facts = model_facts_find(target->host, target->model);
+	const struct model_facts facts = translate_facts(target);
 	const unsigned ordered = FIX_SYSTEM_FIRST | FIX_SYSTEM_AS_USER | FIX_TEXT_IN_RESULT;
 	bool mistral = model_facts_is(&facts, MODEL_MISTRAL);
 	struct chat c = {

@@ -96,7 +96,7 @@ int
 openai_chat_write_request(const struct claude_request *r, const struct translate_target *target,
 	struct tool_names *names, struct buffer *out, struct api_error *error)
 {
-	const struct model_facts facts = model_facts_find(target->host, target->model);
+	const struct model_facts facts = translate_facts(target);
 	const struct openai_thinking thinking = openai_thinking_of(r, target, OPENAI_CHAT);
 	struct json_writer w = JSON_WRITER(out);
 

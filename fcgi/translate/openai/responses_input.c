@@ -395,7 +395,7 @@ openai_responses_write_input(const struct claude_request *request,
 	const struct translate_target *target, struct tool_names *names, struct json_writer *writer,
 	struct api_error *error)
 {
-	const struct model_facts facts = model_facts_find(target->host, target->model);
+	const struct model_facts facts = translate_facts(target);
 	struct input in = {
 		.request = request,
 		.origin = translate_origin(target, &openai_responses),
