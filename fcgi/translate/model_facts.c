@@ -32,13 +32,14 @@ static const struct host_facts hosts[] = {
 		.user = USER_SAFETY_IDENTIFIER,
 		.limit = "max_completion_tokens",
 		.flags = HOST_SYSTEM_ANYWHERE | HOST_CACHE_KEY | HOST_BOTH_INTERFACES |
-			 HOST_CLOSED_TOP},
+			 HOST_CLOSED_TOP | HOST_TELLS_SOURCES | HOST_SEARCH_MOVES},
 	{.name = "azure",
 		.patterns = "*.openai.azure.com *.services.ai.azure.com "
 			    "*.cognitiveservices.azure.com",
 		.control = CONTROL_EFFORT,
 		.user = USER_SAFETY_IDENTIFIER,
-		.flags = HOST_CACHE_KEY | HOST_BOTH_INTERFACES | HOST_CLOSED_TOP},
+		.flags = HOST_CACHE_KEY | HOST_BOTH_INTERFACES | HOST_CLOSED_TOP |
+			 HOST_TELLS_SOURCES},
 	{.name = "deepseek",
 		.patterns = "api.deepseek.com",
 		.control = CONTROL_TYPE,
@@ -77,6 +78,7 @@ static const struct host_facts hosts[] = {
 	{.name = "groq",
 		.patterns = "api.groq.com",
 		.control = CONTROL_EFFORT,
+		.search = SEARCH_GROQ,
 		.flags = HOST_PARSED_REASONING},
 	{.name = "cerebras",
 		.patterns = "api.cerebras.ai",
@@ -86,7 +88,7 @@ static const struct host_facts hosts[] = {
 	{.name = "xai",
 		.patterns = "api.x.ai",
 		.control = CONTROL_EFFORT,
-		.flags = HOST_EXCLUDES_SITES},
+		.flags = HOST_BOTH_INTERFACES | HOST_EXCLUDES_SITES | HOST_SEARCH_MOVES},
 	{.name = "openrouter",
 		.patterns = "openrouter.ai *.openrouter.ai",
 		.control = CONTROL_REASONING,
@@ -144,7 +146,8 @@ static const struct host_facts hosts[] = {
 static const struct host_facts own_host = {.name = "own",
 	.control = CONTROL_EFFORT,
 	.user = USER_SAFETY_IDENTIFIER,
-	.flags = HOST_SYSTEM_ANYWHERE | HOST_CACHE_KEY | HOST_CLOSED_TOP | HOST_GOOGLE};
+	.flags = HOST_SYSTEM_ANYWHERE | HOST_CACHE_KEY | HOST_CLOSED_TOP | HOST_GOOGLE |
+		 HOST_TELLS_SOURCES};
 
 /* ---- the models: the first row that matches counts ---- */
 
@@ -159,7 +162,10 @@ static const struct host_facts own_host = {.name = "own",
 
 static const struct model_row models[] = {
 	/* OpenAI, and its open models wherever they run */
-	{.patterns = "gpt-oss*", .efforts = LMH, .flags = MODEL_THINKS | MODEL_EFFORT_ANYWHERE},
+	{.patterns = "gpt-oss*",
+		.efforts = LMH,
+		.flags = MODEL_THINKS | MODEL_EFFORT_ANYWHERE | MODEL_BROWSES},
+	{.patterns = "compound compound-mini", .hosts = "groq", .flags = MODEL_SEARCHES},
 	{.patterns = "gpt-4o-search-preview* gpt-4o-mini-search-preview*",
 		.flags = MODEL_NO_SAMPLING | MODEL_SEARCHES,
 		.context = 128000,
@@ -615,7 +621,10 @@ model_facts_chat_search(const struct model_facts *f)
 {
 	if (f->no_search)
 		return SEARCH_NONE;
-	return model_facts_is(f, MODEL_SEARCHES) ? SEARCH_ALWAYS : f->host->search;
+	bool groq = f->host->search == SEARCH_GROQ;
+	if (model_facts_is(f, MODEL_SEARCHES))
+		return groq ? SEARCH_UNASKED : SEARCH_ALWAYS;
+	return groq && !model_facts_is(f, MODEL_BROWSES) ? SEARCH_NONE : f->host->search;
 }
 
 enum search_form

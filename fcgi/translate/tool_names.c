@@ -20,7 +20,7 @@ struct tool_names {
 	struct text_map changed; /* what the service calls them: where in ${clients} */
 	char **clients;          /* what the client calls them; owned */
 	size_t count;
-	bool lacks_search;
+	enum lacking_tool lacking;
 };
 
 struct tool_names *
@@ -46,15 +46,15 @@ tool_names_free(struct tool_names *names)
 }
 
 void
-tool_names_lack_search(struct tool_names *names)
+tool_names_lack(struct tool_names *names, enum lacking_tool lacking)
 {
-	names->lacks_search = true;
+	names->lacking = lacking;
 }
 
-bool
-tool_names_search_is_lacking(const struct tool_names *names)
+enum lacking_tool
+tool_names_lacking(const struct tool_names *names)
 {
-	return names != NULL && names->lacks_search;
+	return names != NULL ? names->lacking : LACKS_NOTHING;
 }
 
 static bool

@@ -29,12 +29,12 @@ void tool_names_free(struct tool_names *);
  */
 void tool_names_put(struct tool_names *, struct json_writer *, const struct json *name);
 
-/**
- * The client's web search, which it forces, does not exist at this service: the answer has to say
- * so.  And whether that was noted; NULL: no.
- */
-void tool_names_lack_search(struct tool_names *);
-bool tool_names_search_is_lacking(const struct tool_names *);
+/* A tool that only Claude's own service runs, and that is all the client can have meant to use. */
+enum lacking_tool { LACKS_NOTHING, LACKS_SEARCH, LACKS_FETCH };
+
+/** This service has no such tool: the answer has to say so.  And which was noted, also for NULL. */
+void tool_names_lack(struct tool_names *, enum lacking_tool);
+enum lacking_tool tool_names_lacking(const struct tool_names *);
 
 /** The client's name for what the upstream calls ${name}; ${name} itself when it was never changed.
  */

@@ -44,6 +44,22 @@ write_origin(struct upstream_request *r)
 	buffer_free(&name);
 }
 
+/* Does the request have the model search the web, which Chat does not do there? */
+static bool
+needs_responses_to_search(const struct model_facts *facts, const struct json *body)
+{
+	const struct json *choice = json_member(json_member(body, "tool_choice"), "type");
+
+	if (!model_facts_host_is(facts, HOST_SEARCH_MOVES) || json_is_text(choice, "none") ||
+		model_facts_chat_search(facts) != SEARCH_NONE ||
+		model_facts_responses_search(facts) == SEARCH_NONE)
+		return false;
+	JSON_EACH (tool, json_member_array(body, "tools"))
+		if (claude_tool_is_web_search(tool))
+			return true;
+	return false;
+}
+
 void
 upstream_request_choose_interface(struct upstream_request *r, const struct claude_request *claude)
 {
@@ -60,7 +76,8 @@ upstream_request_choose_interface(struct upstream_request *r, const struct claud
 	bool tools = json_first(json_member_array(claude->body, "tools")) != NULL;
 	if (model_facts_host_is(&facts, HOST_BOTH_INTERFACES) &&
 		(model_facts_is(&facts, MODEL_RESPONSES_ONLY) ||
-			(tools && model_facts_is(&facts, MODEL_TOOLS_BY_RESPONSES))))
+			(tools && model_facts_is(&facts, MODEL_TOOLS_BY_RESPONSES)) ||
+			needs_responses_to_search(&facts, claude->body)))
 		r->service = service_find(chat->other_interface);
 	buffer_free(&host);
 }

@@ -390,7 +390,7 @@ test_searches(void **state)
 		if (strstr(buffer_text(&out), rows[i].part) == NULL)
 			fail_msg("%s: %s", rows[i].host, buffer_text(&out));
 		assert_null(strstr(buffer_text(&out), "\"tool_choice\""));
-		assert_true(tool_names_search_is_lacking(names) == rows[i].lacking);
+		assert_true((tool_names_lacking(names) == LACKS_SEARCH) == rows[i].lacking);
 		tool_names_free(names);
 		claude_request_free(&request);
 		buffer_free(&out);

@@ -8,6 +8,9 @@
 #define INPUT           INPUT_OF(U)
 #define REST                                                                                       \
 	"\"max_output_tokens\":16,\"store\":false,\"include\":[\"reasoning.encrypted_content\"]"
+#define SEARCHING_REST                                                                             \
+	"\"max_output_tokens\":16,\"store\":false,\"include\":[\"reasoning.encrypted_content\","   \
+	"\"web_search_call.action.sources\"]"
 #define ASSISTANT "{\"role\":\"assistant\",\"content\":["
 #define USE(id, input)                                                                             \
 	"{\"type\":\"tool_use\",\"id\":\"" id "\",\"name\":\"f\",\"input\":" input "}"
@@ -105,7 +108,7 @@ test_tools(void **state)
 		{HEAD PLAIN
 			",\"tools\":[{\"type\":\"web_search_20250305\",\"name\":\"web_search\"},"
 			"{\"type\":\"computer_20250124\",\"name\":\"computer\"}]",
-			INPUT ",\"tools\":[{\"type\":\"web_search\"}]," REST},
+			INPUT ",\"tools\":[{\"type\":\"web_search\"}]," SEARCHING_REST},
 		/* A search that is forced, with its sites and the place of the user. */
 		{HEAD PLAIN ",\"tools\":[{\"type\":\"web_search_20260318\",\"name\":\"w\","
 			    "\"max_uses\":8,\"allowed_domains\":[\"a\"],\"blocked_domains\":[],"
@@ -113,8 +116,20 @@ test_tools(void **state)
 			    "\"tool_choice\":{\"type\":\"tool\",\"name\":\"w\"}",
 			INPUT ",\"tools\":[{\"type\":\"web_search\",\"filters\":{"
 			      "\"allowed_domains\":[\"a\"]},\"user_location\":{\"type\":"
-			      "\"approximate\",\"country\":\"AT\"}}],\"tool_choice\":{\"type\":"
-			      "\"web_search\"}," REST},
+			      "\"approximate\",\"country\":\"AT\"}}],\"tool_choice\":"
+			      "\"required\"," SEARCHING_REST},
+		/* Beside functions, of which none may be called then. */
+		{HEAD PLAIN
+			",\"tools\":[{\"name\":\"f\",\"input_schema\":{\"type\":\"object\"}},"
+			"{\"type\":\"web_search_20250305\",\"name\":\"w\",\"blocked_domains\":"
+			"[\"https://a/\"],\"allowed_domains\":[\"https://b/c\"]}],\"tool_choice\":{"
+			"\"type\":\"tool\",\"name\":\"w\"}",
+			"\"model\":\"up\",\"instructions\":\"Of what a web search finds, use only "
+			"these sites: https://b/c.\",\"input\":[{\"role\":\"user\",\"content\":[{"
+			"\"type\":\"input_text\",\"text\":\"u\"}]}],\"tools\":[{\"type\":\"web_"
+			"search\","
+			"\"filters\":{\"allowed_domains\":[\"b\"],\"blocked_domains\":[\"a\"]}}],"
+			"\"tool_choice\":\"required\"," SEARCHING_REST},
 		{HEAD PLAIN ",\"tool_choice\":{\"type\":\"none\"}", INPUT "," REST},
 	};
 

@@ -1,5 +1,5 @@
 /* The proxy's own web search: what services are sent and answer, and the request and the answer of
- * a model that searches by it (PROTOCOL.md §B.6). */
+ * a model that searches by it (PROTOCOL.md §B.8). */
 #include "answering.h"
 
 #include <curl/curl.h>

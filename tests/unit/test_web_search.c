@@ -64,6 +64,17 @@
 	"{\"web\":{\"uri\":\"https://b\"}}],\"groundingSupports\":[{\"segment\":{\"endIndex\":2}," \
 	"\"groundingChunkIndices\":[2,1,9,-1]}]}"
 
+#define SOURCES                                                                                    \
+	",\"sources\":[{\"type\":\"url\",\"url\":\"https://s\"},{\"type\":\"url\",\"url\":"        \
+	"\"https://t\"}]"
+#define EXECUTED(rest)                                                                             \
+	"{\"index\":0,\"type\":\"browser_search\",\"arguments\":\"{\\\"query\\\":"                 \
+	"\\\"q\\\\u00e9\\\"}\"" rest "}"
+#define FOUND_BY_GROQ                                                                              \
+	",\"output\":\"x\",\"search_results\":{\"results\":[{\"title\":\"A\",\"url\":\"https://"   \
+	"a\","                                                                                     \
+	"\"score\":0.5}]}"
+
 struct row {
 	const struct translator *translator;
 	const char *whole, *stream;
@@ -89,6 +100,32 @@ static const struct row rows[] = {
 		ITEM(0, SEARCH("p", ",\"sources\":[{\"type\":\"url\",\"url\":\"https://s\"}]"))
 			COMPLETED(""),
 		SEARCHED("p") "," FOUND(PAGE("https://s", "https://s", "null")), COUNT_OF(1)},
+	/* A source is told by its address, and its title with what is cited. */
+	{&openai_responses,
+		RESPONSE(SEARCH("p", SOURCES) "," SEARCH("q", "") "," MESSAGE(
+			"was.", NOTE("https://t", "T"))),
+		ITEM(0, SEARCH("p", SOURCES)) ITEM(1, SEARCH("q", "")) PIECE("was.") ADDED(
+			NOTE("https://t", "T")) COMPLETED(MESSAGE("was.", NOTE("https://t", "T"))),
+		SEARCHED("p") "," FOUND(PAGE("https://s", "https://s", "null") "," PAGE(
+			"https://t", "T", "null")) "," SEARCHED("q") "," FOUND("") "," SAID("was.",
+			CITED("", "https://t", "T")),
+		COUNT_OF(2)},
+	/* Groq tells what its search has done; in a stream first that it began. */
+	{&openai_chat,
+		WHOLE("{\"content\":\"ab\",\"executed_tools\":[" EXECUTED(FOUND_BY_GROQ) ",7]}",
+			""),
+		CHUNK("{\"executed_tools\":[" EXECUTED("") "]}") CHUNK("{\"content\":\"ab\"}")
+			CHUNK("{\"executed_tools\":[" EXECUTED(FOUND_BY_GROQ) "]}") FINISH DONE,
+		"{\"type\":\"text\",\"text\":\"ab\"}," SEARCHED("q\\u00e9") "," FOUND(
+			PAGE("https://a", "A", "null")),
+		COUNT_OF(1)},
+	/* Addresses alone. */
+	{&openai_chat, WHOLE("{\"content\":\"ab\"}", ",\"citations\":[\"https://a\",\"none\",1]"),
+		DATA("{\"choices\":[{\"delta\":{\"content\":\"ab\"}}],\"citations\":[\"https://"
+		     "a\"]}") FINISH DONE,
+		"{\"type\":\"text\",\"text\":\"ab\"}," SEARCHED("") "," FOUND(
+			PAGE("https://a", "https://a", "null")),
+		COUNT_OF(1)},
 	/* OpenRouter and OpenAI's models that search in Chat tell no query. */
 	{&openai_chat,
 		WHOLE("{\"content\":\"ab\",\"annotations\":[" CHAT_NOTE("https://a",

@@ -1,6 +1,6 @@
 /*
  * Claude's web search as a function, for the search that the proxy makes itself: the request as a
- * client would send it that had such a function and ran it (PROTOCOL.md §B.6).
+ * client would send it that had such a function and ran it (PROTOCOL.md §B.8).
  */
 #ifndef OWN_SEARCH_H
 #define OWN_SEARCH_H

@@ -205,35 +205,52 @@ has_tool(const struct claude_request *r, const struct json *name)
 	return found;
 }
 
-/* The web search among the tools, and whether there is a function beside it. */
+/* What of the web is among the tools. */
 static void
-find_web_search(struct claude_request *r, bool *functions)
+find_web_tools(struct claude_request *r, const struct json **fetch)
 {
-	struct claude_tool tool;
-
 	r->web_search = NULL;
-	*functions = false;
+	r->forces_search = r->wants_search = r->wants_fetch = false;
+	*fetch = NULL;
 	for (size_t i = 0; i < r->tools.count; i++)
 		if (claude_tool_is_web_search(r->tools.values[i]))
 			r->web_search = r->tools.values[i];
-		else
-			*functions = *functions || claude_tool_read(r->tools.values[i], &tool);
+		else if (claude_tool_is_web_fetch(r->tools.values[i]))
+			*fetch = r->tools.values[i];
+	r->offers_fetch = *fetch != NULL;
 }
 
-/* Is it the name of the web search?  Return 1, 0, or -1 if memory ran out. */
+/* Is it the name of the tool?  Return 1, 0, or -1 if memory ran out. */
 static int
-is_web_search(const struct claude_request *r, const struct json *name)
+is_named(const struct json *tool, const struct json *name)
 {
 	char *wanted = json_copy(name);
-	int found = wanted == NULL ? -1 : json_is_text(json_member(r->web_search, "name"), wanted);
+	int named = wanted == NULL ? -1 : json_is_text(json_member(tool, "name"), wanted);
 
 	free(wanted);
+	return named;
+}
+
+/* Which of the tools is forced?  Return 1, 0 if there is none of that name, or -1. */
+static int
+find_forced(struct claude_request *r, const struct json *name, const struct json *fetch)
+{
+	int found = has_tool(r, name);
+
+	if (found == 0) {
+		found = is_named(r->web_search, name);
+		r->forces_search = r->wants_search = found == 1;
+	}
+	if (found == 0) {
+		found = is_named(fetch, name);
+		r->wants_fetch = found == 1;
+	}
 	return found;
 }
 
 static int
 read_forced_tool(struct claude_request *r, const struct place *place, const struct json *choice,
-	struct api_error *error)
+	const struct json *fetch, struct api_error *error)
 {
 	const struct place name_place = PLACE_MEMBER(place, "name");
 	const struct json *name = json_member(choice, "name");
@@ -244,12 +261,7 @@ read_forced_tool(struct claude_request *r, const struct place *place, const stru
 	/* Without any tools the choice is not sent at all. */
 	if (r->tools.count == 0 && json_member(r->body, "tools") == NULL)
 		return 0;
-	int found = has_tool(r, name);
-	if (found == 0) {
-		found = is_web_search(r, name);
-		r->forces_search = found == 1;
-	}
-	switch (found) {
+	switch (find_forced(r, name, fetch)) {
 	case 1:
 		return 0;
 	case 0:
@@ -258,6 +270,17 @@ read_forced_tool(struct claude_request *r, const struct place *place, const stru
 	default:
 		return api_error_set(error, 500, "out of memory");
 	}
+}
+
+/* Where nothing but the web can be called, that is what the client is here for. */
+static void
+note_wanted(struct claude_request *r)
+{
+	if (r->tool_choice == CLAUDE_CHOICE_NONE || claude_has_functions(r))
+		return;
+	r->wants_search = r->web_search != NULL;
+	r->forces_search = r->wants_search && r->tool_choice == CLAUDE_CHOICE_ANY;
+	r->wants_fetch = r->web_search == NULL && r->offers_fetch;
 }
 
 static int
@@ -275,25 +298,27 @@ read_tool_choice(struct claude_request *r, struct api_error *error)
 	const struct place place = PLACE_MEMBER(NULL, "tool_choice");
 	const struct place type_place = PLACE_MEMBER(&place, "type");
 	const struct json *choice = json_member(r->body, "tool_choice");
-	bool functions;
+	const struct json *fetch;
 
-	find_web_search(r, &functions);
-	r->forces_search = false;
-	if (choice == NULL)
-		return 0;
-	if (!json_is_object(choice))
+	find_web_tools(r, &fetch);
+	if (choice != NULL && !json_is_object(choice))
 		return claude_refuse(&place, error, "must be an object");
 	for (size_t i = 0; i < sizeof(choices) / sizeof(choices[0]); i++)
 		if (json_is_text(json_member(choice, "type"), choices[i].name))
 			r->tool_choice = choices[i].choice;
-	if (r->tool_choice == CLAUDE_CHOICE_ABSENT)
+	if (choice != NULL && r->tool_choice == CLAUDE_CHOICE_ABSENT)
 		return claude_refuse(&type_place, error, "must be one of auto, any, tool, none");
 	r->disable_parallel_tool_use = json_member_bool(choice, "disable_parallel_tool_use", false);
 	if (r->tool_choice == CLAUDE_CHOICE_TOOL)
-		return read_forced_tool(r, &place, choice, error);
-	r->forces_search = r->tool_choice == CLAUDE_CHOICE_ANY && r->web_search != NULL &&
-			   !functions;
+		return read_forced_tool(r, &place, choice, fetch, error);
+	note_wanted(r);
 	return 0;
+}
+
+bool
+claude_forces_function(const struct claude_request *r)
+{
+	return r->tool_choice == CLAUDE_CHOICE_TOOL && !r->forces_search && !r->wants_fetch;
 }
 
 static int

@@ -57,8 +57,8 @@ struct claude_writer {
 	struct text_map ids;          /* those given out */
 	struct stop_sequences *stops; /* NULL: none to carry out */
 
-	bool lacks_search; /* the content begins with a search that failed */
-	unsigned searches; /* that were made */
+	enum lacking_tool lacks; /* the content ends with a use of it that failed */
+	unsigned searches;       /* that were made */
 	char search_id[sizeof(ROUND_TRIP_SEARCH) + RANDOM_ID_LENGTH]; /* of the last one */
 
 	/* Of an answer in turns. */
@@ -413,16 +413,12 @@ close_block(struct claude_writer *w)
 
 /* ---- blocks ---- */
 
-static void write_failed_search(struct claude_writer *);
-
 /* ${before}: the block's JSON up to what its pieces fill in, whose ${after} follows if it is empty.
  */
 static void
 open_block(struct claude_writer *w, enum block block, const char *before, const char *after)
 {
 	close_block(w);
-	if (w->lacks_search)
-		write_failed_search(w);
 	claude_writer_start(w);
 	w->open = block;
 	w->has_content = true;
@@ -704,8 +700,10 @@ claude_writer_tool_end(struct claude_writer *w)
 
 /* ---- a search ---- */
 
+/* A use of ${tool}, with the member ${name} of its input. */
 static void
-write_search(struct claude_writer *w, const char *query, size_t length)
+write_use(struct claude_writer *w, const char *tool, const char *name, const char *content,
+	size_t length)
 {
 	struct buffer head = BUFFER_INIT(0);
 	struct buffer input = BUFFER_INIT(0);
@@ -713,12 +711,12 @@ write_search(struct claude_writer *w, const char *query, size_t length)
 
 	random_id(w->search_id, sizeof(w->search_id), ROUND_TRIP_SEARCH);
 	buffer_printf(&head,
-		"{\"type\":\"server_tool_use\",\"id\":\"%s\",\"name\":\"web_search\",\"input\":",
-		w->search_id);
+		"{\"type\":\"server_tool_use\",\"id\":\"%s\",\"name\":\"%s\",\"input\":",
+		w->search_id, tool);
 	json_open_object(&in);
-	json_put_name(&in, "query");
+	json_put_name(&in, name);
 	json_open_string(&in);
-	json_string_content(&in, query, length);
+	json_string_content(&in, content, length);
 	json_close_string(&in);
 	json_close_object(&in);
 	open_block(w, TOOL_BLOCK, buffer_text(&head), "{}}");
@@ -732,14 +730,14 @@ write_search(struct claude_writer *w, const char *query, size_t length)
 }
 
 static void
-write_results(struct claude_writer *w, const char *results, size_t length)
+write_result(struct claude_writer *w, const char *tool, const char *result, size_t length)
 {
 	struct buffer block = BUFFER_INIT(0);
 
 	buffer_printf(&block,
-		"{\"type\":\"web_search_tool_result\",\"tool_use_id\":\"%s\",\"content\":",
+		"{\"type\":\"%s_tool_result\",\"tool_use_id\":\"%s\",\"content\":", tool,
 		w->search_id);
-	buffer_append(&block, results, length);
+	buffer_append(&block, result, length);
 	open_block(w, RESULT_BLOCK, buffer_text(&block), "}");
 	close_block(w);
 	if (block.failed)
@@ -748,14 +746,17 @@ write_results(struct claude_writer *w, const char *results, size_t length)
 }
 
 static void
-write_failed_search(struct claude_writer *w)
+write_failed_use(struct claude_writer *w)
 {
-	static const char failure[] =
-		"{\"type\":\"web_search_tool_result_error\",\"error_code\":\"unavailable\"}";
+	bool search = w->lacks == LACKS_SEARCH;
+	const char *tool = search ? "web_search" : "web_fetch";
+	struct buffer failure = BUFFER_INIT(0);
 
-	w->lacks_search = false;
-	write_search(w, "", 0);
-	write_results(w, failure, sizeof(failure) - 1);
+	buffer_printf(&failure,
+		"{\"type\":\"%s_tool_result_error\",\"error_code\":\"unavailable\"}", tool);
+	write_use(w, tool, search ? "query" : "url", "", 0);
+	write_result(w, tool, buffer_text(&failure), failure.length);
+	buffer_free(&failure);
 }
 
 void
@@ -772,7 +773,7 @@ claude_writer_search_begin(struct claude_writer *w, const char *query, size_t qu
 	if (is_over(w))
 		return;
 	end_text(w);
-	write_search(w, query, query_length);
+	write_use(w, "web_search", "query", query, query_length);
 }
 
 void
@@ -780,7 +781,7 @@ claude_writer_search_end(struct claude_writer *w, const char *results, size_t le
 {
 	if (is_over(w))
 		return;
-	write_results(w, results, length);
+	write_result(w, "web_search", results, length);
 	w->searches += counts;
 }
 
@@ -810,9 +811,9 @@ claude_writer_citation(struct claude_writer *w, const char *citation, size_t len
 }
 
 void
-claude_writer_lack_search(struct claude_writer *w, bool lacking)
+claude_writer_lack(struct claude_writer *w, enum lacking_tool lacking)
 {
-	w->lacks_search = lacking && !w->has_content;
+	w->lacks = lacking;
 }
 
 void
@@ -938,8 +939,8 @@ claude_writer_finish(struct claude_writer *w, const char *stop_reason, const cha
 		return;
 	claude_writer_start(w);
 	end_text(w);
-	if (w->lacks_search)
-		write_failed_search(w);
+	if (w->lacks != LACKS_NOTHING && w->searches == 0)
+		write_failed_use(w);
 	close_block(w);
 	if (pauses(w, stop_reason))
 		await_searches(w);

@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "translate/tool_names.h"
+
 struct api_error;
 struct buffer;
 struct json;
@@ -122,9 +124,9 @@ claude_writer_search_end(struct claude_writer *, const char *results, size_t len
 /** The open text block cites a page: the text of a JSON object.  Nothing if none is open. */
 void claude_writer_citation(struct claude_writer *, const char *citation, size_t length);
 
-/** The client forces a web search that the upstream does not have: the content begins with one
- * that failed, of an answer that has no content yet. */
-void claude_writer_lack_search(struct claude_writer *, bool lacking);
+/** The client is here for a tool that the upstream does not have: unless the upstream turns out to
+ * search, the content ends with a use of the tool that failed. */
+void claude_writer_lack(struct claude_writer *, enum lacking_tool);
 
 /*
  * An answer in several turns of the model, between which the proxy searches (option `searches`).  A

@@ -191,7 +191,9 @@ words_of(const struct claude_request *r, const struct translate_target *target)
 
 	if (tells_format(r, target))
 		words.format = r->output_schema;
+	words.no_fetch = r->offers_fetch && r->tool_choice != CLAUDE_CHOICE_NONE;
 	if (has_search(r, &facts)) {
+		words.must_search = r->forces_search;
 		words.only = sites(r, "allowed_domains");
 		if (!model_facts_host_is(&facts, HOST_VERTEX))
 			words.never = sites(r, "blocked_domains");
@@ -279,6 +281,8 @@ put_tool_choice(struct json_writer *w, const struct claude_request *r, struct to
 	};
 
 	const char *mode = modes[r->tool_choice];
+	if (r->tool_choice == CLAUDE_CHOICE_TOOL && !claude_forces_function(r))
+		mode = NULL;
 	if (hosted && (mode == NULL || r->tool_choice == CLAUDE_CHOICE_AUTO))
 		mode = "VALIDATED";
 	if (mode == NULL)
@@ -288,7 +292,7 @@ put_tool_choice(struct json_writer *w, const struct claude_request *r, struct to
 		json_put_bool_member(w, "includeServerSideToolInvocations", true);
 	json_open_object_member(w, "functionCallingConfig");
 	json_put_text_member(w, "mode", mode);
-	if (r->tool_choice == CLAUDE_CHOICE_TOOL) {
+	if (claude_forces_function(r)) {
 		json_open_array_member(w, "allowedFunctionNames");
 		tool_names_put(names, w, r->tool_choice_name);
 		json_close_array(w);
@@ -353,8 +357,10 @@ put_tools(struct json_writer *w, const struct claude_request *r, struct tool_nam
 	bool functions = !r->forces_search && claude_has_functions(r);
 
 	warn_of_dropped(r, search);
-	if (r->forces_search && !search)
-		tool_names_lack_search(names);
+	if (r->wants_search && !search)
+		tool_names_lack(names, LACKS_SEARCH);
+	if (r->wants_fetch)
+		tool_names_lack(names, LACKS_FETCH);
 	if (!functions && !search)
 		return;
 	json_open_array_member(w, "tools");

@@ -204,8 +204,9 @@ struct offer {
 	const struct model_facts *facts;
 	enum openai_interface interface;
 	enum search_form search;
-	char *only; /* the one tool that is offered; owned; NULL: all are */
-	bool any;   /* the list is open */
+	char *only;       /* the one tool that is offered; owned; NULL: all are */
+	bool only_search; /* no function is */
+	bool any;         /* the list is open */
 };
 
 /* Only what satisfies the service's demands can be strict.  Without the member, Responses would
@@ -256,7 +257,7 @@ put_tool(struct offer *o, const struct json *declared)
 				JSON_SHOWN(json_member(declared, "type")));
 		return;
 	}
-	if (!search && o->only != NULL && !json_is_text(tool.name, o->only))
+	if (!search && (o->only_search || (o->only != NULL && !json_is_text(tool.name, o->only))))
 		return;
 	if (!o->any)
 		json_open_array_member(o->out, "tools");
@@ -303,9 +304,11 @@ put_tool_choice(struct offer *o, const struct claude_request *r)
 
 	if (model_facts_host_is(o->facts, HOST_NO_TOOL_CHOICE))
 		return;
-	if (r->forces_search)
-		openai_put_search_choice(o->out, o->search);
-	else if (r->tool_choice == CLAUDE_CHOICE_TOOL && o->only == NULL)
+	if (o->only_search)
+		word = openai_search_can_be_forced(o->search) ? "required" : NULL;
+	else if (r->forces_search || r->wants_fetch)
+		word = NULL;
+	if (claude_forces_function(r) && o->only == NULL)
 		put_named_choice(o, r->tool_choice_name);
 	else if (word != NULL)
 		json_put_text_member(o->out, "tool_choice", word);
@@ -325,11 +328,13 @@ openai_put_tools(struct json_writer *w, const struct claude_request *r, struct t
 		.search = openai_search_of(facts, interface),
 	};
 
-	if (r->forces_search && o.search == SEARCH_NONE)
-		tool_names_lack_search(names);
+	if (r->wants_search && o.search == SEARCH_NONE)
+		tool_names_lack(names, LACKS_SEARCH);
+	if (r->wants_fetch)
+		tool_names_lack(names, LACKS_FETCH);
 	/* Where no tool can be named, only that one is offered. */
-	if (r->tool_choice == CLAUDE_CHOICE_TOOL && !r->forces_search &&
-		model_facts_host_is(facts, HOST_NO_NAMED_CHOICE))
+	o.only_search = r->forces_search && openai_search_is_tool(o.search);
+	if (claude_forces_function(r) && model_facts_host_is(facts, HOST_NO_NAMED_CHOICE))
 		o.only = json_copy(r->tool_choice_name);
 	for (size_t i = 0; i < r->tools.count; i++)
 		put_tool(&o, r->tools.values[i]);

@@ -83,12 +83,22 @@ may_think(const struct model_facts *facts)
 	return (facts->model->flags & (MODEL_THINKS | MODEL_UNKNOWN)) != 0;
 }
 
-/* What must be in the answer besides itself: the thinking, for the next turn. */
+/* What must be in the answer besides itself: the thinking, for the next turn, and all that a search
+ * found, not only what is cited. */
 static void
-put_include(struct json_writer *w)
+put_include(struct json_writer *w, const struct claude_request *r, const struct model_facts *facts)
 {
+	bool thinks = may_think(facts);
+	bool searches = openai_search_is_offered(r, facts) &&
+			model_facts_host_is(facts, HOST_TELLS_SOURCES);
+
+	if (!thinks && !searches)
+		return;
 	json_open_array_member(w, "include");
-	json_put_text(w, "reasoning.encrypted_content");
+	if (thinks)
+		json_put_text(w, "reasoning.encrypted_content");
+	if (searches)
+		json_put_text(w, "web_search_call.action.sources");
 	json_close_array(w);
 }
 
@@ -142,8 +152,7 @@ openai_responses_write_request(const struct claude_request *r,
 		openai_put_sampling(&w, r);
 	openai_put_asker(&w, r->user_id, &facts, OPENAI_RESPONSES);
 	json_put_bool_member(&w, "store", false);
-	if (may_think(&facts))
-		put_include(&w);
+	put_include(&w, r, &facts);
 	if (r->stream || model_facts_is(&facts, MODEL_STREAMS_ONLY))
 		json_put_bool_member(&w, "stream", true);
 	json_close_object(&w);

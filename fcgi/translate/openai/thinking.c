@@ -16,7 +16,7 @@
 static bool
 is_off_for_choice(const struct claude_request *r, const struct model_facts *f)
 {
-	bool forced = r->tool_choice == CLAUDE_CHOICE_ANY || r->tool_choice == CLAUDE_CHOICE_TOOL;
+	bool forced = r->tool_choice == CLAUDE_CHOICE_ANY || claude_forces_function(r);
 
 	return forced && !r->forces_search && model_facts_is(f, MODEL_CHOOSES_AT_OFF) &&
 	       claude_has_functions(r);
