@@ -9,6 +9,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent / "integration"))
 
+import upstream_search  # noqa: E402
 from site_under_test import Site  # noqa: E402
 from upstream import Upstream  # noqa: E402
 
@@ -36,6 +37,21 @@ def running_upstream():
 def upstream(running_upstream):
     running_upstream.reset()
     return running_upstream
+
+
+@pytest.fixture(scope="session")
+def running_engine():
+    engine = Upstream()
+    yield engine
+    engine.stop()
+
+
+@pytest.fixture
+def engine(running_engine):
+    """What searches the web for the proxy: a SearXNG, until it is told to be another."""
+    running_engine.reset()
+    running_engine.speak(upstream_search.searxng)
+    return running_engine
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ import upstream_gemini
 import upstream_responses
 import upstream_search
 from site_under_test import BUILD, collect, next_event, parse_events, request, wait_for
-from upstream import Upstream, tool_call
+from upstream import tool_call
 from upstream_search import PAGES, searched
 
 TRANSLATED = [openai_chat, upstream_responses, upstream_gemini]
@@ -21,21 +21,6 @@ TOOL = {"type": "web_search_20250305", "name": "web_search"}
 FORCED = {"type": "tool", "name": "web_search"}
 READ = {"name": "read", "description": "Reads.", "input_schema": {"type": "object", "properties": {"path": {"type": "string"}}}}
 KEY = "brave-key-0123456789abcdef"
-
-
-@pytest.fixture(scope="module")
-def running_engine():
-    engine = Upstream()
-    yield engine
-    engine.stop()
-
-
-@pytest.fixture
-def engine(running_engine):
-    """What searches the web: a SearXNG, until it is told to be another."""
-    running_engine.reset()
-    running_engine.speak(upstream_search.searxng)
-    return running_engine
 
 
 @pytest.fixture(params=TRANSLATED, ids=lambda service: service.SERVICE_TYPE)
