@@ -122,6 +122,18 @@ def test_what_is_found_comes_while_the_model_has_not_gone_on(searching, upstream
             assert next_event(response)["content_block"]["type"] == "text"
 
 
+def test_a_client_gets_pings_while_a_search_takes_its_time(searching, upstream, engine):
+    ends, found = threading.Event(), upstream_search.searxng.parts()
+    engine.answer = lambda call: (ends.wait(20), found(call))
+    with searching(PING_INTERVAL="20") as site:
+        turns(upstream, openai_chat.parts(tool_calls=[query("a")]), openai_chat.parts("Done."))
+        with site.open_stream(tools=[TOOL]) as response:
+            assert any(b"server_tool_use" in line for line in response)
+            assert any(line == b"event: ping\n" for line in response)
+            ends.set()
+            assert b"event: message_stop" in response.read()
+
+
 def test_a_forced_search_is_forced_once(searching, upstream, engine, translated, streamed):
     """It is what Claude Code's WebSearch asks for."""
     with searching(translated) as site:

@@ -231,6 +231,11 @@ test_the_search_becomes_a_function(void **state)
 				NULL, NULL}},
 		{REQUEST(OFFER, ""), OWN_SEARCH_LAST,
 			{"\"tool_choice\":{\"type\":\"none\"}", NULL, NULL}},
+		{REQUEST("{\"type\":\"web_search_20250305\",\"name\":\"web_search\",\"user_"
+			 "location\":{"
+			 "\"type\":\"approximate\",\"city\":\"Z\\u00fcrich\",\"country\":\"CH\"}}",
+			 ""),
+			OWN_SEARCH_FIRST, {" The user is in Z\\u00fcrich, CH.\"", NULL, NULL}},
 		/* Of two versions of the search one is enough. */
 		{REQUEST(OFFER "," OFFER, ""), OWN_SEARCH_NEXT,
 			{"\"tools\":[" FUNCTION, NULL, NULL}},

@@ -9,13 +9,48 @@
 #include "translate/claude/request.h"
 #include "translate/claude/writer.h"
 
-static const char function[] =
-	"{\"name\":\"" CLAUDE_SEARCH_FUNCTION "\",\"description\":\"Search the web. Returns the "
-	"title, the url and an excerpt of pages that match, for what is newer than you know, or "
-	"needs a source. Cite the pages that you use as Markdown links to their url.\","
-	"\"input_schema\":{\"type\":\"object\",\"properties\":{\"query\":{\"type\":\"string\","
-	"\"description\":\"What to search for.\"}},\"required\":[\"query\"],"
-	"\"additionalProperties\":false}}";
+static const char description[] =
+	"Search the web. Returns the title, the url and an excerpt of pages that match, for what "
+	"is "
+	"newer than you know, or needs a source. Cite the pages that you use as Markdown links to "
+	"their url.";
+static const char schema[] = "{\"type\":\"object\",\"properties\":{\"query\":{\"type\":\"string\","
+			     "\"description\":\"What to search for.\"}},\"required\":[\"query\"],"
+			     "\"additionalProperties\":false}";
+
+/* Where the user is, as far as the client tells: what is searched for may depend on it. */
+static void
+string_location(struct json_writer *w, const struct json *location)
+{
+	static const char *const parts[] = {"city", "region", "country"};
+	const char *before = " The user is in ";
+
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		const struct json *part = json_member_string(location, parts[i]);
+		if (json_content_length(part) == 0)
+			continue;
+		json_string_text(w, before);
+		json_string_value(w, part);
+		before = ", ";
+	}
+	if (*before == ',')
+		json_string_text(w, ".");
+}
+
+static void
+put_function(struct json_writer *w, const struct json *search)
+{
+	json_open_object(w);
+	json_put_text_member(w, "name", CLAUDE_SEARCH_FUNCTION);
+	json_put_name(w, "description");
+	json_open_string(w);
+	json_string_text(w, description);
+	string_location(w, json_member_object(search, "user_location"));
+	json_close_string(w);
+	json_put_name(w, "input_schema");
+	json_put_raw(w, schema, sizeof(schema) - 1);
+	json_close_object(w);
+}
 
 /* There may be a second search, of another version. */
 static void
@@ -24,7 +59,7 @@ put_tools(struct json_writer *w, const struct claude_request *r, const struct js
 	json_open_array(w);
 	JSON_EACH (tool, tools)
 		if (tool == r->web_search)
-			json_put_raw(w, function, sizeof(function) - 1);
+			put_function(w, tool);
 		else if (!claude_tool_is_web_search(tool))
 			json_put_value(w, tool);
 	json_close_array(w);
