@@ -262,10 +262,12 @@ searches_here(const struct plan *plan, const struct client_request *client,
 
 	if (client->turn_count > 0)
 		return true;
-	return by != SEARCH_BY_SERVICE && by != SEARCH_OFF && request->web_search != NULL &&
-	       request->tool_choice != CLAUDE_CHOICE_NONE &&
-	       search_is_configured(&plan->to.config->search) &&
-	       !upstream_request_has_search(&plan->request, request);
+	if (by == SEARCH_OFF || request->web_search == NULL ||
+		request->tool_choice == CLAUDE_CHOICE_NONE)
+		return false;
+	return upstream_request_has_builtin_search(&plan->request) ||
+	       (by != SEARCH_BY_SERVICE && search_is_configured(&plan->to.config->search) &&
+		       !upstream_request_has_search(&plan->request, request));
 }
 
 /* With a function in the place of the search. */
@@ -281,6 +283,7 @@ translate_searching(struct plan *plan, const struct client_request *client,
 	int status = -1;
 
 	plan->searches = true;
+	plan->search.returns_arguments = plan->request.builtin_search;
 	if (web_search_terms_read(&plan->search, request->web_search) != 0 ||
 		own_search_write_request(request, turn, &client->turns, &text) != 0)
 		no_memory(error);
@@ -310,9 +313,11 @@ plan_message(struct plan *plan, const struct client_request *client, struct clau
 			plan->to.upstream->name);
 	if (!plan->pass && claude_request_check(request, CLAUDE_TO_ANSWER, error) != 0)
 		return -1;
-	int status = !plan->pass && searches_here(plan, client, request)
-			     ? translate_searching(plan, client, request, error)
-			     : translate_message(plan, request, error);
+	bool searches = !plan->pass && searches_here(plan, client, request);
+	plan->request.builtin_search = searches &&
+				       upstream_request_has_builtin_search(&plan->request);
+	int status = searches ? translate_searching(plan, client, request, error)
+			      : translate_message(plan, request, error);
 	if (status != 0)
 		return -1;
 	return address(plan, client, endpoint, own_query(plan, client), error);

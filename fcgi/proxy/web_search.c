@@ -202,17 +202,34 @@ words_of(const struct search_result *result)
 	return words[result->outcome];
 }
 
+/* The arguments of the call, as they came. */
+static void
+return_arguments(struct json_writer *w, const struct json *call)
+{
+	struct buffer text = BUFFER_INIT(0);
+
+	json_write(&text, json_member(call, "input"));
+	json_string_bytes(w, buffer_text(&text), text.length);
+	if (text.failed)
+		w->out->failed = true;
+	buffer_free(&text);
+}
+
 static void
 tell_model(struct web_search *s, const struct json *call, const struct search_result *result)
 {
 	struct json_writer *w = &s->out;
+	bool returns = s->terms->returns_arguments && result->outcome == SEARCH_DONE;
 
 	json_open_object(w);
 	json_put_text_member(w, "type", "tool_result");
 	json_put_value_member(w, "tool_use_id", json_member(call, "id"));
 	json_put_name(w, "content");
 	json_open_string(w);
-	json_string_text(w, words_of(result));
+	if (returns)
+		return_arguments(w, call);
+	else
+		json_string_text(w, words_of(result));
 	if (result->count > 0)
 		put_pages(w, result);
 	json_close_string(w);
@@ -286,6 +303,10 @@ start(struct web_search *s, const struct json *call)
 
 	if (s->used >= s->terms->most || s->last)
 		return SEARCH_MAX_USES_EXCEEDED;
+	if (s->terms->returns_arguments) {
+		s->used++;
+		return SEARCH_DONE;
+	}
 	if (query == NULL || json_has_unusual(query) || s->query == NULL)
 		return SEARCH_INVALID_INPUT;
 	if (!search_is_configured(&s->config->search))

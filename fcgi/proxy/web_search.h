@@ -24,7 +24,8 @@ struct transfers;
 
 /* What the client allows. */
 struct web_search_terms {
-	int64_t most; /* searches in all */
+	int64_t most;           /* searches in all */
+	bool returns_arguments; /* the service searches, once it gets back what the model asked */
 	struct search_sites sites;
 };
 

@@ -80,6 +80,8 @@ enum host_flag {
 	HOST_EXCLUDES_SITES = 1 << 15,   /* SEARCH_EXCLUDING in Responses */
 	HOST_TELLS_SOURCES = 1 << 16,    /* Responses tells all that a search found, if asked */
 	HOST_SEARCH_MOVES = 1 << 17,     /* only Responses searches, and it is there for Chat */
+	HOST_BUILTIN_SEARCH = 1 << 18,   /* Chat has a search that the model calls: it goes on when
+					    it gets the arguments back */
 };
 
 /* What holds for a model, as bits. */

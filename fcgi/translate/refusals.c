@@ -1084,7 +1084,7 @@ static bool
 has_hosted_search(const struct reading *r)
 {
 	static const char *const kinds[] = {
-		"web_search", "openrouter:web_search", "browser_search"};
+		"web_search", "openrouter:web_search", "browser_search", "builtin_function"};
 
 	if (json_member(r->request, "web_search_options") != NULL ||
 		json_member(r->request, "enable_search") != NULL)

@@ -21,6 +21,8 @@ struct tool_names {
 	char **clients;          /* what the client calls them; owned */
 	size_t count;
 	enum lacking_tool lacking;
+	const char *own;     /* a function that is the service's own; NULL: none is */
+	const char *builtin; /* what it is called there */
 };
 
 struct tool_names *
@@ -55,6 +57,19 @@ enum lacking_tool
 tool_names_lacking(const struct tool_names *names)
 {
 	return names != NULL ? names->lacking : LACKS_NOTHING;
+}
+
+void
+tool_names_set_builtin(struct tool_names *names, const char *name, const char *builtin)
+{
+	names->own = name;
+	names->builtin = builtin;
+}
+
+const char *
+tool_names_builtin(const struct tool_names *names, const struct json *name)
+{
+	return names->own != NULL && json_is_text(name, names->own) ? names->builtin : NULL;
 }
 
 static bool
@@ -125,7 +140,9 @@ tool_names_put(struct tool_names *names, struct json_writer *w, const struct jso
 	struct buffer decoded = BUFFER_INIT(0);
 
 	json_append(&decoded, name);
-	if (is_fit(names->rule, buffer_text(&decoded), decoded.length)) {
+	if (tool_names_builtin(names, name) != NULL) {
+		json_put_text(w, names->builtin);
+	} else if (is_fit(names->rule, buffer_text(&decoded), decoded.length)) {
 		json_put_string(w, decoded.data, decoded.length);
 	} else {
 		shorten(names->rule, buffer_text(&decoded), decoded.length, shortened);
@@ -143,6 +160,8 @@ tool_names_to_client(const struct tool_names *names, const char *name)
 {
 	uint64_t at;
 
+	if (names != NULL && names->own != NULL && strcmp(name, names->builtin) == 0)
+		return names->own;
 	if (names == NULL || !text_map_get(&names->changed, name, strlen(name), &at))
 		return name;
 	return names->clients[at];

@@ -29,6 +29,13 @@ void tool_names_free(struct tool_names *);
  */
 void tool_names_put(struct tool_names *, struct json_writer *, const struct json *name);
 
+/**
+ * The function ${name} is the service's own, which calls it ${builtin}; both static.  What the
+ * service calls it if ${name}, a string, is that function's; NULL: it is not.
+ */
+void tool_names_set_builtin(struct tool_names *, const char *name, const char *builtin);
+const char *tool_names_builtin(const struct tool_names *, const struct json *name);
+
 /* A tool that only Claude's own service runs, and that is all the client can have meant to use. */
 enum lacking_tool { LACKS_NOTHING, LACKS_SEARCH, LACKS_FETCH };
 

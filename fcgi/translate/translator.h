@@ -37,9 +37,10 @@ struct translate_target {
 	int64_t max_output_tokens; /* clamps max_tokens; 0: no clamp */
 	bool reasoning_off;        /* the upstream's option `reasoning off`: ask for none */
 	const char *host;          /* of its base URL (model_facts.h); NULL: the service's own */
-	const char *origin; /* marks what this upstream and model have carried through the client
-			       (round_trip.h); NULL: the translator's kind alone */
-	unsigned fixes;     /* of enum translate_fix */
+	const char *origin;  /* marks what this upstream and model have carried through the client
+				(round_trip.h); NULL: the translator's kind alone */
+	bool builtin_search; /* CLAUDE_SEARCH_FUNCTION is the service's (HOST_BUILTIN_SEARCH) */
+	unsigned fixes;      /* of enum translate_fix */
 };
 
 /*

@@ -44,6 +44,13 @@ write_origin(struct upstream_request *r)
 	buffer_free(&name);
 }
 
+/* May the service search by itself, for all that the owner says? */
+static bool
+lets_search(const struct upstream *u)
+{
+	return u->options.search == SEARCH_BY_ANY || u->options.search == SEARCH_BY_SERVICE;
+}
+
 /* Does the request have the model search the web, which Chat does not do there? */
 static bool
 needs_responses_to_search(const struct model_facts *facts, const struct json *body)
@@ -77,7 +84,8 @@ upstream_request_choose_interface(struct upstream_request *r, const struct claud
 	if (model_facts_host_is(&facts, HOST_BOTH_INTERFACES) &&
 		(model_facts_is(&facts, MODEL_RESPONSES_ONLY) ||
 			(tools && model_facts_is(&facts, MODEL_TOOLS_BY_RESPONSES)) ||
-			needs_responses_to_search(&facts, claude->body)))
+			(lets_search(r->upstream) &&
+				needs_responses_to_search(&facts, claude->body))))
 		r->service = service_find(chat->other_interface);
 	buffer_free(&host);
 }
@@ -130,33 +138,54 @@ upstream_lessons_free(struct upstream_lessons *l)
 static unsigned
 fixes_of(const struct upstream_request *r, const struct lessons *lessons)
 {
-	const struct upstream_options *options = &r->upstream->options;
-	bool searches = options->search == SEARCH_BY_ANY || options->search == SEARCH_BY_SERVICE;
-
-	return lesson_fixes(lessons) | (options->images_off ? FIX_NO_IMAGES : 0) |
-	       (searches ? 0 : FIX_NO_SEARCH);
+	return lesson_fixes(lessons) | (r->upstream->options.images_off ? FIX_NO_IMAGES : 0) |
+	       (lets_search(r->upstream) ? 0 : FIX_NO_SEARCH);
 }
 
-bool
-upstream_request_has_search(const struct upstream_request *r, const struct claude_request *claude)
+/* Ask ${question} about what is known and was learned of the upstream's search. */
+static bool
+asks_of_search(const struct upstream_request *r, const struct claude_request *claude,
+	bool (*question)(const struct claude_request *, const struct translate_target *))
 {
-	const struct translator *t = r->service->translator;
 	struct upstream_lessons lessons = {0};
 	struct buffer host = BUFFER_INIT(0);
-	bool has = t->has_search == NULL;
+	bool holds = false;
 
-	if (!has && model_facts_write_host(&host, r->upstream->base_url) == 0 &&
+	if (model_facts_write_host(&host, r->upstream->base_url) == 0 &&
 		upstream_lessons_gather(&lessons, r) == 0) {
 		const struct translate_target target = {
 			.model = r->model,
 			.host = buffer_text(&host),
 			.fixes = fixes_of(r, &lessons.list),
 		};
-		has = t->has_search(claude, &target);
+		holds = question(claude, &target);
 	}
 	upstream_lessons_free(&lessons);
 	buffer_free(&host);
-	return has;
+	return holds;
+}
+
+bool
+upstream_request_has_search(const struct upstream_request *r, const struct claude_request *claude)
+{
+	const struct translator *t = r->service->translator;
+
+	return t->has_search == NULL || asks_of_search(r, claude, t->has_search);
+}
+
+static bool
+has_builtin(const struct claude_request *claude, const struct translate_target *target)
+{
+	const struct model_facts facts = translate_facts(target);
+
+	(void)claude;
+	return !facts.no_search && model_facts_host_is(&facts, HOST_BUILTIN_SEARCH);
+}
+
+bool
+upstream_request_has_builtin_search(const struct upstream_request *r)
+{
+	return r->service->translator == &openai_chat && asks_of_search(r, NULL, has_builtin);
 }
 
 /* ---- the body ---- */
@@ -171,6 +200,7 @@ write_learned(struct upstream_request *r, const struct claude_request *claude,
 		.max_output_tokens = r->upstream->options.max_output_tokens,
 		.reasoning_off = r->upstream->options.reasoning_off,
 		.host = buffer_text(&r->host),
+		.builtin_search = r->builtin_search,
 		.origin = buffer_text(&r->origin),
 		.fixes = fixes_of(r, lessons),
 	};

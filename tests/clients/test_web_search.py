@@ -9,6 +9,7 @@ import upstream_claude
 import upstream_gemini
 import upstream_responses
 from script import Script, asks, cast, says
+from upstream import tool_call
 
 
 class BothOfOpenAI:
@@ -123,6 +124,51 @@ def test_claude_code_goes_on_without_a_search(site, upstream, claude_code, place
     assert "Web search error: unavailable" in run.text and "Links" not in run.text
     assert sum(used["webSearchRequests"] for used in run.result["modelUsage"].values()) == 0
     assert not any(event.get("subtype") == "api_retry" for event in run.events)
+
+
+# ---- a search that the model calls ----
+
+KIMI = Place(openai_chat, "kimi-k2.6", "http://api.moonshot.cn/v1")
+ARGUMENTS = '{"search_result":{"search_id":"a-1"},"usage":{"total_tokens":13046}}'
+
+
+def by_kimi(call):
+    """Its model calls the search that it has itself, and goes on when it gets back what it called it with."""
+    assert call.body["thinking"] == {"type": "disabled"}
+    assert call.body["tools"] == [{"type": "builtin_function", "function": {"name": "$web_search"}}]
+    done = list(call.service.results(call))
+    assert done in ([], [ARGUMENTS])
+    calls = [] if done else [{**tool_call("$web_search", ARGUMENTS, id="web:0"), "type": "builtin_function"}]
+    call.service.parts("In 1889." if done else None, tool_calls=calls)(call)
+
+
+def test_claude_code_searches_by_kimi(site, upstream, claude_code):
+    run = search(site, upstream, KIMI, claude_code, by_kimi)
+    assert run.problems() == [] and upstream.refused == []
+    assert "In 1889." in run.text and "error" not in run.text
+    assert sum(used["webSearchRequests"] for used in run.result["modelUsage"].values()) == 1
+
+
+def test_a_function_of_the_client_stays_its_own(site, upstream):
+    """Though Kimi calls its search by a name that is as good as this one's."""
+    serve(site, upstream, KIMI)
+    upstream.answer = openai_chat.parts("Let me see.", tool_calls=[tool_call("web_search", '{"query":"q"}')])
+    function = {"name": "web_search", "description": "d", "input_schema": {"type": "object", "properties": {}}}
+    with site.lighttpd():
+        answer = site.ask(tools=[function])
+    assert [tool["type"] for tool in upstream.last["tools"]] == ["function"] and upstream.refused == []
+    assert answer["content"][1]["name"] == "web_search" and answer["stop_reason"] == "tool_use"
+
+
+def test_the_sdk_searches_by_kimi(node, site, upstream):
+    serve(site, upstream, KIMI)
+    upstream.answer = by_kimi
+    with site.lighttpd():
+        came = node("client.mjs", site, "search")
+    whole = plain(came["whole"])
+    assert whole == plain(came["streamed"]) and upstream.refused == [] and len(upstream.calls) == 6
+    assert [block["type"] for block in whole["content"]] == ["server_tool_use", "web_search_tool_result", "text"]
+    assert whole["content"][1]["content"] == [] and whole["usage"]["server_tool_use"]["web_search_requests"] == 1
 
 
 # ---- the official SDK ----

@@ -410,3 +410,20 @@ def test_models_that_chat_does_not_serve_are_asked_by_responses(site, upstream, 
         use_host(site, upstream, "http://api.openai.com/v1/chat/completions")
         site.ask(model=model, **members)
     assert upstream.calls[-1].path.endswith("/chat/completions")
+
+
+@pytest.mark.parametrize("host,by,path", [("api.openai.com", "auto", "/responses"), ("api.x.ai", "auto", "/responses"),
+                                          ("api.openai.com", "hosted", "/responses"), ("api.openai.com", "off", "/chat/completions"),
+                                          ("gateway.example", "auto", "/chat/completions")])
+def test_a_search_goes_where_the_service_has_one(site, upstream, host, by, path):
+    def answer(call):
+        service = upstream_responses if call.path.endswith("/responses") else upstream_chat
+        service.parts("fine")(call)
+
+    upstream.strict, upstream.answer = False, answer
+    use_host(site, upstream, f"http://{host}/v1")
+    site.admin("set", "main", "search", by)
+    with site.lighttpd():
+        for choice, where in (({"type": "auto"}, path), ({"type": "none"}, "/chat/completions")):
+            site.ask(model="m", tools=[{"type": "web_search_20250305", "name": "web_search"}], tool_choice=choice)
+            assert upstream.calls[-1].path == f"http://{host}/v1{where}"

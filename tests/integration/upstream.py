@@ -30,6 +30,7 @@ SEARCHES = {
     "api.openai.com": ({"safety_identifier", "prompt_cache_key"}, {}),
     "openrouter.ai": ({"reasoning"}, {"openrouter:web_search": {"type", "parameters"}}),
     "open.bigmodel.cn": ({"thinking"}, {"web_search": {"type", "web_search"}}),
+    "api.moonshot.cn": ({"thinking", "prompt_cache_key"}, {"builtin_function": {"type", "function"}}),
     "api.groq.com": ({"reasoning_format"}, {"browser_search": {"type"}}),
     "dashscope.aliyuncs.com": ({"enable_thinking", "thinking_budget", "enable_search", "search_options"}, {}),
 }
@@ -78,9 +79,10 @@ def calls_problem(message, where):
         return f"{where}: tool_calls are misplaced or empty"
     for call in calls:
         function = call.get("function", {})
-        if call.get("type") != "function" or not ID.match(call.get("id", "")):
+        builtin = call.get("type") == "builtin_function" and function.get("name") == "$web_search"
+        if not (builtin or call.get("type") == "function") or not ID.match(call.get("id", "")):
             return f"{where}: bad tool call {call.get('id')}"
-        if not NAME.match(function.get("name", "")) or not isinstance(function.get("arguments"), str):
+        if not (builtin or NAME.match(function.get("name", ""))) or not isinstance(function.get("arguments"), str):
             return f"{where}: bad function {function}"
         if not isinstance(json.loads(function["arguments"]), dict):
             return f"{where}: arguments are no object"

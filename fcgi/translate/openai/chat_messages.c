@@ -184,7 +184,10 @@ write_call(struct chat *c, const struct history_call *call)
 
 	json_open_object(w);
 	json_put_text_member(w, "id", call->id);
-	json_put_text_member(w, "type", "function");
+	json_put_text_member(w, "type",
+		tool_names_builtin(c->names, json_member(call->block, "name")) != NULL
+			? "builtin_function"
+			: "function");
 	json_open_object_member(w, "function");
 	json_put_name(w, "name");
 	tool_names_put(c->names, w, json_member(call->block, "name"));

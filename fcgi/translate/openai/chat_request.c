@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/json_writer.h"
 #include "translate/claude/request.h"
+#include "translate/claude/writer.h"
 #include "translate/model_facts.h"
 #include "translate/openai/chat.h"
 #include "translate/openai/chat_messages.h"
@@ -100,6 +101,8 @@ openai_chat_write_request(const struct claude_request *r, const struct translate
 	const struct openai_thinking thinking = openai_thinking_of(r, target, OPENAI_CHAT);
 	struct json_writer w = JSON_WRITER(out);
 
+	if (target->builtin_search)
+		tool_names_set_builtin(names, CLAUDE_SEARCH_FUNCTION, "$web_search");
 	json_open_object(&w);
 	json_put_text_member(&w, "model", target->model);
 	json_put_name(&w, "messages");

@@ -244,6 +244,20 @@ put_function(struct offer *o, const struct claude_tool *tool)
 	close_function(w, o->interface);
 }
 
+/* The service knows what it is. */
+static void
+put_builtin(struct offer *o, const char *name)
+{
+	struct json_writer *w = o->out;
+
+	json_open_object(w);
+	json_put_text_member(w, "type", "builtin_function");
+	json_open_object_member(w, "function");
+	json_put_text_member(w, "name", name);
+	json_close_object(w);
+	json_close_object(w);
+}
+
 /* One tool, in the list that the first of them opens. */
 static void
 put_tool(struct offer *o, const struct json *declared)
@@ -264,6 +278,8 @@ put_tool(struct offer *o, const struct json *declared)
 	o->any = true;
 	if (search)
 		openai_put_search_tool(o->out, declared, o->search);
+	else if (tool_names_builtin(o->names, tool.name) != NULL)
+		put_builtin(o, tool_names_builtin(o->names, tool.name));
 	else
 		put_function(o, &tool);
 }
@@ -301,14 +317,17 @@ static void
 put_tool_choice(struct offer *o, const struct claude_request *r)
 {
 	const char *word = choice_word(o, r->tool_choice);
+	bool named = claude_forces_function(r) && o->only == NULL &&
+		     tool_names_builtin(o->names, r->tool_choice_name) == NULL;
 
 	if (model_facts_host_is(o->facts, HOST_NO_TOOL_CHOICE))
 		return;
 	if (o->only_search)
 		word = openai_search_can_be_forced(o->search) ? "required" : NULL;
-	else if (r->forces_search || r->wants_fetch)
+	else if (r->forces_search || r->wants_fetch ||
+		 (claude_forces_function(r) && o->only == NULL))
 		word = NULL;
-	if (claude_forces_function(r) && o->only == NULL)
+	if (named)
 		put_named_choice(o, r->tool_choice_name);
 	else if (word != NULL)
 		json_put_text_member(o->out, "tool_choice", word);

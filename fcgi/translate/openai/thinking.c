@@ -76,7 +76,8 @@ openai_thinking_of(const struct claude_request *r, const struct translate_target
 	const struct model_facts facts = translate_facts(target);
 	struct openai_thinking t = {
 		.off = r->thinking == CLAUDE_THINKING_DISABLED || target->reasoning_off ||
-		       is_off_for_choice(r, &facts),
+		       is_off_for_choice(r, &facts) ||
+		       (target->builtin_search && model_facts_is(&facts, MODEL_CHOOSES_AT_OFF)),
 		.wanted = wanted_effort(r),
 		.budget = r->thinking == CLAUDE_THINKING_ENABLED ? r->thinking_budget : 0,
 	};
