@@ -317,17 +317,15 @@ static void
 put_tool_choice(struct offer *o, const struct claude_request *r)
 {
 	const char *word = choice_word(o, r->tool_choice);
-	bool named = claude_forces_function(r) && o->only == NULL &&
-		     tool_names_builtin(o->names, r->tool_choice_name) == NULL;
+	bool forced = claude_forces_function(r) && o->only == NULL;
 
 	if (model_facts_host_is(o->facts, HOST_NO_TOOL_CHOICE))
 		return;
 	if (o->only_search)
 		word = openai_search_can_be_forced(o->search) ? "required" : NULL;
-	else if (r->forces_search || r->wants_fetch ||
-		 (claude_forces_function(r) && o->only == NULL))
+	else if (r->forces_search || r->wants_fetch || forced)
 		word = NULL;
-	if (named)
+	if (forced && tool_names_builtin(o->names, r->tool_choice_name) == NULL)
 		put_named_choice(o, r->tool_choice_name);
 	else if (word != NULL)
 		json_put_text_member(o->out, "tool_choice", word);
