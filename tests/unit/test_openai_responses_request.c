@@ -137,31 +137,47 @@ test_tools(void **state)
 	check_all(&openai_responses, rows, COUNT(rows), &target);
 }
 
-/* xAI has another name for the sites to leave out; some have no search. */
+/* xAI has another name for the sites to leave out, and takes few, of one kind; some have no search.
+ */
 static void
 test_searches_by_host(void **state)
 {
-	static const char in[] = "{" HEAD PLAIN
-				 ",\"tools\":[{\"type\":\"web_search_20250305\",\"name\":\"w\","
-				 "\"blocked_domains\":[\"c\"]}]}";
 	static const struct {
-		const char *host, *model, *part;
+		const char *host, *model, *sites, *part;
 	} rows[] = {
-		{"api.x.ai", "grok-4",
+		{"api.x.ai", "grok-4", "\"blocked_domains\":[\"c\"]",
 			"{\"type\":\"web_search\",\"filters\":{\"excluded_domains\":[\"c\"]}}"},
-		{"api.openai.com", "gpt-5",
+		{"api.x.ai", "grok-4", "\"blocked_domains\":[\"c\"],\"allowed_domains\":[\"a\"]",
+			"{\"type\":\"web_search\",\"filters\":{\"allowed_domains\":[\"a\"]}}"},
+		{"api.x.ai", "grok-4", "\"blocked_domains\":[\"c\"],\"allowed_domains\":[\"a\"]",
+			"use nothing from these sites: c."},
+		{"api.x.ai", "grok-4", "\"allowed_domains\":[\"1\",\"2\",\"3\",\"4\",\"5\",\"6\"]",
+			"use only these sites: 1, 2, 3, 4, 5, 6."},
+		{"api.x.ai", "grok-4", "\"allowed_domains\":[\"1\",\"2\",\"3\",\"4\",\"5\",\"6\"]",
+			"\"tools\":[{\"type\":\"web_search\"}]"},
+		{"api.openai.com", "gpt-5", "\"blocked_domains\":[\"c\"]",
 			"{\"type\":\"web_search\",\"filters\":{\"blocked_domains\":[\"c\"]}}"},
-		{"api.openai.com", "gpt-4.1-nano", "There is no web search here"},
-		{"localhost:1234", "m", "There is no web search here"},
+		{"api.openai.com", "gpt-5", "\"blocked_domains\":[\"c/d\"]",
+			"use nothing from these sites: c/d."},
+		{"api.openai.com", "gpt-5", "\"blocked_domains\":[\"c/d\"]",
+			"\"tools\":[{\"type\":\"web_search\"}]"},
+		{"api.openai.com", "gpt-4.1-nano", "\"max_uses\":1", "There is no web search here"},
+		{"localhost:1234", "m", "\"max_uses\":1", "There is no web search here"},
 	};
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(rows); i++) {
+		char in[512];
 		struct buffer out = BUFFER_INIT(0);
 		struct claude_request request;
 		struct api_error error = API_ERROR_NONE;
 		struct tool_names *names = tool_names_new(openai_responses.name_rule);
 		const struct translate_target to = {.model = rows[i].model, .host = rows[i].host};
+		snprintf(in, sizeof(in),
+			"{" HEAD PLAIN
+			",\"tools\":[{\"type\":\"web_search_20250305\",\"name\":\"w\","
+			"%s}]}",
+			rows[i].sites);
 		assert_int_equal(claude_request_parse(in, strlen(in), &request, &error), 0);
 		assert_int_equal(claude_request_check(&request, CLAUDE_TO_ANSWER, &error), 0);
 		assert_int_equal(
