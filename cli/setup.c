@@ -179,7 +179,8 @@ see_to_access_key(struct admin *a)
 		print("\nClients need the access key, PROXY_ACCESS_KEY%s%s.\n",
 			a->settings->env_file != NULL ? " in " : "",
 			a->settings->env_file != NULL ? a->settings->env_file : "");
-	else if (write_access_key(path) == 0)
+	else if (write_access_key(path) == 0 && store_announce_reload(a->store) == STORE_OK)
+		/* A responder may run already, and knows no key: now it reads this one. */
 		print("\nA new access key for clients, PROXY_ACCESS_KEY, is in %s.\n", path);
 	else
 		note("could not write an access key to %s", path);

@@ -82,7 +82,7 @@ start() {
 	server=$!
 }
 
-answers() { curl -gs -o /dev/null "http://$url:$port/health"; }
+answers() { curl -q -gs -o /dev/null "http://$url:$port/health"; }
 
 wait_until_up() {
 	for _ in $(seq 100); do
