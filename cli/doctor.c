@@ -100,7 +100,7 @@ check_env_file(struct findings *f, const char *path)
 	struct stat info;
 
 	if (path == NULL)
-		find(f, GOOD, "settings", "from the environment; no .env file was found");
+		find(f, GOOD, "settings", "from the environment; there is no settings file");
 	else if (stat(path, &info) == 0 && (info.st_mode & 077) != 0)
 		find(f, WARNING, "settings",
 			"others can read %s, which contains the access key: chmod 600 %s", path,
@@ -110,12 +110,16 @@ check_env_file(struct findings *f, const char *path)
 }
 
 static void
-check_access_key(struct findings *f, const char *key)
+check_access_key(struct findings *f, const struct settings *settings)
 {
+	const char *key = settings->access_key;
+	char *path = settings_env_path(settings);
+
 	if (key == NULL)
 		find(f, PROBLEM, "access key",
-			"PROXY_ACCESS_KEY is not set, so every request is refused: put one into "
-			"the .env file, for example PROXY_ACCESS_KEY=$(openssl rand -hex 24)");
+			"PROXY_ACCESS_KEY is not set, so every request is refused: put a line "
+			"PROXY_ACCESS_KEY=<a long random word> into %s",
+			path != NULL ? path : ".env");
 	else if (strlen(key) < SHORT_ACCESS_KEY)
 		find(f, WARNING, "access key",
 			"PROXY_ACCESS_KEY has only %zu characters: use at least %d that cannot be "
@@ -123,6 +127,7 @@ check_access_key(struct findings *f, const char *key)
 			strlen(key), SHORT_ACCESS_KEY);
 	else
 		find(f, GOOD, "access key", "PROXY_ACCESS_KEY is set");
+	free(path);
 }
 
 static void
@@ -346,7 +351,7 @@ run_doctor(struct admin *a, int count, char **arguments)
 		find(&f, PROBLEM, "settings", "%s", buffer_text(&problem));
 	} else {
 		check_env_file(&f, a->settings->env_file);
-		check_access_key(&f, a->settings->access_key);
+		check_access_key(&f, a->settings);
 		check_certificates(&f, a->settings->certificates);
 		if (owner_become(a->settings) != 0)
 			find(&f, PROBLEM, "database",
