@@ -5,6 +5,7 @@
 #include <curl/curl.h>
 #include <errno.h>
 #include <json-c/json_c_version.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,6 +33,7 @@
 #include "upstream/service.h"
 
 enum { SHORT_ACCESS_KEY = 16, THIS_CENTURY = 1577836800 /* s: 2020 */ };
+enum { SUBJECT_WIDTH = 12, TEXT_COLUMN = 9 + SUBJECT_WIDTH + 1 }; /* of what is printed */
 
 enum level { GOOD, WARNING, PROBLEM };
 
@@ -57,7 +59,11 @@ find(struct findings *f, enum level level, const char *what, const char *format,
 	f->problems += level == PROBLEM;
 	if (!f->admin->json) {
 		print_styled(styles[level], names[level]);
-		print("%*s %-12s %s\n", (int)(8 - strlen(names[level])), "", what, text);
+		print("%*s %-12s ", (int)(8 - strlen(names[level])), "", what);
+		/* Below a name that is longer than its column. */
+		if (strlen(what) > SUBJECT_WIDTH && output_columns() != INT_MAX)
+			printf("\n%*s", TEXT_COLUMN, "");
+		print_paragraph(TEXT_COLUMN, text != NULL ? text : "");
 		fflush(stdout);
 		free(text);
 		return;

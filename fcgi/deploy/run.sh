@@ -117,7 +117,8 @@ banner() {
 	fi
 	echo "  access key PROXY_ACCESS_KEY, in ${CLAUDE_PROXY_ENV:-the environment}"
 	echo "Claude Code, in another terminal:"
-	echo "  export ANTHROPIC_BASE_URL=$shown ANTHROPIC_AUTH_TOKEN=$key"
+	echo "  export ANTHROPIC_BASE_URL=$shown"
+	echo "  export ANTHROPIC_AUTH_TOKEN=$key"
 	echo "  claude"
 	echo "Ctrl-C stops it."
 }

@@ -399,7 +399,7 @@ def test_make_run_prints_lines_that_can_be_pasted(site, make_run):
         t.type("\x03")
         t.end()
     key = (site.folder / ".env").read_text().split("=")[1].strip()
-    assert f"export ANTHROPIC_BASE_URL=http://127.0.0.1:{port} ANTHROPIC_AUTH_TOKEN={key}\n" in screen
+    assert f"  export ANTHROPIC_BASE_URL=http://127.0.0.1:{port}\n  export ANTHROPIC_AUTH_TOKEN={key}\n" in screen
     assert "claude-proxy-admin setup" in screen
 
 
