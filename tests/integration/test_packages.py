@@ -206,5 +206,6 @@ def test_the_bundle_with_its_own_c_library_serves_on_an_old_host(upstream, tmp_p
     told = output("unshare", "--mount", "--pid", "--fork", "sh", "-c", OLD_HOST, "old", bare_root(OLD_SUITE, "old"), tmp_path, whole,
                   plain, OLD_SCRIPT % upstream.url)
     assert "Status: 200" in told and "message_stop" in told
+    assert "next: ./claude-proxy-admin key main add -\n" in told, "hints name the program that runs here, not the one in lib/"
     assert ("the usual bundle runs, too" in told) == (HOST == OLD_SUITE)
     assert upstream.keys_seen()["sk-test-0123456789abcdef"] == 1
