@@ -5,6 +5,7 @@
 #include <curl/curl.h>
 #include <errno.h>
 #include <json-c/json_c_version.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,6 +35,7 @@
 #include "upstream/service.h"
 
 enum { SHORT_ACCESS_KEY = 16, THIS_CENTURY = 1577836800 /* s: 2020 */ };
+enum { SUBJECT_WIDTH = 12, TEXT_COLUMN = 9 + SUBJECT_WIDTH + 1 }; /* of what is printed */
 
 enum level { GOOD, WARNING, PROBLEM };
 
@@ -59,7 +61,11 @@ find(struct findings *f, enum level level, const char *what, const char *format,
 	f->problems += level == PROBLEM;
 	if (!f->admin->json) {
 		print_styled(styles[level], names[level]);
-		print("%*s %-12s %s\n", (int)(8 - strlen(names[level])), "", what, text);
+		print("%*s %-12s ", (int)(8 - strlen(names[level])), "", what);
+		/* Below a name that is longer than its column. */
+		if (strlen(what) > SUBJECT_WIDTH && output_columns() != INT_MAX)
+			printf("\n%*s", TEXT_COLUMN, "");
+		print_paragraph(TEXT_COLUMN, text != NULL ? text : "");
 		fflush(stdout);
 		free(text);
 		return;
@@ -102,7 +108,7 @@ check_env_file(struct findings *f, const char *path)
 	struct stat info;
 
 	if (path == NULL)
-		find(f, GOOD, "settings", "from the environment; no .env file was found");
+		find(f, GOOD, "settings", "from the environment; there is no settings file");
 	else if (stat(path, &info) == 0 && (info.st_mode & 077) != 0)
 		find(f, WARNING, "settings",
 			"others can read %s, which contains the access key: chmod 600 %s", path,
@@ -112,12 +118,16 @@ check_env_file(struct findings *f, const char *path)
 }
 
 static void
-check_access_key(struct findings *f, const char *key)
+check_access_key(struct findings *f, const struct settings *settings)
 {
+	const char *key = settings->access_key;
+	char *path = settings_env_path(settings);
+
 	if (key == NULL)
 		find(f, PROBLEM, "access key",
-			"PROXY_ACCESS_KEY is not set, so every request is refused: put one into "
-			"the .env file, for example PROXY_ACCESS_KEY=$(openssl rand -hex 24)");
+			"PROXY_ACCESS_KEY is not set, so every request is refused: put a line "
+			"PROXY_ACCESS_KEY=<a long random word> into %s",
+			path != NULL ? path : ".env");
 	else if (strlen(key) < SHORT_ACCESS_KEY)
 		find(f, WARNING, "access key",
 			"PROXY_ACCESS_KEY has only %zu characters: use at least %d that cannot be "
@@ -125,6 +135,7 @@ check_access_key(struct findings *f, const char *key)
 			strlen(key), SHORT_ACCESS_KEY);
 	else
 		find(f, GOOD, "access key", "PROXY_ACCESS_KEY is set");
+	free(path);
 }
 
 static void
@@ -367,7 +378,7 @@ run_doctor(struct admin *a, int count, char **arguments)
 		find(&f, PROBLEM, "settings", "%s", buffer_text(&problem));
 	} else {
 		check_env_file(&f, a->settings->env_file);
-		check_access_key(&f, a->settings->access_key);
+		check_access_key(&f, a->settings);
 		check_certificates(&f, a->settings->certificates);
 		if (owner_become(a->settings) != 0)
 			find(&f, PROBLEM, "database",

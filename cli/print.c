@@ -44,8 +44,18 @@ print_state(const struct api_key *key)
 			(long long)((key->rests_until - clock_now_ms() + 999) / 1000));
 		break;
 	}
-	if (key->last_error != NULL)
-		print("  last error: %s", key->last_error);
+}
+
+/* Below the key, whose line begins with that many characters before its mask. */
+static void
+print_last_error(const struct api_key *key, int indent)
+{
+	static const char label[] = "last error: ";
+
+	if (key->last_error == NULL)
+		return;
+	printf("%*s%s", indent, "", label);
+	print_paragraph(indent + (int)sizeof(label) - 1, key->last_error);
 }
 
 void
@@ -54,7 +64,8 @@ print_keys(const struct upstream *u, const char *indent)
 	char mask[SECRET_MASK_SIZE];
 
 	if (u->key_count == 0)
-		print("%sno keys: %s\n", indent, HINT("key", u->name, "add", "-"));
+		print("%*sno keys: %s\n", (int)strspn(indent, " "), "",
+			HINT("key", u->name, "add", "-"));
 	for (size_t i = 0; i < u->key_count; i++) {
 		secret_mask(u->keys[i].secret, mask);
 		/* A short secret is masked completely. */
@@ -66,6 +77,7 @@ print_keys(const struct upstream *u, const char *indent)
 		if (u->keys[i].command != NULL)
 			print("  command: %s", u->keys[i].command);
 		putchar('\n');
+		print_last_error(&u->keys[i], (int)strlen(indent) + (i > 9 ? 4 : 3));
 	}
 }
 

@@ -433,7 +433,8 @@ add_route(struct claude_models *models, const struct config *config, const struc
 	buffer_puts(&title, route->model);
 	if (u != NULL)
 		buffer_printf(&title, " (%s)", u->name);
-	claude_models_add(models, route->pattern, buffer_text(&title));
+	claude_models_add(models, route->pattern, buffer_text(&title),
+		u == config->current ? route->model : NULL);
 	buffer_free(&title);
 }
 
