@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "translate/model_facts.h"
 #include "translate/tool_names.h"
 
 struct api_error;
@@ -34,7 +35,7 @@ struct translate_target {
 	const char *model;         /* the upstream's name for the model: after the routes */
 	int64_t max_output_tokens; /* clamps max_tokens; 0: no clamp */
 	bool reasoning_off;        /* the upstream's option `reasoning off`: ask for none */
-	const char *host;          /* of its base URL (model_facts.h); NULL: the service's own */
+	struct model_facts facts;  /* what is known of it at its host (model_facts_find) */
 	const char *origin; /* marks what this upstream and model have carried through the client
 			       (round_trip.h); NULL: the translator's kind alone */
 	unsigned fixes;     /* of enum translate_fix */

@@ -44,25 +44,34 @@ write_origin(struct upstream_request *r)
 	buffer_free(&name);
 }
 
+/* Look up what is known of the host and the model, once.  Return 0 or -1. */
+static int
+find_facts(struct upstream_request *r)
+{
+	struct buffer host = BUFFER_INIT(0);
+
+	if (r->facts.host != NULL)
+		return 0;
+	int status = model_facts_write_host(&host, r->upstream->base_url);
+	if (status == 0)
+		r->facts = model_facts_find(buffer_text(&host), r->model);
+	buffer_free(&host);
+	return status;
+}
+
 void
 upstream_request_choose_interface(struct upstream_request *r, const struct claude_request *claude)
 {
 	const struct service *chat = r->service;
-	struct buffer host = BUFFER_INIT(0);
 
-	if (chat->other_interface == NULL ||
-		model_facts_write_host(&host, r->upstream->base_url) != 0 ||
-		service_is_endpoint(chat, r->upstream->base_url)) {
-		buffer_free(&host);
+	if (chat->other_interface == NULL || find_facts(r) != 0 ||
+		!model_facts_host_is(&r->facts, HOST_BOTH_INTERFACES) ||
+		service_is_endpoint(chat, r->upstream->base_url))
 		return;
-	}
-	const struct model_facts facts = model_facts_find(buffer_text(&host), r->model);
 	bool tools = json_first(json_member_array(claude->body, "tools")) != NULL;
-	if (model_facts_host_is(&facts, HOST_BOTH_INTERFACES) &&
-		(model_facts_is(&facts, MODEL_RESPONSES_ONLY) ||
-			(tools && model_facts_is(&facts, MODEL_TOOLS_BY_RESPONSES))))
+	if (model_facts_is(&r->facts, MODEL_RESPONSES_ONLY) ||
+		(tools && model_facts_is(&r->facts, MODEL_TOOLS_BY_RESPONSES)))
 		r->service = service_find(chat->other_interface);
-	buffer_free(&host);
 }
 
 /* ---- what was learned ---- */
@@ -120,7 +129,7 @@ write_learned(struct upstream_request *r, const struct claude_request *claude,
 		.model = r->model,
 		.max_output_tokens = r->upstream->options.max_output_tokens,
 		.reasoning_off = r->upstream->options.reasoning_off,
-		.host = buffer_text(&r->host),
+		.facts = r->facts,
 		.origin = buffer_text(&r->origin),
 		.fixes = lesson_fixes(lessons) |
 			 (r->upstream->options.images_off ? FIX_NO_IMAGES : 0),
@@ -136,7 +145,7 @@ upstream_request_translate(struct upstream_request *r, const struct claude_reque
 	request_writer *write, struct api_error *error)
 {
 	write_origin(r);
-	if (r->origin.failed || model_facts_write_host(&r->host, r->upstream->base_url) != 0)
+	if (r->origin.failed || find_facts(r) != 0)
 		return no_memory(error);
 	r->tool_names = tool_names_new(r->service->translator->name_rule);
 	/* A translation is about as long as what it is made of; a buffer that doubles would be half
@@ -208,7 +217,6 @@ upstream_request_free(struct upstream_request *r)
 	buffer_free(&r->body);
 	buffer_free(&r->url);
 	tool_names_free(r->tool_names);
-	buffer_free(&r->host);
 	buffer_free(&r->origin);
 	*r = (struct upstream_request){0};
 }

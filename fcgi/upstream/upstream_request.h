@@ -33,9 +33,9 @@ struct upstream_request {
 	struct tool_names *tool_names; /* of a translated request: what they are called there */
 	char *lessons; /* what is learned of this request alone, a line each; owned; NULL: nothing
 			*/
-	struct buffer host;   /* likewise, of the base URL, for model_facts.h */
-	struct buffer origin; /* likewise: marks what upstream and model have carried through the
-				 client (round_trip.h) */
+	struct model_facts facts; /* of the base URL's host and the model; empty: not looked up */
+	struct buffer origin;     /* marks what upstream and model have carried through the
+				     client (round_trip.h) */
 };
 
 /** One of a translator's functions that write a request. */
