@@ -16,27 +16,27 @@
 typedef int part_reader(struct claude_request *, struct api_error *);
 
 static const struct {
-	const char *name;
+	struct json_name name;
 	enum claude_block type;
 } blocks[] = {
-	{"text", CLAUDE_TEXT},
-	{"image", CLAUDE_IMAGE},
-	{"document", CLAUDE_DOCUMENT},
-	{"search_result", CLAUDE_SEARCH_RESULT},
-	{"tool_use", CLAUDE_TOOL_USE},
-	{"tool_result", CLAUDE_TOOL_RESULT},
-	{"thinking", CLAUDE_THINKING},
-	{"redacted_thinking", CLAUDE_REDACTED_THINKING},
-	{"web_search_tool_result", CLAUDE_WEB_RESULT},
-	{"server_tool_use", CLAUDE_SERVER_TOOL},
-	{"mcp_tool_use", CLAUDE_SERVER_TOOL},
-	{"container_upload", CLAUDE_SERVER_TOOL},
-	{"tool_reference", CLAUDE_TOOL_REFERENCE},
-	{"tool_addition", CLAUDE_TOOL_CHANGE},
-	{"tool_removal", CLAUDE_TOOL_CHANGE},
-	{"mcp_tool_listing", CLAUDE_SERVER_TOOL},
-	{"browser_state", CLAUDE_SERVER_TOOL},
-	{"fallback", CLAUDE_SERVER_TOOL},
+	{JSON_NAME("text"), CLAUDE_TEXT},
+	{JSON_NAME("image"), CLAUDE_IMAGE},
+	{JSON_NAME("document"), CLAUDE_DOCUMENT},
+	{JSON_NAME("search_result"), CLAUDE_SEARCH_RESULT},
+	{JSON_NAME("tool_use"), CLAUDE_TOOL_USE},
+	{JSON_NAME("tool_result"), CLAUDE_TOOL_RESULT},
+	{JSON_NAME("thinking"), CLAUDE_THINKING},
+	{JSON_NAME("redacted_thinking"), CLAUDE_REDACTED_THINKING},
+	{JSON_NAME("web_search_tool_result"), CLAUDE_WEB_RESULT},
+	{JSON_NAME("server_tool_use"), CLAUDE_SERVER_TOOL},
+	{JSON_NAME("mcp_tool_use"), CLAUDE_SERVER_TOOL},
+	{JSON_NAME("container_upload"), CLAUDE_SERVER_TOOL},
+	{JSON_NAME("tool_reference"), CLAUDE_TOOL_REFERENCE},
+	{JSON_NAME("tool_addition"), CLAUDE_TOOL_CHANGE},
+	{JSON_NAME("tool_removal"), CLAUDE_TOOL_CHANGE},
+	{JSON_NAME("mcp_tool_listing"), CLAUDE_SERVER_TOOL},
+	{JSON_NAME("browser_state"), CLAUDE_SERVER_TOOL},
+	{JSON_NAME("fallback"), CLAUDE_SERVER_TOOL},
 };
 
 enum claude_block
@@ -45,7 +45,7 @@ claude_block_type(const struct json *block)
 	const struct json *type = json_member_string(block, "type");
 
 	for (size_t i = 0; i < sizeof(blocks) / sizeof(blocks[0]); i++)
-		if (json_is_text(type, blocks[i].name))
+		if (json_is_bytes(type, blocks[i].name.text, blocks[i].name.length))
 			return blocks[i].type;
 	/* code_execution_tool_result and its kin. */
 	return json_ends_with(type, "_tool_result") ? CLAUDE_SERVER_TOOL : CLAUDE_UNKNOWN;
