@@ -416,7 +416,7 @@ grow(struct parser *p)
 }
 
 /* Enter the value that begins here. */
-static int
+static inline int
 add(struct parser *p, enum json_kind kind)
 {
 	struct json_document *d = p->document;
@@ -854,9 +854,28 @@ json_is_text_with_escapes(const struct json *string, const char *text, size_t le
 	return is_content(json_content(string), json_content_length(string), text, length);
 }
 
-/* Is ${text} at the beginning, or else at the end of what is decoded? */
-static bool
-touches(const struct json *value, const char *text, bool at_start)
+bool
+json_starts_with(const struct json *value, const char *text)
+{
+	const char *at = json_content(value);
+	const char *end = at + json_content_length(value);
+	size_t left = strlen(text);
+	char bytes[4];
+
+	/* No further than the text: what begins otherwise may be long. */
+	while (left > 0 && at < end) {
+		size_t length;
+		at = json_content_next(at, end, bytes, &length);
+		if (length > left || memcmp(bytes, text, length) != 0)
+			return false;
+		text += length;
+		left -= length;
+	}
+	return left == 0 && json_is_string(value);
+}
+
+bool
+json_ends_with(const struct json *value, const char *text)
 {
 	struct buffer decoded = BUFFER_INIT(0);
 	const char *content = json_content(value);
@@ -870,21 +889,9 @@ touches(const struct json *value, const char *text, bool at_start)
 		content = buffer_text(&decoded);
 		length = decoded.length;
 	}
-	bool same = length >= n && memcmp(at_start ? content : content + length - n, text, n) == 0;
+	bool same = length >= n && memcmp(content + length - n, text, n) == 0;
 	buffer_free(&decoded);
 	return same;
-}
-
-bool
-json_starts_with(const struct json *value, const char *text)
-{
-	return touches(value, text, true);
-}
-
-bool
-json_ends_with(const struct json *value, const char *text)
-{
-	return touches(value, text, false);
 }
 
 static bool

@@ -42,6 +42,7 @@ struct json {
 		span; /* entries of the value and all inside it: the next value stands after them */
 	uint8_t kind;
 	uint8_t flags;
+	uint8_t mark; /* what its reader has found out of it (json_mark); 0 at first */
 };
 
 /* The index over one text.  Zero-initialised it is empty, and keeps its memory between texts. */
@@ -63,6 +64,13 @@ struct json_problem {
  */
 const struct json *json_read(struct json_document *document, const char *text, size_t length,
 	size_t most_values, struct json_problem *problem);
+
+/** Keep with a value of ${document} what was found out of it, to be asked again and again. */
+static inline void
+json_mark(struct json_document *document, const struct json *value, uint8_t mark)
+{
+	document->values[value - document->values].mark = mark;
+}
 
 /** Free the memory; the document is empty and may be used again. */
 void json_document_free(struct json_document *);

@@ -17,20 +17,11 @@ static const char hex_digits[] = "0123456789abcdef";
 static char
 escape_of(unsigned char c)
 {
-	switch (c) {
-	case '"':
-		return '"';
-	case '\\':
-		return '\\';
-	case '\n':
-		return 'n';
-	case '\r':
-		return 'r';
-	case '\t':
-		return 't';
-	default:
-		return c < 0x20 ? 'u' : 0;
-	}
+	static const char of_controls[] = "uuuuuuuuutnuuruuuuuuuuuuuuuuuuuu";
+
+	if (c < 0x20)
+		return of_controls[c];
+	return c == '"' || c == '\\' ? (char)c : 0;
 }
 
 /* Is it a surrogate, in the three bytes of a decoded string (json.h)? */

@@ -39,8 +39,8 @@ static const struct {
 	{JSON_NAME("fallback"), CLAUDE_SERVER_TOOL},
 };
 
-enum claude_block
-claude_block_type(const struct json *block)
+static enum claude_block
+read_block_type(const struct json *block)
 {
 	const struct json *type = json_member_string(block, "type");
 
@@ -49,6 +49,31 @@ claude_block_type(const struct json *block)
 			return blocks[i].type;
 	/* code_execution_tool_result and its kin. */
 	return json_ends_with(type, "_tool_result") ? CLAUDE_SERVER_TOOL : CLAUDE_UNKNOWN;
+}
+
+/* The marks of blocks and messages count from 1. */
+enum claude_block
+claude_block_type(const struct json *block)
+{
+	return block != NULL && block->mark > 0 ? (enum claude_block)(block->mark - 1)
+						: read_block_type(block);
+}
+
+static enum claude_role
+read_role(const struct json *message)
+{
+	const struct json *role = json_member(message, "role");
+
+	return json_is_text(role, "assistant") ? CLAUDE_ASSISTANT
+	       : json_is_text(role, "system")  ? CLAUDE_SYSTEM
+					       : CLAUDE_USER;
+}
+
+enum claude_role
+claude_message_role(const struct json *message)
+{
+	return message != NULL && message->mark > 0 ? (enum claude_role)(message->mark - 1)
+						    : read_role(message);
 }
 
 const struct json *
@@ -92,11 +117,34 @@ read_max_tokens(struct claude_request *r, enum claude_purpose purpose, struct ap
 	return 0;
 }
 
+static void
+mark_blocks(struct claude_request *r, const struct json *content)
+{
+	JSON_EACH (block, json_is_array(content) ? content : NULL) {
+		enum claude_block type = read_block_type(block);
+		json_mark(&r->index, block, (uint8_t)(type + 1));
+		if (type == CLAUDE_TOOL_RESULT)
+			mark_blocks(r, json_member(block, "content"));
+	}
+}
+
+/* Roles and types are asked for at every step that follows. */
+static void
+mark_messages(struct claude_request *r, const struct json *messages)
+{
+	JSON_EACH (message, messages) {
+		json_mark(&r->index, message, (uint8_t)(read_role(message) + 1));
+		mark_blocks(r, json_member(message, "content"));
+	}
+}
+
 static int
 read_messages(struct claude_request *r, struct api_error *error)
 {
 	const struct place place = PLACE_MEMBER(NULL, "messages");
+	const struct json *messages = json_member_array(r->body, "messages");
 
+	mark_messages(r, messages);
 	return claude_check_messages(&place, json_member(r->body, "messages"), error);
 }
 
