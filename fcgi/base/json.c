@@ -204,7 +204,7 @@ static inline struct block
 load(const char *at)
 {
 	return (struct block){{json_load(at), json_load(at + JSON_STEP),
-		json_load(at + 2 * JSON_STEP), json_load(at + 3 * JSON_STEP)}};
+		json_load(at + (size_t)2 * JSON_STEP), json_load(at + (size_t)3 * JSON_STEP)}};
 }
 
 /* A bit for each byte of a block, from what was found in its quarters. */
@@ -341,7 +341,7 @@ skip_string(struct parser *p, bool *escaped)
 {
 	*escaped = false;
 	p->at++;
-	if (p->end - p->at >= JSON_STEP) {
+	if (p->end - p->at > JSON_STEP) {
 		p->at += json_plain(p->at);
 		if (*p->at == '"') {
 			p->at++;
