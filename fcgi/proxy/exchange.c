@@ -313,8 +313,10 @@ on_batch_end(void *context)
 		return;
 	x->last_input = uv_now(x->all->loop);
 	/* It will not be sent again: a long stream need not keep it. */
-	if (x->client.body.length > 0 && answer_has_content(x->answer) && !x->plan.searches)
+	if (x->client.body.length > 0 && answer_has_content(x->answer) && !x->plan.searches) {
 		client_request_forget_body(&x->client);
+		x->all->forgotten++;
+	}
 	if (answer_state(x->answer) == ANSWER_DONE)
 		end_answer(x);
 	else

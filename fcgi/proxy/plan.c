@@ -255,7 +255,7 @@ translate_message(struct plan *plan, struct claude_request *request, struct api_
 
 /* Does the proxy search for the model?  Once it did, the conversation tells so. */
 static bool
-searches_here(const struct plan *plan, const struct client_request *client,
+searches_here(struct plan *plan, const struct client_request *client,
 	const struct claude_request *request)
 {
 	enum search_by by = plan->to.upstream->options.search;

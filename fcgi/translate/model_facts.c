@@ -514,15 +514,21 @@ static const struct model_row models[] = {
 
 /* ---- finding ---- */
 
-/* Does the glob of ${length} bytes match the name?  Most are seen not to by their first letters, or
- * by their last ones behind a star, and every request asks for all of them. */
+/* Might a glob match that begins so?  Most are seen not to by their first letter, and every request
+ * asks for all of them. */
+static inline bool
+may_match(char first, const char *name)
+{
+	return first == name[0] || first == '*' || first == '?' || first == '[';
+}
+
+/* Does the glob of ${length} bytes match the name?  Many are seen not to by their first letters, or
+ * by their last ones behind a star. */
 static bool
 matches_one(const char *glob, size_t length, const char *name)
 {
 	char pattern[LONGEST_NAME];
 
-	if (glob[0] != name[0] && strchr("*?[", glob[0]) == NULL)
-		return false;
 	size_t literal = strcspn(glob, "*?[ ");
 	size_t name_length = strlen(name);
 	if (literal >= length)
@@ -543,11 +549,10 @@ matches_one(const char *glob, size_t length, const char *name)
 static bool
 matches(const char *patterns, const char *name)
 {
-	for (const char *at = patterns; *at != '\0'; at += strspn(at, " ")) {
-		size_t length = strcspn(at, " ");
-		if (matches_one(at, length, name))
+	for (const char *at = patterns; at != NULL; at = strchr(at, ' ')) {
+		at += *at == ' ';
+		if (may_match(at[0], name) && matches_one(at, strcspn(at, " "), name))
 			return true;
-		at += length;
 	}
 	return false;
 }

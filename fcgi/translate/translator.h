@@ -36,7 +36,7 @@ struct translate_target {
 	const char *model;         /* the upstream's name for the model: after the routes */
 	int64_t max_output_tokens; /* clamps max_tokens; 0: no clamp */
 	bool reasoning_off;        /* the upstream's option `reasoning off`: ask for none */
-	const char *host;          /* of its base URL (model_facts.h); NULL: the service's own */
+	struct model_facts facts;  /* what is known of it at its host (model_facts_find) */
 	const char *origin;  /* marks what this upstream and model have carried through the client
 				(round_trip.h); NULL: the translator's kind alone */
 	bool builtin_search; /* CLAUDE_SEARCH_FUNCTION is the service's (HOST_BUILTIN_SEARCH) */
@@ -110,16 +110,6 @@ struct translator {
 
 	void (*reader_free)(struct reader *);
 };
-
-/** What is known of the target. */
-static inline struct model_facts
-translate_facts(const struct translate_target *target)
-{
-	struct model_facts facts = model_facts_find(target->host, target->model);
-
-	facts.no_search = (target->fixes & FIX_NO_SEARCH) != 0;
-	return facts;
-}
 
 /** What marks what is carried for the target: its origin, or else the kind. */
 static inline const char *

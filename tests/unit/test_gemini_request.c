@@ -261,6 +261,7 @@ test_schemas_share_one_budget(void **state)
 	struct claude_request request;
 	struct api_error error = API_ERROR_NONE;
 	struct tool_names *names = tool_names_new(gemini.name_rule);
+	const struct translate_target known = with_facts(&target);
 
 	(void)state;
 	buffer_printf(&in, "{%s%s,\"tools\":[", HEAD, PLAIN);
@@ -279,7 +280,7 @@ test_schemas_share_one_budget(void **state)
 	buffer_puts(&in, "]}");
 	assert_int_equal(claude_request_parse(buffer_text(&in), in.length, &request, &error), 0);
 	assert_int_equal(claude_request_check(&request, CLAUDE_TO_ANSWER, &error), 0);
-	assert_int_equal(gemini_write_request(&request, &target, names, &out, &error), 0);
+	assert_int_equal(gemini_write_request(&request, &known, names, &out, &error), 0);
 	assert_in_range(out.length, 100000, 4 << 20);
 	assert_contains(buffer_text(&out), "{\"name\":\"f0\",\"parameters\":");
 	assert_contains(buffer_text(&out), "{\"name\":\"f199\"}");
@@ -422,7 +423,8 @@ test_what_models_do_not_take(void **state)
 		struct claude_request request;
 		struct api_error error = API_ERROR_NONE;
 		struct tool_names *names = tool_names_new(gemini.name_rule);
-		const struct translate_target to = {.model = rows[i].model};
+		const struct translate_target to = {
+			.model = rows[i].model, .facts = model_facts_find(NULL, rows[i].model)};
 		buffer_printf(&text, "{%s%s%s}", HEAD, rows[i].conversation, rows[i].in);
 		assert_int_equal(
 			claude_request_parse(buffer_text(&text), text.length, &request, &error), 0);

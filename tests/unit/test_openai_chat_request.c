@@ -267,6 +267,23 @@ test_odd_spellings(void **state)
 			"\"f\",\"parameters\":{\"x\":1,\"x\":[],\"type\":\"object\",\"\\u0070\":1."
 			"0,"
 			"\"properties\":{}}}}]"},
+		/* What stays as it came stands beside what does not: an array wants items. */
+		{HEAD PLAIN ",\"tools\":[{\"name\":\"f\",\"input_schema\":{\"type\":\"object\","
+			    "\"$defs\":{\"type\":{\"type\":\"string\",\"type\":\"number\"}},"
+			    "\"properties\":{\"items\":{\"type\":[\"array\",\"null\"]},\"a\":{"
+			    "\"\\u0074ype\":\"arr\\u0061y\",\"items\":{},\"items\":null}}}},{"
+			    "\"name\":\"g\",\"input_schema\":{\"type\":\"object\",\"properties\":{"
+			    "\"a\":{\"anyOf\":[{\"properties\":[]},{\"type\":\"array\","
+			    "\"prefixItems\":[{}],\"items\":null}]}}}}]",
+			"\"model\":\"up\",\"messages\":[" USER
+			"],\"max_tokens\":9,\"tools\":[{\"type\":\"function\",\"function\":{"
+			"\"name\":\"f\",\"parameters\":{\"type\":\"object\",\"$defs\":{"
+			"\"type\":{\"type\":\"string\",\"type\":\"number\"}},\"properties\":{"
+			"\"items\":{\"type\":[\"array\",\"null\"],\"items\":{}},\"a\":{"
+			"\"\\u0074ype\":\"arr\\u0061y\",\"items\":{},\"items\":null,\"items\":{}"
+			"}}}}},{\"type\":\"function\",\"function\":{\"name\":\"g\","
+			"\"parameters\":{\"type\":\"object\",\"properties\":{\"a\":{\"anyOf\":[{},{"
+			"\"type\":\"array\",\"prefixItems\":[{}],\"items\":null}]}}}}}]"},
 		/* Arguments: without white space between their parts, escaped once more. */
 		{HEAD "\"messages\":[" USER
 		      ",{\"role\":\"assistant\",\"content\":[{\"type\":\"tool_use\",\"id\":\"t\","
@@ -390,7 +407,8 @@ test_searches(void **state)
 		struct claude_request request;
 		struct api_error error = API_ERROR_NONE;
 		struct tool_names *names = tool_names_new(openai_chat.name_rule);
-		const struct translate_target to = {.model = rows[i].model, .host = rows[i].host};
+		const struct translate_target to = {.model = rows[i].model,
+			.facts = model_facts_find(rows[i].host, rows[i].model)};
 		assert_int_equal(claude_request_parse(in, strlen(in), &request, &error), 0);
 		assert_int_equal(claude_request_check(&request, CLAUDE_TO_ANSWER, &error), 0);
 		assert_int_equal(openai_chat.write_request(&request, &to, names, &out, &error), 0);

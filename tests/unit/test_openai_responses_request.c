@@ -172,7 +172,8 @@ test_searches_by_host(void **state)
 		struct claude_request request;
 		struct api_error error = API_ERROR_NONE;
 		struct tool_names *names = tool_names_new(openai_responses.name_rule);
-		const struct translate_target to = {.model = rows[i].model, .host = rows[i].host};
+		const struct translate_target to = {.model = rows[i].model,
+			.facts = model_facts_find(rows[i].host, rows[i].model)};
 		snprintf(in, sizeof(in),
 			"{" HEAD PLAIN
 			",\"tools\":[{\"type\":\"web_search_20250305\",\"name\":\"w\","

@@ -14,6 +14,10 @@ struct row {
 static void
 check(const struct row *rows, size_t count, const struct translate_target *target)
 {
+	struct translate_target known = *target;
+
+	if (known.facts.host == NULL)
+		known.facts = model_facts_find(NULL, known.model);
 	for (size_t i = 0; i < count; i++) {
 		struct claude_request request;
 		struct buffer out = BUFFER_INIT(0);
@@ -22,7 +26,7 @@ check(const struct row *rows, size_t count, const struct translate_target *targe
 		if (claude_request_parse(in, strlen(in), &request, &error) != 0)
 			fail_msg("refused: %s: %s", in, error.message);
 		assert_int_equal(
-			passthrough.write_request(&request, target, NULL, &out, &error), 0);
+			passthrough.write_request(&request, &known, NULL, &out, &error), 0);
 		assert_string_equal(buffer_text(&out), rows[i].out != NULL ? rows[i].out : in);
 		claude_request_free(&request);
 		buffer_free(&out);
@@ -210,7 +214,10 @@ test_what_was_refused_is_said_in_another_way(void **state)
 static void
 test_what_deepseek_does_not_take(void **state)
 {
-	static const struct translate_target target = {.model = "m", .host = "api.deepseek.com"};
+	const struct translate_target target = {
+		.model = "m",
+		.facts = model_facts_find("api.deepseek.com", "m"),
+	};
 	static const struct row rows[] = {
 		{"{\"model\": \"m\",\"metadata\":{\"user_id\":\"user-1\"},\"output_config\":{"
 		 "\"effort\":\"low\"}}",

@@ -36,6 +36,17 @@ struct row {
 	const char *out; /* likewise; NULL: refused */
 };
 
+/* The target with what is known of its model at a service's own host, where it says nothing. */
+static inline struct translate_target
+with_facts(const struct translate_target *target)
+{
+	struct translate_target known = *target;
+
+	if (known.facts.host == NULL)
+		known.facts = model_facts_find(NULL, known.model);
+	return known;
+}
+
 static inline void
 check_translation(const struct translator *translator, const struct row *row,
 	const struct translate_target *target)
@@ -46,6 +57,7 @@ check_translation(const struct translator *translator, const struct row *row,
 	struct claude_request request;
 	struct api_error error = API_ERROR_NONE;
 	struct tool_names *names = tool_names_new(translator->name_rule);
+	const struct translate_target known = with_facts(target);
 
 	buffer_printf(&in, "{%s}", row->in);
 	buffer_printf(&expected, "{%s}", row->out != NULL ? row->out : "");
@@ -53,7 +65,7 @@ check_translation(const struct translator *translator, const struct row *row,
 	if (status == 0)
 		status = claude_request_check(&request, CLAUDE_TO_ANSWER, &error);
 	if (status == 0)
-		status = translator->write_request(&request, target, names, &out, &error);
+		status = translator->write_request(&request, &known, names, &out, &error);
 	if (row->out == NULL) {
 		if (status == 0)
 			fail_msg("taken: %s", row->in);

@@ -284,8 +284,7 @@ write_request(const struct claude_request *r, const struct translate_target *tar
 		copy_member(&copy, member);
 	}
 	leave_out(&copy, end, end);
-	const struct model_facts facts = translate_facts(target);
-	if (facts.host->user == USER_DEEPSEEK)
+	if (target->facts.host->user == USER_DEEPSEEK)
 		adapt_to_deepseek(r, copy.thinking_off, out);
 	return out->failed ? api_error_set(error, 500, "out of memory") : 0;
 }

@@ -16,39 +16,64 @@
 typedef int part_reader(struct claude_request *, struct api_error *);
 
 static const struct {
-	const char *name;
+	struct json_name name;
 	enum claude_block type;
 } blocks[] = {
-	{"text", CLAUDE_TEXT},
-	{"image", CLAUDE_IMAGE},
-	{"document", CLAUDE_DOCUMENT},
-	{"search_result", CLAUDE_SEARCH_RESULT},
-	{"tool_use", CLAUDE_TOOL_USE},
-	{"tool_result", CLAUDE_TOOL_RESULT},
-	{"thinking", CLAUDE_THINKING},
-	{"redacted_thinking", CLAUDE_REDACTED_THINKING},
-	{"web_search_tool_result", CLAUDE_WEB_RESULT},
-	{"server_tool_use", CLAUDE_SERVER_TOOL},
-	{"mcp_tool_use", CLAUDE_SERVER_TOOL},
-	{"container_upload", CLAUDE_SERVER_TOOL},
-	{"tool_reference", CLAUDE_TOOL_REFERENCE},
-	{"tool_addition", CLAUDE_TOOL_CHANGE},
-	{"tool_removal", CLAUDE_TOOL_CHANGE},
-	{"mcp_tool_listing", CLAUDE_SERVER_TOOL},
-	{"browser_state", CLAUDE_SERVER_TOOL},
-	{"fallback", CLAUDE_SERVER_TOOL},
+	{JSON_NAME("text"), CLAUDE_TEXT},
+	{JSON_NAME("image"), CLAUDE_IMAGE},
+	{JSON_NAME("document"), CLAUDE_DOCUMENT},
+	{JSON_NAME("search_result"), CLAUDE_SEARCH_RESULT},
+	{JSON_NAME("tool_use"), CLAUDE_TOOL_USE},
+	{JSON_NAME("tool_result"), CLAUDE_TOOL_RESULT},
+	{JSON_NAME("thinking"), CLAUDE_THINKING},
+	{JSON_NAME("redacted_thinking"), CLAUDE_REDACTED_THINKING},
+	{JSON_NAME("web_search_tool_result"), CLAUDE_WEB_RESULT},
+	{JSON_NAME("server_tool_use"), CLAUDE_SERVER_TOOL},
+	{JSON_NAME("mcp_tool_use"), CLAUDE_SERVER_TOOL},
+	{JSON_NAME("container_upload"), CLAUDE_SERVER_TOOL},
+	{JSON_NAME("tool_reference"), CLAUDE_TOOL_REFERENCE},
+	{JSON_NAME("tool_addition"), CLAUDE_TOOL_CHANGE},
+	{JSON_NAME("tool_removal"), CLAUDE_TOOL_CHANGE},
+	{JSON_NAME("mcp_tool_listing"), CLAUDE_SERVER_TOOL},
+	{JSON_NAME("browser_state"), CLAUDE_SERVER_TOOL},
+	{JSON_NAME("fallback"), CLAUDE_SERVER_TOOL},
 };
 
-enum claude_block
-claude_block_type(const struct json *block)
+static enum claude_block
+read_block_type(const struct json *block)
 {
 	const struct json *type = json_member_string(block, "type");
 
 	for (size_t i = 0; i < sizeof(blocks) / sizeof(blocks[0]); i++)
-		if (json_is_text(type, blocks[i].name))
+		if (json_is_bytes(type, blocks[i].name.text, blocks[i].name.length))
 			return blocks[i].type;
 	/* code_execution_tool_result and its kin. */
 	return json_ends_with(type, "_tool_result") ? CLAUDE_SERVER_TOOL : CLAUDE_UNKNOWN;
+}
+
+/* The marks of blocks and messages count from 1. */
+enum claude_block
+claude_block_type(const struct json *block)
+{
+	return block != NULL && block->mark > 0 ? (enum claude_block)(block->mark - 1)
+						: read_block_type(block);
+}
+
+static enum claude_role
+read_role(const struct json *message)
+{
+	const struct json *role = json_member(message, "role");
+
+	return json_is_text(role, "assistant") ? CLAUDE_ASSISTANT
+	       : json_is_text(role, "system")  ? CLAUDE_SYSTEM
+					       : CLAUDE_USER;
+}
+
+enum claude_role
+claude_message_role(const struct json *message)
+{
+	return message != NULL && message->mark > 0 ? (enum claude_role)(message->mark - 1)
+						    : read_role(message);
 }
 
 const struct json *
@@ -92,11 +117,34 @@ read_max_tokens(struct claude_request *r, enum claude_purpose purpose, struct ap
 	return 0;
 }
 
+static void
+mark_blocks(struct claude_request *r, const struct json *content)
+{
+	JSON_EACH (block, json_is_array(content) ? content : NULL) {
+		enum claude_block type = read_block_type(block);
+		json_mark(&r->index, block, (uint8_t)(type + 1));
+		if (type == CLAUDE_TOOL_RESULT)
+			mark_blocks(r, json_member(block, "content"));
+	}
+}
+
+/* Roles and types are asked for at every step that follows. */
+static void
+mark_messages(struct claude_request *r, const struct json *messages)
+{
+	JSON_EACH (message, messages) {
+		json_mark(&r->index, message, (uint8_t)(read_role(message) + 1));
+		mark_blocks(r, json_member(message, "content"));
+	}
+}
+
 static int
 read_messages(struct claude_request *r, struct api_error *error)
 {
 	const struct place place = PLACE_MEMBER(NULL, "messages");
+	const struct json *messages = json_member_array(r->body, "messages");
 
+	mark_messages(r, messages);
 	return claude_check_messages(&place, json_member(r->body, "messages"), error);
 }
 

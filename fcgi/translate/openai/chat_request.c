@@ -97,7 +97,7 @@ int
 openai_chat_write_request(const struct claude_request *r, const struct translate_target *target,
 	struct tool_names *names, struct buffer *out, struct api_error *error)
 {
-	const struct model_facts facts = translate_facts(target);
+	const struct model_facts *facts = &target->facts;
 	const struct openai_thinking thinking = openai_thinking_of(r, target, OPENAI_CHAT);
 	struct json_writer w = JSON_WRITER(out);
 
@@ -108,13 +108,13 @@ openai_chat_write_request(const struct claude_request *r, const struct translate
 	json_put_name(&w, "messages");
 	if (openai_chat_write_messages(r, target, names, &w, error) != 0)
 		return -1;
-	put_max_tokens(&w, r, target, &facts);
-	put_sampling(&w, r, &facts, &thinking);
-	openai_put_tools(&w, r, names, &facts, OPENAI_CHAT);
+	put_max_tokens(&w, r, target, facts);
+	put_sampling(&w, r, facts, &thinking);
+	openai_put_tools(&w, r, names, facts, OPENAI_CHAT);
 	if ((target->fixes & FIX_NO_FORMAT) == 0)
-		put_response_format(&w, r->output_schema, &facts);
-	openai_put_asker(&w, r->user_id, &facts, OPENAI_CHAT);
-	if (streams(r, &facts))
+		put_response_format(&w, r->output_schema, facts);
+	openai_put_asker(&w, r->user_id, facts, OPENAI_CHAT);
+	if (streams(r, facts))
 		put_stream(&w);
 	json_close_object(&w);
 	return out->failed ? api_error_set(error, 500, "out of memory") : 0;

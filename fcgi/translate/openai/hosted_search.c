@@ -33,9 +33,7 @@ openai_search_is_offered(const struct claude_request *r, const struct model_fact
 static bool
 has_search(const struct translate_target *target, enum openai_interface interface)
 {
-	const struct model_facts facts = translate_facts(target);
-
-	return openai_search_of(&facts, interface) != SEARCH_NONE;
+	return openai_search_of(&target->facts, interface) != SEARCH_NONE;
 }
 
 bool

@@ -29,11 +29,11 @@ enum {
 int64_t
 openai_max_tokens(const struct claude_request *r, const struct translate_target *target)
 {
-	const struct model_facts facts = translate_facts(target);
+	const struct model_facts *facts = &target->facts;
 	int64_t most = target->max_output_tokens;
-	int64_t known = facts.model->output;
+	int64_t known = facts->model->output;
 
-	if (known > 0 && (most == 0 || known < most) && facts.host->control != CONTROL_TEMPLATE)
+	if (known > 0 && (most == 0 || known < most) && facts->host->control != CONTROL_TEMPLATE)
 		most = known;
 	return most > 0 && r->max_tokens > most ? most : r->max_tokens;
 }

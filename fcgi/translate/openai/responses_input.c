@@ -413,11 +413,10 @@ openai_responses_write_input(const struct claude_request *request,
 	const struct translate_target *target, struct tool_names *names, struct json_writer *writer,
 	struct api_error *error)
 {
-	const struct model_facts facts = translate_facts(target);
 	struct input in = {
 		.request = request,
 		.origin = translate_origin(target, &openai_responses),
-		.system_anywhere = model_facts_host_is(&facts, HOST_SYSTEM_ANYWHERE) &&
+		.system_anywhere = model_facts_host_is(&target->facts, HOST_SYSTEM_ANYWHERE) &&
 				   (target->fixes & (FIX_SYSTEM_FIRST | FIX_SYSTEM_AS_USER)) == 0,
 		.forgets = (target->fixes & FIX_FORGET_THINKING) != 0,
 		.names = names,
