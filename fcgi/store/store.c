@@ -220,7 +220,7 @@ is_wal(sqlite3 *db)
 
 	if (sqlite3_prepare_v2(db, "PRAGMA journal_mode = WAL", -1, &s, NULL) == SQLITE_OK &&
 		sqlite3_step(s) == SQLITE_ROW)
-		wal = strcmp((const char *)sqlite3_column_text(s, 0), "wal") == 0;
+		wal = strcmp(column_text(s, 0), "wal") == 0;
 	sqlite3_finalize(s);
 	/* Network file systems take the mode and fail at its shared memory. */
 	return wal && sqlite3_exec(db, "SELECT * FROM sqlite_schema LIMIT 1", NULL, NULL, NULL) ==
@@ -509,7 +509,7 @@ is_intact(sqlite3 *db)
 	sqlite3_stmt *s = NULL;
 	bool intact = sqlite3_prepare_v2(db, "PRAGMA quick_check(1)", -1, &s, NULL) == SQLITE_OK &&
 		      sqlite3_step(s) == SQLITE_ROW &&
-		      strcmp((const char *)sqlite3_column_text(s, 0), "ok") == 0;
+		      strcmp(column_text(s, 0), "ok") == 0;
 
 	sqlite3_finalize(s);
 	return intact;

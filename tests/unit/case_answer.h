@@ -185,6 +185,16 @@ outline_of(const char *message, struct buffer *out)
 }
 
 static inline void
+outline_answer(const char *answer, bool stream, struct buffer *out)
+{
+	struct buffer message = BUFFER_INIT(0);
+
+	message_of(answer, stream, &message);
+	outline_of(buffer_text(&message), out);
+	buffer_free(&message);
+}
+
+static inline void
 usage_of(const char *message, struct buffer *out)
 {
 	struct json_document index = {0};

@@ -177,9 +177,10 @@ translate(struct test_case *t, const char *text, struct tool_names *names, struc
 
 	while (list[lessons.count] != NULL)
 		lessons.count++;
+	const char *model = case_setting(t, "model", "up");
 	const struct translate_target target = {
-		.model = case_setting(t, "model", "up"),
-		.host = case_setting(t, "host", NULL),
+		.model = model,
+		.facts = model_facts_find(case_setting(t, "host", NULL), model),
 		.max_output_tokens = atoll(case_setting(t, "max-output-tokens", "0")),
 		.reasoning_off = setting_is(t, "reasoning", "off"),
 		.fixes = lesson_fixes(&lessons),

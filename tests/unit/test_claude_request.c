@@ -147,7 +147,7 @@ test_a_request_passes_byte_for_byte(void **state)
 	static const char text[] =
 		" {\r\n\t\"max_tokens\" : 1.10e2 ,\"model\" :\"m\" , \"x\":[1.0,-0,\"\\/"
 		"\\u0041\\ud800\\u0000\",null]} \n";
-	static const struct translate_target target = {.model = "m"};
+	const struct translate_target target = {.model = "m", .facts = model_facts_find(NULL, "m")};
 	struct claude_request request;
 	struct buffer out = BUFFER_INIT(0);
 	struct api_error error = API_ERROR_NONE;

@@ -1,5 +1,5 @@
-/* Claude requests as Chat Completions requests, beyond tests/cases/chat: names, long numbers, and
- * who searches (PROTOCOL.md §B.1). */
+/* Claude requests as Chat Completions requests, beyond tests/cases/chat: names and long
+ * numbers (PROTOCOL.md §B.1). */
 #include "translation.h"
 
 #include "base/json.h"
@@ -77,61 +77,6 @@ test_a_number_of_ten_thousand_digits(void **state)
 	buffer_free(&out);
 }
 
-/* Each service searches in a form of its own, or not at all. */
-static void
-test_searches(void **state)
-{
-	static const char in[] =
-		"{" HEAD PLAIN ",\"tools\":[{\"type\":\"web_search_20250305\",\"name\":\"web_"
-		"search\",\"max_uses\":3,"
-		"\"blocked_domains\":[\"c\"],\"user_location\":{\"type\":\"approximate\",\"city\":"
-		"\"Linz\"}}],\"tool_choice\":{\"type\":\"tool\",\"name\":\"web_search\"}}";
-	static const struct {
-		const char *host, *model, *part;
-		bool lacking;
-	} rows[] = {
-		{"openrouter.ai", "m",
-			"\"tools\":[{\"type\":\"openrouter:web_search\",\"parameters\":{\"max_"
-			"uses\":3,"
-			"\"excluded_domains\":[\"c\"],\"user_location\":{\"type\":\"approximate\","
-			"\"city\":\"Linz\"}}}]}",
-			false},
-		{"api.z.ai", "glm-5",
-			"\"tools\":[{\"type\":\"web_search\",\"web_search\":{\"enable\":true,",
-			false},
-		{"api.z.ai", "glm-5", "use nothing from these sites: c.", false},
-		{"dashscope.aliyuncs.com", "qwen3-max",
-			"\"enable_search\":true,\"search_options\":{\"forced_search\":true}",
-			false},
-		{"api.openai.com", "gpt-4o-search-preview",
-			"\"web_search_options\":{\"user_location\":{\"type\":\"approximate\","
-			"\"approximate\":{\"city\":\"Linz\"}}}",
-			false},
-		{"api.openai.com", "gpt-5-search-api", "\"web_search_options\":{", false},
-		{"api.openai.com", "gpt-5", "There is no web search here", true},
-		{"localhost:11434", "m", "There is no web search here", true},
-	};
-
-	(void)state;
-	for (size_t i = 0; i < COUNT(rows); i++) {
-		struct buffer out = BUFFER_INIT(0);
-		struct claude_request request;
-		struct api_error error = API_ERROR_NONE;
-		struct tool_names *names = tool_names_new(openai_chat.name_rule);
-		const struct translate_target to = {.model = rows[i].model, .host = rows[i].host};
-		assert_int_equal(claude_request_parse(in, strlen(in), &request, &error), 0);
-		assert_int_equal(claude_request_check(&request, CLAUDE_TO_ANSWER, &error), 0);
-		assert_int_equal(openai_chat.write_request(&request, &to, names, &out, &error), 0);
-		if (strstr(buffer_text(&out), rows[i].part) == NULL)
-			fail_msg("%s: %s", rows[i].host, buffer_text(&out));
-		assert_null(strstr(buffer_text(&out), "\"tool_choice\""));
-		assert_true(tool_names_search_is_lacking(names) == rows[i].lacking);
-		tool_names_free(names);
-		claude_request_free(&request);
-		buffer_free(&out);
-	}
-}
-
 int
 main(void)
 {
@@ -139,7 +84,6 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_names_are_shortened_and_come_back),
 		cmocka_unit_test(test_a_number_of_ten_thousand_digits),
-		cmocka_unit_test(test_searches),
 	};
 
 	log_open(&quiet);

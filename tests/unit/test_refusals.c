@@ -31,6 +31,15 @@
 	"\"ephemeral\"}}"                                                                          \
 	"]},{\"role\":\"system\",\"content\":\"s\"}]}"
 
+#define SEARCHING                                                                                  \
+	"{\"model\":\"m\",\"input\":\"search\",\"reasoning\":{\"effort\":\"minimal\"},"            \
+	"\"tools\":[{\"type\":\"web_search\",\"filters\":{\"blocked_domains\":[\"a\"]}}],"         \
+	"\"include\":[\"web_search_call.action.sources\"]}"
+#define OWN_FUNCTION                                                                               \
+	"{\"model\":\"m\",\"input\":\"search\",\"tools\":[{\"type\":\"function\",\"name\":"        \
+	"\"web_search\"}]}"
+#define GROUNDED "{\"contents\":[],\"tools\":[{\"googleSearch\":{}}]}"
+
 static const char *const no_headers[] = {NULL};
 
 static void
@@ -239,6 +248,27 @@ test_in_the_words_of_services(void **state)
 			"fix give-thinking"},
 		{RESPONSES, "The encrypted content gAAA could not be verified.",
 			"fix forget-thinking"},
+
+		/* The service's own search. */
+		{SEARCHING, "Hosted tool 'web_search' is not supported with m.", "fix no-search"},
+		{SEARCHING, "tools.0.type: Input should be 'function'", "fix no-search"},
+		{SEARCHING,
+			"Invalid value: 'web_search'. Supported values are: 'function' and "
+			"'custom'.",
+			"fix no-search"},
+		{SEARCHING, "Missing required parameter: 'tools[0].function'.", "fix no-search"},
+		{SEARCHING,
+			"The following tools cannot be used with reasoning.effort 'minimal': "
+			"web_search.",
+			"choose reasoning.effort [\"low\",\"medium\",\"high\",\"xhigh\"]"},
+		{SEARCHING, "Unknown parameter: 'tools[0].filters.blocked_domains'.",
+			"drop tools.*.filters.blocked_domains"},
+		{SEARCHING, "Invalid value: 'web_search_call.action.sources'.", "drop include"},
+		{GROUNDED, "Search as a tool is not enabled for this model", "fix no-search"},
+		{GROUNDED, "Unknown name \"googleSearch\" at 'tools[0]': Cannot find field.",
+			"fix no-search"},
+		{GROUNDED, "Tool use with function calling is unsupported", "fix no-search"},
+		{OWN_FUNCTION, "Function 'web_search' is not supported", ""},
 
 		/* What is none of these. */
 		{CHAT, "The model `m` does not exist or you do not have access to it.", ""},

@@ -331,16 +331,6 @@ check_message(const struct place *place, const struct json *message, struct api_
 		&role_place, error, role == NULL ? "is required" : "must be user or assistant");
 }
 
-enum claude_role
-claude_message_role(const struct json *message)
-{
-	const struct json *role = json_member(message, "role");
-
-	return json_is_text(role, "assistant") ? CLAUDE_ASSISTANT
-	       : json_is_text(role, "system")  ? CLAUDE_SYSTEM
-					       : CLAUDE_USER;
-}
-
 int
 claude_check_messages(
 	const struct place *place, const struct json *messages, struct api_error *error)
