@@ -508,8 +508,7 @@ is_intact(sqlite3 *db)
 {
 	sqlite3_stmt *s = NULL;
 	bool intact = sqlite3_prepare_v2(db, "PRAGMA quick_check(1)", -1, &s, NULL) == SQLITE_OK &&
-		      sqlite3_step(s) == SQLITE_ROW &&
-		      strcmp(column_text(s, 0), "ok") == 0;
+		      sqlite3_step(s) == SQLITE_ROW && strcmp(column_text(s, 0), "ok") == 0;
 
 	sqlite3_finalize(s);
 	return intact;
