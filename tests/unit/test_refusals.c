@@ -246,6 +246,10 @@ test_in_the_words_of_services(void **state)
 			"The `reasoning_content` in the thinking mode must be passed back to the "
 			"API.",
 			"fix give-thinking"},
+		{CHAT,
+			"thinking is enabled but reasoning_content is missing in assistant tool "
+			"call message at index 2",
+			"fix give-thinking"},
 		{RESPONSES, "The encrypted content gAAA could not be verified.",
 			"fix forget-thinking"},
 
@@ -341,6 +345,7 @@ test_lessons_are_carried_out(void **state)
 			"\"a\":{\"c\":[1.10]},\"b\":2"},
 		{"drop a.*.b", "\"a\":[{\"b\":1},{\"c\":2},3]", "\"a\":[{},{\"c\":2},3]"},
 		{"drop a.*.b", "\"a\":{\"b\":1}", NULL},
+		{"drop a.*", "\"a\":[1,{\"b\":2}]", NULL},
 		{"drop x", "\"a\" : 1", NULL},
 		{"rename a b", "\"a\":1,\"c\":2", "\"b\":1,\"c\":2"},
 		{"choose e [\"low\",\"high\"]", "\"e\":\"low\"", NULL},
