@@ -17,6 +17,7 @@ struct case_part {
 	long offset; /* of a section's lines in the file */
 	long length;
 	int line;
+	bool compared; /* with what was found */
 };
 
 /* A case, or what stands before the first: that counts for every one. */
@@ -124,6 +125,8 @@ case_take_line(struct case_reader *r, char *line, char *next)
 		struct case_part *setting = case_add(
 			test->settings, &test->setting_count, line, r->line);
 		setting->text = colon + 1 + strspn(colon + 1, " ");
+	} else if (r->section == NULL && *line != '\0' && test != &r->file->common) {
+		fail_msg("%s:%d: neither a setting nor a section", r->file->path, r->line);
 	}
 }
 
