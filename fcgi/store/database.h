@@ -48,9 +48,8 @@ struct store {
 	int64_t write_complained;
 };
 
-/** The text of a column, which lives until the statement goes on.  "" where there is none: a damaged
- * database has NULL even where the schema forbids it, and so has one for whose text memory ran out.
- */
+/** The text of a column, which lives until the statement goes on.  "" where there is none: a
+ * damaged database has NULL even where the schema forbids it, and memory may run out. */
 static inline const char *
 column_text(sqlite3_stmt *row, int column)
 {
