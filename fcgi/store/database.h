@@ -49,9 +49,7 @@ struct store {
 };
 
 /** The text of a column, which lives until the statement goes on.  "" where there is none: a
- * damaged database has NULL even where the schema forbids it, and so has one for whose text memory
- * ran out.
- */
+ * damaged database has NULL even where the schema forbids it, and memory may run out. */
 static inline const char *
 column_text(sqlite3_stmt *row, int column)
 {
