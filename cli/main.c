@@ -157,9 +157,11 @@ static int
 print_help(FILE *out)
 {
 	fputs("usage: claude-proxy-admin <command> [arguments] [--json]\n\n", out);
-	for (size_t i = 0; i < command_count; i++)
-		fprintf(out, "  %-9s %s\n            %s\n", commands[i].name, commands[i].arguments,
-			commands[i].summary);
+	for (size_t i = 0; i < command_count; i++) {
+		const struct command *c = &commands[i];
+		fprintf(out, "  %-*s%s\n            %s\n", c->arguments[0] != '\0' ? 10 : 0,
+			c->name, c->arguments, c->summary);
+	}
 	fputs("\n  --help     print this, or after a command its own help\n"
 	      "  --json     print a list as JSON\n"
 	      "  --version  print the version\n\n"

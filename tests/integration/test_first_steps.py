@@ -237,7 +237,8 @@ def test_an_option_without_its_text_is_told_as_that(site):
 def test_help_for_a_command_and_the_version_in_short(site):
     assert site.admin("help", "key").stdout == site.admin("key", "--help").stdout
     assert site.admin("-V").stdout == site.admin("-v").stdout == site.admin("--version").stdout
-    assert not [line for line in site.admin("show", "--help").stdout.splitlines() if line != line.rstrip()]
+    for arguments in ((), ("show",), ("setup",)):
+        assert not [line for line in site.admin(*arguments, "--help").stdout.splitlines() if line != line.rstrip()]
 
 
 def test_set_lists_options_and_takes_durations(site):
@@ -253,6 +254,8 @@ def test_one_key_is_one_key(site):
     site.admin("add", "mock", "https://api.example.com", "openai")
     site.admin("key", "mock", "add", SECRET)
     assert "and its 1 key\n" in site.admin("remove", "mock").stdout
+    site.admin("add", "mock", "https://api.example.com", "openai")
+    assert site.admin("remove", "mock").stdout == "removed upstream mock\n"
 
 
 def test_colours_are_for_terminals_that_want_them(site, terminal):
