@@ -128,6 +128,11 @@ test_sites_are_hosts_and_beginnings_of_paths(void **state)
 		{"example.com/docs", "https://example.com/docs/x", true},
 		{"example.com/docs/*", "https://example.com/docs/x", true},
 		{"example.com/docs", "https://example.com/other/docs", false},
+		{"example.com", "https://example.com./", true},
+		{"example.com/*/docs", "https://example.com/en/docs/x", true},
+		{"example.com/*/docs", "https://example.com/en/other", false},
+		{"example.com/a*b*c", "https://example.com/a-b-c-d", true},
+		{"example.com/a*b*c", "https://example.com/a-c-b", false},
 		{"", "https://example.com/", false},
 		{"example.com", "no url", false},
 	};
