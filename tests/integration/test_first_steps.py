@@ -42,6 +42,16 @@ def test_a_key_is_asked_for_and_does_not_show(site, terminal):
     assert shown(site)["upstreams"][0]["keys"][0]["key"] == "sk-t…cdef"
 
 
+@pytest.mark.parametrize("arguments", [("brave",), ("tavily", "-")], ids=" ".join)
+def test_the_key_of_a_search_is_asked_for_and_does_not_show(site, terminal, arguments):
+    with terminal("search", *arguments) as t:
+        t.expect(f"API key for {arguments[0]} (not shown): ")
+        t.type(SECRET + "\n")
+        screen, code = t.end()
+    assert code == 0 and SECRET not in screen and f"made by {arguments[0]}" in screen
+    assert json.loads(site.admin("search", "--json").stdout)["key"] == "sk-t…cdef"
+
+
 def test_several_keys_that_are_pasted_together_are_all_taken(site, terminal):
     site.admin("add", "main", "https://api.example.com", "openai")
     with terminal("key", "main", "add", "-") as t:
@@ -276,6 +286,14 @@ def test_test_tells_why_an_upstream_cannot_be_reached(site):
     for arguments in (["test", "dead"], ["test", "--all"]):
         done = site.admin(*arguments, check=False)
         assert done.returncode == 1 and "could not reach upstream 'dead'" in done.stdout and str(port) in done.stdout
+
+
+def test_models_tells_why_there_is_no_list(site, upstream):
+    site.admin("add", "dead", "http://127.0.0.1:9", "openai")
+    told = site.admin("models", "dead", check=False)
+    assert told.returncode == 1 and "could not reach upstream 'dead'" in told.stderr and "models dead <model>" in told.stderr
+    site.admin("add", "empty", upstream.url, "openai")  # 404
+    assert "empty does not list its models" in site.admin("models", "empty", check=False).stderr
 
 
 def test_test_tells_why_there_is_no_model(site, upstream):
