@@ -53,10 +53,9 @@ static const char set_details[] =
 	"  timeout             for connecting, and without a byte: 30s, 2m, or milliseconds\n"
 	"  reasoning           auto, or off\n"
 	"  search              who searches the web: auto, hosted, proxy or off\n"
-	"Without a value it lists what is set.  An empty value removes the option; - reads it "
-	"from\n"
-	"standard input, one line, so that a secret does not show up in the process list or the\n"
-	"shell's history.\n";
+	"Without a value it prints what is set.  An empty value, '', removes the option; - reads\n"
+	"it from standard input, one line, so that a secret does not show up in the process list\n"
+	"or the shell's history.\n";
 
 static const char translate_details[] =
 	"  --to <serviceType>  the service type to translate to, or from\n"

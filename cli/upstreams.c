@@ -339,7 +339,11 @@ run_set(struct admin *a, int count, char **arguments)
 	}
 	if (!option_is_known(option))
 		return unknown_option(option);
-	if (count < 3 || arguments[2][0] == '\0')
+	if (count < 3) {
+		print_option_of(u, option);
+		return EXIT_DONE;
+	}
+	if (arguments[2][0] == '\0')
 		return remove_option(a, u, option);
 	char *value = take_value(option, arguments[2]);
 	if (value == NULL)

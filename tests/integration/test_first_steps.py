@@ -257,6 +257,10 @@ def test_set_lists_options_and_takes_durations(site):
     told = site.admin("set", "mock").stdout
     assert "timeout 3000 ms\n" in told or "timeout 3s" in told
     assert "max-output-tokens" in told
+    assert site.admin("set", "mock", "timeout").stdout == "timeout 3000 ms\n"
+    assert site.admin("set", "mock", "fallback").stdout == "fallback of mock is not set\n"
+    site.admin("set", "mock", "header.X-Key", SECRET)
+    assert site.admin("set", "mock", "header.X-Key").stdout == "header.X-Key sk-t…cdef\n"
     assert "such as 30s" in site.admin("set", "mock", "timeout", "soon", check=False).stderr
 
 

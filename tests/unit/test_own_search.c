@@ -177,6 +177,7 @@ test_answers_are_read_as_each_service_gives_them(void **state)
 		{"searxng", 200, "<html>", SEARCH_UNAVAILABLE, "not JSON", 0},
 		{"searxng", 403, "", SEARCH_UNAVAILABLE, "search.formats", 0},
 		{"brave", 403, "", SEARCH_UNAVAILABLE, "refuses the key", 0},
+		{"brave", 422, "", SEARCH_UNAVAILABLE, "refuses the key or the query", 0},
 		{"tavily", 401, "", SEARCH_UNAVAILABLE, "refuses the key", 0},
 		{"tavily", 432, "", SEARCH_TOO_MANY_REQUESTS, "432", 0},
 		{"brave", 429, "", SEARCH_TOO_MANY_REQUESTS, "429", 0},
