@@ -1,7 +1,7 @@
 /*
- * What follows a failed attempt; see retry.h.
+ * The plan that follows another; see next_plan.h.
  */
-#include "proxy/retry.h"
+#include "proxy/plan/next_plan.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -9,30 +9,30 @@
 #include "base/api_error.h"
 #include "base/buffer.h"
 #include "base/clock.h"
-#include "base/utf8.h"
-#include "proxy/correction.h"
-#include "proxy/plan.h"
+#include "base/safe_text.h"
+#include "proxy/plan/correction.h"
+#include "proxy/plan/plan.h"
 #include "store/config.h"
 #include "store/store.h"
 #include "translate/upstream_error.h"
 
 enum { MOST_STORED = 300 /* bytes of an error's message */ };
 
-struct retry {
+struct job {
 	uv_work_t work;
-	struct retry_request request;
+	struct next_plan_request request;
 	struct plan next;
 	bool found;
 };
 
 bool
-retry_may_help(const struct api_error *error)
+next_key_may_help(const struct api_error *error)
 {
 	return upstream_error_pause(error->status) > 0;
 }
 
 int64_t
-retry_rest(const struct api_error *error)
+next_key_pause(const struct api_error *error)
 {
 	int64_t seconds = error->retry_after > 0 ? error->retry_after
 						 : upstream_error_pause(error->status);
@@ -40,11 +40,11 @@ retry_rest(const struct api_error *error)
 	return 1000 * seconds < KEY_LONGEST_REST ? 1000 * seconds : KEY_LONGEST_REST;
 }
 
-/* Store that the key rests, and why. */
+/* Store that the key is paused, and why. */
 static void
-let_key_rest(const struct retry_request *r)
+pause_key(const struct next_plan_request *r)
 {
-	const struct api_key *key = r->failed->to.key;
+	const struct api_key *key = r->previous->to.key;
 	const char *message = r->error->message != NULL ? r->error->message : "";
 	struct buffer reason = BUFFER_INIT(0);
 
@@ -54,56 +54,52 @@ let_key_rest(const struct retry_request *r)
 	if (key->command != NULL && r->error->status == 401)
 		store_forget_token(r->store, key->id);
 	buffer_printf(&reason, "%d: ", r->error->status);
-	for (size_t at = 0; at < MOST_STORED && message[at] != '\0';) {
-		size_t n = utf8_character_length(message + at, strlen(message + at));
-		buffer_append(&reason, message + at, n > 0 ? n : 1);
-		at += n > 0 ? n : 1;
-	}
+	buffer_append(&reason, message, safe_text_cut(message, strlen(message), MOST_STORED));
 	store_rest_key(
-		r->store, key->id, clock_now_ms() + retry_rest(r->error), buffer_text(&reason));
+		r->store, key->id, clock_now_ms() + next_key_pause(r->error), buffer_text(&reason));
 	buffer_free(&reason);
 }
 
 static void
-work(uv_work_t *job)
+write_next(uv_work_t *work)
 {
-	struct retry *retry = job->data;
-	const struct retry_request *r = &retry->request;
+	struct job *job = work->data;
+	const struct next_plan_request *r = &job->request;
 
-	if (r->next_turn) {
-		retry->found = plan_repeat(r->failed, &retry->next, r->client, NULL) == 0;
+	if (r->error == NULL) {
+		job->found = plan_repeat(r->previous, &job->next, r->client, NULL) == 0;
 		return;
 	}
-	retry->found = r->correct && correction_find(r->failed, &retry->next, r->store, r->client,
-					     r->error, &r->refusal) == 0;
-	if (retry->found || !r->next_key)
+	job->found = r->correct && correction_find(r->previous, &job->next, r->store, r->client,
+					   r->error, &r->refusal) == 0;
+	if (job->found || !r->next_key)
 		return;
-	let_key_rest(r);
-	retry->found = plan_next(r->failed, &retry->next, r->store, r->client) == 0;
+	pause_key(r);
+	job->found = plan_next(r->previous, &job->next, r->store, r->client) == 0;
 }
 
 static void
-after_work(uv_work_t *job, int status)
+after_work(uv_work_t *work, int status)
 {
-	struct retry *retry = job->data;
+	struct job *job = work->data;
 
 	(void)status; /* never cancelled */
-	retry->request.done(retry->request.context, retry->found ? &retry->next : NULL);
-	buffer_free(&retry->request.refusal);
-	free(retry);
+	job->request.done(job->request.context, job->found ? &job->next : NULL);
+	buffer_free(&job->request.refusal);
+	free(job);
 }
 
 int
-retry_begin(const struct retry_request *request)
+next_plan_begin(const struct next_plan_request *request)
 {
-	struct retry *retry = calloc(1, sizeof(*retry));
+	struct job *job = calloc(1, sizeof(*job));
 
-	if (retry == NULL)
+	if (job == NULL)
 		return -1;
-	retry->request = *request;
-	retry->work.data = retry;
-	if (uv_queue_work(request->loop, &retry->work, work, after_work) == 0)
+	job->request = *request;
+	job->work.data = job;
+	if (uv_queue_work(request->loop, &job->work, write_next, after_work) == 0)
 		return 0;
-	free(retry);
+	free(job);
 	return -1;
 }
