@@ -56,6 +56,12 @@ api_error_set(struct api_error *error, int status, const char *format, ...)
 }
 
 int
+api_error_no_memory(struct api_error *error)
+{
+	return api_error_set(error, 500, "out of memory");
+}
+
+int
 api_error_set_permanent(struct api_error *error)
 {
 	error->lasting = true;

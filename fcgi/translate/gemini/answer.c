@@ -419,7 +419,7 @@ take_chunk(struct reader *r, const struct json *chunk, struct api_error *error)
 		claude_writer_start(r->writer);
 	if (candidate != NULL && take_candidate(r, candidate, error) != 0)
 		return -1;
-	return gemini_of(r)->out_of_memory ? api_error_set(error, 500, "out of memory") : 0;
+	return gemini_of(r)->out_of_memory ? api_error_no_memory(error) : 0;
 }
 
 /* Without alt=sse a stream is an array of chunks. */

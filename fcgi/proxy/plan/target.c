@@ -1,7 +1,7 @@
 /*
  * Where a request goes; see target.h.
  */
-#include "proxy/target.h"
+#include "proxy/plan/target.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
