@@ -47,3 +47,13 @@ utf8_is_valid(const char *text, size_t length)
 	}
 	return true;
 }
+
+size_t
+utf8_count_characters(const char *text, size_t length)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < length; i++)
+		count += ((unsigned char)text[i] & 0xc0) != 0x80;
+	return count;
+}

@@ -94,8 +94,9 @@ void exchange_begin_ending(struct exchange *);
 /** The client is gone: stop the upstream, which would only bill tokens. */
 void exchange_abandon(struct exchange *);
 
-/** A worker is done, and the client left in the meantime.  Takes ${next}; NULL: there is none. */
-void exchange_end_abandoned(struct exchange *, struct plan *next);
+/** A worker is done.  Return whether the exchange goes on, with ${next} for the caller; or the
+ * client left in the meantime, the exchange has ended, and ${next} is freed. */
+bool exchange_resume(struct exchange *, struct plan *next);
 
 /** Harmless where none runs. */
 void exchange_cancel_transfer(struct exchange *);
