@@ -57,3 +57,15 @@ utf8_count_characters(const char *text, size_t length)
 		count += ((unsigned char)text[i] & 0xc0) != 0x80;
 	return count;
 }
+
+size_t
+utf8_prefix(const char *text, size_t length, size_t most)
+{
+	size_t end = 0;
+
+	for (size_t i = 0; i < most && end < length; i++)
+		do
+			end++;
+		while (end < length && ((unsigned char)text[end] & 0xc0) == 0x80);
+	return end;
+}

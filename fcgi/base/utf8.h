@@ -16,4 +16,7 @@ size_t utf8_count_characters(const char *text, size_t length);
 /** Is the whole text valid? */
 bool utf8_is_valid(const char *text, size_t length);
 
+/** The length in bytes of the first ${most} characters of a valid text. */
+size_t utf8_prefix(const char *text, size_t length, size_t most);
+
 #endif
