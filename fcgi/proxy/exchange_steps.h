@@ -1,23 +1,6 @@
 /*
- * What the files of the exchange share, and nobody else: its states, what it owns, its steps.
- *
- *   exchange_run
- *        |                  it failed
- *        +---> ASKING ------------------> PLANNING ---------> ABANDONED
- *        |       |  ^ |   the next key    ^  | |      client      |
- *        |       |  +-|-------------------|--+ |      left        | the worker is done
- *        |       |    +--> SEARCHING -----+    | no key           |
- *        |       |  the     |   the model's    | is left          v
- *        |       |  model   |   next turn      |               disposed
- *        |       |  wants   | the client's     |
- *        |       |  it      v tools are next   |
- *        +---> ENDING <------------------------+
- *                |
- *                | the client has it all
- *                v
- *             DRAINING -- the transfer ended, or took too long --> disposed
- *
- * In ASKING, SEARCHING and ENDING, a client that leaves ends everything at once.
+ * What the files of the exchange share, and nobody else: its states (drawn in fcgi/DESIGN.md, "The
+ * life of an exchange"), what it owns, its steps.
  */
 #ifndef EXCHANGE_STEPS_H
 #define EXCHANGE_STEPS_H
