@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "check.h"
 #include "command.h"
 #include "input.h"
@@ -37,17 +38,6 @@ ignore(const struct source *s, const char *place, const char *member)
 {
 	note("%s: %s%s%s is not known here: ignored", s->name, place, place[0] != '\0' ? "." : "",
 		member);
-}
-
-void *
-source_add(void *array, size_t *count, size_t size)
-{
-	char *grown = reallocarray(*(void **)array, *count + 1, size);
-
-	if (grown == NULL)
-		return NULL;
-	*(void **)array = grown;
-	return memset(grown + size * (*count)++, 0, size);
 }
 
 int
@@ -106,7 +96,7 @@ source_free(struct source *s)
 const char *
 source_keep(struct source *s, char *text)
 {
-	char **kept = text != NULL ? source_add(&s->kept, &s->kept_count, sizeof(*kept)) : NULL;
+	char **kept = text != NULL ? array_add(&s->kept, &s->kept_count, sizeof(*kept)) : NULL;
 
 	if (kept == NULL) {
 		free(text);
@@ -207,7 +197,7 @@ source_add_route(struct source *s, const char *place, struct import_route route)
 	problem = check_model_name(route.model);
 	if (problem != NULL)
 		return source_refuse(s, place, "model %s", problem);
-	struct import_route *added = source_add(
+	struct import_route *added = array_add(
 		&s->import.routes, &s->import.route_count, sizeof(*added));
 	if (added == NULL)
 		return source_no_memory();

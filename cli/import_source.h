@@ -41,10 +41,6 @@ int source_refuse(const struct source *, const char *place, const char *format, 
 	__attribute__((format(printf, 3, 4)));
 int source_no_memory(void);
 
-/** Make room for one more element of ${size} bytes, zeroed, in the array that the pointer ${array}
- * points to.  NULL if memory ran out. */
-void *source_add(void *array, size_t *count, size_t size);
-
 /** Take a text, and lend it until the source is freed.  NULL if memory ran out, or for NULL. */
 const char *source_keep(struct source *, char *text);
 

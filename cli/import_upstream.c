@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/buffer.h"
 #include "check.h"
 #include "command.h"
@@ -89,7 +90,7 @@ read_keys(struct source *s, const char *place, const struct json *value, const c
 								    : check_api_key(secret);
 		if (problem != NULL)
 			return source_refuse(s, where, "it cannot be an API key: %s", problem);
-		struct import_key *added = source_add(&u->keys, &u->key_count, sizeof(*added));
+		struct import_key *added = array_add(&u->keys, &u->key_count, sizeof(*added));
 		if (added == NULL)
 			return source_no_memory();
 		*added = (struct import_key){secret, disabled};
@@ -119,7 +120,7 @@ read_option(
 		return source_refuse(s, place, "%s: %s", name, problem);
 	if (problem != NULL)
 		return source_refuse(s, place, "%s: '%s' %s", name, value, problem);
-	struct import_option *added = source_add(&u->options, &u->option_count, sizeof(*added));
+	struct import_option *added = array_add(&u->options, &u->option_count, sizeof(*added));
 	if (added == NULL)
 		return source_no_memory();
 	*added = (struct import_option){name, value};
@@ -154,7 +155,7 @@ import_read_upstream(struct source *s, const struct json *value, size_t index)
 	snprintf(place, sizeof(place), "upstream[%zu]", index);
 	if (!json_is_object(value))
 		return source_refuse(s, place, "must be an object");
-	struct import_upstream *u = source_add(
+	struct import_upstream *u = array_add(
 		&s->import.upstreams, &s->import.upstream_count, sizeof(*u));
 	if (u == NULL)
 		return source_no_memory();

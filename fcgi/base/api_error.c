@@ -1,5 +1,5 @@
 /*
- * What a client must be told; see api_error.h.
+ * An error to report to the client; see api_error.h.
  */
 #include "base/api_error.h"
 

@@ -1,5 +1,5 @@
 /*
- * What a client must be told: an error as a value, in the terms of the Claude API (PROTOCOL.md §E).
+ * An error to report to the client, as a value in the terms of the Claude API (PROTOCOL.md §E).
  */
 #ifndef API_ERROR_H
 #define API_ERROR_H

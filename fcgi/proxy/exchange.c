@@ -372,14 +372,18 @@ exchange_abandon(struct exchange *x)
 	reply_unwatch(&x->reply);
 }
 
-/* The client left while a worker was at work. */
-void
-exchange_end_abandoned(struct exchange *x, struct plan *next)
+bool
+exchange_resume(struct exchange *x, struct plan *next)
 {
+	if (x->state != ABANDONED) {
+		x->state = ASKING;
+		return true;
+	}
 	/* The key that was asked is the one that counts: the next one never was. */
 	if (next != NULL)
 		plan_free(next);
 	end_response(x, "client went away");
+	return false;
 }
 
 /* The client has its response, or is gone. */

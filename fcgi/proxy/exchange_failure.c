@@ -17,11 +17,8 @@ on_retry(void *context, struct plan *next)
 {
 	struct exchange *x = context;
 
-	if (x->state == ABANDONED) {
-		exchange_end_abandoned(x, next);
+	if (!exchange_resume(x, next))
 		return;
-	}
-	x->state = ASKING;
 	if (next == NULL) {
 		exchange_fail(x, &x->failure);
 		return;

@@ -84,11 +84,8 @@ on_next_turn(void *context, struct plan *next)
 {
 	struct exchange *x = context;
 
-	if (x->state == ABANDONED) {
-		exchange_end_abandoned(x, next);
+	if (!exchange_resume(x, next))
 		return;
-	}
-	x->state = ASKING;
 	if (next == NULL) {
 		fail_search(x, "cannot be asked to go on after the web search");
 		return;

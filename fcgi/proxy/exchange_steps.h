@@ -1,23 +1,6 @@
 /*
- * What the files of the exchange share, and nobody else: its states, what it owns, its steps.
- *
- *   exchange_run
- *        |                  it failed
- *        +---> ASKING ------------------> PLANNING ---------> ABANDONED
- *        |       |  ^ |   the next key    ^  | |      client      |
- *        |       |  +-|-------------------|--+ |      left        | the worker is done
- *        |       |    +--> SEARCHING -----+    | no key           |
- *        |       |  the     |   the model's    | is left          v
- *        |       |  model   |   next turn      |               disposed
- *        |       |  wants   | the client's     |
- *        |       |  it      v tools are next   |
- *        +---> ENDING <------------------------+
- *                |
- *                | the client has it all
- *                v
- *             DRAINING -- the transfer ended, or took too long --> disposed
- *
- * In ASKING, SEARCHING and ENDING, a client that leaves ends everything at once.
+ * What the files of the exchange share, and nobody else: its states (drawn in fcgi/DESIGN.md, "The
+ * life of an exchange"), what it owns, its steps.
  */
 #ifndef EXCHANGE_STEPS_H
 #define EXCHANGE_STEPS_H
@@ -94,8 +77,9 @@ void exchange_begin_ending(struct exchange *);
 /** The client is gone: stop the upstream, which would only bill tokens. */
 void exchange_abandon(struct exchange *);
 
-/** A worker is done, and the client left in the meantime.  Takes ${next}; NULL: there is none. */
-void exchange_end_abandoned(struct exchange *, struct plan *next);
+/** A worker is done.  Return whether the exchange goes on, with ${next} for the caller; or the
+ * client left in the meantime, the exchange has ended, and ${next} is freed. */
+bool exchange_resume(struct exchange *, struct plan *next);
 
 /** Harmless where none runs. */
 void exchange_cancel_transfer(struct exchange *);
