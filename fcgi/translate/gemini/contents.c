@@ -48,7 +48,7 @@ struct contents {
 static int
 no_memory(struct contents *c)
 {
-	return api_error_set(c->error, 500, "out of memory");
+	return api_error_no_memory(c->error);
 }
 
 /* ---- parts ---- */

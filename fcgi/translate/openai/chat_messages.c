@@ -38,7 +38,7 @@ struct chat {
 static int
 no_memory(struct chat *c)
 {
-	return api_error_set(c->error, 500, "out of memory");
+	return api_error_no_memory(c->error);
 }
 
 static void write_user_message(struct chat *);

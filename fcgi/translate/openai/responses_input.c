@@ -44,7 +44,7 @@ struct input {
 static int
 no_memory(struct input *in)
 {
-	return api_error_set(in->error, 500, "out of memory");
+	return api_error_no_memory(in->error);
 }
 
 /* ---- items ---- */
