@@ -152,6 +152,12 @@ bundle: $(bundled)              ## a tarball for shared hosting: programs with t
 deb: packages                   ## a Debian package in $(BUILD)
 	@fcgi/deploy/deb.sh $(BUILD) $(VERSION)
 
+release:                        ## a release of this commit: its files in $(BUILD)/release, and its tag
+	@fcgi/deploy/release.sh check $(VERSION)
+	@$(MAKE) --no-print-directory dist bundle deb
+	@$(MAKE) --no-print-directory bundle STATIC=1
+	@fcgi/deploy/release.sh tag $(BUILD) $(VERSION)
+
 packages:                       ## install the system packages that are missing
 	@fcgi/deploy/packages.sh $(MAKECMDGOALS)
 
@@ -165,6 +171,6 @@ clean:                          ## remove what was built
 help:                           ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1\t/p' Makefile | expand -t 20
 
-.PHONY: all run demo dev test test-clients unit_programs bench_programs fuzz_programs lint fuzz bench install uninstall dist bundle deb packages packages_there clean help
+.PHONY: all run demo dev test test-clients unit_programs bench_programs fuzz_programs lint fuzz bench install uninstall dist bundle deb release packages packages_there clean help
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -33,7 +33,8 @@ CREATE TABLE routes (
 ) STRICT;
 
 -- 'strategy', 'current_upstream' (an id), 'reloads' (how often all processes were told to read their settings again),
--- 'token:<key id>' (what a key's command printed: '<ms since 1970 when it expires> <token>')
+-- 'token:<key id>' (what a key's command printed: '<ms since 1970 when it expires> <token>'),
+-- 'search.provider', 'search.url', 'search.key' (the proxy's own web search)
 CREATE TABLE settings (
     name  TEXT PRIMARY KEY,
     value TEXT NOT NULL

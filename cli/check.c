@@ -12,6 +12,7 @@
 #include "base/url.h"
 #include "store/config.h"
 #include "translate/claude/request.h"
+#include "upstream/search_provider.h"
 #include "upstream/service.h"
 
 enum { LONGEST_NAME = 64, LONGEST_KEY = 4096 };
@@ -55,6 +56,26 @@ check_base_url(const char *url, struct buffer *shown)
 		buffer_puts(shown, "' ");
 	}
 	return service_check_base_url(url);
+}
+
+const char *
+check_search(const char *provider, const char *url, const char *key, struct buffer *shown)
+{
+	const struct search_provider *p = search_provider_find(provider);
+	const char *problem = NULL;
+
+	if (p == NULL)
+		return "provider must be searxng, brave or tavily";
+	if (url[0] == '\0' && p->url == NULL)
+		return "needs a URL";
+	if (p->needs_key ? (problem = check_api_key(key)) != NULL : key[0] != '\0') {
+		buffer_puts(shown, "key: ");
+		return p->needs_key ? problem : "it needs none";
+	}
+	if (url[0] == '\0')
+		return NULL;
+	buffer_puts(shown, "url ");
+	return check_base_url(url, shown);
 }
 
 const char *

@@ -18,6 +18,13 @@ const char *check_model_name(const char *name);
  */
 const char *check_base_url(const char *url, struct buffer *shown);
 
+/**
+ * The proxy's own web search: provider, URL ("": the provider's) and key ("": none).  Reads after
+ * what is appended to ${shown}, as check_base_url does.
+ */
+const char *
+check_search(const char *provider, const char *url, const char *key, struct buffer *shown);
+
 /** The shell command that prints an API key; reads after "--command: ". */
 const char *check_command(const char *command);
 

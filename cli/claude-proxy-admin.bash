@@ -73,7 +73,7 @@ _claude_proxy_admin_options() {
 	export) _claude_proxy_admin_offer_words --secrets --help ;;
 	usage) _claude_proxy_admin_offer_words --since --by --json --help ;;
 	key) _claude_proxy_admin_offer_words --command --json --help ;;
-	show | doctor | learned) _claude_proxy_admin_offer_words --json --help ;;
+	show | doctor | learned | search) _claude_proxy_admin_offer_words --json --help ;;
 	*) _claude_proxy_admin_offer_words --help ;;
 	esac
 }
@@ -91,16 +91,18 @@ _claude_proxy_admin_argument() {
 	balance/1) _claude_proxy_admin_offer_words round-robin random failover ;;
 	route/1) _claude_proxy_admin_offer_words add list move remove ;;
 	route/2) [[ $2 != remove && $2 != move ]] || _claude_proxy_admin_offer "$(_claude_proxy_admin_indexes route list)" ;;
-	set/2) _claude_proxy_admin_offer_words max-output-tokens header. body. auth beta images fallback proxy timeout reasoning ;;
+	set/2) _claude_proxy_admin_offer_words max-output-tokens header. body. auth beta images fallback proxy timeout reasoning search ;;
 	set/3)
 		case $3 in
 		fallback) _claude_proxy_admin_offer "$(_claude_proxy_admin_upstreams)" ;;
 		reasoning) _claude_proxy_admin_offer_words auto off ;;
+		search) _claude_proxy_admin_offer_words auto hosted proxy off ;;
 		images) _claude_proxy_admin_offer_words on off ;;
 		auth) _claude_proxy_admin_offer_words bearer x-api-key api-key ;;
 		beta) _claude_proxy_admin_offer_words none ;;
 		esac
 		;;
+	search/1) _claude_proxy_admin_offer_words searxng brave tavily off test ;;
 	import/1 | translate/1) compopt -o default 2>/dev/null ;;
 	esac
 }
@@ -110,7 +112,7 @@ _claude_proxy_admin() {
 	COMPREPLY=()
 	_claude_proxy_admin_words
 	if [[ ${#words[@]} -eq 2 ]]; then
-		_claude_proxy_admin_offer_words setup add remove key use balance route set show clear translate test models \
+		_claude_proxy_admin_offer_words setup add remove key use balance route set search show clear translate test models \
 			learned doctor import export usage --help --version
 		return
 	fi

@@ -46,6 +46,7 @@ $program -n $first -a use -d 'make an upstream current'
 $program -n $first -a balance -d 'choose how keys take turns'
 $program -n $first -a route -d 'map model names'
 $program -n $first -a set -d 'set or list options of an upstream'
+$program -n $first -a search -d 'set or try the web search for models that have none'
 $program -n $first -a show -d 'show everything in force'
 $program -n $first -a clear -d 'remove everything'
 $program -n $first -a translate -d 'print a translation'
@@ -71,14 +72,16 @@ $program -n '__claude_proxy_admin_at learned 2' -a '(__claude_proxy_admin_upstre
 $program -n '__claude_proxy_admin_at balance 1' -a 'round-robin random failover'
 $program -n '__claude_proxy_admin_at route 1' -a 'add list move remove'
 $program -n '__claude_proxy_admin_at route 2; and contains (__claude_proxy_admin_word 3) move remove' -a '(__claude_proxy_admin_indexes route list)'
-$program -n '__claude_proxy_admin_at set 2' -a 'max-output-tokens header. body. auth beta images fallback proxy timeout reasoning'
+$program -n '__claude_proxy_admin_at set 2' -a 'max-output-tokens header. body. auth beta images fallback proxy timeout reasoning search'
 $program -n '__claude_proxy_admin_at set 3; and test (__claude_proxy_admin_word 4) = reasoning' -a 'auto off'
+$program -n '__claude_proxy_admin_at set 3; and test (__claude_proxy_admin_word 4) = search' -a 'auto hosted proxy off'
+$program -n '__claude_proxy_admin_at search 1' -a 'searxng brave tavily off test'
 $program -n '__claude_proxy_admin_at set 3; and test (__claude_proxy_admin_word 4) = images' -a 'on off'
 $program -n '__claude_proxy_admin_at set 3; and test (__claude_proxy_admin_word 4) = auth' -a 'bearer x-api-key api-key'
 $program -n '__claude_proxy_admin_at set 3; and test (__claude_proxy_admin_word 4) = beta' -a none
 $program -n '__claude_proxy_admin_at set 3; and test (__claude_proxy_admin_word 4) = fallback' -a '(__claude_proxy_admin_upstreams)'
 
-for command in key route show test doctor usage learned
+for command in key route show test doctor usage learned search
     $program -n "__fish_seen_subcommand_from $command" -l json -d 'print a list as JSON'
 end
 $program -n '__fish_seen_subcommand_from route translate' -l upstream -xa '(__claude_proxy_admin_upstreams)' -d 'the upstream it leads to'

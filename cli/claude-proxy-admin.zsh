@@ -35,6 +35,7 @@ _claude-proxy-admin() {
 		'balance:choose how keys take turns'
 		'route:map model names'
 		'set:set or list options of an upstream'
+		'search:set or try the web search for models that have none'
 		'show:show everything in force'
 		'clear:remove everything'
 		'translate:print a translation'
@@ -70,7 +71,7 @@ _claude-proxy-admin() {
 		export) compadd -- --secrets --help ;;
 		usage) compadd -- --since --by --json --help ;;
 		key) compadd -- --command --json --help ;;
-		show | doctor | learned) compadd -- --json --help ;;
+		show | doctor | learned | search) compadd -- --json --help ;;
 		*) compadd -- --help ;;
 		esac
 		return
@@ -86,16 +87,18 @@ _claude-proxy-admin() {
 	balance/1) compadd round-robin random failover ;;
 	route/1) compadd add list move remove ;;
 	route/2) [[ ${words[3]} != (remove|move) ]] || __claude_proxy_admin_indexes route list ;;
-	set/2) compadd max-output-tokens header. body. auth beta images fallback proxy timeout reasoning ;;
+	set/2) compadd max-output-tokens header. body. auth beta images fallback proxy timeout reasoning search ;;
 	set/3)
 		case ${words[4]} in
 		fallback) __claude_proxy_admin_upstreams ;;
 		reasoning) compadd auto off ;;
+		search) compadd auto hosted proxy off ;;
 		images) compadd on off ;;
 		auth) compadd bearer x-api-key api-key ;;
 		beta) compadd none ;;
 		esac
 		;;
+	search/1) compadd searxng brave tavily off test ;;
 	import/1 | translate/*) _files ;;
 	esac
 }

@@ -97,6 +97,7 @@ int run_test(struct admin *, int, char **);
 int run_doctor(struct admin *, int, char **);
 int run_setup(struct admin *, int, char **);
 int run_learned(struct admin *, int, char **);
+int run_search(struct admin *, int, char **);
 int run_models(struct admin *, int, char **);
 
 #endif

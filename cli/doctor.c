@@ -5,6 +5,7 @@
 #include <curl/curl.h>
 #include <errno.h>
 #include <json-c/json_c_version.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,13 +26,16 @@
 #include "owner.h"
 #include "print.h"
 #include "probe.h"
+#include "search_trial.h"
 #include "store/check.h"
 #include "store/config.h"
 #include "store/store.h"
 #include "upstream/ca_bundle.h"
+#include "upstream/search_result.h"
 #include "upstream/service.h"
 
 enum { SHORT_ACCESS_KEY = 16, THIS_CENTURY = 1577836800 /* s: 2020 */ };
+enum { SUBJECT_WIDTH = 12, TEXT_COLUMN = 9 + SUBJECT_WIDTH + 1 }; /* of what is printed */
 
 enum level { GOOD, WARNING, PROBLEM };
 
@@ -57,7 +61,11 @@ find(struct findings *f, enum level level, const char *what, const char *format,
 	f->problems += level == PROBLEM;
 	if (!f->admin->json) {
 		print_styled(styles[level], names[level]);
-		print("%*s %-12s %s\n", (int)(8 - strlen(names[level])), "", what, text);
+		print("%*s %-12s ", (int)(8 - strlen(names[level])), "", what);
+		/* Below a name that is longer than its column. */
+		if (strlen(what) > SUBJECT_WIDTH && output_columns() != INT_MAX)
+			printf("\n%*s", TEXT_COLUMN, "");
+		print_paragraph(TEXT_COLUMN, text != NULL ? text : "");
 		fflush(stdout);
 		free(text);
 		return;
@@ -100,7 +108,7 @@ check_env_file(struct findings *f, const char *path)
 	struct stat info;
 
 	if (path == NULL)
-		find(f, GOOD, "settings", "from the environment; no .env file was found");
+		find(f, GOOD, "settings", "from the environment; there is no settings file");
 	else if (stat(path, &info) == 0 && (info.st_mode & 077) != 0)
 		find(f, WARNING, "settings",
 			"others can read %s, which contains the access key: chmod 600 %s", path,
@@ -110,12 +118,16 @@ check_env_file(struct findings *f, const char *path)
 }
 
 static void
-check_access_key(struct findings *f, const char *key)
+check_access_key(struct findings *f, const struct settings *settings)
 {
+	const char *key = settings->access_key;
+	char *path = settings_env_path(settings);
+
 	if (key == NULL)
 		find(f, PROBLEM, "access key",
-			"PROXY_ACCESS_KEY is not set, so every request is refused: put one into "
-			"the .env file, for example PROXY_ACCESS_KEY=$(openssl rand -hex 24)");
+			"PROXY_ACCESS_KEY is not set, so every request is refused: put a line "
+			"PROXY_ACCESS_KEY=<a long random word> into %s",
+			path != NULL ? path : ".env");
 	else if (strlen(key) < SHORT_ACCESS_KEY)
 		find(f, WARNING, "access key",
 			"PROXY_ACCESS_KEY has only %zu characters: use at least %d that cannot be "
@@ -123,6 +135,7 @@ check_access_key(struct findings *f, const char *key)
 			strlen(key), SHORT_ACCESS_KEY);
 	else
 		find(f, GOOD, "access key", "PROXY_ACCESS_KEY is set");
+	free(path);
 }
 
 static void
@@ -310,6 +323,24 @@ check_reach(struct findings *f, const struct upstream *u)
 }
 
 static void
+check_search_engine(struct findings *f)
+{
+	const struct search_config *config = &f->admin->config->search;
+	struct search_result result;
+
+	if (config->provider == NULL)
+		return;
+	search_try(f->admin, "claude-proxy", &result);
+	if (result.outcome == SEARCH_DONE)
+		find(f, GOOD, "search", "%s searches the web (%zu page%s found)", config->provider,
+			result.count, plural(result.count));
+	else
+		find(f, PROBLEM, "search", "%s cannot search the web: %s; %s tries it again",
+			config->provider, result.problem, HINT("search", "test", "<query>"));
+	search_result_free(&result);
+}
+
+static void
 check_store(struct findings *f)
 {
 	struct admin *a = f->admin;
@@ -329,6 +360,7 @@ check_store(struct findings *f)
 	check_config(f, a->config);
 	for (size_t i = 0; i < a->config->upstream_count; i++)
 		check_reach(f, &a->config->upstreams[i]);
+	check_search_engine(f);
 }
 
 int
@@ -346,7 +378,7 @@ run_doctor(struct admin *a, int count, char **arguments)
 		find(&f, PROBLEM, "settings", "%s", buffer_text(&problem));
 	} else {
 		check_env_file(&f, a->settings->env_file);
-		check_access_key(&f, a->settings->access_key);
+		check_access_key(&f, a->settings);
 		check_certificates(&f, a->settings->certificates);
 		if (owner_become(a->settings) != 0)
 			find(&f, PROBLEM, "database",

@@ -24,12 +24,12 @@ add_text(struct json_object *object, const char *name, const char *text)
 }
 
 static void
-add_url(const struct admin *a, struct json_object *object, const char *url)
+add_url(const struct admin *a, struct json_object *object, const char *name, const char *url)
 {
 	struct buffer masked = BUFFER_INIT(0);
 
 	url_write_masked(&masked, url);
-	add_text(object, "baseUrl", a->secrets ? url : buffer_text(&masked));
+	add_text(object, name, a->secrets ? url : buffer_text(&masked));
 	buffer_free(&masked);
 }
 
@@ -97,7 +97,7 @@ upstream_object(const struct admin *a, const struct upstream *u)
 	struct json_object *disabled = keys_of(a, u, false);
 
 	add_text(object, "name", u->name);
-	add_url(a, object, u->base_url);
+	add_url(a, object, "baseUrl", u->base_url);
 	add_text(object, "serviceType", u->service_type);
 	json_object_object_add(object, "apiKeys", keys_of(a, u, true));
 	if (json_object_array_length(disabled) > 0)
@@ -125,6 +125,20 @@ route_object(const struct route *r)
 }
 
 static struct json_object *
+search_object(const struct admin *a)
+{
+	const struct search_config *search = &a->config->search;
+	struct json_object *object = json_object_new_object();
+
+	add_text(object, "provider", search->provider);
+	if (search->url[0] != '\0')
+		add_url(a, object, "url", search->url);
+	if (search->key[0] != '\0')
+		json_object_object_add(object, "key", secret_text(a, search->key));
+	return object;
+}
+
+static struct json_object *
 config_object(const struct admin *a)
 {
 	const struct config *config = a->config;
@@ -142,6 +156,8 @@ config_object(const struct admin *a)
 			json_object_new_int64(config->current - config->upstreams));
 	add_text(object, "loadBalance", print_strategy(a));
 	json_object_object_add(object, "routes", routes);
+	if (config->search.provider != NULL)
+		json_object_object_add(object, "search", search_object(a));
 	return object;
 }
 

@@ -514,10 +514,46 @@ read_strategy(struct source *s)
 }
 
 static int
+read_search_texts(struct source *s, const struct json *search)
+{
+	static const char *const known[] = {"provider", "url", "key", NULL};
+	struct import *i = &s->import;
+
+	note_unknown(s, "search", search, known);
+	if (read_needed_text(s, "search", search, "provider", &i->search) != EXIT_DONE ||
+		read_text(s, "search", search, "url", &i->search_url) != EXIT_DONE)
+		return EXIT_FAILED;
+	return read_text(s, "search", search, "key", &i->search_key);
+}
+
+/* The proxy's own web search; null, or nothing: what there is stays. */
+static int
+read_search(struct source *s)
+{
+	const struct json *search = json_member(s->root, "search");
+	struct import *i = &s->import;
+
+	if (search == NULL || json_is(search, JSON_NULL))
+		return EXIT_DONE;
+	if (!json_is_object(search))
+		return bad(s, "search", "must be an object");
+	if (read_search_texts(s, search) != EXIT_DONE)
+		return EXIT_FAILED;
+	i->search_url = i->search_url != NULL ? i->search_url : "";
+	i->search_key = i->search_key != NULL ? i->search_key : "";
+	struct buffer shown = BUFFER_INIT(0);
+	const char *problem = check_search(i->search, i->search_url, i->search_key, &shown);
+	int status = problem == NULL ? EXIT_DONE
+				     : bad(s, "search", "%s%s", buffer_text(&shown), problem);
+	buffer_free(&shown);
+	return status;
+}
+
+static int
 read_source(struct source *s)
 {
 	static const char *const known[] = {
-		"upstream", "routes", "currentUpstream", "loadBalance", NULL};
+		"upstream", "routes", "currentUpstream", "loadBalance", "search", NULL};
 
 	if (!json_is_object(s->root))
 		return fail("%s: it must be a JSON object; nothing was changed", s->name);
@@ -525,7 +561,7 @@ read_source(struct source *s)
 	if (read_array(s, "upstream", true, read_upstream) != EXIT_DONE ||
 		read_array(s, "routes", false, read_route) != EXIT_DONE ||
 		check_fallbacks(s) != EXIT_DONE || read_current(s) != EXIT_DONE ||
-		read_mappings(s) != EXIT_DONE)
+		read_mappings(s) != EXIT_DONE || read_search(s) != EXIT_DONE)
 		return EXIT_FAILED;
 	return read_strategy(s);
 }

@@ -3,6 +3,7 @@
  */
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/buffer.h"
 #include "base/clock.h"
@@ -23,12 +24,14 @@ write_moment(struct buffer *out, int64_t ms)
 static void
 show(const struct lesson *lesson)
 {
-	struct buffer moment = BUFFER_INIT(0);
+	time_t learned = (time_t)(lesson->learned / 1000);
+	struct tm local;
+	char moment[32] = "?";
 
-	write_moment(&moment, lesson->learned);
-	print("  %s  %s  (%s, %lld time%s)\n", lesson->model, lesson->text, buffer_text(&moment),
+	if (localtime_r(&learned, &local) != NULL)
+		strftime(moment, sizeof(moment), "%Y-%m-%d %H:%M", &local);
+	print("  %s  %s  (%s, %lld time%s)\n", lesson->model, lesson->text, moment,
 		(long long)lesson->times, plural((size_t)lesson->times));
-	buffer_free(&moment);
 }
 
 static void

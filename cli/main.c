@@ -52,6 +52,7 @@ static const char set_details[] =
 	"  proxy               http://…, https://…, socks4://…, socks5://…\n"
 	"  timeout             for connecting, and without a byte: 30s, 2m, or milliseconds\n"
 	"  reasoning           auto, or off\n"
+	"  search              who searches the web: auto, hosted, proxy or off\n"
 	"Without a value it lists what is set.  An empty value removes the option; - reads it "
 	"from\n"
 	"standard input, one line, so that a secret does not show up in the process list or the\n"
@@ -81,6 +82,17 @@ static const char usage_details[] =
 	"  --since  a duration such as 90s, 15m, 24h, 7d, or a day such as 2026-01-31\n"
 	"  --by     upstream, key, model or day\n"
 	"Rows are kept for 90 days.\n";
+
+static const char search_details[] =
+	"  searxng <url>       a SearXNG of your own, whose settings.yml lists json under\n"
+	"                      search.formats\n"
+	"  brave <key> [url]   Brave Search; tavily <key> [url]: Tavily; - reads the key from\n"
+	"                      standard input, so that it does not show up in the process list or\n"
+	"                      the shell's history\n"
+	"  off                 no search\n"
+	"  test <query>        search now, and print what is found\n"
+	"Without arguments it prints which search is set.  Models that cannot search the web by\n"
+	"themselves use it when a client offers Claude's web search.\n";
 
 static const char setup_details[] =
 	"Asks which service, which API key and which models to use, tests them, and prints what\n"
@@ -112,10 +124,13 @@ static const struct command commands[] = {
 		false},
 	{"set", "<name|index> [<option> [<value>]]", "set or list options of an upstream", 1, 3,
 		run_set, set_details, false},
+	{"search", "[searxng <url> | brave <key> | tavily <key> | off | test <query>]",
+		"set or try the web search for models that have none", 0, 3, run_search,
+		search_details, false},
 	{"show", "", "show everything in force, keys masked", 0, 0, run_show, NULL, false},
 	{"clear", "[--yes]", "remove everything", 0, 0, run_clear, NULL, false},
 	{"translate", "<--to <serviceType> | --upstream <name>> [--response] [file]",
-		"print the translation of a Claude request, or of an upstream's response", 0, 1,
+		"print the translation of a request, or of an upstream's response", 0, 1,
 		run_translate, translate_details, true},
 	{"test", "[<name|index>] [--model <name>] [--all]",
 		"send one short real request with each key of an upstream", 0, 1, run_test,
@@ -123,13 +138,13 @@ static const struct command commands[] = {
 	{"models", "<name|index> [<model>…]", "print what is known of an upstream's models", 1, -1,
 		run_models, models_details, false},
 	{"learned", "<list|forget> [<name|index>]",
-		"list or forget what refusals have taught of the requests that upstreams take", 1,
-		2, run_learned, learned_details, false},
-	{"doctor", "", "check settings, database and upstreams, and explain how to fix them", 0, 0,
+		"list or forget what refusals have taught about requests", 1, 2, run_learned,
+		learned_details, false},
+	{"doctor", "", "check settings, database, upstreams and search, and say what to fix", 0, 0,
 		run_doctor, NULL, true},
 	{"import", "<config.json|->",
-		"add the contents of a configuration file: all of it, or nothing if it is broken",
-		1, 1, run_import, import_details, true},
+		"add the contents of a configuration file, or nothing if it is broken", 1, 1,
+		run_import, import_details, true},
 	{"export", "[--secrets]", "print the configuration as such a file", 0, 0, run_export,
 		export_details, false},
 	{"usage", "[--since 24h] [--by upstream|key|model|day]",

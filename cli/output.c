@@ -3,17 +3,22 @@
  */
 #include "output.h"
 
+#include <limits.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "base/buffer.h"
 #include "base/safe_text.h"
 #include "base/shell_word.h"
 #include "command.h"
+
+/* How the program was called, by which hints name it. */
+static const char *called_as = "claude-proxy-admin";
 
 /* ---- to standard output ---- */
 
@@ -22,13 +27,22 @@ struct arguments {
 	va_list list;
 };
 
+/* How many characters the bytes are. */
+static int
+count_characters(const char *text, size_t length)
+{
+	int count = 0;
+
+	for (size_t i = 0; i < length; i++)
+		count += ((unsigned char)text[i] & 0xc0) != 0x80;
+	return count;
+}
+
 static void
 pad(struct buffer *out, const struct buffer *text, int width, bool left)
 {
-	int blanks = width;
+	int blanks = width - count_characters(text->data, text->length);
 
-	for (size_t i = 0; i < text->length; i++)
-		blanks -= ((unsigned char)text->data[i] & 0xc0) != 0x80;
 	if (left)
 		buffer_append(out, buffer_text(text), text->length);
 	for (; blanks > 0; blanks--)
@@ -111,6 +125,104 @@ print(const char *format, ...)
 	buffer_free(&out);
 }
 
+/* ---- lines that fit ---- */
+
+/* Narrower than this, text is no longer put below itself. */
+enum { NARROWEST = 24 };
+
+int
+output_columns(void)
+{
+	struct winsize size;
+	bool known = isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0;
+
+	return known && size.ws_col > 0 ? size.ws_col : INT_MAX;
+}
+
+int
+print_width(const char *text)
+{
+	struct buffer safe = BUFFER_INIT(0);
+
+	safe_text_write(&safe, text, strlen(text));
+	int width = count_characters(buffer_text(&safe), safe.length);
+	buffer_free(&safe);
+	return width;
+}
+
+void
+print_cut(int width, const char *text)
+{
+	struct buffer safe = BUFFER_INIT(0);
+	size_t end = 0;
+
+	safe_text_write(&safe, text, strlen(text));
+	const char *whole = buffer_text(&safe);
+	if (count_characters(whole, safe.length) <= width) {
+		print("%-*s", width, text);
+	} else {
+		while (count_characters(whole, end + 1) < width)
+			end++;
+		fwrite(whole, end, 1, stdout);
+		fputs("…", stdout);
+	}
+	buffer_free(&safe);
+}
+
+/* The bytes at ${text} that stay together: a word, or a command to paste and what follows. */
+static size_t
+unbroken(const char *text)
+{
+	static const char *const others[] = {"sudo ", "chmod "};
+	size_t name = strlen(called_as);
+
+	if (strncmp(text, called_as, name) == 0 && text[name] == ' ')
+		return strlen(text);
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		if (strncmp(text, others[i], strlen(others[i])) == 0)
+			return strlen(text);
+	return strcspn(text, " ");
+}
+
+static void
+put_in_lines(const char *text, int indent, int room)
+{
+	int used = 0;
+
+	while (*text != '\0') {
+		size_t length = unbroken(text);
+		int width = count_characters(text, length);
+		if (used > 0 && used + 1 + width > room) {
+			printf("\n%*s", indent, "");
+			used = 0;
+		} else if (used > 0) {
+			putchar(' ');
+			used++;
+		}
+		fwrite(text, length, 1, stdout);
+		used += width;
+		text += length;
+		text += strspn(text, " ");
+	}
+}
+
+void
+print_paragraph(int indent, const char *text)
+{
+	int columns = output_columns();
+	struct buffer safe = BUFFER_INIT(0);
+
+	safe_text_write(&safe, text, strlen(text));
+	if (columns == INT_MAX || columns < indent + NARROWEST)
+		fputs(buffer_text(&safe), stdout);
+	else
+		put_in_lines(buffer_text(&safe), indent, columns - indent);
+	putchar('\n');
+	buffer_free(&safe);
+}
+
+/* ---- JSON ---- */
+
 void
 print_json(const struct buffer *json)
 {
@@ -134,6 +246,8 @@ print_json_array(const struct buffer *elements)
 	print_json(&array);
 	buffer_free(&array);
 }
+
+/* ---- styles ---- */
 
 /* Does the user want to see colours, and can the terminal show them? */
 static bool
@@ -187,8 +301,6 @@ plural(size_t count)
 }
 
 /* ---- commands to paste ---- */
-
-static const char *called_as = "claude-proxy-admin";
 
 void
 output_called_as(const char *name)

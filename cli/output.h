@@ -15,6 +15,21 @@ struct buffer;
  */
 void print(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/** How many characters a line of the terminal has room for; INT_MAX: it is no terminal. */
+int output_columns(void);
+
+/** How many characters wide a %s prints the text. */
+int print_width(const char *text);
+
+/** Print the text as a %s in a column of ${width} characters: filled, or cut with an ellipsis. */
+void print_cut(int width, const char *text);
+
+/**
+ * Print the end of a line, ${text}, which begins in column ${indent}, as a %s.  On a terminal that
+ * is too narrow it goes on below, in the same column.  A command to paste is not broken.
+ */
+void print_paragraph(int indent, const char *text);
+
 /** Print the JSON text and a line break; null, if an append to it failed. */
 void print_json(const struct buffer *json);
 

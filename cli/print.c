@@ -18,6 +18,7 @@
 #include "store/config_json.h"
 #include "store/options.h"
 #include "store/store.h"
+#include "upstream/search_provider.h"
 
 /* ---- keys ---- */
 
@@ -43,8 +44,18 @@ print_state(const struct api_key *key)
 			(long long)((key->rests_until - clock_now_ms() + 999) / 1000));
 		break;
 	}
-	if (key->last_error != NULL)
-		print("  last error: %s", key->last_error);
+}
+
+/* Below the key, whose line begins with that many characters before its mask. */
+static void
+print_last_error(const struct api_key *key, int indent)
+{
+	static const char label[] = "last error: ";
+
+	if (key->last_error == NULL)
+		return;
+	printf("%*s%s", indent, "", label);
+	print_paragraph(indent + (int)sizeof(label) - 1, key->last_error);
 }
 
 void
@@ -53,7 +64,8 @@ print_keys(const struct upstream *u, const char *indent)
 	char mask[SECRET_MASK_SIZE];
 
 	if (u->key_count == 0)
-		print("%sno keys: %s\n", indent, HINT("key", u->name, "add", "-"));
+		print("%*sno keys: %s\n", (int)strspn(indent, " "), "",
+			HINT("key", u->name, "add", "-"));
 	for (size_t i = 0; i < u->key_count; i++) {
 		secret_mask(u->keys[i].secret, mask);
 		/* A short secret is masked completely. */
@@ -65,6 +77,7 @@ print_keys(const struct upstream *u, const char *indent)
 		if (u->keys[i].command != NULL)
 			print("  command: %s", u->keys[i].command);
 		putchar('\n');
+		print_last_error(&u->keys[i], (int)strlen(indent) + (i > 9 ? 4 : 3));
 	}
 }
 
@@ -113,6 +126,24 @@ print_routes_json(const struct config *config)
 	config_json_routes(&out, config);
 	print_json(&out);
 	buffer_free(&out);
+}
+
+/* ---- search ---- */
+
+void
+print_search(const struct search_config *search)
+{
+	struct buffer url = BUFFER_INIT(0);
+	char mask[SECRET_MASK_SIZE];
+
+	url_write_masked(&url, search_url(search));
+	print("%s  %s", search->provider, buffer_text(&url));
+	buffer_free(&url);
+	if (search->key[0] != '\0') {
+		secret_mask(search->key, mask);
+		print("  key %s", strcmp(mask, "…") == 0 ? "(masked)" : mask);
+	}
+	putchar('\n');
 }
 
 /* ---- everything ---- */
@@ -186,6 +217,11 @@ print_config(const struct admin *a)
 	print("database  %s\n", store_path(a->store));
 	print("strategy  %s%s\n\n", print_strategy(a),
 		config->has_strategy ? "" : " (the default)");
+	if (config->search.provider != NULL) {
+		print("search    ");
+		print_search(&config->search);
+		putchar('\n');
+	}
 	print_heading("upstreams");
 	puts(" (* is current)");
 	if (config->upstream_count == 0)

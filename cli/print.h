@@ -11,6 +11,7 @@
 struct admin;
 struct api_key;
 struct config;
+struct search_config;
 struct upstream;
 
 /** The strategy in force: the stored one, or LOAD_BALANCE_STRATEGY. */
@@ -19,6 +20,9 @@ const char *print_strategy(const struct admin *);
 /** Everything in force. */
 void print_config(const struct admin *);
 void print_config_json(const struct admin *);
+
+/** The proxy's own web search, which is set. */
+void print_search(const struct search_config *);
 
 /** The keys of an upstream, ${indent} before each line. */
 void print_keys(const struct upstream *, const char *indent);

@@ -140,18 +140,6 @@ choose_models(struct admin *a, const struct known_service *known, const struct u
 
 /* ---- the access key ---- */
 
-static char *
-env_path(const struct settings *settings)
-{
-	const char *slash = strrchr(settings->database, '/');
-	char *path = NULL;
-
-	if (settings->env_file != NULL)
-		return strdup(settings->env_file);
-	int length = slash != NULL ? (int)(slash - settings->database + 1) : 0;
-	return asprintf(&path, "%.*s.env", length, settings->database) >= 0 ? path : NULL;
-}
-
 static int
 write_access_key(const char *path)
 {
@@ -171,7 +159,7 @@ write_access_key(const char *path)
 static int
 see_to_access_key(struct admin *a)
 {
-	char *path = env_path(a->settings);
+	char *path = settings_env_path(a->settings);
 
 	if (path == NULL)
 		return fail("out of memory");
@@ -179,7 +167,8 @@ see_to_access_key(struct admin *a)
 		print("\nClients need the access key, PROXY_ACCESS_KEY%s%s.\n",
 			a->settings->env_file != NULL ? " in " : "",
 			a->settings->env_file != NULL ? a->settings->env_file : "");
-	else if (write_access_key(path) == 0)
+	else if (write_access_key(path) == 0 && store_announce_reload(a->store) == STORE_OK)
+		/* A responder may run already, and knows no key: now it reads this one. */
 		print("\nA new access key for clients, PROXY_ACCESS_KEY, is in %s.\n", path);
 	else
 		note("could not write an access key to %s", path);

@@ -42,11 +42,15 @@ translate_request(const struct translator *translator, const struct buffer *text
 
 	if (status == 0 && !translator->passes_through)
 		status = claude_request_check(&request, CLAUDE_TO_ANSWER, error);
-	const struct translate_target target = {.model = request.model};
 	if (status == 0 && names == NULL)
 		status = api_error_set(error, 500, "out of memory");
-	if (status == 0)
+	if (status == 0) {
+		const struct translate_target target = {
+			.model = request.model,
+			.facts = model_facts_find(NULL, request.model),
+		};
 		status = translator->write_request(&request, &target, names, out, error);
+	}
 	tool_names_free(names);
 	claude_request_free(&request);
 	return status;

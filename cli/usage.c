@@ -1,6 +1,7 @@
 /*
  * The command `usage`: requests, tokens, errors and latency, by upstream, key, model or day.
  */
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,10 +43,15 @@ parse_since(const char *text)
 
 struct table {
 	enum usage_group group;
-	size_t rows;
+	struct usage_total *rows; /* the table owns their names */
+	size_t count;
 	struct usage_total sum;
 	int width; /* of the first column */
+	bool failed;
 };
+
+/* The other columns have the rest of a line of 80. */
+enum { USUAL_WIDTH = 17, REST = 63 };
 
 static void
 add(int64_t *sum, int64_t n)
@@ -113,7 +119,7 @@ print_count(int width, int64_t count)
 static void
 print_counts(const struct table *table, const struct usage_total *t)
 {
-	print("%-*s", table->width, t->name);
+	print_cut(table->width, t->name);
 	print_count(8, t->requests);
 	print_count(6, t->errors);
 	print_count(6, t->input_tokens);
@@ -122,36 +128,79 @@ print_counts(const struct table *table, const struct usage_total *t)
 }
 
 static void
-print_row(void *context, const struct usage_total *t)
+print_row(const struct table *table, const struct usage_total *t)
 {
-	struct table *table = context;
-
-	if (table->rows++ == 0)
-		print_heading(table);
 	print_counts(table, t);
 	print_latency(t, t->first_byte, t->first_byte_95);
 	print_latency(t, t->duration, t->duration_95);
 	putchar('\n');
+}
+
+static void
+print_table(const struct table *table)
+{
+	print_heading(table);
+	for (size_t i = 0; i < table->count; i++)
+		print_row(table, &table->rows[i]);
+	fputs(print_bold(), stdout);
+	print_counts(table, &table->sum);
+	puts(print_plain());
+	puts("\ns: seconds, of the requests without an error: the average, and in brackets what\n"
+	     "95 % of them did not exceed.  --json has exact numbers.");
+}
+
+static void
+take_row(void *context, const struct usage_total *t)
+{
+	struct table *table = context;
+	struct usage_total *grown = reallocarray(
+		table->rows, table->count + 1, sizeof(*table->rows));
+	char *name = strdup(t->name);
+
+	table->rows = grown != NULL ? grown : table->rows;
+	if (grown == NULL || name == NULL) {
+		table->failed = true;
+		free(name);
+		return;
+	}
+	grown[table->count] = *t;
+	grown[table->count++].name = name;
 	add_to_sum(&table->sum, t);
+}
+
+/* The first column is as wide as its names, where the line has room for that. */
+static void
+measure(struct table *table)
+{
+	int room = output_columns() - REST;
+
+	table->width = USUAL_WIDTH;
+	for (size_t i = 0; i < table->count; i++) {
+		int width = print_width(table->rows[i].name);
+		if (width > table->width)
+			table->width = width < room ? width : room;
+	}
+	if (table->width < USUAL_WIDTH)
+		table->width = USUAL_WIDTH;
 }
 
 static int
 print_report(struct admin *a, int64_t since, enum usage_group group)
 {
-	struct table table = {.group = group, .sum = {.name = "total"}, .width = 17};
+	struct table table = {.group = group, .sum = {.name = "total"}};
+	enum store_result result = store_report_usage(a->store, since, group, take_row, &table);
 
-	if (store_report_usage(a->store, since, group, print_row, &table) != STORE_OK)
-		return fail("could not read the usage");
-	if (table.rows == 0) {
+	measure(&table);
+	if (result != STORE_OK || table.failed)
+		fail("could not read the usage");
+	else if (table.count == 0)
 		puts("no requests in that time");
-		return EXIT_DONE;
-	}
-	fputs(print_bold(), stdout);
-	print_counts(&table, &table.sum);
-	puts(print_plain());
-	puts("\ns: of the requests without an error the average, and in brackets what 95 % of "
-	     "them\ndid not exceed.  --json has exact numbers.");
-	return EXIT_DONE;
+	else
+		print_table(&table);
+	for (size_t i = 0; i < table.count; i++)
+		free((char *)table.rows[i].name);
+	free(table.rows);
+	return result == STORE_OK && !table.failed ? EXIT_DONE : EXIT_FAILED;
 }
 
 /* ---- as JSON ---- */

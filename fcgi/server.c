@@ -59,6 +59,7 @@ struct queue {
 struct activity {
 	unsigned accepted; /* requests since the start */
 	int in_flight;
+	unsigned forgotten; /* of exchange.h */
 };
 
 struct server {
@@ -92,7 +93,7 @@ struct server {
 static bool
 is_same(struct activity a, struct activity b)
 {
-	return a.accepted == b.accepted && a.in_flight == b.in_flight;
+	return a.accepted == b.accepted && a.in_flight == b.in_flight && a.forgotten == b.forgotten;
 }
 
 static void
@@ -108,10 +109,14 @@ on_quiet(uv_timer_t *timer)
 {
 	struct server *s = timer->data;
 	const struct activity now = {
-		atomic_load(&s->accepted), atomic_load(&s->exchanges.in_flight)};
+		.accepted = atomic_load(&s->accepted),
+		.in_flight = atomic_load(&s->exchanges.in_flight),
+		.forgotten = s->exchanges.forgotten,
+	};
 	bool quiet = now.accepted == s->seen.accepted;
 
 	s->seen = now;
+	memory_keep(!quiet);
 	if (!quiet)
 		return;
 	if (!is_same(now, s->given_back) &&
@@ -176,8 +181,10 @@ on_wake(uv_async_t *wake)
 
 	if (more)
 		uv_async_send(wake);
-	if (!uv_is_active((uv_handle_t *)&s->quiet))
+	if (!uv_is_active((uv_handle_t *)&s->quiet)) {
+		memory_keep(true);
 		uv_timer_start(&s->quiet, on_quiet, QUIET_INTERVAL, QUIET_INTERVAL);
+	}
 	for (size_t i = 0; i < count; i++)
 		exchange_run(taken[i]);
 }

@@ -9,6 +9,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent / "integration"))
 
+import upstream_search  # noqa: E402
 from site_under_test import Site  # noqa: E402
 from upstream import Upstream  # noqa: E402
 
@@ -36,6 +37,21 @@ def running_upstream():
 def upstream(running_upstream):
     running_upstream.reset()
     return running_upstream
+
+
+@pytest.fixture(scope="session")
+def running_engine():
+    engine = Upstream()
+    yield engine
+    engine.stop()
+
+
+@pytest.fixture
+def engine(running_engine):
+    """What searches the web for the proxy: a SearXNG, until it is told to be another."""
+    running_engine.reset()
+    running_engine.speak(upstream_search.searxng)
+    return running_engine
 
 
 @pytest.fixture(scope="session")
@@ -88,8 +104,22 @@ def served(site, upstream):
 
 
 def pytest_terminal_summary(terminalreporter):
-    """Sum up the hostile tests (tests/hostile) in one line: what they tried, and the worst that they saw."""
     reports = [report for group in terminalreporter.stats.values() for report in group if getattr(report, "when", "") == "call"]
+    sum_up_chapters(terminalreporter, reports)
+    sum_up_hostile(terminalreporter, reports)
+
+
+def sum_up_chapters(terminalreporter, reports):
+    """A line for each chapter that was followed (test_chapters.py): what it takes to get there."""
+    for report in reports:
+        followed = dict(report.user_properties).get("chapter")
+        if followed:
+            terminalreporter.write_line(f"chapter: {report.nodeid.split('::test_')[1].split('@')[0]}: {followed[0]} commands, {followed[1]:.1f} s "
+                                        "to a streamed answer")
+
+
+def sum_up_hostile(terminalreporter, reports):
+    """Sum up the hostile tests (tests/hostile) in one line: what they tried, and the worst that they saw."""
     seen = [figures for report in reports for name, figures in report.user_properties if name == "hostile"]
     if not seen:
         return

@@ -1,5 +1,5 @@
 # Bare roots of Debian suites, made by debootstrap and kept: for suite.sh and for the tests of packages.  Sourced by bash.
-# Or run: roots.sh <suite> <folder> [<package>…]
+# Or run: roots.sh <suite> <folder> [<package>…] [-- <package>…]
 default_mirror=http://deb.debian.org/debian
 
 # The host's own mirror of ${1} (a suite of the host), or ${2}.
@@ -18,10 +18,13 @@ export_proxy_of_apt() {
 	[ -z "$proxy" ] || [ "$proxy" = DIRECT ] || export http_proxy="${http_proxy:-$proxy}"
 }
 
-# make_root <suite> <folder> [<package>…]: debootstrap a root, unless it is there, with these packages installed in it.
+# make_root <suite> <folder> [<package>…] [-- <package>…]: debootstrap a root, unless it is there, with these packages
+# installed in it, and those after -- downloaded, so that it needs no network to install them.
 make_root() (
 	suite=$1 root=$2
-	[ ! -d "$root" ] || exit 0
+	wanted=${*:3}
+	[ ! -d "$root" ] || [ "$(cat "$root.packages" 2>/dev/null)" != "$wanted" ] || exit 0
+	rm -rf "$root"
 	host_suite=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
 	mirror=$(mirror_of "$host_suite" "$default_mirror")
 	downloads=$(dirname "$root")/downloads/debs
@@ -41,6 +44,7 @@ make_root() (
 		echo "debootstrap could not make a root of '$suite' from $mirror (see above)" >&2
 		exit 1
 	fi
+	echo "$wanted" >"$root.packages"
 	mv "$root.part" "$root"
 )
 
@@ -49,8 +53,10 @@ add_packages() {
 	[ $# != 0 ] || return 0
 	copy_network "$root.part" &&
 		chroot "$root.part" sh -e -c 'apt-get update -qq
-			DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@"
-			apt-get clean' _ "$@"
+			export DEBIAN_FRONTEND=noninteractive
+			apt-get install -y -qq --no-install-recommends ${1%%-- *}
+			apt-get clean
+			[ "${1#*-- }" = "$1" ] || apt-get install -y -qq --download-only ${1#*-- }' _ "$*"
 }
 
 # Names and certificates as the host has them.

@@ -35,7 +35,7 @@ for program in "$CLAUDE_PROXY_BUILD"/unit/test_*; do
 	timeout 300 "$program" >"$folder/out" 2>&1 </dev/null
 	status=$?
 	ok=$(grep -c '^\[       OK \]' "$folder/out")
-	bad=$(grep -E '^\[  FAILED  \] test_' "$folder/out" | sort -u | wc -l)
+	bad=$(grep -E '^\[  FAILED  \] (test_|[a-z]+/)' "$folder/out" | sort -u | wc -l)
 	[ "$status" = 0 ] || [ "$bad" -gt 0 ] || bad=1
 	[ "$status" = 0 ] || { echo "--- $(basename "$program") (status $status)"; cat "$folder/out"; }
 	passed=$((passed + ok))

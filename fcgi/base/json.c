@@ -10,11 +10,9 @@
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
-#if defined(__SSE2__)
-#include <emmintrin.h>
-#endif
 
 #include "base/buffer.h"
+#include "base/json_scan.h"
 #include "base/json_writer.h"
 #include "base/utf8.h"
 
@@ -22,8 +20,7 @@ enum {
 	FIRST_CAPACITY = 32, /* entries */
 	KEPT_CAPACITY = 128, /* entries that a document may keep for the next event */
 	MOST_SHOWN = 100,    /* bytes of a value that a message quotes */
-	WORD = 8,
-	SHORT = 24,          /* bytes of a string that is read by words */
+	SHORT = 128,         /* bytes of a string that is read in steps, not in blocks */
 	LONGEST_DOUBLE = 64, /* bytes of a number that is read without allocating */
 	LONGEST_ESCAPE = 6,  /* bytes that stand for one */
 };
@@ -33,6 +30,7 @@ struct open {
 	uint32_t entry;
 	uint32_t last;   /* entry inside it; 0: none yet */
 	uint32_t blanks; /* bytes of white space before it */
+	char close;      /* what ends it */
 };
 
 struct parser {
@@ -75,36 +73,12 @@ skip_blanks(struct parser *p)
 {
 	const char *start = p->at;
 
+	/* There are none, mostly. */
+	if (start < p->end && (unsigned char)*start > ' ')
+		return;
 	while (p->at < p->end && is_blank(*p->at))
 		p->at++;
 	p->blanks += (uint32_t)(p->at - start);
-}
-
-/*
- * In which of eight bytes stands the first that is no plain character: a quote, a backslash, a
- * control character, or beyond ASCII?  8: in none.
- */
-static inline size_t
-first_special(const char *at)
-{
-	const uint64_t ones = 0x0101010101010101U;
-	const uint64_t tops = 0x8080808080808080U;
-	uint64_t eight;
-
-	memcpy(&eight, at, sizeof(eight));
-	uint64_t quote = eight ^ (ones * '"');
-	uint64_t backslash = eight ^ (ones * '\\');
-	/* A byte below the other borrows into its top bit, and perhaps into bytes after the first.
-	 */
-	uint64_t special = (eight | (eight - ones * ' ') | (quote - ones) | (backslash - ones)) &
-			   tops;
-	if (special == 0)
-		return 8;
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-	return (size_t)__builtin_ctzll(special) / 8;
-#else
-	return 0; /* the caller looks at one byte */
-#endif
 }
 
 /* Step over characters of two and three bytes, but for the few that need a closer look. */
@@ -200,14 +174,14 @@ skip_special(struct parser *p, bool *escaped)
 	return 0;
 }
 
-/* Step over plain characters and simple escapes, eight bytes at a time: for short strings. */
+/* Step over plain characters and simple escapes, a few bytes at a time: for short strings. */
 static inline const char *
-skip_words(const char *at, const char *end, bool *escaped)
+skip_steps(const char *at, const char *end, bool *escaped)
 {
-	while (end - at >= WORD) {
-		size_t plain = first_special(at);
+	while (end - at >= JSON_STEP) {
+		size_t plain = json_plain(at);
 		at += plain;
-		if (plain == WORD)
+		if (plain == JSON_STEP)
 			continue;
 		if (end - at < 2 || at[0] != '\\' || !is_simple_escape[(unsigned char)at[1]])
 			break;
@@ -219,59 +193,70 @@ skip_words(const char *at, const char *end, bool *escaped)
 
 #if defined(__SSE2__)
 
-enum { VECTOR = 16, BLOCK = 64 /* bytes */ };
+enum { BLOCK = 64 /* bytes */ };
 
-/* What the bytes of a block are, a bit for each. */
+/* A block of text, in its four quarters. */
 struct block {
-	uint64_t quotes;
-	uint64_t backslashes;
-	uint64_t other; /* control characters, and beyond ASCII */
+	__m128i v[BLOCK / JSON_STEP];
 };
 
-static inline __m128i
+static inline struct block
 load(const char *at)
 {
-	return _mm_loadu_si128((const __m128i *)(const void *)at);
+	return (struct block){{json_load(at), json_load(at + JSON_STEP),
+		json_load(at + (size_t)2 * JSON_STEP), json_load(at + (size_t)3 * JSON_STEP)}};
 }
 
+/* A bit for each byte of a block, from what was found in its quarters. */
 static inline uint64_t
-bits(__m128i bytes)
+bits(__m128i first, __m128i second, __m128i third, __m128i fourth)
 {
-	return (uint64_t)(unsigned)_mm_movemask_epi8(bytes);
+	return (uint64_t)(unsigned)_mm_movemask_epi8(first) |
+	       (uint64_t)(unsigned)_mm_movemask_epi8(second) << JSON_STEP |
+	       (uint64_t)(unsigned)_mm_movemask_epi8(third) << 2 * JSON_STEP |
+	       (uint64_t)(unsigned)_mm_movemask_epi8(fourth) << 3 * JSON_STEP;
 }
 
+/* Which bytes are this one? */
 static inline uint64_t
-equal(__m128i bytes, char c)
+equal(const struct block *b, char c)
 {
-	return bits(_mm_cmpeq_epi8(bytes, _mm_set1_epi8(c)));
+	const __m128i wanted = _mm_set1_epi8(c);
+
+	return bits(_mm_cmpeq_epi8(b->v[0], wanted), _mm_cmpeq_epi8(b->v[1], wanted),
+		_mm_cmpeq_epi8(b->v[2], wanted), _mm_cmpeq_epi8(b->v[3], wanted));
 }
 
-static inline void
-classify(const char *at, struct block *b)
-{
-	*b = (struct block){0};
-	for (int i = 0; i < BLOCK; i += VECTOR) {
-		const __m128i v = load(at + i);
-		b->quotes |= equal(v, '"') << i;
-		b->backslashes |= equal(v, '\\') << i;
-		/* Bytes beyond ASCII are negative here. */
-		b->other |= bits(_mm_cmplt_epi8(v, _mm_set1_epi8(' '))) << i;
-	}
-}
-
-/* Which bytes of a block are letters of simple escapes, or a slash? */
+/* Which are control characters, or beyond ASCII?  The latter are negative here. */
 static inline uint64_t
-escape_letters(const char *at)
+unusual(const struct block *b)
 {
-	uint64_t found = 0;
+	const __m128i blank = _mm_set1_epi8(' ');
 
-	for (int i = 0; i < BLOCK; i += VECTOR) {
-		const __m128i v = load(at + i);
-		found |= (equal(v, 'n') | equal(v, 't') | equal(v, 'r') | equal(v, '/') |
-				 equal(v, 'b') | equal(v, 'f'))
-			 << i;
-	}
-	return found;
+	return bits(_mm_cmplt_epi8(b->v[0], blank), _mm_cmplt_epi8(b->v[1], blank),
+		_mm_cmplt_epi8(b->v[2], blank), _mm_cmplt_epi8(b->v[3], blank));
+}
+
+static inline __m128i
+equal_either(__m128i bytes, char one, char other)
+{
+	return _mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8(one)),
+		_mm_cmpeq_epi8(bytes, _mm_set1_epi8(other)));
+}
+
+static inline __m128i
+equal_escape_letter(__m128i bytes)
+{
+	return _mm_or_si128(equal_either(bytes, 'n', 't'),
+		_mm_or_si128(equal_either(bytes, 'r', '/'), equal_either(bytes, 'b', 'f')));
+}
+
+/* Which are letters of simple escapes, or a slash? */
+static inline uint64_t
+escape_letters(const struct block *b)
+{
+	return bits(equal_escape_letter(b->v[0]), equal_escape_letter(b->v[1]),
+		equal_escape_letter(b->v[2]), equal_escape_letter(b->v[3]));
 }
 
 /*
@@ -300,15 +285,18 @@ skip_usual(const char *at, const char *end, bool *escaped)
 	uint64_t carried = 0;
 
 	for (; end - at >= BLOCK; at += BLOCK) {
-		struct block b;
+		const struct block b = load(at);
+		uint64_t quotes = equal(&b, '"');
+		uint64_t backslashes = equal(&b, '\\');
+		uint64_t stop = quotes | unusual(&b);
 		uint64_t after = 0;
-		classify(at, &b);
-		uint64_t stop = b.quotes | b.other;
-		if ((b.backslashes | carried) != 0) {
+		if ((backslashes | carried) != 0) {
 			*escaped = true;
-			after = after_backslashes(b.backslashes, &carried);
+			after = after_backslashes(backslashes, &carried);
 			stop &= ~after;
-			stop |= after & ~(b.quotes | b.backslashes | escape_letters(at));
+			uint64_t letters = after & ~(quotes | backslashes);
+			if (letters != 0)
+				stop |= letters & ~escape_letters(&b);
 		}
 		if (stop == 0)
 			continue;
@@ -316,7 +304,7 @@ skip_usual(const char *at, const char *end, bool *escaped)
 		/* The escape as a whole needs a closer look. */
 		return (after & stop & (~stop + 1)) != 0 ? at - 1 : at;
 	}
-	return skip_words(at - carried, end, escaped);
+	return skip_steps(at - carried, end, escaped);
 }
 
 #else
@@ -324,32 +312,43 @@ skip_usual(const char *at, const char *end, bool *escaped)
 static inline const char *
 skip_usual(const char *at, const char *end, bool *escaped)
 {
-	return skip_words(at, end, escaped);
+	return skip_steps(at, end, escaped);
 }
 
 #endif
 
-/* Step over a string, from its quote on. */
+/* Step over the rest of a string. */
 static int
-skip_string(struct parser *p, bool *escaped)
+skip_rest(struct parser *p, bool *escaped)
 {
-	const char *start = p->at + 1;
-	const char *near = p->end - start > SHORT ? start + SHORT : p->end;
 	int status = 0;
 
-	/* Most strings are short. */
-	*escaped = false;
-	p->at = skip_words(start, near, escaped);
-	if (near - p->at < WORD)
-		p->at = skip_usual(p->at, p->end, escaped);
 	while (status == 0) {
+		const char *near = p->end - p->at > SHORT ? p->at + SHORT : p->end;
+		p->at = skip_steps(p->at, near, escaped);
+		if (near - p->at < JSON_STEP)
+			p->at = skip_usual(p->at, p->end, escaped);
 		if (p->at == p->end)
 			return fail_here(p);
 		status = skip_special(p, escaped);
-		if (status == 0)
-			p->at = skip_usual(p->at, p->end, escaped);
 	}
 	return status > 0 ? 0 : -1;
+}
+
+/* Step over a string, from its quote on.  Most are short and plain. */
+static inline int
+skip_string(struct parser *p, bool *escaped)
+{
+	*escaped = false;
+	p->at++;
+	if (p->end - p->at > JSON_STEP) {
+		p->at += json_plain(p->at);
+		if (*p->at == '"') {
+			p->at++;
+			return 0;
+		}
+	}
+	return skip_rest(p, escaped);
 }
 
 static size_t
@@ -417,7 +416,7 @@ grow(struct parser *p)
 }
 
 /* Enter the value that begins here. */
-static int
+static inline int
 add(struct parser *p, enum json_kind kind)
 {
 	struct json_document *d = p->document;
@@ -449,7 +448,10 @@ open_container(struct parser *p, enum json_kind kind)
 	if (add(p, kind) != 0)
 		return -1;
 	p->open[p->depth++] = (struct open){
-		.entry = (uint32_t)(p->document->count - 1), .blanks = p->blanks};
+		.entry = (uint32_t)(p->document->count - 1),
+		.blanks = p->blanks,
+		.close = kind == JSON_OBJECT ? '}' : ']',
+	};
 	p->at++;
 	return 0;
 }
@@ -549,12 +551,6 @@ read_name(struct parser *p)
 	return 0;
 }
 
-static bool
-is_object(const struct parser *p)
-{
-	return p->document->values[p->open[p->depth - 1].entry].kind == JSON_OBJECT;
-}
-
 /*
  * After a value, or after the beginning of an array or object (${opened}): close what ends here,
  * and step to where the next value begins.  Return 0 there, 1 at the end of the outermost, or -1.
@@ -563,11 +559,11 @@ static int
 step(struct parser *p, bool opened)
 {
 	while (p->depth > 0) {
-		bool object = is_object(p);
+		char close = p->open[p->depth - 1].close;
 		skip_blanks(p);
 		if (p->at == p->end)
 			return fail_here(p);
-		if (*p->at == (object ? '}' : ']')) {
+		if (*p->at == close) {
 			close_container(p);
 			opened = false;
 			continue;
@@ -578,7 +574,7 @@ step(struct parser *p, bool opened)
 			p->at++;
 			skip_blanks(p);
 		}
-		if (object && read_name(p) != 0)
+		if (close == '}' && read_name(p) != 0)
 			return -1;
 		return p->at < p->end ? 0 : fail_here(p);
 	}
@@ -664,13 +660,12 @@ string_end(const char *quote)
 	return at + 1;
 }
 
+/* Is the content, in which there are escapes, this text when it is decoded? */
 static bool
-is_content(const char *content, size_t length, bool escaped, const char *text, size_t text_length)
+is_content(const char *content, size_t length, const char *text, size_t text_length)
 {
 	struct buffer decoded = BUFFER_INIT(0);
 
-	if (!escaped)
-		return length == text_length && memcmp(content, text, length) == 0;
 	if (length < text_length || length / LONGEST_ESCAPE > text_length)
 		return false;
 	bool same = json_append_content(&decoded, content, length) == 0 &&
@@ -680,33 +675,23 @@ is_content(const char *content, size_t length, bool escaped, const char *text, s
 	return same;
 }
 
-static bool
-is_name(const struct json *value, const char *name, size_t length)
-{
-	const char *quote = value->text - value->name;
-
-	if ((value->flags & JSON_NAME_ESCAPED) == 0)
-		return value->name >= length + 3 && quote[length + 1] == '"' &&
-		       memcmp(quote + 1, name, length) == 0;
-	return is_content(quote + 1, (size_t)(string_end(quote) - quote) - 2, true, name, length);
-}
-
 bool
-json_is_named(const struct json *value, const char *name)
+json_is_named_with_escapes(const struct json *member, const char *name, size_t length)
 {
-	return value != NULL && value->name > 0 && is_name(value, name, strlen(name));
+	const char *quote = member->text - member->name;
+
+	return is_content(quote + 1, (size_t)(string_end(quote) - quote) - 2, name, length);
 }
 
 const struct json *
-json_member(const struct json *object, const char *name)
+json_member_of(const struct json *object, const char *name, size_t length)
 {
-	size_t length = strlen(name);
 	const struct json *found = NULL;
 
 	if (!json_is_object(object))
 		return NULL;
 	JSON_EACH (value, object)
-		if (is_name(value, name, length))
+		if (json_has_name(value, name, length))
 			found = value;
 	return json_is(found, JSON_NULL) ? NULL : found;
 }
@@ -719,7 +704,7 @@ json_name_among(const struct json *member, const struct json_name *names, size_t
 
 	for (size_t i = 0; i < count; i++)
 		if ((escaped || *first == *names[i].text) &&
-			is_name(member, names[i].text, names[i].length))
+			json_has_name(member, names[i].text, names[i].length))
 			return i;
 	return count;
 }
@@ -864,15 +849,33 @@ is_escaped(const struct json *string)
 }
 
 bool
-json_is_text(const struct json *value, const char *text)
+json_is_text_with_escapes(const struct json *string, const char *text, size_t length)
 {
-	return json_is_string(value) && is_content(json_content(value), json_content_length(value),
-						is_escaped(value), text, strlen(text));
+	return is_content(json_content(string), json_content_length(string), text, length);
 }
 
-/* Is ${text} at the beginning, or else at the end of what is decoded? */
-static bool
-touches(const struct json *value, const char *text, bool at_start)
+bool
+json_starts_with(const struct json *value, const char *text)
+{
+	const char *at = json_content(value);
+	const char *end = at + json_content_length(value);
+	size_t left = strlen(text);
+	char bytes[4];
+
+	/* No further than the text: what begins otherwise may be long. */
+	while (left > 0 && at < end) {
+		size_t length;
+		at = json_content_next(at, end, bytes, &length);
+		if (length > left || memcmp(bytes, text, length) != 0)
+			return false;
+		text += length;
+		left -= length;
+	}
+	return left == 0 && json_is_string(value);
+}
+
+bool
+json_ends_with(const struct json *value, const char *text)
 {
 	struct buffer decoded = BUFFER_INIT(0);
 	const char *content = json_content(value);
@@ -886,21 +889,9 @@ touches(const struct json *value, const char *text, bool at_start)
 		content = buffer_text(&decoded);
 		length = decoded.length;
 	}
-	bool same = length >= n && memcmp(at_start ? content : content + length - n, text, n) == 0;
+	bool same = length >= n && memcmp(content + length - n, text, n) == 0;
 	buffer_free(&decoded);
 	return same;
-}
-
-bool
-json_starts_with(const struct json *value, const char *text)
-{
-	return touches(value, text, true);
-}
-
-bool
-json_ends_with(const struct json *value, const char *text)
-{
-	return touches(value, text, false);
 }
 
 static bool

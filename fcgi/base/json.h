@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 struct buffer;
 
@@ -41,6 +42,7 @@ struct json {
 		span; /* entries of the value and all inside it: the next value stands after them */
 	uint8_t kind;
 	uint8_t flags;
+	uint8_t mark; /* what its reader has found out of it (json_mark); 0 at first */
 };
 
 /* The index over one text.  Zero-initialised it is empty, and keeps its memory between texts. */
@@ -62,6 +64,13 @@ struct json_problem {
  */
 const struct json *json_read(struct json_document *document, const char *text, size_t length,
 	size_t most_values, struct json_problem *problem);
+
+/** Keep with a value of ${document} what was found out of it, to be asked again and again. */
+static inline void
+json_mark(struct json_document *document, const struct json *value, uint8_t mark)
+{
+	document->values[value - document->values].mark = mark;
+}
 
 /** Free the memory; the document is empty and may be used again. */
 void json_document_free(struct json_document *);
@@ -140,7 +149,7 @@ size_t json_count(const struct json *container);
  * The value of ${object}'s member ${name}, of duplicates the last.  NULL if ${object} is none or
  * has none; the second to fourth also if the value is of another kind.
  */
-const struct json *json_member(const struct json *object, const char *name);
+static inline const struct json *json_member(const struct json *object, const char *name);
 const struct json *json_member_object(const struct json *object, const char *name);
 const struct json *json_member_array(const struct json *object, const char *name);
 const struct json *json_member_string(const struct json *object, const char *name);
@@ -169,7 +178,7 @@ void json_members(const struct json *object, const struct json_name *names, size
 size_t json_name_among(const struct json *member, const struct json_name *names, size_t count);
 
 /** Is it a member called ${name}? */
-bool json_is_named(const struct json *value, const char *name);
+static inline bool json_is_named(const struct json *value, const char *name);
 
 /* ---- numbers ---- */
 
@@ -204,7 +213,7 @@ int json_shown_length(const struct json *value);
 const char *json_shown(const struct json *value);
 
 /** Is it a string that is, begins with, or ends with ${text} when it is decoded? */
-bool json_is_text(const struct json *value, const char *text);
+static inline bool json_is_text(const struct json *value, const char *text);
 bool json_starts_with(const struct json *value, const char *text);
 bool json_ends_with(const struct json *value, const char *text);
 
@@ -251,5 +260,56 @@ struct json_list {
 int json_list_add(struct json_list *, const struct json *value);
 int json_list_add_all(struct json_list *, const struct json *array);
 void json_list_free(struct json_list *);
+
+/* ---- inline: what is asked of each value of a request, with literals, whose lengths the compiler
+ * knows ---- */
+
+/* The same where the name, or the string, has escapes. */
+bool json_is_named_with_escapes(const struct json *member, const char *name, size_t length);
+bool json_is_text_with_escapes(const struct json *string, const char *text, size_t length);
+
+/* As json_member, by the length of the name. */
+const struct json *json_member_of(const struct json *object, const char *name, size_t length);
+
+/* Is it called so?  It is a member. */
+static inline bool
+json_has_name(const struct json *member, const char *name, size_t length)
+{
+	const char *quote = member->text - member->name;
+
+	if ((member->flags & JSON_NAME_ESCAPED) != 0)
+		return json_is_named_with_escapes(member, name, length);
+	return member->name >= length + 3 && quote[length + 1] == '"' &&
+	       memcmp(quote + 1, name, length) == 0;
+}
+
+static inline bool
+json_is_named(const struct json *value, const char *name)
+{
+	return value != NULL && value->name > 0 && json_has_name(value, name, strlen(name));
+}
+
+static inline const struct json *
+json_member(const struct json *object, const char *name)
+{
+	return json_member_of(object, name, strlen(name));
+}
+
+/* As json_is_text, by the length of the text. */
+static inline bool
+json_is_bytes(const struct json *value, const char *text, size_t length)
+{
+	if (!json_is_string(value))
+		return false;
+	if ((value->flags & JSON_ESCAPED) != 0)
+		return json_is_text_with_escapes(value, text, length);
+	return value->length - 2 == length && memcmp(value->text + 1, text, length) == 0;
+}
+
+static inline bool
+json_is_text(const struct json *value, const char *text)
+{
+	return json_is_bytes(value, text, strlen(text));
+}
 
 #endif

@@ -7,6 +7,7 @@
 
 #include "base/buffer.h"
 #include "base/json.h"
+#include "base/json_scan.h"
 
 static const char hex_digits[] = "0123456789abcdef";
 
@@ -16,20 +17,11 @@ static const char hex_digits[] = "0123456789abcdef";
 static char
 escape_of(unsigned char c)
 {
-	switch (c) {
-	case '"':
-		return '"';
-	case '\\':
-		return '\\';
-	case '\n':
-		return 'n';
-	case '\r':
-		return 'r';
-	case '\t':
-		return 't';
-	default:
-		return c < 0x20 ? 'u' : 0;
-	}
+	static const char of_controls[] = "uuuuuuuuutnuuruuuuuuuuuuuuuuuuuu";
+
+	if (c < 0x20)
+		return of_controls[c];
+	return c == '"' || c == '\\' ? (char)c : 0;
 }
 
 /* Is it a surrogate, in the three bytes of a decoded string (json.h)? */
@@ -44,19 +36,43 @@ static size_t
 write_escape(struct buffer *out, const char *text)
 {
 	unsigned char c = (unsigned char)text[0];
-	char code[] = {'\\', escape_of(c), '0', '0', hex_digits[c >> 4], hex_digits[c & 15]};
+	bool surrogate = c == 0xed;
+	char code[] = {'\\', surrogate ? 'u' : escape_of(c), '0', '0', '0', '0'};
+	unsigned unit = c;
 
-	if (c != 0xed) {
-		buffer_append(out, code, code[1] == 'u' ? sizeof(code) : 2);
+	if (code[1] != 'u') {
+		buffer_append(out, code, 2);
 		return 1;
 	}
-	unsigned unit = 0xd000U | ((unsigned char)text[1] & 0x3fU) << 6 |
-			((unsigned char)text[2] & 0x3fU);
-	code[1] = 'u';
+	if (surrogate)
+		unit = 0xd000U | ((unsigned char)text[1] & 0x3fU) << 6 |
+		       ((unsigned char)text[2] & 0x3fU);
 	for (int i = 0; i < 4; i++)
 		code[2 + i] = hex_digits[unit >> (12 - 4 * i) & 15];
 	buffer_append(out, code, sizeof(code));
-	return 3;
+	return surrogate ? 3 : 1;
+}
+
+/* How many bytes need no escape, nor a closer look? */
+static size_t
+plain_length(const char *text, size_t length)
+{
+	size_t i = 0;
+
+	while (i < length) {
+		unsigned char c = (unsigned char)text[i];
+		if (c < 0x80 && length - i >= JSON_STEP) {
+			size_t plain = json_plain(text + i);
+			i += plain;
+			if (plain == JSON_STEP)
+				continue;
+			c = (unsigned char)text[i];
+		}
+		if (c == 0xed || escape_of(c) != 0)
+			break;
+		i++;
+	}
+	return i;
 }
 
 int
@@ -66,9 +82,10 @@ json_write_escaped(struct buffer *out, const char *text, size_t length)
 	size_t i = 0;
 
 	while (i < length) {
-		unsigned char c = (unsigned char)text[i];
-		if (c >= 0x20 && c != '"' && c != '\\' &&
-			(c != 0xed || !is_surrogate(text + i, length - i))) {
+		i += plain_length(text + i, length - i);
+		if (i == length)
+			break;
+		if (text[i] == '\xed' && !is_surrogate(text + i, length - i)) {
 			i++;
 			continue;
 		}

@@ -5,8 +5,14 @@
 #ifndef MEMORY_H
 #define MEMORY_H
 
+#include <stdbool.h>
+
 /** Before the first thread is started. */
 void memory_configure(void);
+
+/** Keep some of what is freed, as in busy times it is soon needed again; or hand it back at once.
+ */
+void memory_keep(bool busy);
 
 /** Hand memory that is free back to the system.  May take some ms: not on the loop. */
 void memory_give_back(void);

@@ -310,6 +310,14 @@ read_env_file(struct settings *s, struct env_file **file, struct buffer *problem
 	return problem->length == 0 ? 0 : -1;
 }
 
+char *
+settings_env_path(const struct settings *s)
+{
+	char *path = s->env_file != NULL ? strdup(s->env_file) : env_beside(s->database);
+
+	return path != NULL || strchr(s->database, '/') != NULL ? path : strdup(".env");
+}
+
 static void
 derive(struct settings *s, const struct env_file *file)
 {

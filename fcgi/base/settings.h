@@ -58,6 +58,10 @@ struct settings {
  */
 struct settings *settings_load(struct buffer *problem);
 
+/** The settings file that was read, or else where a new one belongs: .env beside the database.
+ * Owned; NULL if memory ran out. */
+char *settings_env_path(const struct settings *);
+
 /** Append the settings as a JSON object by name, secrets masked; null: not set.  Return 0 or -1. */
 int settings_write(const struct settings *, struct buffer *out);
 

@@ -183,6 +183,22 @@ text_map_remove(struct text_map *map, const void *text, size_t length)
 }
 
 void
+text_map_clear(struct text_map *map)
+{
+	if (map->capacity > FIRST_CAPACITY) {
+		text_map_free(map);
+		return;
+	}
+	for (size_t i = 0; i < map->capacity && map->count > 0; i++) {
+		if (map->entries[i].text == NULL)
+			continue;
+		map->count--;
+		free(map->entries[i].text);
+		map->entries[i] = (struct text_map_entry){0};
+	}
+}
+
+void
 text_map_free(struct text_map *map)
 {
 	for (size_t i = 0; i < map->capacity; i++)

@@ -29,6 +29,9 @@ bool text_map_get(const struct text_map *, const void *text, size_t length, uint
 /** Take the text out, if it is there. */
 void text_map_remove(struct text_map *, const void *text, size_t length);
 
+/** Take all texts out, to put others in: the memory of a small map is kept. */
+void text_map_clear(struct text_map *);
+
 /** Take all texts out; the memory is freed, and the map may be used again. */
 void text_map_free(struct text_map *);
 

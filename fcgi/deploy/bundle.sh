@@ -35,9 +35,13 @@ copy_licences() {
 
 rm -rf "$folder"
 mkdir -p "$folder/lib" "$folder/licenses"
+loader=$(ldd "$build/bundle/claude-proxy.fcgi" | grep -oE '^	/[^ ]*/ld-linux[^ ]*' | tr -d '\t')
+# glibc has this since 2.33.
+argv0=
+! "$loader" --argv0 true /bin/true 2>/dev/null || argv0=-DLOADER_TAKES_ARGV0
 for program in claude-proxy.fcgi claude-proxy-admin; do
 	strip -o "$folder/${static:+lib/}$program" "$build/bundle/$program"
-	[ -z "$static" ] || musl-gcc -static -Os -s -Wall -DPROGRAM="\"$program\"" -o "$folder/$program" fcgi/deploy/launcher.c
+	[ -z "$static" ] || musl-gcc -static -Os -s -Wall $argv0 -DPROGRAM="\"$program\"" -o "$folder/$program" fcgi/deploy/launcher.c
 	chmod 755 "$folder/$program" "$folder/${static:+lib/}$program"
 done
 
@@ -53,7 +57,6 @@ while read -r library _ path _; do
 	files+=("$(readlink -f "$path")")
 done < <(ldd "$build/bundle/claude-proxy.fcgi" "$build/bundle/claude-proxy-admin" | grep '^	' | sort -u)
 if [ -n "$static" ]; then
-	loader=$(ldd "$build/bundle/claude-proxy.fcgi" | grep -oE '^	/[^ ]*/ld-linux[^ ]*' | tr -d '\t')
 	install -m 755 "$(readlink -f "$loader")" "$folder/lib/loader"
 	files+=("$(readlink -f "$loader")")
 	# The resolver's parts, where they are libraries of their own.

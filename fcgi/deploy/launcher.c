@@ -1,8 +1,8 @@
 /*
  * make bundle STATIC=1: what stands in the place of a program whose C library lies in lib/ beside
- * it.  Linked with musl and without any library, it
- * runs on every Linux, and starts the real program
- * there by the loader there.
+ * it.  Linked with musl and without any library, it runs on every Linux, and starts the real
+ * program there by the loader there, under the name that it was called by: what the program tells
+ * the user to type next begins with that.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -14,7 +14,7 @@
 #define PROGRAM "claude-proxy.fcgi"
 #endif
 
-enum { LONGEST_PATH = 4096, ADDED_ARGUMENTS = 5 };
+enum { LONGEST_PATH = 4096 };
 
 /* Find the folder of this program.  Return 0, or -1: it is unknown, or its path too long. */
 static int
@@ -45,15 +45,19 @@ main(int argc, char **argv)
 	snprintf(loader, sizeof(loader), "%s/loader", libraries);
 	snprintf(program, sizeof(program), "%s/" PROGRAM, libraries);
 
-	char **given = calloc((size_t)argc + ADDED_ARGUMENTS + 1, sizeof(*given));
+	/* The host's cache names libraries of another C library. */
+	char *added[] = {loader, (char[]){"--inhibit-cache"}, (char[]){"--library-path"}, libraries,
+#ifdef LOADER_TAKES_ARGV0
+		(char[]){"--argv0"}, argc > 0 ? argv[0] : program,
+#endif
+		program};
+	size_t count = sizeof(added) / sizeof(added[0]);
+	char **given = calloc((size_t)argc + count + 1, sizeof(*given));
 	if (given == NULL)
 		return EXIT_FAILURE;
-	/* The host's cache names libraries of another C library. */
-	char *added[ADDED_ARGUMENTS] = {loader, (char[]){"--inhibit-cache"},
-		(char[]){"--library-path"}, libraries, program};
 	memcpy((void *)given, (void *)added, sizeof(added));
 	for (int i = 1; i < argc; i++)
-		given[ADDED_ARGUMENTS + i - 1] = argv[i];
+		given[count + (size_t)i - 1] = argv[i];
 	execv(loader, given);
 	fprintf(stderr, PROGRAM ": %s: %s\n", loader, strerror(errno));
 	free((void *)given);

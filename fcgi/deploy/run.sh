@@ -82,7 +82,7 @@ start() {
 	server=$!
 }
 
-answers() { curl -gs -o /dev/null "http://$url:$port/health"; }
+answers() { curl -q -gs -o /dev/null "http://$url:$port/health"; }
 
 wait_until_up() {
 	for _ in $(seq 100); do
@@ -117,7 +117,8 @@ banner() {
 	fi
 	echo "  access key PROXY_ACCESS_KEY, in ${CLAUDE_PROXY_ENV:-the environment}"
 	echo "Claude Code, in another terminal:"
-	echo "  export ANTHROPIC_BASE_URL=$shown ANTHROPIC_AUTH_TOKEN=$key"
+	echo "  export ANTHROPIC_BASE_URL=$shown"
+	echo "  export ANTHROPIC_AUTH_TOKEN=$key"
 	echo "  claude"
 	echo "Ctrl-C stops it."
 }

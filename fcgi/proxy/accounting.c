@@ -95,7 +95,7 @@ plausible_usage(struct answer *answer)
 
 /* The fields of a line: only those that apply. */
 struct fields {
-	struct log_field list[16];
+	struct log_field list[17];
 	size_t count;
 };
 
@@ -145,6 +145,7 @@ log_end(const struct accounting *a, const struct plan *plan, const struct client
 	add_text(&f, "upstream_model", plan->to.model);
 	add_text(&f, "stream", client->stream ? "true" : NULL);
 	add_number(&f, "attempts", a->attempts);
+	add_number(&f, "searches", a->searches > 0 ? a->searches : -1);
 	add_number(&f, "ms", since(a, now));
 	add_number(&f, "first_byte_ms", first_byte_ms(a));
 	add_usage(&f, client, answer);

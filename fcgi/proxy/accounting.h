@@ -24,6 +24,7 @@ struct accounting {
 	const char *error_type;
 	int error_status; /* of it: a stream that failed was told another one; 0: none */
 	int attempts;
+	int64_t searches;    /* that the proxy made for the model */
 	struct buffer shown; /* the start of the response */
 	size_t response_bytes;
 };

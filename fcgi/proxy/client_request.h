@@ -33,6 +33,12 @@ struct client_request {
 	const char *content_type; /* of the body; NULL: not given */
 	struct buffer body;       /* as it came */
 
+	/* What the model and the proxy's own searches have added to the conversation: messages,
+	 * each behind a comma, and how many turns of the model that is (web_search.h). */
+	struct buffer turns;
+	unsigned turn_count;
+	bool last_turn; /* the next turn may search no more */
+
 	/* Of a Claude request, where the endpoint takes one. */
 	char *model; /* owned */
 	bool stream;

@@ -4,17 +4,20 @@
  *   exchange_run
  *        |                  it failed
  *        +---> ASKING ------------------> RETRYING ---------> ABANDONED
- *        |       |  ^     the next key    |    |      client      |
- *        |       |  +---------------------+    |      left        | the worker is done
- *        |       | whole, or failed            | no key           |
- *        |       | for good                    | is left          v
- *        +---> ENDING <------------------------+               disposed
+ *        |       |  ^ |   the next key    ^  | |      client      |
+ *        |       |  +-|-------------------|--+ |      left        | the worker is done
+ *        |       |    +--> SEARCHING -----+    | no key           |
+ *        |       |  the     |   the model's    | is left          v
+ *        |       |  model   |   next turn      |               disposed
+ *        |       |  wants   | the client's     |
+ *        |       |  it      v tools are next   |
+ *        +---> ENDING <------------------------+
  *                |
  *                | the client has it all
  *                v
  *             DRAINING -- the transfer ended, or took too long --> disposed
  *
- * In ASKING and ENDING, a client that leaves ends everything at once.
+ * In ASKING, SEARCHING and ENDING, a client that leaves ends everything at once.
  */
 #include "proxy/exchange.h"
 
@@ -30,6 +33,7 @@
 #include "proxy/reply.h"
 #include "proxy/retry.h"
 #include "proxy/usage_writer.h"
+#include "proxy/web_search.h"
 #include "store/config.h"
 #include "translate/answer.h"
 #include "translate/claude/request.h"
@@ -47,8 +51,9 @@ enum {
 
 enum state {
 	ASKING,    /* a transfer runs, and its answer goes to the client as it comes */
-	RETRYING,  /* a worker looks for the next key; it reads client request, plan and web request
-		    */
+	SEARCHING, /* a turn of the model ended, and the proxy searches for it */
+	RETRYING,  /* a worker looks for the next key, or writes the request of the model's next
+		      turn; it reads client request, plan and web request */
 	ABANDONED, /* the same, but the client is gone */
 	ENDING,    /* all of the response is in the reply; the transfer may still run */
 	DRAINING,  /* the client has its response; the transfer still runs */
@@ -64,8 +69,10 @@ struct exchange {
 	struct plan plan;
 	struct error_context error_context;
 
-	struct transfer *transfer; /* in ASKING and DRAINING; in ENDING, until it ends */
+	struct transfer *transfer; /* in ASKING and DRAINING; until it ends, in ENDING, and from
+				      SEARCHING to the next attempt */
 	struct answer *answer;
+	struct web_search search;
 	size_t drained;           /* bytes that came after the answer's end */
 	struct api_error failure; /* of the attempt that a retry follows */
 
@@ -76,7 +83,7 @@ struct exchange {
 	uint64_t attempt_began;
 	uint64_t last_input;  /* from the upstream, or since it is not held any more */
 	uint64_t last_output; /* to the client, or since it is waited for */
-	uint64_t whole_since; /* the answer, in ENDING and DRAINING */
+	uint64_t whole_since; /* the answer, in ENDING and DRAINING, or the model's turn */
 	struct accounting accounting;
 };
 
@@ -85,12 +92,15 @@ static void attempt(struct exchange *);
 static void on_client(void *context, bool gone);
 static void flush(struct exchange *);
 static void begin_ending(struct exchange *);
+static void end_answer(struct exchange *);
 static void fail_attempt(struct exchange *, const struct api_error *, bool refused);
 static void fail(struct exchange *, const struct api_error *);
 static void abandon(struct exchange *);
 static void end_response(struct exchange *, const char *message);
+static void cancel_transfer(struct exchange *);
 static void dispose(struct exchange *);
 static void arm_timer(struct exchange *);
+static void on_next_turn(void *context, struct plan *next);
 static void free_exchange(struct exchange *);
 
 /* ---- the beginning ---- */
@@ -109,6 +119,7 @@ answer_options_of(struct exchange *x)
 				 x->plan.to.upstream->options.reasoning_off,
 		.estimated_input_tokens = x->plan.input_tokens,
 		.stop_sequences = (const char *const *)x->plan.stop_sequences,
+		.searches = x->plan.searches,
 		.pass = x->plan.pass,
 		.message = x->client.match.endpoint == ENDPOINT_MESSAGES,
 		.convert = x->plan.convert,
@@ -174,6 +185,7 @@ exchange_run(struct exchange *x)
 	uv_timer_init(all->loop, &x->timer);
 	x->timer.data = x;
 	x->timer_due = UINT64_MAX;
+	x->accounting.attempts = 1;
 	attempt(x);
 }
 
@@ -244,7 +256,6 @@ static void
 attempt(struct exchange *x)
 {
 	x->state = ASKING;
-	x->accounting.attempts++;
 	x->error_context = (struct error_context){
 		.name = x->plan.to.upstream->name,
 		.key = x->plan.to.key != NULL ? x->plan.to.key->secret : NULL,
@@ -302,10 +313,12 @@ on_batch_end(void *context)
 		return;
 	x->last_input = uv_now(x->all->loop);
 	/* It will not be sent again: a long stream need not keep it. */
-	if (x->client.body.length > 0 && answer_has_content(x->answer))
+	if (x->client.body.length > 0 && answer_has_content(x->answer) && !x->plan.searches) {
 		client_request_forget_body(&x->client);
+		x->all->forgotten++;
+	}
 	if (answer_state(x->answer) == ANSWER_DONE)
-		begin_ending(x);
+		end_answer(x);
 	else
 		flush(x);
 }
@@ -345,7 +358,7 @@ end_asking(struct exchange *x, enum transfer_outcome outcome, const char *proble
 	if (answer_end(x->answer, outcome != TRANSFER_BROKEN) == ANSWER_FAILED)
 		fail_attempt(x, answer_error(x->answer), outcome == TRANSFER_COMPLETE);
 	else
-		begin_ending(x);
+		end_answer(x);
 }
 
 static void
@@ -393,6 +406,7 @@ waits_for_client(const struct exchange *x)
 {
 	switch (x->state) {
 	case ASKING:
+	case SEARCHING:
 	case RETRYING:
 		return reply_pending(&x->reply) > 0;
 	case ENDING:
@@ -452,7 +466,100 @@ on_client(void *context, bool gone)
 		flush(context);
 }
 
+/* ---- what the model wants searched ---- */
+
+static void
+fail_search(struct exchange *x, const char *problem)
+{
+	struct api_error error = API_ERROR_NONE;
+
+	api_error_set(&error, 502, "upstream '%s' %s", x->plan.to.upstream->name, problem);
+	fail(x, &error);
+	api_error_clear(&error);
+}
+
+/* The model's next turn: a worker writes its request. */
+static void
+begin_next_turn(struct exchange *x)
+{
+	const struct retry_request next = {
+		.loop = x->all->loop,
+		.store = x->all->store,
+		.failed = &x->plan,
+		.next_turn = true,
+		.client = &x->client,
+		.done = on_next_turn,
+		.context = x,
+	};
+
+	if (retry_begin(&next) != 0) {
+		fail_without_room(x, "the proxy is out of memory");
+		return;
+	}
+	x->state = RETRYING;
+	flush(x);
+}
+
+/* Make the next search of the turn that has ended, or go on after the last. */
+static void
+search(void *context)
+{
+	struct exchange *x = context;
+
+	switch (web_search_step(&x->search, uv_now(x->all->loop))) {
+	case WEB_SEARCH_RUNS:
+		flush(x);
+		break;
+	case WEB_SEARCH_GOES_ON:
+		begin_next_turn(x);
+		break;
+	case WEB_SEARCH_ENDED:
+		begin_ending(x);
+		break;
+	case WEB_SEARCH_FAILED:
+		fail_search(x, "sent more than can be kept while the proxy searches the web");
+		break;
+	}
+}
+
+static void
+begin_searching(struct exchange *x)
+{
+	x->state = SEARCHING;
+	x->whole_since = uv_now(x->all->loop);
+	x->search.client = &x->client;
+	x->search.writer = answer_writer(x->answer);
+	x->search.terms = &x->plan.search;
+	x->search.transfers = x->all->transfers;
+	x->search.ended = search;
+	x->search.context = x;
+	if (web_search_begin(&x->search, x->plan.to.config) == 0)
+		search(x);
+	else
+		fail_search(x, "sent more than can be kept while the proxy searches the web");
+}
+
+/* The answer is whole, or a turn of it. */
+static void
+end_answer(struct exchange *x)
+{
+	if (answer_waits(x->answer))
+		begin_searching(x);
+	else
+		begin_ending(x);
+}
+
 /* ---- a failure ---- */
+
+/* The client left while a worker was at work. */
+static void
+end_abandoned(struct exchange *x, struct plan *next)
+{
+	/* The key that was asked is the one that counts: the next one never was. */
+	if (next != NULL)
+		plan_free(next);
+	end_response(x, "client went away");
+}
 
 /* On the loop again: the next plan, or NULL when nothing is left to try. */
 static void
@@ -461,10 +568,7 @@ on_retry(void *context, struct plan *next)
 	struct exchange *x = context;
 
 	if (x->state == ABANDONED) {
-		/* The key that was asked is the one that counts: the next one never was. */
-		if (next != NULL)
-			plan_free(next);
-		end_response(x, "client went away");
+		end_abandoned(x, next);
 		return;
 	}
 	x->state = ASKING;
@@ -473,11 +577,38 @@ on_retry(void *context, struct plan *next)
 		return;
 	}
 	plan_replace(&x->plan, next);
+	x->accounting.attempts++;
 	const struct answer_options options = answer_options_of(x);
 	if (answer_switch_upstream(x->answer, &options) == 0)
 		attempt(x);
 	else
 		fail(x, &x->failure);
+}
+
+/* The same with the plan for the model's next turn. */
+static void
+on_next_turn(void *context, struct plan *next)
+{
+	struct exchange *x = context;
+
+	if (x->state == ABANDONED) {
+		end_abandoned(x, next);
+		return;
+	}
+	x->state = ASKING;
+	if (next == NULL) {
+		fail_search(x, "cannot be asked to go on after the web search");
+		return;
+	}
+	/* What the turn before came with may not have ended. */
+	cancel_transfer(x);
+	x->drained = 0;
+	plan_replace(&x->plan, next);
+	const struct answer_options options = answer_options_of(x);
+	if (answer_next_turn(x->answer, &options) == 0)
+		attempt(x);
+	else
+		fail_without_room(x, "the proxy is out of memory");
 }
 
 /* May a message be asked for otherwise?  Only before anything of the response went out. */
@@ -570,6 +701,7 @@ static void
 abandon(struct exchange *x)
 {
 	cancel_transfer(x);
+	web_search_free(&x->search);
 	if (x->state != RETRYING) {
 		end_response(x, "client went away");
 		return;
@@ -582,6 +714,7 @@ abandon(struct exchange *x)
 static void
 end_response(struct exchange *x, const char *message)
 {
+	x->accounting.searches = x->search.used;
 	accounting_end(&x->accounting, &x->plan, &x->client, x->answer, x->all->usage_writer,
 		uv_now(x->all->loop), message);
 	reply_close(&x->reply);
@@ -617,6 +750,7 @@ dispose(struct exchange *x)
 static void
 free_exchange(struct exchange *x)
 {
+	web_search_free(&x->search);
 	answer_free(x->answer);
 	reply_free(&x->reply);
 	buffer_free(&x->accounting.shown);
@@ -651,6 +785,8 @@ silence_deadline(const struct exchange *x)
 static uint64_t
 upstream_deadline(const struct exchange *x)
 {
+	if (x->state == SEARCHING)
+		return web_search_deadline(&x->search);
 	if (x->transfer == NULL)
 		return UINT64_MAX;
 	if (x->state != ASKING)
@@ -662,7 +798,7 @@ upstream_deadline(const struct exchange *x)
 static uint64_t
 ping_deadline(const struct exchange *x)
 {
-	bool open = x->state == ASKING || x->state == RETRYING;
+	bool open = x->state == ASKING || x->state == SEARCHING || x->state == RETRYING;
 
 	if (!open || reply_pending(&x->reply) > 0 || !x->client.stream || x->plan.pass)
 		return UINT64_MAX;
@@ -720,6 +856,8 @@ on_timer(uv_timer_t *timer)
 		arm_timer(x);
 	else if (x->state == ASKING)
 		time_out(x);
+	else if (x->state == SEARCHING)
+		web_search_time_out(&x->search);
 	else
 		stop_draining(x);
 }
@@ -771,7 +909,9 @@ exchanges_abort(struct exchanges *all)
 		next = x->next;
 		switch (x->state) {
 		case ASKING:
+		case SEARCHING:
 			cancel_transfer(x);
+			web_search_free(&x->search);
 			fail(x, &error);
 			break;
 		case RETRYING:

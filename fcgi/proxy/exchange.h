@@ -34,6 +34,7 @@ struct exchanges {
 	atomic_int in_flight;   /* requests taken from the web server and not yet answered */
 	struct exchange *first; /* those that the loop runs */
 	int streaming;          /* those of them whose stream has begun and not ended */
+	unsigned forgotten;     /* how often the text of a request was freed before its end */
 };
 
 /**

@@ -17,9 +17,11 @@
 #include "proxy/client_request.h"
 #include "store/config.h"
 #include "translate/claude/models.h"
+#include "translate/claude/own_search.h"
 #include "translate/claude/request.h"
 #include "translate/tokens.h"
 #include "translate/translator.h"
+#include "upstream/search_provider.h"
 #include "upstream/service.h"
 
 enum { MOST_FORWARDED = 32 /* headers */ };
@@ -238,6 +240,61 @@ asked_output(const struct plan *plan, const struct claude_request *request)
 	return asked > 0 ? (uint64_t)asked : 0;
 }
 
+/* The request in the upstream's terms, but for its address. */
+static int
+translate_message(struct plan *plan, struct claude_request *request, struct api_error *error)
+{
+	if (upstream_request_translate(&plan->request, request,
+		    plan->request.service->translator->write_request, error) != 0)
+		return -1;
+	if (plan->pass)
+		return 0;
+	plan->input_tokens = tokens_guess_input(request);
+	return copy_stop_sequences(plan, request->stop_sequences) == 0 ? 0 : no_memory(error);
+}
+
+/* Does the proxy search for the model?  Once it did, the conversation tells so. */
+static bool
+searches_here(struct plan *plan, const struct client_request *client,
+	const struct claude_request *request)
+{
+	enum search_by by = plan->to.upstream->options.search;
+
+	if (client->turn_count > 0)
+		return true;
+	if (by == SEARCH_OFF || request->web_search == NULL ||
+		request->tool_choice == CLAUDE_CHOICE_NONE)
+		return false;
+	return upstream_request_has_builtin_search(&plan->request) ||
+	       (by != SEARCH_BY_SERVICE && search_is_configured(&plan->to.config->search) &&
+		       !upstream_request_has_search(&plan->request, request));
+}
+
+/* With a function in the place of the search. */
+static int
+translate_searching(struct plan *plan, const struct client_request *client,
+	const struct claude_request *request, struct api_error *error)
+{
+	enum own_search_turn turn = client->last_turn        ? OWN_SEARCH_LAST
+				    : client->turn_count > 0 ? OWN_SEARCH_NEXT
+							     : OWN_SEARCH_FIRST;
+	struct buffer text = BUFFER_INIT(0);
+	struct claude_request own = {0};
+	int status = -1;
+
+	plan->searches = true;
+	plan->search.returns_arguments = plan->request.builtin_search;
+	if (web_search_terms_read(&plan->search, request->web_search) != 0 ||
+		own_search_write_request(request, turn, &client->turns, &text) != 0)
+		no_memory(error);
+	else if (claude_request_parse(buffer_text(&text), text.length, &own, error) == 0 &&
+		 claude_request_check(&own, CLAUDE_TO_ANSWER, error) == 0)
+		status = translate_message(plan, &own, error);
+	claude_request_free(&own);
+	buffer_free(&text);
+	return status;
+}
+
 static int
 plan_message(struct plan *plan, const struct client_request *client, struct claude_request *request,
 	struct api_error *error)
@@ -250,16 +307,19 @@ plan_message(struct plan *plan, const struct client_request *client, struct clau
 	plan->request.method = "POST";
 	plan->pass = speaks_claude(plan);
 	plan->max_tokens = asked_output(plan, request);
+	if (plan->pass && client->turn_count > 0)
+		return api_error_set(error, 502,
+			"upstream '%s' cannot go on with the proxy's search",
+			plan->to.upstream->name);
 	if (!plan->pass && claude_request_check(request, CLAUDE_TO_ANSWER, error) != 0)
 		return -1;
-	if (upstream_request_translate(
-		    &plan->request, request, s->translator->write_request, error) != 0)
+	bool searches = !plan->pass && searches_here(plan, client, request);
+	plan->request.builtin_search = searches &&
+				       upstream_request_has_builtin_search(&plan->request);
+	int status = searches ? translate_searching(plan, client, request, error)
+			      : translate_message(plan, request, error);
+	if (status != 0)
 		return -1;
-	if (!plan->pass) {
-		plan->input_tokens = tokens_guess_input(request);
-		if (copy_stop_sequences(plan, request->stop_sequences) != 0)
-			return no_memory(error);
-	}
 	return address(plan, client, endpoint, own_query(plan, client), error);
 }
 
@@ -373,7 +433,8 @@ add_route(struct claude_models *models, const struct config *config, const struc
 	buffer_puts(&title, route->model);
 	if (u != NULL)
 		buffer_printf(&title, " (%s)", u->name);
-	claude_models_add(models, route->pattern, buffer_text(&title));
+	claude_models_add(models, route->pattern, buffer_text(&title),
+		u == config->current ? route->model : NULL);
 	buffer_free(&title);
 }
 
@@ -553,6 +614,7 @@ static void
 free_request(struct plan *plan)
 {
 	upstream_request_free(&plan->request);
+	search_sites_free(&plan->search.sites);
 	free(plan->query);
 	free(plan->model_id);
 	free(plan->corrects);

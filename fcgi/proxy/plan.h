@@ -10,6 +10,7 @@
 
 #include "base/buffer.h"
 #include "proxy/target.h"
+#include "proxy/web_search.h"
 #include "translate/answer.h"
 #include "upstream/upstream_request.h"
 
@@ -23,6 +24,8 @@ struct plan {
 	struct target to;
 	struct upstream_request request; /* without a URL: the answer is known already */
 	char *corrects; /* the words of the refusal that it follows; owned; NULL: it follows none */
+	bool searches;  /* the model's searches are the proxy's to make: by these terms */
+	struct web_search_terms search;
 	bool repeatable; /* may it be sent again where the upstream may have got it already? */
 
 	/* How the answer is made: passed through, converted from a whole body, or else a message.

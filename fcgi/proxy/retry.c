@@ -70,6 +70,10 @@ work(uv_work_t *job)
 	struct retry *retry = job->data;
 	const struct retry_request *r = &retry->request;
 
+	if (r->next_turn) {
+		retry->found = plan_repeat(r->failed, &retry->next, r->client, NULL) == 0;
+		return;
+	}
 	retry->found = r->correct && correction_find(r->failed, &retry->next, r->store, r->client,
 					     r->error, &r->refusal) == 0;
 	if (retry->found || !r->next_key)

@@ -1,6 +1,7 @@
 /*
  * What follows a failed attempt (SPEC §5): the request is corrected, or else the key rests, and the
- * next key or the fallback is chosen. A worker thread does it, because SQLite may block.
+ * next key or the fallback is chosen. A worker thread does it, because SQLite may block.  It also
+ * writes the request of a model's next turn, after the proxy has searched the web for it.
  */
 #ifndef RETRY_H
 #define RETRY_H
@@ -26,6 +27,7 @@ struct retry_request {
 	uv_loop_t *loop;
 	struct store *store;
 	const struct plan *failed;
+	bool next_turn; /* nothing failed: the same key is used for the model's next turn */
 	struct client_request *client; /* only this job touches what is parsed of it */
 	const struct api_error *error;
 	struct buffer refusal; /* the body that came with it; taken */

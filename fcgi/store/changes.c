@@ -254,6 +254,28 @@ store_set_strategy(struct store *s, enum strategy strategy)
 				       "s", strategy_name(strategy)));
 }
 
+enum store_result
+database_put_search(struct store *s, const char *provider, const char *url, const char *key)
+{
+	enum store_result result = database_run(
+		s, "DELETE FROM settings WHERE name LIKE 'search.%'", "");
+
+	if (provider == NULL || result == STORE_FAILED)
+		return result;
+	return database_run(s,
+		"INSERT INTO settings VALUES ('search.provider', ?), ('search.url', ?), "
+		"('search.key', ?)",
+		"sss", provider, url, key);
+}
+
+enum store_result
+store_set_search(struct store *s, const char *provider, const char *url, const char *key)
+{
+	if (database_begin(s) != 0)
+		return STORE_FAILED;
+	return database_end(s, database_put_search(s, provider, url, key));
+}
+
 /* The id of the last route; 0: there is none, or it cannot be read. */
 static int64_t
 last_route(struct store *s)

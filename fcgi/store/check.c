@@ -17,7 +17,7 @@ read_text(sqlite3 *db, const char *sql, char *text, size_t size)
 	text[0] = '\0';
 	if (sqlite3_prepare_v2(db, sql, -1, &statement, NULL) == SQLITE_OK &&
 		sqlite3_step(statement) == SQLITE_ROW)
-		snprintf(text, size, "%s", (const char *)sqlite3_column_text(statement, 0));
+		snprintf(text, size, "%s", column_text(statement, 0));
 	else
 		snprintf(text, size, "%s", sqlite3_errmsg(db));
 	sqlite3_finalize(statement);

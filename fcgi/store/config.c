@@ -64,6 +64,16 @@ free_upstream(struct upstream *u)
 	free(u->lessons);
 }
 
+static void
+free_search(struct search_config *search)
+{
+	if (search->key != NULL)
+		secret_erase(search->key, strlen(search->key));
+	free(search->provider);
+	free(search->url);
+	free(search->key);
+}
+
 void
 config_release(struct config *config)
 {
@@ -77,6 +87,7 @@ config_release(struct config *config)
 	}
 	free(config->upstreams);
 	free(config->routes);
+	free_search(&config->search);
 	free(config);
 }
 

@@ -43,6 +43,10 @@ struct body_member {
 /* How a key is sent. */
 enum auth { AUTH_BY_SERVICE, AUTH_BEARER, AUTH_X_API_KEY, AUTH_API_KEY };
 
+/* Who searches the web for a model: the service where it can and else the proxy, one of them alone,
+ * or nobody. */
+enum search_by { SEARCH_BY_ANY, SEARCH_BY_SERVICE, SEARCH_BY_PROXY, SEARCH_OFF };
+
 /* `claude-proxy-admin set` (SPEC §5 "Options of an upstream"); absent ones are NULL or 0. */
 struct upstream_options {
 	int64_t max_output_tokens;
@@ -50,6 +54,7 @@ struct upstream_options {
 	bool reasoning_off;
 	bool images_off; /* models get a sentence in the place of each image */
 	enum auth auth;
+	enum search_by search;
 	char *beta;     /* "none", or those withheld from the anthropic-beta header: "-a,-b" */
 	char *proxy;    /* curl proxy URL */
 	char *fallback; /* name of an upstream */
@@ -57,6 +62,14 @@ struct upstream_options {
 	size_t header_count;
 	struct body_member *body;
 	size_t body_count;
+};
+
+/* The proxy's own web search (upstream/search.h). */
+struct search_config {
+	char *provider; /* "searxng" and so on; NULL: there is none */
+	char *url;      /* where it is; "": where the provider always is; as the next, NULL only
+			   without a provider */
+	char *key;      /* a secret; "": none */
 };
 
 /* What a refusal has taught (translate/lesson.h). */
@@ -100,6 +113,7 @@ struct config {
 	bool has_strategy; /* stored by `balance`; else LOAD_BALANCE_STRATEGY counts */
 	enum strategy strategy;
 	int64_t reloads; /* grows when every process is to read its settings again */
+	struct search_config search;
 };
 
 /** Another reference, and giving one back: the last frees.  NULL is allowed in config_release. */

@@ -121,6 +121,27 @@ write_upstream(struct buffer *out, const struct config *config, size_t index, in
 }
 
 void
+config_json_search(struct buffer *out, const struct search_config *search, url_writer *write_url)
+{
+	struct json_writer w = JSON_WRITER(out);
+	struct buffer url = BUFFER_INIT(0);
+	char mask[SECRET_MASK_SIZE];
+
+	if (search->provider == NULL) {
+		json_put_null(&w);
+		return;
+	}
+	write_url(&url, search->url);
+	secret_mask(search->key, mask);
+	json_open_object(&w);
+	json_put_text_member(&w, "provider", search->provider);
+	json_put_text_member(&w, "url", url.length > 0 ? buffer_text(&url) : NULL);
+	json_put_text_member(&w, "key", search->key[0] != '\0' ? mask : NULL);
+	json_close_object(&w);
+	buffer_free(&url);
+}
+
+void
 config_json_config(struct buffer *out, const struct config *config, const char *strategy,
 	int64_t now, url_writer *write_url)
 {
@@ -136,4 +157,6 @@ config_json_config(struct buffer *out, const struct config *config, const char *
 	}
 	buffer_puts(out, "],\"routes\":");
 	config_json_routes(out, config);
+	buffer_puts(out, ",\"search\":");
+	config_json_search(out, &config->search, write_url);
 }

@@ -154,6 +154,30 @@ take_token(struct config *config, const char *id, const char *value)
 }
 
 static int
+take_search(struct search_config *search, const char *part, const char *value)
+{
+	char **member = strcmp(part, "provider") == 0 ? &search->provider
+			: strcmp(part, "url") == 0    ? &search->url
+						      : &search->key;
+
+	free(*member);
+	*member = strdup(value);
+	return *member != NULL ? 0 : -1;
+}
+
+/* Whoever wrote the table by hand may have left some of it out. */
+static int
+complete_search(struct search_config *search)
+{
+	char **members[] = {&search->url, &search->key};
+
+	for (size_t i = 0; i < 2 && search->provider != NULL; i++)
+		if (*members[i] == NULL && (*members[i] = strdup("")) == NULL)
+			return -1;
+	return 0;
+}
+
+static int
 take_setting(struct config *config, sqlite3_stmt *row)
 {
 	const char *name = (const char *)sqlite3_column_text(row, 0);
@@ -167,6 +191,8 @@ take_setting(struct config *config, sqlite3_stmt *row)
 		config->current = find_by_id(config, strtoll(value, NULL, 10));
 	else if (strncmp(name, "token:", strlen("token:")) == 0)
 		return take_token(config, name + strlen("token:"), value);
+	else if (strncmp(name, "search.", strlen("search.")) == 0)
+		return take_search(&config->search, name + strlen("search."), value);
 	else if (strcmp(name, "reloads") == 0)
 		config->reloads = strtoll(value, NULL, 10);
 	return 0;
@@ -232,6 +258,8 @@ config_read(sqlite3 *db, const char *path)
 	for (size_t i = 0; i < sizeof(queries) / sizeof(queries[0]) && status == 0; i++)
 		if (has_table(db, queries[i].table))
 			status = run_query(db, queries[i].sql, queries[i].take, config);
+	if (status == 0)
+		status = complete_search(&config->search);
 	if (status != 0)
 		database_complain(db, path, "reading the configuration");
 	sqlite3_exec(db, "COMMIT", NULL, NULL, NULL);

@@ -48,6 +48,16 @@ struct store {
 	int64_t write_complained;
 };
 
+/** The text of a column, which lives until the statement goes on.  "" where there is none: a
+ * damaged database has NULL even where the schema forbids it, and memory may run out. */
+static inline const char *
+column_text(sqlite3_stmt *row, int column)
+{
+	const unsigned char *text = sqlite3_column_text(row, column);
+
+	return text != NULL ? (const char *)text : "";
+}
+
 /** Bring the database to this version's schema.  Return 0, or -1 (logged). */
 int database_migrate(sqlite3 *db, const char *path);
 
@@ -86,6 +96,10 @@ enum store_result database_unless_failed(enum store_result);
 
 /** Where none is current, or one that is gone, make the first one current. */
 enum store_result database_settle_current(struct store *);
+
+/** Put the proxy's own web search in the place of what there was; ${provider} NULL: nothing. */
+enum store_result
+database_put_search(struct store *, const char *provider, const char *url, const char *key);
 
 /* Rows that the database refused.  Begin with {0}. */
 struct refused_rows {

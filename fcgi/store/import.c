@@ -85,6 +85,9 @@ import_settings(struct store *s, const struct import *import)
 			"INSERT INTO settings VALUES ('strategy', ?) "
 			"ON CONFLICT (name) DO UPDATE SET value = excluded.value",
 			"s", import->strategy);
+	if (result == STORE_OK && import->search != NULL)
+		result = database_put_search(
+			s, import->search, import->search_url, import->search_key);
 	return result == STORE_OK ? database_settle_current(s) : result;
 }
 

@@ -215,6 +215,27 @@ read_auth(struct upstream_options *options, const char *name, const char *value)
 	return "must be bearer, x-api-key or api-key";
 }
 
+static const char *const searches[] = {
+	[SEARCH_BY_ANY] = "auto",
+	[SEARCH_BY_SERVICE] = "hosted",
+	[SEARCH_BY_PROXY] = "proxy",
+	[SEARCH_OFF] = "off",
+};
+
+static const char *
+read_search(struct upstream_options *options, const char *name, const char *value)
+{
+	(void)name;
+	for (size_t i = 0; i < sizeof(searches) / sizeof(searches[0]); i++) {
+		if (strcmp(searches[i], value) != 0)
+			continue;
+		if (options != NULL)
+			options->search = (enum search_by)i;
+		return NULL;
+	}
+	return "must be auto, hosted, proxy or off";
+}
+
 /* "none", or names with a minus, divided by commas. */
 static bool
 is_beta_list(const char *value)
@@ -291,6 +312,7 @@ static const struct {
 	{"proxy", read_proxy},
 	{"timeout", read_timeout},
 	{"reasoning", read_reasoning},
+	{"search", read_search},
 };
 
 static option_reader *
@@ -373,6 +395,8 @@ options_each(const struct upstream_options *options,
 		take(context, "images", "off");
 	if (options->auth != AUTH_BY_SERVICE)
 		take(context, "auth", auths[options->auth]);
+	if (options->search != SEARCH_BY_ANY)
+		take(context, "search", searches[options->search]);
 	if (options->beta != NULL)
 		take(context, "beta", options->beta);
 	for (size_t i = 0; i < options->header_count; i++) {

@@ -212,19 +212,25 @@ err0:
 	return -1;
 }
 
+/* Is ${text} the first thing that ${pragma} returns? */
+static bool
+pragma_returns(sqlite3 *db, const char *pragma, const char *text)
+{
+	sqlite3_stmt *s = NULL;
+	bool same = sqlite3_prepare_v2(db, pragma, -1, &s, NULL) == SQLITE_OK &&
+		    sqlite3_step(s) == SQLITE_ROW && strcmp(column_text(s, 0), text) == 0;
+
+	sqlite3_finalize(s);
+	return same;
+}
+
 static bool
 is_wal(sqlite3 *db)
 {
-	sqlite3_stmt *s = NULL;
-	bool wal = false;
-
-	if (sqlite3_prepare_v2(db, "PRAGMA journal_mode = WAL", -1, &s, NULL) == SQLITE_OK &&
-		sqlite3_step(s) == SQLITE_ROW)
-		wal = strcmp((const char *)sqlite3_column_text(s, 0), "wal") == 0;
-	sqlite3_finalize(s);
 	/* Network file systems take the mode and fail at its shared memory. */
-	return wal && sqlite3_exec(db, "SELECT * FROM sqlite_schema LIMIT 1", NULL, NULL, NULL) ==
-			      SQLITE_OK;
+	return pragma_returns(db, "PRAGMA journal_mode = WAL", "wal") &&
+	       sqlite3_exec(db, "SELECT * FROM sqlite_schema LIMIT 1", NULL, NULL, NULL) ==
+		       SQLITE_OK;
 }
 
 /* Return 0, or -1: a write-ahead log does not work here, though the file may be marked for one. */
@@ -506,13 +512,7 @@ reopen(struct store *s)
 static bool
 is_intact(sqlite3 *db)
 {
-	sqlite3_stmt *s = NULL;
-	bool intact = sqlite3_prepare_v2(db, "PRAGMA quick_check(1)", -1, &s, NULL) == SQLITE_OK &&
-		      sqlite3_step(s) == SQLITE_ROW &&
-		      strcmp((const char *)sqlite3_column_text(s, 0), "ok") == 0;
-
-	sqlite3_finalize(s);
-	return intact;
+	return pragma_returns(db, "PRAGMA quick_check(1)", "ok");
 }
 
 /* The configuration as it is now; NULL: it cannot be read.  Where no upstream is current any more,

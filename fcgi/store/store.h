@@ -111,6 +111,10 @@ enum store_result store_add_keys(
 enum store_result store_remove_key(struct store *, int64_t key_id);
 enum store_result store_enable_key(struct store *, int64_t key_id, bool enabled);
 enum store_result store_set_strategy(struct store *, enum strategy);
+/** Set the proxy's own web search, as struct search_config has it; or with ${provider} NULL remove
+ * it (STORE_NOT_FOUND where there was none). */
+enum store_result
+store_set_search(struct store *, const char *provider, const char *url, const char *key);
 /** Add a route; ${upstream_id} 0: the current upstream's.  It comes before the route ${before_id},
  * or last with 0. */
 enum store_result store_add_route(struct store *, const char *pattern, const char *model,

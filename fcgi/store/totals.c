@@ -222,9 +222,9 @@ each_row(sqlite3 *db, const char *sql, void (*take)(sqlite3_stmt *, void *), voi
 static int
 read_name(sqlite3_stmt *statement, struct request_total *name)
 {
-	name->upstream = (char *)sqlite3_column_text(statement, 0);
+	name->upstream = (char *)column_text(statement, 0);
 	name->status = sqlite3_column_int(statement, 2);
-	return request_kind_parse((const char *)sqlite3_column_text(statement, 1), &name->kind);
+	return request_kind_parse(column_text(statement, 1), &name->kind);
 }
 
 /* A sum in the database; 0 for one that begins again. */
@@ -256,7 +256,7 @@ take_row(sqlite3_stmt *statement, void *context)
 static void
 take_bucket(sqlite3_stmt *statement, void *context)
 {
-	const char *measure = (const char *)sqlite3_column_text(statement, 3);
+	const char *measure = column_text(statement, 3);
 	int bucket = sqlite3_column_int(statement, 4);
 	struct request_total name;
 

@@ -239,7 +239,7 @@ usage_group_parse(const char *name, enum usage_group *group)
 static void
 name_key(sqlite3_stmt *row, char *name, size_t size)
 {
-	const char *upstream = (const char *)sqlite3_column_text(row, 11);
+	const char *upstream = column_text(row, 11);
 	const char *secret = (const char *)sqlite3_column_text(row, 12);
 	char mask[SECRET_MASK_SIZE] = "";
 
@@ -259,7 +259,7 @@ take_row(sqlite3_stmt *row, enum usage_group group,
 {
 	char key[256];
 	struct usage_total total = {
-		.name = (const char *)sqlite3_column_text(row, 0),
+		.name = column_text(row, 0),
 		.requests = sqlite3_column_int64(row, 1),
 		.errors = sqlite3_column_int64(row, 2),
 		.input_tokens = sqlite3_column_int64(row, 3),

@@ -60,17 +60,24 @@ origin_of(const struct answer_options *options)
 	return options->origin != NULL ? options->origin : options->translator->kind;
 }
 
-static struct claude_writer *
-new_writer(const struct answer_options *options, struct buffer *out)
+static struct claude_writer_options
+writer_options_of(const struct answer_options *options)
 {
-	const struct claude_writer_options writer = {
+	return (struct claude_writer_options){
 		.model = options->model,
 		.kind = origin_of(options),
 		.stream = options->stream,
 		.hide_thinking = options->hide_thinking,
 		.estimated_input_tokens = options->estimated_input_tokens,
 		.stop_sequences = options->stop_sequences,
+		.searches = options->searches,
 	};
+}
+
+static struct claude_writer *
+new_writer(const struct answer_options *options, struct buffer *out)
+{
+	const struct claude_writer_options writer = writer_options_of(options);
 
 	return claude_writer_new(&writer, out);
 }
@@ -128,26 +135,54 @@ renew_writer(struct answer *a)
 	return 0;
 }
 
+/* The writer goes on for the next upstream, or the next turn. */
+static int
+keep_writer(struct answer *a,
+	int (*go_on)(struct claude_writer *, const struct claude_writer_options *))
+{
+	const struct claude_writer_options options = writer_options_of(&a->options);
+
+	return go_on(a->writer, &options);
+}
+
 int
 answer_switch_upstream(struct answer *a, const struct answer_options *options)
 {
-	bool started = a->writer != NULL && claude_writer_started(a->writer);
+	bool started = a->writer != NULL &&
+		       (claude_writer_started(a->writer) || claude_writer_has_turns(a->writer));
 
 	/* What reads the answer that failed belongs to the service that gave it. */
 	end_transfer(a);
 	a->refused = false;
 	a->options = *options;
-	if (writes_message(options) && started)
-		return claude_writer_redirect(
-			a->writer, origin_of(options), options->hide_thinking);
 	if (writes_message(options))
-		return renew_writer(a);
+		return started ? keep_writer(a, claude_writer_redirect) : renew_writer(a);
 	/* A stream that was begun goes on, whoever brings the rest. */
 	if (!started) {
 		claude_writer_free(a->writer);
 		a->writer = NULL;
 	}
 	return 0;
+}
+
+bool
+answer_waits(const struct answer *a)
+{
+	return a->state == ANSWER_DONE && a->writer != NULL && claude_writer_waits(a->writer);
+}
+
+struct claude_writer *
+answer_writer(struct answer *a)
+{
+	return a->writer;
+}
+
+int
+answer_next_turn(struct answer *a, const struct answer_options *options)
+{
+	end_transfer(a);
+	a->options = *options;
+	return keep_writer(a, claude_writer_next_turn);
 }
 
 void
@@ -618,7 +653,7 @@ void
 answer_ping(struct answer *a)
 {
 	/* An attempt that failed may be followed by another. */
-	if (a->state != ANSWER_DONE && a->writer != NULL && !a->options.pass)
+	if ((a->state != ANSWER_DONE || answer_waits(a)) && a->writer != NULL && !a->options.pass)
 		claude_writer_ping(a->writer);
 }
 

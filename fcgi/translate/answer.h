@@ -42,8 +42,9 @@ struct answer_options {
 	uint64_t estimated_input_tokens;
 	const char *const
 		*stop_sequences; /* to be carried out here (claude/writer.h); NULL: none */
-	bool pass;    /* pass the body through as it comes; nothing else counts then, but: */
-	bool message; /* what is passed is a Claude message, and not only bytes */
+	bool searches; /* the model's calls of the web search are for the proxy (claude/writer.h) */
+	bool pass;     /* pass the body through as it comes; nothing else counts then, but: */
+	bool message;  /* what is passed is a Claude message, and not only bytes */
 	answer_converter *convert; /* not a message: convert the body; NULL: it is one */
 	void *convert_context;
 };
@@ -68,6 +69,15 @@ void answer_free(struct answer *);
  * content.  Return 0, or -1 if memory ran out.
  */
 int answer_switch_upstream(struct answer *, const struct answer_options *options);
+
+/**
+ * After ANSWER_DONE: did only a turn of the model end, which wants something searched
+ * (claude/writer.h)?  Its writer then, for the searches; and the next transfer goes on with what
+ * the model says of them, as answer_switch_upstream.
+ */
+bool answer_waits(const struct answer *);
+struct claude_writer *answer_writer(struct answer *);
+int answer_next_turn(struct answer *, const struct answer_options *options);
 
 /**
  * A transfer begins (the first, or the next after a failure before content): forget what the failed

@@ -31,6 +31,7 @@ static const struct {
 	{"no-images", FIX_NO_IMAGES},
 	{"no-files", FIX_NO_FILES},
 	{"no-format", FIX_NO_FORMAT},
+	{"no-search", FIX_NO_SEARCH},
 };
 
 /* What stands behind the verb of a lesson; NULL: it is another. */

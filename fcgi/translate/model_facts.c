@@ -32,13 +32,14 @@ static const struct host_facts hosts[] = {
 		.user = USER_SAFETY_IDENTIFIER,
 		.limit = "max_completion_tokens",
 		.flags = HOST_SYSTEM_ANYWHERE | HOST_CACHE_KEY | HOST_BOTH_INTERFACES |
-			 HOST_CLOSED_TOP},
+			 HOST_CLOSED_TOP | HOST_TELLS_SOURCES | HOST_SEARCH_MOVES},
 	{.name = "azure",
 		.patterns = "*.openai.azure.com *.services.ai.azure.com "
 			    "*.cognitiveservices.azure.com",
 		.control = CONTROL_EFFORT,
 		.user = USER_SAFETY_IDENTIFIER,
-		.flags = HOST_CACHE_KEY | HOST_BOTH_INTERFACES | HOST_CLOSED_TOP},
+		.flags = HOST_CACHE_KEY | HOST_BOTH_INTERFACES | HOST_CLOSED_TOP |
+			 HOST_TELLS_SOURCES},
 	{.name = "deepseek",
 		.patterns = "api.deepseek.com",
 		.control = CONTROL_TYPE,
@@ -51,7 +52,7 @@ static const struct host_facts hosts[] = {
 		.control = CONTROL_TYPE,
 		.trailing = TRAILING_PARTIAL,
 		.limit = "max_tokens",
-		.flags = HOST_CACHE_KEY | HOST_TYPE_IN_BRANCHES},
+		.flags = HOST_CACHE_KEY | HOST_TYPE_IN_BRANCHES | HOST_BUILTIN_SEARCH},
 	{.name = "zai",
 		.patterns = "api.z.ai open.bigmodel.cn",
 		.control = CONTROL_TYPE,
@@ -77,6 +78,7 @@ static const struct host_facts hosts[] = {
 	{.name = "groq",
 		.patterns = "api.groq.com",
 		.control = CONTROL_EFFORT,
+		.search = SEARCH_GROQ,
 		.flags = HOST_PARSED_REASONING},
 	{.name = "cerebras",
 		.patterns = "api.cerebras.ai",
@@ -86,7 +88,7 @@ static const struct host_facts hosts[] = {
 	{.name = "xai",
 		.patterns = "api.x.ai",
 		.control = CONTROL_EFFORT,
-		.flags = HOST_EXCLUDES_SITES},
+		.flags = HOST_BOTH_INTERFACES | HOST_EXCLUDES_SITES | HOST_SEARCH_MOVES},
 	{.name = "openrouter",
 		.patterns = "openrouter.ai *.openrouter.ai",
 		.control = CONTROL_REASONING,
@@ -144,7 +146,8 @@ static const struct host_facts hosts[] = {
 static const struct host_facts own_host = {.name = "own",
 	.control = CONTROL_EFFORT,
 	.user = USER_SAFETY_IDENTIFIER,
-	.flags = HOST_SYSTEM_ANYWHERE | HOST_CACHE_KEY | HOST_CLOSED_TOP | HOST_GOOGLE};
+	.flags = HOST_SYSTEM_ANYWHERE | HOST_CACHE_KEY | HOST_CLOSED_TOP | HOST_GOOGLE |
+		 HOST_TELLS_SOURCES};
 
 /* ---- the models: the first row that matches counts ---- */
 
@@ -159,7 +162,10 @@ static const struct host_facts own_host = {.name = "own",
 
 static const struct model_row models[] = {
 	/* OpenAI, and its open models wherever they run */
-	{.patterns = "gpt-oss*", .efforts = LMH, .flags = MODEL_THINKS | MODEL_EFFORT_ANYWHERE},
+	{.patterns = "gpt-oss*",
+		.efforts = LMH,
+		.flags = MODEL_THINKS | MODEL_EFFORT_ANYWHERE | MODEL_BROWSES},
+	{.patterns = "compound compound-mini", .hosts = "groq", .flags = MODEL_SEARCHES},
 	{.patterns = "gpt-4o-search-preview* gpt-4o-mini-search-preview*",
 		.flags = MODEL_NO_SAMPLING | MODEL_SEARCHES,
 		.context = 128000,
@@ -508,15 +514,21 @@ static const struct model_row models[] = {
 
 /* ---- finding ---- */
 
-/* Does the glob of ${length} bytes match the name?  Most are seen not to by their first letters, or
- * by their last ones behind a star, and every request asks for all of them. */
+/* Might a glob match that begins so?  Most are seen not to by their first letter, and every request
+ * asks for all of them. */
+static inline bool
+may_match(char first, const char *name)
+{
+	return first == name[0] || first == '*' || first == '?' || first == '[';
+}
+
+/* Does the glob of ${length} bytes match the name?  Many are seen not to by their first letters, or
+ * by their last ones behind a star. */
 static bool
 matches_one(const char *glob, size_t length, const char *name)
 {
 	char pattern[LONGEST_NAME];
 
-	if (glob[0] != name[0] && strchr("*?[", glob[0]) == NULL)
-		return false;
 	size_t literal = strcspn(glob, "*?[ ");
 	size_t name_length = strlen(name);
 	if (literal >= length)
@@ -537,11 +549,10 @@ matches_one(const char *glob, size_t length, const char *name)
 static bool
 matches(const char *patterns, const char *name)
 {
-	for (const char *at = patterns; *at != '\0'; at += strspn(at, " ")) {
-		size_t length = strcspn(at, " ");
-		if (matches_one(at, length, name))
+	for (const char *at = patterns; at != NULL; at = strchr(at, ' ')) {
+		at += *at == ' ';
+		if (may_match(at[0], name) && matches_one(at, strcspn(at, " "), name))
 			return true;
-		at += length;
 	}
 	return false;
 }
@@ -607,19 +618,25 @@ model_facts_find(const char *host, const char *model)
 	const struct host_facts *row = find_host(host);
 
 	simplify(model, name);
-	return (struct model_facts){row, find_model(row, name)};
+	return (struct model_facts){.host = row, .model = find_model(row, name)};
 }
 
 enum search_form
 model_facts_chat_search(const struct model_facts *f)
 {
-	return model_facts_is(f, MODEL_SEARCHES) ? SEARCH_ALWAYS : f->host->search;
+	if (f->no_search)
+		return SEARCH_NONE;
+	bool groq = f->host->search == SEARCH_GROQ;
+	if (model_facts_is(f, MODEL_SEARCHES))
+		return groq ? SEARCH_UNASKED : SEARCH_ALWAYS;
+	return groq && !model_facts_is(f, MODEL_BROWSES) ? SEARCH_NONE : f->host->search;
 }
 
 enum search_form
 model_facts_responses_search(const struct model_facts *f)
 {
-	if (model_facts_is(f, MODEL_NO_SEARCH) || model_facts_host_is(f, HOST_NO_SEARCH))
+	if (f->no_search || model_facts_is(f, MODEL_NO_SEARCH) ||
+		model_facts_host_is(f, HOST_NO_SEARCH))
 		return SEARCH_NONE;
 	return model_facts_host_is(f, HOST_EXCLUDES_SITES) ? SEARCH_EXCLUDING : SEARCH_TOOL;
 }

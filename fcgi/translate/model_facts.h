@@ -50,6 +50,8 @@ enum search_form {
 	SEARCH_OPENROUTER, /* a tool `openrouter:web_search` */
 	SEARCH_GLM,        /* a tool `web_search` */
 	SEARCH_SWITCH,     /* enable_search and search_options */
+	SEARCH_GROQ,       /* a tool `browser_search` */
+	SEARCH_UNASKED,    /* the model does by itself */
 };
 
 /* How a service is told who the user is. */
@@ -76,6 +78,10 @@ enum host_flag {
 	HOST_NO_SEARCH = 1 << 13,        /* none in Responses either */
 	HOST_VERTEX = 1 << 14,           /* Gemini at Vertex */
 	HOST_EXCLUDES_SITES = 1 << 15,   /* SEARCH_EXCLUDING in Responses */
+	HOST_TELLS_SOURCES = 1 << 16,    /* Responses tells all that a search found, if asked */
+	HOST_SEARCH_MOVES = 1 << 17,     /* only Responses searches, and it is there for Chat */
+	HOST_BUILTIN_SEARCH = 1 << 18,   /* Chat has a search that the model calls: it goes on when
+					    it gets the arguments back */
 };
 
 /* What holds for a model, as bits. */
@@ -108,8 +114,9 @@ enum model_flag {
 	MODEL_EFFORT_ANYWHERE = 1 << 25, /* its efforts are known to hosts that are not */
 	MODEL_TEMPLATE_SWITCH = 1 << 26, /* chat_template_kwargs switches its thinking */
 	MODEL_UNKNOWN = 1 << 27,         /* nobody knows it */
-	MODEL_SEARCHES = 1 << 28,        /* OpenAI's Chat models that search the web */
+	MODEL_SEARCHES = 1 << 28,        /* Chat models that search the web by themselves */
 	MODEL_NO_SEARCH = 1 << 29,       /* no search in Responses, or in Gemini's interface */
+	MODEL_BROWSES = 1 << 30,         /* takes SEARCH_GROQ */
 };
 
 struct host_facts {
@@ -140,6 +147,7 @@ struct model_row {
 struct model_facts {
 	const struct host_facts *host;
 	const struct model_row *model;
+	bool no_search; /* the service's own is not to be used */
 };
 
 /**

@@ -32,7 +32,7 @@ reader_new(const struct reader_kind *kind, const struct reader_context *context)
 	r->writer = context->writer;
 	r->names = context->names;
 	r->error_context = context->error_context;
-	claude_writer_lack_search(r->writer, tool_names_search_is_lacking(r->names));
+	claude_writer_lack(r->writer, tool_names_lacking(r->names));
 	r->deferred_text = BUFFER_INIT(MOST_DEFERRED);
 	r->deferred_thinking = BUFFER_INIT(MOST_DEFERRED);
 	r->calls = stream_calls_new(context->writer, context->names);

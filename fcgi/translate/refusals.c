@@ -37,6 +37,7 @@ enum kind {
 	A_VALUE,  /* a value is none of those that are listed behind the words */
 	A_LENGTH, /* a list or a text is too long */
 	A_LIMIT,  /* a number is too large or too small */
+	A_SEARCH, /* the service's own web search */
 	A_BETA,   /* a beta, or a header */
 	A_MEMBER, /* a member that is not known */
 	AN_AUTH,  /* the key is looked for elsewhere */
@@ -124,6 +125,13 @@ static const struct {
 	{A_LESSON, "only support stream", NULL, "put stream true"},
 	{A_LESSON, "non-streaming", NULL, "put stream true"},
 	{A_LESSON, "verified to stream", NULL, "drop stream"},
+
+	/* The service's own web search, which not every model has, and not every gateway. */
+	{A_LESSON, "cannot be used with reasoning.effort", NULL,
+		"choose reasoning.effort [\"low\",\"medium\",\"high\",\"xhigh\"]"},
+	{A_LESSON, "web_search_call", NULL, "drop include"},
+	{A_SEARCH, "search", NULL, NULL},
+	{A_SEARCH, "tool", "function", NULL},
 
 	/* The key and the headers. */
 	{AN_AUTH, "bearer", NULL, "bearer"},
@@ -1071,6 +1079,45 @@ learn_fixed(struct reading *r, const char *lesson_text, struct buffer *lesson)
 	return changes;
 }
 
+/* Does the request have the service search the web? */
+static bool
+has_hosted_search(const struct reading *r)
+{
+	static const char *const kinds[] = {
+		"web_search", "openrouter:web_search", "browser_search", "builtin_function"};
+
+	if (json_member(r->request, "web_search_options") != NULL ||
+		json_member(r->request, "enable_search") != NULL)
+		return true;
+	JSON_EACH (tool, json_member_array(r->request, "tools")) {
+		const struct json *type = json_member_string(tool, "type");
+		for (size_t i = 0; i < COUNT(kinds); i++)
+			if (json_is_text(type, kinds[i]))
+				return true;
+		if (json_member(tool, "googleSearch") != NULL)
+			return true;
+	}
+	return false;
+}
+
+/* The request goes without the search then, and the answer says so. */
+static bool
+learn_no_search(struct reading *r, struct buffer *lesson)
+{
+	static const char *const refused[] = {"not support", "unsupported", "not enabled",
+		"not available", "unavailable", "unknown", "unrecognized", "unrecognised",
+		"invalid", "not allowed", "not permitted", "cannot be used", "expected",
+		"should be", "must be", "only", "required", "disabled", "missing"};
+
+	for (size_t i = 0; i < COUNT(refused); i++) {
+		if (strcasestr(r->words, refused[i]) == NULL || !has_hosted_search(r))
+			continue;
+		buffer_puts(lesson, "fix no-search");
+		return true;
+	}
+	return false;
+}
+
 /* Is there something in the request that this fix is about?  Whether it changes anything, only the
  * translation shows. */
 static bool
@@ -1116,6 +1163,9 @@ learn(struct reading *r, size_t row, struct buffer *lesson)
 	case A_LIMIT:
 		found = learn_limit(r, lesson);
 		break;
+	case A_SEARCH:
+		found = learn_no_search(r, lesson);
+		break;
 	case A_BETA:
 		found = learn_header(r, lesson);
 		break;
@@ -1139,7 +1189,7 @@ goes_with(const struct reading *r, size_t row)
 	enum kind kind = rows[row].kind;
 
 	if ((r->said->status == 401) != (kind == AN_AUTH) ||
-		(r->said->status == 404 && kind != A_FIX))
+		(r->said->status == 404 && kind != A_FIX && kind != A_SEARCH))
 		return false;
 	return strcasestr(r->words, rows[row].words) != NULL &&
 	       (rows[row].also == NULL || strcasestr(r->words, rows[row].also) != NULL);

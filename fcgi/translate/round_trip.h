@@ -37,6 +37,10 @@ bool round_trip_is_id(const char *id, size_t length);
 int
 round_trip_write_signature(struct buffer *, const char *kind, const char *members, size_t length);
 
+/* The kind of what the `encrypted_content` of a page carries that the proxy found: {"x": excerpt}.
+ */
+#define ROUND_TRIP_PAGE "web"
+
 /** Was the signature (a string) made by round_trip_write_signature, for whichever kind? */
 bool round_trip_is_signature(const struct json *signature);
 

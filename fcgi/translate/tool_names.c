@@ -20,7 +20,9 @@ struct tool_names {
 	struct text_map changed; /* what the service calls them: where in ${clients} */
 	char **clients;          /* what the client calls them; owned */
 	size_t count;
-	bool lacks_search;
+	enum lacking_tool lacking;
+	const char *own;     /* a function that is the service's own; NULL: none is */
+	const char *builtin; /* what it is called there */
 };
 
 struct tool_names *
@@ -46,15 +48,28 @@ tool_names_free(struct tool_names *names)
 }
 
 void
-tool_names_lack_search(struct tool_names *names)
+tool_names_lack(struct tool_names *names, enum lacking_tool lacking)
 {
-	names->lacks_search = true;
+	names->lacking = lacking;
 }
 
-bool
-tool_names_search_is_lacking(const struct tool_names *names)
+enum lacking_tool
+tool_names_lacking(const struct tool_names *names)
 {
-	return names != NULL && names->lacks_search;
+	return names != NULL ? names->lacking : LACKS_NOTHING;
+}
+
+void
+tool_names_set_builtin(struct tool_names *names, const char *name, const char *builtin)
+{
+	names->own = name;
+	names->builtin = builtin;
+}
+
+const char *
+tool_names_builtin(const struct tool_names *names, const struct json *name)
+{
+	return names->own != NULL && json_is_text(name, names->own) ? names->builtin : NULL;
 }
 
 static bool
@@ -124,8 +139,15 @@ tool_names_put(struct tool_names *names, struct json_writer *w, const struct jso
 	char shortened[LONGEST_NAME + 1];
 	struct buffer decoded = BUFFER_INIT(0);
 
+	/* A backslash fits nowhere. */
+	if (is_fit(names->rule, json_content(name), json_content_length(name))) {
+		json_put_value(w, name);
+		return;
+	}
 	json_append(&decoded, name);
-	if (is_fit(names->rule, buffer_text(&decoded), decoded.length)) {
+	if (tool_names_builtin(names, name) != NULL) {
+		json_put_text(w, names->builtin);
+	} else if (is_fit(names->rule, buffer_text(&decoded), decoded.length)) {
 		json_put_string(w, decoded.data, decoded.length);
 	} else {
 		shorten(names->rule, buffer_text(&decoded), decoded.length, shortened);
@@ -143,6 +165,8 @@ tool_names_to_client(const struct tool_names *names, const char *name)
 {
 	uint64_t at;
 
+	if (names != NULL && names->own != NULL && strcmp(name, names->builtin) == 0)
+		return names->own;
 	if (names == NULL || !text_map_get(&names->changed, name, strlen(name), &at))
 		return name;
 	return names->clients[at];

@@ -30,11 +30,18 @@ void tool_names_free(struct tool_names *);
 void tool_names_put(struct tool_names *, struct json_writer *, const struct json *name);
 
 /**
- * The client's web search, which it forces, does not exist at this service: the answer has to say
- * so.  And whether that was noted; NULL: no.
+ * The function ${name} is the service's own, which calls it ${builtin}; both static.  What the
+ * service calls it if ${name}, a string, is that function's; NULL: it is not.
  */
-void tool_names_lack_search(struct tool_names *);
-bool tool_names_search_is_lacking(const struct tool_names *);
+void tool_names_set_builtin(struct tool_names *, const char *name, const char *builtin);
+const char *tool_names_builtin(const struct tool_names *, const struct json *name);
+
+/* A tool that only Claude's own service runs, and that is all the client can have meant to use. */
+enum lacking_tool { LACKS_NOTHING, LACKS_SEARCH, LACKS_FETCH };
+
+/** This service has no such tool: the answer has to say so.  And which was noted, also for NULL. */
+void tool_names_lack(struct tool_names *, enum lacking_tool);
+enum lacking_tool tool_names_lacking(const struct tool_names *);
 
 /** The client's name for what the upstream calls ${name}; ${name} itself when it was never changed.
  */

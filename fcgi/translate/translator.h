@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "translate/model_facts.h"
 #include "translate/tool_names.h"
 
 struct api_error;
@@ -26,6 +27,7 @@ enum translate_fix {
 	FIX_NO_IMAGES = 1 << 4,       /* a sentence in the place of each */
 	FIX_NO_FILES = 1 << 5,        /* likewise */
 	FIX_NO_FORMAT = 1 << 7,       /* the format of the answer is told in words */
+	FIX_NO_SEARCH = 1 << 8,       /* the service's own search is not used */
 	FIX_GIVE_THINKING = 1 << 6,   /* each turn of the assistant says what was thought, or "" */
 };
 
@@ -34,10 +36,11 @@ struct translate_target {
 	const char *model;         /* the upstream's name for the model: after the routes */
 	int64_t max_output_tokens; /* clamps max_tokens; 0: no clamp */
 	bool reasoning_off;        /* the upstream's option `reasoning off`: ask for none */
-	const char *host;          /* of its base URL (model_facts.h); NULL: the service's own */
-	const char *origin; /* marks what this upstream and model have carried through the client
-			       (round_trip.h); NULL: the translator's kind alone */
-	unsigned fixes;     /* of enum translate_fix */
+	struct model_facts facts;  /* what is known of it at its host (model_facts_find) */
+	const char *origin;  /* marks what this upstream and model have carried through the client
+				(round_trip.h); NULL: the translator's kind alone */
+	bool builtin_search; /* CLAUDE_SEARCH_FUNCTION is the service's (HOST_BUILTIN_SEARCH) */
+	unsigned fixes;      /* of enum translate_fix */
 };
 
 /*
@@ -68,6 +71,10 @@ struct translator {
 	 */
 	int (*write_request)(const struct claude_request *, const struct translate_target *,
 		struct tool_names *names, struct buffer *body, struct api_error *error);
+
+	/** Does the service search the web by itself for this request, which offers a search? NULL:
+	 * that is not ours to know. */
+	bool (*has_search)(const struct claude_request *, const struct translate_target *);
 
 	/** Append a request to count its tokens; NULL: the service counts none. */
 	int (*write_count_request)(const struct claude_request *, const struct translate_target *,

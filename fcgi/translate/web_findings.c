@@ -10,9 +10,10 @@
 #include "translate/claude/writer.h"
 
 enum {
-	MOST_KNOWN = 1024,    /* queries, pages and citations of one answer */
-	LONGEST_TEXT = 4096,  /* bytes of a URL, a title, an age or a query */
-	LONGEST_QUOTE = 1024, /* bytes of what is cited, beyond which it is cut */
+	MOST_KNOWN = 1024,          /* queries, pages and citations of one answer */
+	LONGEST_TEXT = 4096,        /* bytes of a URL, a title, an age or a query */
+	LONGEST_QUOTE = 1024,       /* bytes of what is cited, beyond which it is cut */
+	MOST_RETITLED = 256 * 1024, /* bytes of searches or pages in which one gets its title */
 };
 
 void
@@ -27,9 +28,9 @@ web_findings_free(struct web_findings *f)
 
 /* ---- what comes ---- */
 
-/* Is the text new, and is there room for it? */
+/* Is the text new, and is there room for it?  It is known with the number then. */
 static bool
-is_news(struct web_findings *f, const struct buffer *text)
+is_news(struct web_findings *f, const struct buffer *text, uint64_t number)
 {
 	if (text->failed) {
 		f->failed = true;
@@ -37,7 +38,7 @@ is_news(struct web_findings *f, const struct buffer *text)
 	}
 	if (text_map_get(&f->known, text->data, text->length, NULL) || f->known.count == MOST_KNOWN)
 		return false;
-	if (text_map_set(&f->known, text->data, text->length, 0) != 0)
+	if (text_map_set(&f->known, text->data, text->length, number) != 0)
 		f->failed = true;
 	return !f->failed;
 }
@@ -86,7 +87,7 @@ web_findings_add_query(struct web_findings *f, const struct json *query)
 		return;
 	buffer_putc(&key, 'q');
 	json_write(&key, query);
-	if (is_news(f, &key))
+	if (is_news(f, &key, 0))
 		web_findings_add_search(f, query);
 	buffer_free(&key);
 }
@@ -99,33 +100,92 @@ put_page(struct json_writer *w, const struct web_page *page)
 	json_put_value_member(w, "title", is_fit(page->title) ? page->title : page->url);
 }
 
-void
-web_findings_add_page(struct web_findings *f, const struct web_page *page)
+static void
+write_page(struct buffer *text, const struct web_page *page)
 {
-	struct buffer text = BUFFER_INIT(0);
-	struct json_writer w = JSON_WRITER(&text);
+	struct json_writer w = JSON_WRITER(text);
 
-	if (!is_fit(page->url))
-		return;
-	/* One page is one result, under whichever title it came first. */
-	buffer_putc(&text, 'p');
-	json_write(&text, page->url);
-	if (!is_news(f, &text)) {
-		buffer_free(&text);
-		return;
-	}
-	buffer_clear(&text);
 	json_open_object(&w);
 	json_put_text_member(&w, "type", "web_search_result");
 	put_page(&w, page);
 	json_put_text_member(&w, "encrypted_content", "");
 	json_put_value_member(&w, "page_age", is_fit(page->age) ? page->age : NULL);
 	json_close_object(&w);
+}
+
+/* The same bytes with ${to} for the first ${from} in them. */
+static bool
+replace(struct buffer *in, const struct buffer *from, const struct buffer *to)
+{
+	struct buffer whole = BUFFER_INIT(0);
+	const char *text = buffer_text(in);
+	const char *at = in->length <= MOST_RETITLED
+				 ? memmem(text, in->length, from->data, from->length)
+				 : NULL;
+
+	if (at == NULL)
+		return false;
+	buffer_append(&whole, text, (size_t)(at - text));
+	buffer_append(&whole, to->data, to->length);
+	at += from->length;
+	buffer_append(&whole, at, in->length - (size_t)(at - text));
+	buffer_free(in);
+	*in = whole;
+	return true;
+}
+
+/* The title comes later: a source is told by its address alone, and then it is cited. */
+static void
+retitle(struct web_findings *f, const struct web_page *page)
+{
+	const struct web_page untitled = {.url = page->url};
+	struct buffer before = BUFFER_INIT(0);
+	struct buffer after = BUFFER_INIT(0);
+
+	write_page(&before, &untitled);
+	write_page(&after, page);
+	f->failed = f->failed || before.failed || after.failed;
+	if (!f->failed && !replace(&f->pages, &before, &after))
+		replace(&f->searches, &before, &after);
+	f->failed = f->failed || f->pages.failed || f->searches.failed;
+	buffer_free(&before);
+	buffer_free(&after);
+}
+
+static void
+add_new_page(struct web_findings *f, const struct web_page *page)
+{
+	struct buffer text = BUFFER_INIT(0);
+
+	write_page(&text, page);
 	if (f->pages.length > 0)
 		buffer_putc(&f->pages, ',');
 	buffer_append(&f->pages, text.data, text.length);
 	f->failed = f->failed || text.failed || f->pages.failed;
 	buffer_free(&text);
+}
+
+void
+web_findings_add_page(struct web_findings *f, const struct web_page *page)
+{
+	struct buffer key = BUFFER_INIT(0);
+	bool titled = is_fit(page->title);
+	uint64_t was_titled = 1;
+
+	if (!is_fit(page->url))
+		return;
+	/* One page is one result, under the first title that it has. */
+	buffer_putc(&key, 'p');
+	json_write(&key, page->url);
+	if (is_news(f, &key, titled)) {
+		add_new_page(f, page);
+	} else if (titled && text_map_get(&f->known, buffer_text(&key), key.length, &was_titled) &&
+		   was_titled == 0) {
+		retitle(f, page);
+		if (text_map_set(&f->known, key.data, key.length, 1) != 0)
+			f->failed = true;
+	}
+	buffer_free(&key);
 }
 
 /* The beginning of what is cited, without half of a character. */
@@ -164,7 +224,7 @@ web_findings_add_citation(struct web_findings *f, const struct web_page *page)
 	put_page(&w, page);
 	json_put_text_member(&w, "encrypted_index", "");
 	json_close_object(&w);
-	if (is_news(f, &text)) {
+	if (is_news(f, &text, 0)) {
 		buffer_append(&f->citations, text.data, text.length);
 		buffer_putc(&f->citations, '\n');
 		f->failed = f->failed || f->citations.failed;

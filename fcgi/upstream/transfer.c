@@ -37,11 +37,12 @@ enum {
 	KEPT_HANDLES = 256,       /* easy handles kept for the next transfer */
 	KEPT_CONNECTIONS = 512,   /* idle ones: the streams of a busy minute come again */
 	LONGEST_RETRY = 31536000, /* s: a year */
-	LARGE_BODY = 32 << 10, /* bytes of a request's body from which on it is freed once sent */
-	UPLOAD_ROUND = 256 << 10, /* bytes that are sent in one round of the loop, at most */
-	MOST_SENT = 2,            /* times that a request is, see before_sending */
-	MOST_PARKED = 256,        /* transfers whose name is looked up for nobody */
-	MOST_DECODED = 8 << 20,   /* bytes of a body in one round: of 16 KiB read, 500 times more */
+	LARGE_BODY = 32 << 10,   /* bytes of a request's body from which on it is freed once sent */
+	UPLOAD_ROUND = 64 << 10, /* bytes sent in one round of the loop, at most: curl keeps so many
+				    for each transfer, to its end */
+	MOST_SENT = 2,           /* times that a request is, see before_sending */
+	MOST_PARKED = 256,       /* transfers whose name is looked up for nobody */
+	MOST_DECODED = 8 << 20,  /* bytes of a body in one round: of 16 KiB read, 500 times more */
 	LONGEST_LOOKUP = 86400000, /* ms */
 	PATIENCE = 2000,           /* ms that curl waits for a connection after its owner gave up */
 	LOOKUP_DESCRIPTORS = 4,    /* that the lookup of a name takes, at most */

@@ -44,25 +44,58 @@ write_origin(struct upstream_request *r)
 	buffer_free(&name);
 }
 
+/* May the service search by itself, for all that the owner says? */
+static bool
+lets_search(const struct upstream *u)
+{
+	return u->options.search == SEARCH_BY_ANY || u->options.search == SEARCH_BY_SERVICE;
+}
+
+/* Does the request have the model search the web, which Chat does not do there? */
+static bool
+needs_responses_to_search(const struct model_facts *facts, const struct json *body)
+{
+	const struct json *choice = json_member(json_member(body, "tool_choice"), "type");
+
+	if (!model_facts_host_is(facts, HOST_SEARCH_MOVES) || json_is_text(choice, "none") ||
+		model_facts_chat_search(facts) != SEARCH_NONE ||
+		model_facts_responses_search(facts) == SEARCH_NONE)
+		return false;
+	JSON_EACH (tool, json_member_array(body, "tools"))
+		if (claude_tool_is_web_search(tool))
+			return true;
+	return false;
+}
+
+/* Look up what is known of the host and the model, once.  Return 0 or -1. */
+static int
+find_facts(struct upstream_request *r)
+{
+	struct buffer host = BUFFER_INIT(0);
+
+	if (r->facts.host != NULL)
+		return 0;
+	int status = model_facts_write_host(&host, r->upstream->base_url);
+	if (status == 0)
+		r->facts = model_facts_find(buffer_text(&host), r->model);
+	buffer_free(&host);
+	return status;
+}
+
 void
 upstream_request_choose_interface(struct upstream_request *r, const struct claude_request *claude)
 {
 	const struct service *chat = r->service;
-	struct buffer host = BUFFER_INIT(0);
 
-	if (chat->other_interface == NULL ||
-		model_facts_write_host(&host, r->upstream->base_url) != 0 ||
-		service_is_endpoint(chat, r->upstream->base_url)) {
-		buffer_free(&host);
+	if (chat->other_interface == NULL || find_facts(r) != 0 ||
+		!model_facts_host_is(&r->facts, HOST_BOTH_INTERFACES) ||
+		service_is_endpoint(chat, r->upstream->base_url))
 		return;
-	}
-	const struct model_facts facts = model_facts_find(buffer_text(&host), r->model);
 	bool tools = json_first(json_member_array(claude->body, "tools")) != NULL;
-	if (model_facts_host_is(&facts, HOST_BOTH_INTERFACES) &&
-		(model_facts_is(&facts, MODEL_RESPONSES_ONLY) ||
-			(tools && model_facts_is(&facts, MODEL_TOOLS_BY_RESPONSES))))
+	if (model_facts_is(&r->facts, MODEL_RESPONSES_ONLY) ||
+		(tools && model_facts_is(&r->facts, MODEL_TOOLS_BY_RESPONSES)) ||
+		(lets_search(r->upstream) && needs_responses_to_search(&r->facts, claude->body)))
 		r->service = service_find(chat->other_interface);
-	buffer_free(&host);
 }
 
 /* ---- what was learned ---- */
@@ -109,6 +142,69 @@ upstream_lessons_free(struct upstream_lessons *l)
 	*l = (struct upstream_lessons){0};
 }
 
+/* What must be otherwise, for what was learned or by the owner's options. */
+static unsigned
+fixes_of(const struct upstream_request *r, const struct lessons *lessons)
+{
+	return lesson_fixes(lessons) | (r->upstream->options.images_off ? FIX_NO_IMAGES : 0) |
+	       (lets_search(r->upstream) ? 0 : FIX_NO_SEARCH);
+}
+
+/* Its facts are looked up already (find_facts). */
+static struct translate_target
+target_of(struct upstream_request *r, const struct lessons *lessons)
+{
+	struct translate_target target = {
+		.model = r->model,
+		.max_output_tokens = r->upstream->options.max_output_tokens,
+		.reasoning_off = r->upstream->options.reasoning_off,
+		.facts = r->facts,
+		.builtin_search = r->builtin_search,
+		.origin = buffer_text(&r->origin),
+		.fixes = fixes_of(r, lessons),
+	};
+
+	target.facts.no_search = (target.fixes & FIX_NO_SEARCH) != 0;
+	return target;
+}
+
+/* Ask ${question} about what is known and was learned of the upstream's search. */
+static bool
+asks_of_search(struct upstream_request *r, const struct claude_request *claude,
+	bool (*question)(const struct claude_request *, const struct translate_target *))
+{
+	struct upstream_lessons lessons = {0};
+	bool holds = false;
+
+	if (find_facts(r) == 0 && upstream_lessons_gather(&lessons, r) == 0) {
+		const struct translate_target target = target_of(r, &lessons.list);
+		holds = question(claude, &target);
+	}
+	upstream_lessons_free(&lessons);
+	return holds;
+}
+
+bool
+upstream_request_has_search(struct upstream_request *r, const struct claude_request *claude)
+{
+	const struct translator *t = r->service->translator;
+
+	return t->has_search == NULL || asks_of_search(r, claude, t->has_search);
+}
+
+static bool
+has_builtin(const struct claude_request *claude, const struct translate_target *target)
+{
+	(void)claude;
+	return !target->facts.no_search && model_facts_host_is(&target->facts, HOST_BUILTIN_SEARCH);
+}
+
+bool
+upstream_request_has_builtin_search(struct upstream_request *r)
+{
+	return r->service->translator == &openai_chat && asks_of_search(r, NULL, has_builtin);
+}
+
 /* ---- the body ---- */
 
 /* Translate, and then change what the translation cannot know. */
@@ -116,15 +212,7 @@ static int
 write_learned(struct upstream_request *r, const struct claude_request *claude,
 	request_writer *write, const struct lessons *lessons, struct api_error *error)
 {
-	const struct translate_target target = {
-		.model = r->model,
-		.max_output_tokens = r->upstream->options.max_output_tokens,
-		.reasoning_off = r->upstream->options.reasoning_off,
-		.host = buffer_text(&r->host),
-		.origin = buffer_text(&r->origin),
-		.fixes = lesson_fixes(lessons) |
-			 (r->upstream->options.images_off ? FIX_NO_IMAGES : 0),
-	};
+	const struct translate_target target = target_of(r, lessons);
 
 	if (write(claude, &target, r->tool_names, &r->body, error) != 0)
 		return -1;
@@ -136,7 +224,7 @@ upstream_request_translate(struct upstream_request *r, const struct claude_reque
 	request_writer *write, struct api_error *error)
 {
 	write_origin(r);
-	if (r->origin.failed || model_facts_write_host(&r->host, r->upstream->base_url) != 0)
+	if (r->origin.failed || find_facts(r) != 0)
 		return no_memory(error);
 	r->tool_names = tool_names_new(r->service->translator->name_rule);
 	/* A translation is about as long as what it is made of; a buffer that doubles would be half
@@ -208,7 +296,6 @@ upstream_request_free(struct upstream_request *r)
 	buffer_free(&r->body);
 	buffer_free(&r->url);
 	tool_names_free(r->tool_names);
-	buffer_free(&r->host);
 	buffer_free(&r->origin);
 	*r = (struct upstream_request){0};
 }

@@ -33,9 +33,10 @@ struct upstream_request {
 	struct tool_names *tool_names; /* of a translated request: what they are called there */
 	char *lessons; /* what is learned of this request alone, a line each; owned; NULL: nothing
 			*/
-	struct buffer host;   /* likewise, of the base URL, for model_facts.h */
-	struct buffer origin; /* likewise: marks what upstream and model have carried through the
-				 client (round_trip.h) */
+	bool builtin_search;      /* of struct translate_target */
+	struct model_facts facts; /* of the base URL's host and the model; empty: not looked up */
+	struct buffer origin;     /* marks what upstream and model have carried through the
+				     client (round_trip.h) */
 };
 
 /** One of a translator's functions that write a request. */
@@ -45,6 +46,12 @@ typedef int request_writer(const struct claude_request *, const struct translate
 /** A model that Chat does not serve, or not with tools, is asked by Responses where the service has
  * both: change the service type of a message to that. */
 void upstream_request_choose_interface(struct upstream_request *, const struct claude_request *);
+
+/** Does the upstream search the web by itself for this request, which was checked? */
+bool upstream_request_has_search(struct upstream_request *, const struct claude_request *);
+
+/** Does it have one that the model calls (model_facts.h HOST_BUILTIN_SEARCH)? */
+bool upstream_request_has_builtin_search(struct upstream_request *);
 
 /* Lessons gathered for a request. */
 struct upstream_lessons {

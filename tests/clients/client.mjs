@@ -92,6 +92,26 @@ const actions = {
     for (const content of ["one", "two", "three"]) texts.push((await thread.send({ role: "user", content })).content[0].text);
     return { texts };
   },
+  async search() {
+    const { tools, messages, ...rest } = request;
+    const asked = { ...rest, messages, tools: [{ type: "web_search_20250305", name: "web_search", max_uses: 3 }] };
+    const whole = await client.messages.create(asked);
+    const streamed = await client.messages.stream(asked).finalMessage();
+    const next = { role: "user", content: "and now?" };
+    const turns = [...messages, { role: "assistant", content: streamed.content }, next];
+    const { content } = await client.messages.stream({ ...asked, messages: turns }).finalMessage();
+    return { whole, streamed, next: content };
+  },
+  async fetch() {
+    const { tools, messages, ...rest } = request;
+    const asked = { ...rest, messages, tools: [{ type: "web_fetch_20250910", name: "web_fetch" }] };
+    const choice = { tool_choice: { type: "tool", name: "web_fetch" } };
+    const whole = await client.beta.messages.create({ ...asked, ...choice });
+    const streamed = await client.beta.messages.stream({ ...asked, ...choice }).finalMessage();
+    const turns = [...messages, { role: "assistant", content: streamed.content }, { role: "user", content: "and now?" }];
+    const { content } = await client.beta.messages.stream({ ...asked, messages: turns }).finalMessage();
+    return { whole, streamed, next: content };
+  },
   async abort() {
     const stream = client.messages.stream(request);
     stream.on("text", () => stream.abort());

@@ -20,7 +20,8 @@ struct choice {
 	bool hide_thinking;
 	bool complete;
 	bool pings;
-	bool stops; /* the client named stop sequences */
+	bool stops;    /* the client named stop sequences */
+	bool searches; /* the proxy searches for the model, which then answers alike */
 	uint32_t seed;
 };
 
@@ -223,6 +224,25 @@ feed(struct answer *a, const struct choice *c, const char *text, size_t size, ui
 	answer_end(a, c->complete);
 }
 
+/* The turn is a message; a search follows it, and the model's last turn. */
+static void
+search(struct answer *a, const struct choice *c, const struct answer_options *options,
+	const char *text, size_t size)
+{
+	static const char citation[] = "{\"url\":\"https://a\"}";
+	struct claude_writer *w = answer_writer(a);
+	const struct buffer *turn = claude_writer_turn(w);
+
+	fuzz_check(!turn->failed && fuzz_is_json(turn->data, turn->length));
+	claude_writer_search_begin(w, "q", 1);
+	claude_writer_search_end(w, "[]", 2, true);
+	claude_writer_page(w, "https://a", citation, sizeof(citation) - 1);
+	fuzz_check(answer_next_turn(a, options) == 0 && !answer_has_content(a));
+	feed(a, c, text, size, 0);
+	if (answer_waits(a))
+		claude_writer_end(w, "end_turn");
+}
+
 static struct run
 run(const struct choice *c, const char *text, size_t size, uint32_t seed, bool after_failure)
 {
@@ -231,6 +251,7 @@ run(const struct choice *c, const char *text, size_t size, uint32_t seed, bool a
 		.translator = c->translator,
 		.model = "m",
 		.stop_sequences = c->stops ? stops : NULL,
+		.searches = c->searches,
 		.stream = c->stream,
 		.hide_thinking = c->hide_thinking,
 		.estimated_input_tokens = 7,
@@ -251,6 +272,8 @@ run(const struct choice *c, const char *text, size_t size, uint32_t seed, bool a
 	fuzz_check(!after_failure || answer_switch_upstream(a, &options) == 0);
 	made = made_before;
 	feed(a, c, text, size, seed);
+	if (answer_waits(a))
+		search(a, c, &options, text, size);
 	r.state = answer_state(a);
 	if (r.state == ANSWER_FAILED)
 		api_error_copy(answer_error(a), &r.error);
@@ -328,6 +351,7 @@ choose(struct fuzz_input *in)
 		.complete = second & 8,
 		.pings = second & 16,
 		.stops = second & 32,
+		.searches = (second & 64) != 0 && translators[first & 3] != NULL,
 		.seed = fuzz_byte(in) + 1,
 	};
 }

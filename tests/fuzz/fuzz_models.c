@@ -105,7 +105,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct claude_models models = {0};
 
 	fuzz_quiet();
-	claude_models_add(&models, "a-route", "a-model");
+	claude_models_add(&models, "a-route", "a-model", "served");
 	const struct json *answer = fuzz_json(&document, in.at, in.left);
 	if (answer != NULL && claude_models_read(&models, answer) == 0) {
 		check_each(&models);

@@ -11,7 +11,8 @@
 static void
 write_to(const struct claude_request *request, const char *model, int64_t most, struct buffer *out)
 {
-	const struct translate_target target = {.model = model, .max_output_tokens = most};
+	const struct translate_target target = {
+		.model = model, .max_output_tokens = most, .facts = model_facts_find(NULL, model)};
 	struct api_error error = API_ERROR_NONE;
 
 	fuzz_check(passthrough.write_request(request, &target, NULL, out, &error) == 0);

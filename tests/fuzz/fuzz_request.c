@@ -20,7 +20,8 @@ static int
 write_once(const struct claude_request *request, const struct translator *translator,
 	request_writer *write, struct buffer *body)
 {
-	const struct translate_target target = {.model = request->model};
+	const struct translate_target target = {
+		.model = request->model, .facts = model_facts_find(NULL, request->model)};
 	struct tool_names *names = tool_names_new(translator->name_rule);
 	struct api_error error = API_ERROR_NONE;
 	int status = write(request, &target, names, body, &error);

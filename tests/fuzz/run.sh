@@ -12,7 +12,7 @@ export ASAN_OPTIONS=quarantine_size_mb=8
 make -s "-j$(nproc)" CC=clang BUILD=$build SANITIZE=fuzzer-no-link,address,undefined \
 	CFLAGS="-g -fno-sanitize-recover=undefined" fuzz_programs || exit 1
 # What the sources look for, as JSON strings.
-grep -ohE '"[a-z][A-Za-z_.]{2,}"' fcgi/translate/*.c fcgi/translate/*/*.c fcgi/http/*.c cli/import.c | grep -v '\.h"' | sort -u |
+grep -ohE '"[a-z][A-Za-z_.]{2,}"' fcgi/translate/*.c fcgi/translate/*/*.c fcgi/upstream/search*.c fcgi/http/*.c cli/import.c | grep -v '\.h"' | sort -u |
 	sed 's/"\(.*\)"/"\\"\1\\""/' >$build/words.dict
 
 # fuzz <target>: run it; one line of figures, and what was found.

@@ -14,6 +14,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from chapters import blocks, commands
 from site_under_test import (ACCESS_KEY, BUILD, INSTALLED, INSTALLED_DATABASE, INSTALLED_SOCKET, ROOT, Site, free_port, program,
                              replace, wait_for)
 
@@ -208,13 +209,13 @@ class Lighttpd(Front):
 
 
 class Spawned(Front):
-    """The responder is started by spawn-fcgi, as the comment in nginx.conf.example says it."""
+    """The responder is started by spawn-fcgi, as claude-proxy.fcgi(8) tells."""
 
     one_process = True
 
     def spawn_command(self):
-        found = re.search(r"^#\s+(spawn-fcgi (?:.*\\\n#)*.*)$", Nginx.example.read_text(), re.MULTILINE)
-        words = shlex.split(replace(found[1].replace("\\\n#", " "), (INSTALLED_SOCKET, self.folder / "fcgi.sock"),
+        command = commands(blocks(ROOT / "fcgi/claude-proxy.fcgi.8", "spawn-fcgi")[0])[-1]
+        words = shlex.split(replace(command, (INSTALLED_SOCKET, self.folder / "fcgi.sock"),
                                     ("/run/claude-proxy/claude-proxy.pid", self.folder / "responder.pid"),
                                     (INSTALLED, self.programs), (INSTALLED_DATABASE, self.database),
                                     ("-u www-data -g www-data", f"-u {self.user.pw_name} -g {self.group_name}"

@@ -11,8 +11,13 @@ import tempfile
 from pathlib import Path
 
 from site_under_test import ROOT, wait_for
+from terminal import Terminal
 
 ROOTS = ROOT / "build-roots"
+TYPED_KEY = "sk-typed-0123456789abcdef"
+# What a newcomer answers to `setup`, whose service is a stand-in; Terminal.answer takes these.
+ANSWERS_OF_SETUP = [(r"A name for it \[main\]: ", ""), (r"Service type: .*: ", "openai"), (r"API key for .* \(not shown\): ", TYPED_KEY),
+                    ("For small tasks.*: ", "tiny"), ("For everything else.*: ", "large")]
 
 # The first process inside: mounts what a machine has, and becomes systemd.
 BOOT = r"""
@@ -44,13 +49,15 @@ exec env -i container=other PATH=/usr/sbin:/usr/bin:/sbin:/bin chroot . /bin/sh 
 """
 
 
-def bare_root(suite, name, *packages):
-    """The folder of a root of that suite with these packages, made if it is not there yet."""
+def bare_root(suite, name, *packages, fetched=()):
+    """The folder of a root of that suite with these packages, made if it is not there yet; it can install those that were
+    fetched without a network."""
     ROOTS.mkdir(exist_ok=True)
     folder = ROOTS / f"{suite}-{name}"
     with open(ROOTS / f"{suite}-{name}.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        done = subprocess.run(["bash", ROOT / "tests/roots.sh", suite, folder, *packages], capture_output=True, text=True, timeout=600)
+        done = subprocess.run(["bash", ROOT / "tests/roots.sh", suite, folder, *packages, *(["--", *fetched] if fetched else [])],
+                              capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
     return folder
 
@@ -71,6 +78,14 @@ class Machine:
                               timeout=120)
         assert not check or done.returncode == 0, (script, done.stdout, done.stderr, self.journal())
         return done.stdout + done.stderr
+
+    def terminal(self, script, user="root", folder="~"):
+        """A terminal on which that user has just entered a script."""
+        home, path = ("/root", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin") if user == "root" else \
+            (f"/home/{user}", "/usr/local/bin:/usr/bin:/bin")
+        command = self.enter("runuser", "-u", user, "--", "env", f"HOME={home}", f"USER={user}", f"PATH={path}", "TERM=xterm",
+                             "bash", "-ec", f"cd {folder}; {script}")
+        return Terminal(command, {})
 
     def journal(self):
         return subprocess.run(self.enter("journalctl", "--no-pager", "-n", "40"), capture_output=True, text=True).stdout

@@ -58,6 +58,19 @@ class Terminal:
     def type(self, text):
         os.write(self.descriptor, text.encode())
 
+    def answer(self, answers, seconds=120):
+        """Type the answer to each prompt, whose end is given as a pattern, until the command ends; all that was written, and the
+        exit status."""
+        deadline = time.monotonic() + seconds
+        before = ""
+        while self.read(0.2) and time.monotonic() < deadline:
+            found = next((text for prompt, text in answers if re.search(f"(?:{prompt})$", plain(self.screen))), None)
+            if found is not None:
+                before, self.screen = before + self.screen, ""
+                self.type(found + "\n")
+        assert time.monotonic() < deadline, (before + self.screen)[-2000:]
+        return before + self.screen, self.process.wait(20)
+
     def end(self, seconds=20):
         """Wait for the end; what was written, and the exit status."""
         deadline = time.monotonic() + seconds

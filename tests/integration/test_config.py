@@ -132,7 +132,7 @@ def test_the_settings_in_etc_are_read_first_for_the_database_of_the_system(site,
     done = subprocess.run([*enter, SYSTEM % change + f"exec {BUILD}/claude-proxy-admin doctor"], env=env, cwd=site.folder,
                           capture_output=True, text=True, timeout=60)
     told, = re.findall(r"settings\s+from the environment, (?:and )?(.*)", done.stdout.replace("environment;", "environment,"))
-    assert told == (file or "no .env file was found"), done.stdout
+    assert told == (file or "there is no settings file"), done.stdout
 
 
 def test_an_env_file_beside_the_database_is_read(site, upstream):

@@ -6,6 +6,7 @@ import re
 import shlex
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -20,8 +21,19 @@ if os.geteuid() != 0 or not shutil.which("apt-get"):
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("container")]
 
 FILE = ROOT / "fcgi/deploy/Containerfile"
-DEVICES = ("null", "zero", "full", "random", "urandom")
-MOUNTS = "; ".join(f"touch dev/{name}; mount --bind /dev/{name} dev/{name}" for name in DEVICES) + "; mount -t proc proc proc"
+# What holds the mounts of a stage: its root is a layer in memory above the bare root.
+HOLD = r"""
+set -e
+mount -t tmpfs -o mode=755 tmpfs "$2"
+mkdir "$2/upper" "$2/work" "$2/root"
+mount -t overlay overlay -o "lowerdir=$1,upperdir=$2/upper,workdir=$2/work" "$2/root"
+cd "$2/root"
+for name in null zero full random urandom; do touch dev/$name; mount --bind /dev/$name dev/$name; done
+mount -t proc proc proc
+rm usr/sbin/policy-rc.d
+echo ready
+exec cat
+"""
 
 
 def instructions():
@@ -36,21 +48,33 @@ def instructions():
     return stages
 
 
+def packages():
+    """Those that the file installs: they are downloaded once, not in each run."""
+    return sorted({word for names in re.findall(r"apt-get install -y --no-install-recommends ([a-z0-9 .-]+)", re.sub(r"\\\n", " ", FILE.read_text()))
+                   for word in names.split()})
+
+
 class Image:
     """A stage: a root with what its instructions did to it."""
 
     def __init__(self, folder, suite):
-        self.root = folder
+        folder.mkdir()
         self.workdir, self.user, self.env, self.command, self.health = "/", "root", {}, None, None
-        # What apt-get installs stays for the next run of the tests.
-        output("cp", "-a", bare_root(suite, "container"), folder)
-        (folder / "usr/sbin/policy-rc.d").unlink()
+        self.holder = subprocess.Popen(["unshare", "--mount", "sh", "-c", HOLD, "hold", bare_root(suite, "container", fetched=packages()), folder],
+                                       stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert self.holder.stdout.readline() == "ready\n"
+        self.root = Path(f"/proc/{self.holder.pid}/root{folder}/root")
+        self.inside = folder / "root"  # of the holder's namespace
+
+    def close(self):
+        self.holder.stdin.close()
+        self.holder.wait(20)
 
     def enter(self, command):
         words = " ".join(shlex.quote(f"{name}={value}") for name, value in self.env.items())
         as_user = f"setpriv --reuid {self.user} --regid {self.user} --clear-groups " if self.user != "root" else ""
         inside = f"cd {self.workdir} && exec {as_user}env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin {words} {command}"
-        return ["unshare", "--mount", "sh", "-e", "-c", f"cd {self.root}; {MOUNTS}; exec chroot . /bin/sh -c {shlex.quote(inside)}"]
+        return ["nsenter", f"--target={self.holder.pid}", "--mount", "chroot", self.inside, "/bin/sh", "-c", inside]
 
     def run(self, command, **options):
         return output(*self.enter(command), **options)
@@ -107,19 +131,18 @@ def output(*command, **options):
 
 
 @pytest.fixture
-def image(tmp_path):
+def image(request, tmp_path):
     stages, last = {}, None
     for number, stage in enumerate(instructions()):
         name = re.search(r"debian:(\w+)-slim(?: AS (\w+))?", stage[0][1])
         last = Image(tmp_path / f"stage{number}", name[1])
         stages[name[2]] = last
+        request.addfinalizer(last.close)
         # debootstrap's root has the names of the host; an engine gives them, too.
         shutil.copy("/etc/resolv.conf", last.root / "etc/resolv.conf")
         for word, rest in stage[1:]:
             last.carry_out(word, rest, stages)
-    yield last
-    for stage in stages.values():
-        shutil.rmtree(stage.root, ignore_errors=True)
+    return last
 
 
 def test_the_container_serves_as_a_user_of_its_own(image, upstream):

@@ -49,7 +49,8 @@ def test_a_database_that_is_not_there_is_not_made(site, doctor):
 def test_settings(site, upstream, doctor):
     site.use(upstream)
     upstream.answer = models(["m"])
-    assert worst(doctor(1, PROXY_ACCESS_KEY=None), "PROXY_ACCESS_KEY is not set") == "problem"
+    told = f"into {site.database.parent}/.env"
+    assert worst(doctor(1, PROXY_ACCESS_KEY=None), told) == "problem"
     assert worst(doctor(0, PROXY_ACCESS_KEY="short"), "only 5 characters") == "warning"
     env_file = site.database.parent / ".env"
     env_file.write_text("PROXY_ACCESS_KEY=0123456789abcdef0123\n")

@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from site_under_test import ACCESS_KEY, BUILD, ROOT, free_port, replace, wait_for
+from site_under_test import ACCESS_KEY, BUILD, ROOT, free_port, request, wait_for
 from terminal import Terminal, plain
 from upstream import models, parts, status
 
@@ -125,6 +125,16 @@ def test_setup_leads_from_nothing_to_an_answer(site, upstream, terminal):
     env_file = site.database.parent / ".env"
     assert env_file.read_text().startswith("PROXY_ACCESS_KEY=") and env_file.stat().st_mode & 0o777 == 0o600
     assert SECRET not in screen
+
+
+def test_the_access_key_that_setup_makes_opens_a_proxy_that_runs_already(site, upstream, terminal):
+    with site.lighttpd(PROXY_ACCESS_KEY=None):
+        assert site.post({}).status == 401
+        with terminal("setup", PROXY_ACCESS_KEY=None) as t:
+            code = t.answer([("or URL: ", upstream.url), (r"\[main\]: ", ""), (r"\[openai\]: ", ""), ("not shown\\): ", SECRET),
+                             ("For .*: ", "m")])[1]
+        key = (site.database.parent / ".env").read_text().split("=")[1].strip()
+        assert code == 0 and site.post(request("hello"), key=key).status == 200
 
 
 def test_setup_proposes_models_of_a_known_service(site, terminal):
@@ -389,7 +399,7 @@ def test_make_run_prints_lines_that_can_be_pasted(site, make_run):
         t.type("\x03")
         t.end()
     key = (site.folder / ".env").read_text().split("=")[1].strip()
-    assert f"export ANTHROPIC_BASE_URL=http://127.0.0.1:{port} ANTHROPIC_AUTH_TOKEN={key}\n" in screen
+    assert f"  export ANTHROPIC_BASE_URL=http://127.0.0.1:{port}\n  export ANTHROPIC_AUTH_TOKEN={key}\n" in screen
     assert "claude-proxy-admin setup" in screen
 
 

@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import tarfile
+import time
 
 import pytest
 
@@ -145,7 +146,7 @@ def test_bash_completes_commands_and_words(shell):
 
 
 def test_bash_completes_the_options_of_each_command(shell):
-    listing = {"show", "key", "route", "usage", "test", "doctor", "learned"}
+    listing = {"show", "key", "route", "usage", "test", "doctor", "learned", "search"}
     for name, arguments in commands().items():
         wanted = set(re.findall(r"--[a-z]+", arguments)) | {"--help"} | ({"--json"} if name in listing else set())
         wanted |= {"--upstream", "--first", "--before"} if name == "route" else {"--command"} if name == "key" else set()
@@ -215,7 +216,7 @@ def test_zsh_and_fish_complete_as_bash_does(other_shell, shell, site):
     assert other_shell("claude-proxy-admin ") - {"--help", "--version"} == set(commands())
     for line in ("use ", "use m", "key main ", "key main remove ", "key main add ", "add ol", "add x http://a ", "balance ",
                  "route ", "route move ", "route add x ", "route add x y --before ", "set main ", "set main reasoning ", "set main auth ", "set main images ",
-                 "set main fallback ", "usage --by ", "translate --to ", "test "):
+                 "set main fallback ", "set main search ", "search ", "search t", "usage --by ", "translate --to ", "test "):
         wanted = set(shell.complete(f"claude-proxy-admin {line}"))
         assert other_shell(f"claude-proxy-admin {line}") - {"FILES"} == wanted, line
     for name in commands():
@@ -525,12 +526,6 @@ def check_texts(folder):
     assert not example.exists() or (folder / ".htaccess").read_bytes() == example.read_bytes()
 
 
-def steps_of(readme, number):
-    """The commands of one step in the bundle's README."""
-    step = re.search(rf"^{number}\. .*?(?=^\S)", readme, re.M | re.S)[0]
-    return [line.strip() for line in re.findall(r"^     .*", step, re.M)]
-
-
 @pytest.mark.slow
 @pytest.mark.xdist_group("packages")
 @plain_build
@@ -547,12 +542,10 @@ def test_the_bundle_serves_on_a_host_that_has_only_a_c_library(bare_host, secure
                 assert path and (path.startswith((f"/{SPACE}/lib/", f"{folder}/lib/")) or C_LIBRARY.fullmatch(library)), found
 
     secure_upstream.answer = models(["m"])
-    # Step 2 of its README by hand, as there is no head and no od here; step 3 to the letter.
+    # What setup asks for, without a terminal (test_chapters.py follows the README itself).
     host.write(".local/share/claude-proxy/.env", f"PROXY_ACCESS_KEY={ACCESS_KEY}\n")
-    commands = steps_of((folder / "README").read_text(), 3)
-    assert len(commands) == 4 and commands[-1].endswith(" doctor")
-    for command in commands:
-        done = host.run(command.replace("https://api.openai.com openai-responses", f"{secure_upstream.url} openai"), input="sk-test-0123456789abcdef\n")
+    for command in (f"add main {secure_upstream.url} openai", "key main add -", "doctor"):
+        done = host.run(f"./claude-proxy-admin {command}", input="sk-test-0123456789abcdef\n")
         assert done.returncode == 0, done.stdout + done.stderr
     assert "/etc/pki/tls/certs/ca-bundle.crt" in done.stdout
     shown = host.run("./claude-proxy-admin show").stdout
@@ -569,9 +562,68 @@ def test_the_bundle_serves_on_a_host_that_has_only_a_c_library(bare_host, secure
     assert secure_upstream.refused == [] and secure_upstream.keys_seen()["sk-test-0123456789abcdef"] >= 2
 
 
-@plain_build
-def test_the_version_is_the_newest_of_the_changelog():
+# ---- releases ----
+
+def versions_of_the_changelog():
     """Semantic, each with its date, newest first."""
-    found = re.findall(r"^## (\d+)\.(\d+)\.(\d+) \d{4}-\d\d-\d\d$", (ROOT / "fcgi/deploy/CHANGELOG.md").read_text(), re.M)
-    versions = [tuple(map(int, numbers)) for numbers in found]
-    assert versions == sorted(versions, reverse=True) and ".".join(found[0]) == version()
+    headings = re.findall(r"^## .*$", (ROOT / "fcgi/deploy/CHANGELOG.md").read_text(), re.M)
+    found = [re.fullmatch(r"## (\d+\.\d+\.\d+) \d{4}-\d\d-\d\d", heading)[1] for heading in headings]
+    assert found == sorted(found, key=lambda name: list(map(int, name.split("."))), reverse=True)
+    return found
+
+
+@plain_build
+def test_everything_has_the_version_that_the_changelog_begins_with():
+    assert versions_of_the_changelog()[0] == version()
+    for readme in (ROOT / "README.md", ROOT / "fcgi/deploy/README.zh-CN.md"):
+        assert re.findall(r"claude-proxy_([0-9.]+)_", readme.read_text()) == [version()], readme
+
+
+@plain_build
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="tags are the repository's")
+def test_a_tag_is_a_version_of_the_changelog_and_of_what_it_names():
+    for tag in output("git", "tag", "-l", "v*", cwd=ROOT).split():
+        assert tag[1:] in versions_of_the_changelog()
+        assert f"VERSION  := {tag[1:]}\n" in output("git", "show", f"{tag}:Makefile", cwd=ROOT)
+
+
+@pytest.fixture
+def clone(tmp_path):
+    """A clone whose changelog begins today; give a function that runs the script of `make release`."""
+    folder = tmp_path / "clone"
+    output("git", "clone", "-q", ROOT, folder)
+    for name in ("fcgi/deploy/release.sh", "fcgi/deploy/CHANGELOG.md", "Makefile"):
+        shutil.copy(ROOT / name, folder / name)
+    changelog = folder / "fcgi/deploy/CHANGELOG.md"
+    changelog.write_text(re.sub(r"^(## [0-9.]+) .*", rf"\1 {time.strftime('%Y-%m-%d', time.gmtime())}", changelog.read_text(), count=1, flags=re.M))
+    for name in output("git", "tag", cwd=folder).split():
+        output("git", "tag", "-d", name, cwd=folder)
+    output("git", "config", "user.name", "A Name", cwd=folder)
+    output("git", "config", "user.email", "name@example.com", cwd=folder)
+    output("git", "add", "-A", cwd=folder)
+    output("git", "commit", "-q", "--allow-empty", "-m", "A release", cwd=folder)
+
+    def run(*arguments):
+        return subprocess.run([folder / "fcgi/deploy/release.sh", *arguments], cwd=folder, capture_output=True, text=True)
+
+    run.folder = folder
+    return run
+
+
+@plain_build
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="a release is made in the repository")
+def test_a_release_is_of_what_is_committed_and_has_its_tag_once(clone):
+    assert clone("check", version()).returncode == 0
+    assert "does not begin with version 9.9.9" in clone("check", "9.9.9").stderr
+    (clone.folder / "README.md").write_text("changed")
+    assert "not committed" in clone("check", version()).stderr
+    output("git", "checkout", "-q", "README.md", cwd=clone.folder)
+    build = clone.folder / "build"
+    build.mkdir()
+    for name in (f"claude-proxy-{version()}.tar.gz", f"claude-proxy_{version()}_amd64.deb"):
+        (build / name).write_text(name)
+    assert clone("tag", "build", version()).returncode == 0
+    output("sha256sum", "--check", "--strict", "SHA256SUMS", cwd=build / "release")
+    told = output("git", "tag", "-l", "-n99", f"v{version()}", cwd=clone.folder)
+    assert "- `make deb` builds a Debian package" in told and "First version" not in told
+    assert "tagged already" in clone("check", version()).stderr

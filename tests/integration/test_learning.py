@@ -9,6 +9,7 @@ import pytest
 
 import upstream as upstream_chat
 import upstream_claude
+import upstream_gemini
 import upstream_responses
 from site_under_test import collect, request, wait_for
 from upstream import error_body
@@ -150,8 +151,19 @@ def stream_only():
             {}, {})
 
 
+def search():
+    service, wording = random.choice([
+        (upstream_responses, "Hosted tool 'web_search' is not supported with this model."),
+        (upstream_responses, "Invalid value: 'web_search'. Supported values are: 'function' and 'custom'."),
+        (upstream_responses, "tools.0.type: Input should be 'function'"),
+        (upstream_gemini, "Search as a tool is not enabled for this model")])
+    return (service, lambda call: wording if "tools" in call.body else None,
+            {"model": "gemini-9", "tools": [{"type": "web_search_20250305", "name": "web_search"}],
+             "tool_choice": random.choice([{"type": "auto"}, {"type": "tool", "name": "web_search"}])}, {})
+
+
 KINDS = [unknown_member, member_inside, value, beta, header, limit, other_name, summary, extra_forbidden, images, system_role,
-         answer_format, stream_only]
+         answer_format, stream_only, search]
 
 
 def learned(site):
@@ -247,6 +259,21 @@ def test_one_request_is_corrected_once(site, upstream):
         assert answer.status == 400 and "x_second" in answer.json["error"]["message"] and len(s.refused) == 2
         assert site.post({**request(), **members}).status == 200 and len(s.refused) == 2
     assert [row["lesson"] for row in learned(site)] == ["drop x_first", "drop x_second"]
+
+
+@pytest.mark.parametrize("service", (upstream_responses, upstream_gemini), ids=lambda service: service.SERVICE_TYPE)
+def test_a_search_that_is_refused_is_said_to_be_missing(site, upstream, service):
+    s = Service(upstream, service, lambda call: "web search is not supported by this model" if "tools" in call.body else None)
+    site.use(upstream, service_type=service.SERVICE_TYPE)
+    with site.lighttpd():
+        for times in (1, 1):
+            answer = site.ask(model="gemini-9", tools=[{"type": "web_search_20250305", "name": "web_search"}])
+            assert len(s.refused) == times
+            said, use, result = answer["content"]
+            assert said["text"] == "fine" and use["name"] == "web_search" and result["tool_use_id"] == use["id"]
+            assert result["content"]["error_code"] == "unavailable" and "server_tool_use" not in answer["usage"]
+    assert [row["lesson"] for row in learned(site)] == ["fix no-search"]
+    assert "There is no web search here" in s.taken[-1].text.decode()
 
 
 def test_what_does_not_help_is_forgotten(site, upstream):
@@ -383,3 +410,20 @@ def test_models_that_chat_does_not_serve_are_asked_by_responses(site, upstream, 
         use_host(site, upstream, "http://api.openai.com/v1/chat/completions")
         site.ask(model=model, **members)
     assert upstream.calls[-1].path.endswith("/chat/completions")
+
+
+@pytest.mark.parametrize("host,by,path", [("api.openai.com", "auto", "/responses"), ("api.x.ai", "auto", "/responses"),
+                                          ("api.openai.com", "hosted", "/responses"), ("api.openai.com", "off", "/chat/completions"),
+                                          ("gateway.example", "auto", "/chat/completions")])
+def test_a_search_goes_where_the_service_has_one(site, upstream, host, by, path):
+    def answer(call):
+        service = upstream_responses if call.path.endswith("/responses") else upstream_chat
+        service.parts("fine")(call)
+
+    upstream.strict, upstream.answer = False, answer
+    use_host(site, upstream, f"http://{host}/v1")
+    site.admin("set", "main", "search", by)
+    with site.lighttpd():
+        for choice, where in (({"type": "auto"}, path), ({"type": "none"}, "/chat/completions")):
+            site.ask(model="m", tools=[{"type": "web_search_20250305", "name": "web_search"}], tool_choice=choice)
+            assert upstream.calls[-1].path == f"http://{host}/v1{where}"

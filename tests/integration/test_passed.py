@@ -250,7 +250,9 @@ def test_models_in_any_shape(claude, upstream):
 def test_models_beside_routes(claude, upstream):
     claude.admin("route", "add", "claude-routed", "glm-4.7")
     upstream.answer = status(200, OPENAI_LIST)
-    assert [m["id"] for m in models_of(claude)["data"]] == ["claude-routed", "glm-4.7"]
+    routed, served = models_of(claude)["data"]
+    assert (routed["id"], served) == ("claude-routed", GLM)
+    assert routed["created_at"] == models_of(claude, "/v1/models/claude-routed")["created_at"] == GLM["created_at"]
     assert upstream.calls[-1].path.startswith("/v1/models?limit=1000")
     upstream.answer = status(404, "")
     assert [m["id"] for m in models_of(claude)["data"]] == ["claude-routed"]

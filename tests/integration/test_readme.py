@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 
+from chapters import markdown_blocks
 from site_under_test import BUILD, ROOT, free_port
 from terminal import Terminal, plain
 from upstream_responses import SERVICE_TYPE, models, parts
@@ -19,12 +20,6 @@ SECRET = "sk-typed-0123456789abcdef"
 @pytest.fixture(params=READMES, ids=lambda path: path.name)
 def readme(request):
     return request.param.read_text()
-
-
-def blocks(text, heading):
-    """The shell commands in the n-th part of the text, block by block."""
-    part = re.split(r"^## ", text, flags=re.M)[heading]
-    return re.findall(r"^```sh\n(.*?)^```", part, re.M | re.S)
 
 
 def test_the_readme_is_short():
@@ -76,7 +71,7 @@ def test_the_quick_start_leads_to_an_answer(readme, site, upstream, newcomer, cl
     upstream.speak(upstream_responses)
     answer = parts("Hello from the model")
     upstream.answer = lambda call: (models(["m"]) if call.method == "GET" else answer)(call)
-    serve, setup, by_hand, ask = blocks(readme, 1)
+    serve, setup, by_hand, ask = markdown_blocks(readme, 1)
     assert re.findall(r"^make \w+", serve, re.M) == ["make demo", "make run"]
     port = free_port()
     (clone / ".env").write_text(f"PORT={port}\n")

@@ -252,7 +252,7 @@ def test_a_forced_search_is_made_or_known_to_be_missing(serve, upstream, transla
         assert any("googleSearch" in tool or tool.get("type") == "web_search" for tool in sent["tools"]), sent
         assert "functionDeclarations" not in json.dumps(sent)
         return
-    use, result, said = answer["content"]
+    said, use, result = answer["content"]
     assert use["name"] == "web_search" and result["tool_use_id"] == use["id"]
     assert result["content"] == {"type": "web_search_tool_result_error", "error_code": "unavailable"}
     assert said["type"] == "text" and "server_tool_use" not in answer["usage"] and answer["stop_reason"] == "end_turn"
@@ -296,7 +296,10 @@ def test_claude_is_not_asked_about_searches_of_others(serve, upstream):
                    {"type": "web_search_result", "url": "https://example.com/a", "title": "A", "encrypted_content": ""}]},
                {"type": "text", "text": "In 1889.", "citations": [
                    {"type": "web_search_result_location", "url": "https://example.com/a", "title": "A", "cited_text": "",
-                    "encrypted_index": ""}]}]
+                    "encrypted_index": ""}]},
+               {"type": "server_tool_use", "id": foreign + "y", "name": "web_fetch", "input": {"url": ""}},
+               {"type": "web_fetch_tool_result", "tool_use_id": foreign + "y", "content": {
+                   "type": "web_fetch_tool_result_error", "error_code": "unavailable"}}]
     with serve(upstream_claude) as site:
         site.ask([{"role": "user", "content": "When?"}, {"role": "assistant", "content": content},
                   {"role": "user", "content": "Where?"}])

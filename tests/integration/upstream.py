@@ -13,6 +13,7 @@ import threading
 import time
 from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import urlsplit
 
 SERVICE_TYPE = "openai"
 PATH = "/chat/completions"  # of messages
@@ -24,6 +25,17 @@ MEMBERS = {
 ID = re.compile(r"^[a-zA-Z0-9_.:-]{1,40}$")  # as services give them: Kimi "functions.f:0"
 NAME = re.compile(r"^[a-zA-Z0-9_-]{1,64}$")
 REASONING_MODEL = re.compile(r"(^|/)(o[0-9]|gpt-([5-9]|[1-9][0-9]))")
+# What some services take besides, where the stand-in answers for their host: members, and tools by type.
+SEARCHES = {
+    "api.openai.com": ({"safety_identifier", "prompt_cache_key"}, {}),
+    "openrouter.ai": ({"reasoning"}, {"openrouter:web_search": {"type", "parameters"}}),
+    "open.bigmodel.cn": ({"thinking"}, {"web_search": {"type", "web_search"}}),
+    "api.moonshot.cn": ({"thinking", "prompt_cache_key"}, {"builtin_function": {"type", "function"}}),
+    "api.groq.com": ({"reasoning_format"}, {"browser_search": {"type"}}),
+    "dashscope.aliyuncs.com": ({"enable_thinking", "thinking_budget", "enable_search", "search_options"}, {}),
+}
+CACHES = {"openrouter.ai", "dashscope.aliyuncs.com"}  # whose texts may be lists of parts with marks for the cache
+SEARCH_MODEL = re.compile(r"^gpt-4o(-mini)?-search-preview|^gpt-5-search-api")
 
 
 def content_problem(message, where):
@@ -51,6 +63,14 @@ def content_problem(message, where):
     return None
 
 
+def plain(message, host):
+    """The message without what only such a host takes."""
+    content = message.get("content")
+    if host in CACHES and isinstance(content, list) and all(part.keys() <= {"type", "text", "cache_control"} for part in content):
+        return {**message, "content": "".join(part["text"] for part in content)}
+    return message
+
+
 def calls_problem(message, where):
     calls = message.get("tool_calls")
     if calls is None:
@@ -59,9 +79,10 @@ def calls_problem(message, where):
         return f"{where}: tool_calls are misplaced or empty"
     for call in calls:
         function = call.get("function", {})
-        if call.get("type") != "function" or not ID.match(call.get("id", "")):
+        builtin = call.get("type") == "builtin_function" and function.get("name") == "$web_search"
+        if not (builtin or call.get("type") == "function") or not ID.match(call.get("id", "")):
             return f"{where}: bad tool call {call.get('id')}"
-        if not NAME.match(function.get("name", "")) or not isinstance(function.get("arguments"), str):
+        if not (builtin or NAME.match(function.get("name", ""))) or not isinstance(function.get("arguments"), str):
             return f"{where}: bad function {function}"
         if not isinstance(json.loads(function["arguments"]), dict):
             return f"{where}: arguments are no object"
@@ -70,12 +91,12 @@ def calls_problem(message, where):
     return None
 
 
-def messages_problem(messages):
+def messages_problem(messages, host):
     """Roles, contents, and the order of tool calls and tool messages."""
     if not isinstance(messages, list) or not messages:
         return "messages is empty"
     awaited = []
-    for i, message in enumerate(messages):
+    for i, message in enumerate(plain(message, host) for message in messages):
         where = f"messages[{i}]"
         role = message.get("role")
         if role not in ("system", "user", "assistant", "tool"):
@@ -94,8 +115,26 @@ def messages_problem(messages):
     return f"tool calls {awaited} were not answered" if awaited else None
 
 
-def parameters_problem(body):
-    unknown = set(body) - MEMBERS
+def tool_problem(tool, searches):
+    if tool["type"] in searches:
+        return None if set(tool) == searches[tool["type"]] else f"bad tool {tool}"
+    if tool["type"] != "function":
+        return f"Invalid value: '{tool['type']}'. Supported values are: 'function' and 'custom'."
+    function = tool["function"]
+    if not NAME.match(function["name"]):
+        return f"bad tool name {function['name']}"
+    if function["parameters"].get("type") == "object" and "properties" not in function["parameters"]:
+        return "object schema missing properties"
+    return None
+
+
+def parameters_problem(body, host):
+    members, searches = SEARCHES.get(host, (set(), {}))
+    if SEARCH_MODEL.match(body.get("model", "")):
+        members = members | {"web_search_options"}
+        if {"temperature", "top_p"} & set(body):
+            return "Model incompatible request argument supplied: temperature"
+    unknown = set(body) - MEMBERS - members
     if unknown:
         return f"unrecognized arguments: {sorted(unknown)}"
     if not body.get("model"):
@@ -114,11 +153,12 @@ def parameters_problem(body):
     if tools == []:
         return "tools is empty"
     for tool in tools or []:
-        function = tool["function"]
-        if tool["type"] != "function" or not NAME.match(function["name"]):
-            return f"bad tool name {function['name']}"
-        if function["parameters"].get("type") == "object" and "properties" not in function["parameters"]:
-            return "object schema missing properties"
+        problem = tool_problem(tool, searches)
+        if problem:
+            return problem
+    choice = body.get("tool_choice")
+    if isinstance(choice, dict) and choice["function"]["name"] not in [t["function"]["name"] for t in tools if "function" in t]:
+        return f"Tool choice '{choice['function']['name']}' not found in 'tools' parameter."
     if "stream_options" in body and not body.get("stream"):
         return "stream_options without stream"
     return None
@@ -154,7 +194,8 @@ def problem_of(call):
         return 400, "wrong headers"
     if call.body is None:
         return 400, "We could not parse the JSON body of your request."
-    problem = parameters_problem(call.body) or messages_problem(call.body.get("messages"))
+    host = urlsplit(call.path).hostname
+    problem = parameters_problem(call.body, host) or messages_problem(call.body.get("messages"), host)
     return (400, problem) if problem else None
 
 

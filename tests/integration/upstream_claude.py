@@ -7,6 +7,7 @@ from urllib.parse import unquote, urlsplit
 SERVICE_TYPE = "claude"
 PATH = "/messages"
 SIGNATURE = "of-anthropic"
+SEALED = "sealed-by-anthropic"  # what a search found, for nobody else to read
 
 
 def key_of(call):
@@ -47,6 +48,23 @@ def signature_problem(messages):
     return None
 
 
+def search_problem(messages):
+    """What a search found must have been found here, in the turn of the assistant, by the call before it."""
+    for i, message in enumerate(messages):
+        calls = set()
+        for j, block in enumerate(message["content"] if isinstance(message["content"], list) else []):
+            where = f"messages.{i}.content.{j}"
+            if block["type"] == "server_tool_use":
+                calls.add(block["id"])
+            if block["type"] in ("web_search_tool_result", "web_fetch_tool_result") and block["tool_use_id"] not in calls:
+                return f"{where}: unexpected `tool_use_id`"
+            found = block.get("content") if block["type"] == "web_search_tool_result" else block.get("citations")
+            for page in found if isinstance(found, list) else []:
+                if SEALED not in (page.get("encrypted_content"), page.get("encrypted_index")):
+                    return f"{where}: Invalid `encrypted_content` in `web_search_result` block"
+    return None
+
+
 def empty_problem(messages):
     """Only the assistant's last turn may be empty."""
     for i, message in enumerate(messages):
@@ -84,7 +102,7 @@ def problem_of(call):
     if not resume(call):
         return 404, "No usable Thread state was found for `previous_message_id`."
     messages = call.body["messages"]
-    problem = empty_problem(messages) or pairing_problem(messages) or signature_problem(messages)
+    problem = empty_problem(messages) or pairing_problem(messages) or signature_problem(messages) or search_problem(messages)
     return (400, problem) if problem else None
 
 
@@ -103,10 +121,18 @@ numbers = itertools.count(1)
 USAGE = {"input_tokens": 12, "cache_creation_input_tokens": 0, "cache_read_input_tokens": 8, "output_tokens": 5}
 
 
-def blocks_of(content, tool_calls, reasoning_content):
+def blocks_of(content, tool_calls, reasoning_content, found):
     if reasoning_content:
         yield {"type": "thinking", "thinking": reasoning_content, "signature": SIGNATURE}
-    if content:
+    if found:
+        yield {"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {"query": "the query"}}
+        yield {"type": "web_search_tool_result", "tool_use_id": "srvtoolu_1", "content": [
+            {"type": "web_search_result", "url": url, "title": title, "encrypted_content": SEALED, "page_age": None}
+            for title, url in found]}
+        yield {"type": "text", "text": content, "citations": [
+            {"type": "web_search_result_location", "url": url, "title": title, "cited_text": "c", "encrypted_index": SEALED}
+            for title, url in found]}
+    elif content:
         yield {"type": "text", "text": content}
     for call in tool_calls:
         yield {"type": "tool_use", "id": call["id"], "name": call["function"]["name"],
@@ -117,12 +143,16 @@ def message(blocks, finish_reason):
     reason = {"length": "max_tokens", "content_filter": "refusal"}.get(finish_reason)
     if not reason:
         reason = "tool_use" if any(b["type"] == "tool_use" for b in blocks) else "end_turn"
+    searches = sum(b["type"] == "server_tool_use" for b in blocks)
+    usage = {**USAGE, "server_tool_use": {"web_search_requests": searches, "web_fetch_requests": 0}} if searches else USAGE
     return {"id": f"msg_of_upstream_{next(numbers)}", "type": "message", "role": "assistant", "model": "m", "content": blocks,
-            "stop_reason": reason, "stop_sequence": None, "usage": USAGE}
+            "stop_reason": reason, "stop_sequence": None, "usage": usage}
 
 
 def deltas_of(block):
-    if block["type"] == "tool_use":
+    if block["type"] == "web_search_tool_result":
+        return block, []
+    if block["type"] in ("tool_use", "server_tool_use"):
         text = json.dumps(block["input"])
         return {**block, "input": {}}, [{"type": "input_json_delta", "partial_json": text[at:at + 7]}
                                         for at in range(0, len(text), 7)]
@@ -131,7 +161,8 @@ def deltas_of(block):
     if name == "thinking":
         deltas.append({"type": "signature_delta", "signature": block["signature"]})
         return {"type": name, name: "", "signature": ""}, deltas
-    return {"type": name, name: ""}, deltas
+    return {"type": name, name: ""}, [{"type": "citations_delta", "citation": citation}
+                                      for citation in block.get("citations", [])] + deltas
 
 
 def events_of(whole):
@@ -143,13 +174,13 @@ def events_of(whole):
         for delta in deltas:
             yield {"type": "content_block_delta", "index": index, "delta": delta}
         yield {"type": "content_block_stop", "index": index}
-    yield {"type": "message_delta", "delta": {"stop_reason": whole["stop_reason"], "stop_sequence": None}, "usage": USAGE}
+    yield {"type": "message_delta", "delta": {"stop_reason": whole["stop_reason"], "stop_sequence": None}, "usage": whole["usage"]}
     yield {"type": "message_stop"}
 
 
-def parts(content=None, tool_calls=(), reasoning_content=None, finish_reason=None, fragment=None):
+def parts(content=None, tool_calls=(), reasoning_content=None, finish_reason=None, fragment=None, found=()):
     def answer(call):
-        whole = message(list(blocks_of(content, tool_calls, reasoning_content)), finish_reason)
+        whole = message(list(blocks_of(content, tool_calls, reasoning_content, found)), finish_reason)
         if call.body.get("thread"):
             threads[whole["id"]] = call.body["messages"] + [{"role": "assistant", "content": whole["content"]}]
         if not call.streams:

@@ -96,7 +96,7 @@ def tools_problem(body):
         if not names:
             return "Function calling config is set without function_declarations."
         config = body["toolConfig"]["functionCallingConfig"]
-        if config["mode"] not in ("AUTO", "ANY", "NONE") or set(config.get("allowedFunctionNames", [])) - names:
+        if config["mode"] not in ("AUTO", "ANY", "NONE", "VALIDATED") or set(config.get("allowedFunctionNames", [])) - names:
             return f"bad functionCallingConfig {config}"
     return None
 

@@ -111,7 +111,9 @@ def parameters_problem(body, allowed):
         return "Unsupported parameter: 'temperature' is not supported with this model."
     if body.get("reasoning", {}).get("effort", "low") not in ("minimal", "low", "medium", "high", "xhigh"):
         return "bad effort"
-    if "include" in body and body["model"].startswith("gpt-4"):
+    if set(body.get("include", [])) - {"reasoning.encrypted_content", "web_search_call.action.sources"}:
+        return "Invalid value: 'include'"
+    if "reasoning.encrypted_content" in body.get("include", []) and body["model"].startswith("gpt-4"):
         return "Encrypted content is not supported with this model."
     if body.get("max_output_tokens", 16) < 16:
         return "Invalid 'max_output_tokens': integer below minimum value. Expected a value >= 16"

@@ -9,6 +9,7 @@
 #include "translate/claude/request.h"
 #include "translate/claude/text.h"
 #include "translate/round_trip.h"
+#include "translate/translator.h"
 
 #define A16(a)    a a a a a a a a a a a a a a a a
 #define A256(a)   A16(A16(a))
@@ -136,6 +137,48 @@ test_a_tool_may_be_named_in_other_escapes(void **state)
 	read_request(&request, text, sizeof(text) - 1);
 	assert_true(json_is_text(request.tool_choice_name, "f\xc3\xa9"));
 	assert_true(request.max_tokens == INT64_MAX);
+	claude_request_free(&request);
+}
+
+/* White space of any kind stays; tests/cases/claude has what changes. */
+static void
+test_a_request_passes_byte_for_byte(void **state)
+{
+	static const char text[] =
+		" {\r\n\t\"max_tokens\" : 1.10e2 ,\"model\" :\"m\" , \"x\":[1.0,-0,\"\\/"
+		"\\u0041\\ud800\\u0000\",null]} \n";
+	const struct translate_target target = {.model = "m", .facts = model_facts_find(NULL, "m")};
+	struct claude_request request;
+	struct buffer out = BUFFER_INIT(0);
+	struct api_error error = API_ERROR_NONE;
+
+	(void)state;
+	assert_int_equal(claude_request_parse(text, strlen(text), &request, &error), 0);
+	assert_int_equal(passthrough.write_request(&request, &target, NULL, &out, &error), 0);
+	assert_string_equal(buffer_text(&out), text);
+	claude_request_free(&request);
+	buffer_free(&out);
+}
+
+/* As when the next upstream is tried: the second check finds what the first one found. */
+static void
+test_a_request_may_be_checked_again(void **state)
+{
+	static const char text[] = ASK(
+		"\"messages\":[{\"role\":\"user\",\"content\":\"u\"},{\"role\":\"system\","
+		"\"content\":["
+		"{\"type\":\"tool_addition\",\"tool\":{\"type\":\"tool_reference\",\"name\":\"d\"}}"
+		"]}],"
+		"\"tools\":[{\"name\":\"d\",\"input_schema\":{},\"defer_loading\":true}]");
+	struct claude_request request;
+	struct api_error error = API_ERROR_NONE;
+
+	(void)state;
+	assert_int_equal(claude_request_parse(text, sizeof(text) - 1, &request, &error), 0);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(claude_request_check(&request, CLAUDE_TO_ANSWER, &error), 0);
+		assert_int_equal(request.tools.count, 1);
+	}
 	claude_request_free(&request);
 }
 
@@ -387,6 +430,8 @@ main(void)
 		cmocka_unit_test(test_names_have_no_odd_characters),
 		cmocka_unit_test(test_the_name_of_a_model_is_bounded),
 		cmocka_unit_test(test_a_tool_may_be_named_in_other_escapes),
+		cmocka_unit_test(test_a_request_passes_byte_for_byte),
+		cmocka_unit_test(test_a_request_may_be_checked_again),
 		cmocka_unit_test(test_equal_ids_are_told_apart),
 		cmocka_unit_test(test_ids_stay_taken_in_a_whole_conversation),
 		cmocka_unit_test(test_many_equal_ids),

@@ -596,6 +596,68 @@ test_strings_are_escaped(void **state)
 	}
 }
 
+/* Read [string], with letters before and after what is special in it, and write it again.  ${text}:
+ * what that becomes when it is decoded; NULL: it is no JSON. */
+static void
+check_special(const char *json, const char *text, int before, int after)
+{
+	static const struct buffer empty;
+	struct json_document index = {0};
+	struct buffer in = empty;
+	struct buffer decoded = empty;
+	struct buffer expected = empty;
+	struct buffer out = empty;
+
+	buffer_printf(&in, "[\"%0*d%s%0*d\"]", before + 1, 0, json, after, 0);
+	const struct json *list = json_read(&index, buffer_text(&in), in.length, 10, NULL);
+	assert_true((list != NULL) == (text != NULL));
+	if (text != NULL) {
+		json_append(&decoded, json_first(list));
+		buffer_printf(&expected, "%0*d%s%0*d", before + 1, 0, text, after, 0);
+		assert_string_equal(buffer_text(&decoded), buffer_text(&expected));
+		json_write_string(&out, decoded.data, decoded.length);
+		assert_int_equal(out.length, in.length - 2);
+		assert_memory_equal(out.data, in.data + 1, out.length);
+	}
+	json_document_free(&index);
+	buffer_free(&in);
+	buffer_free(&decoded);
+	buffer_free(&expected);
+	buffer_free(&out);
+}
+
+/* Strings are read and escaped several bytes at a time: what is special may stand anywhere. */
+static void
+test_special_characters_at_every_place(void **state)
+{
+	enum { LONGEST = 300 };
+	static const struct {
+		const char *json;
+		const char *text; /* NULL: not JSON */
+	} rows[] = {
+		{"\\\"", "\""},
+		{"\\\\", "\\"},
+		{"\\\\\\n", "\\\n"},
+		{"\\t", "\t"},
+		{"\\u0008", "\b"},
+		{"\\u0001", "\001"},
+		{"\\ud800", "\xed\xa0\x80"},
+		{"\xed\x9f\xbf", "\xed\x9f\xbf"},
+		{"\xc3\xa4\xe6\xbc\xa2", "\xc3\xa4\xe6\xbc\xa2"},
+		{"\x7f", "\x7f"},
+		{"\xff", NULL},
+		{"\x1f", NULL},
+		{"\\x", NULL},
+		{"\"", NULL},
+		{"\\", NULL},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++)
+		for (int before = 0; before < LONGEST; before++)
+			check_special(rows[i].json, rows[i].text, before, LONGEST - before);
+}
+
 static void
 test_a_writer_puts_the_commas(void **state)
 {
@@ -842,6 +904,7 @@ main(void)
 		cmocka_unit_test(test_escaped_characters_of_every_plane),
 		cmocka_unit_test(test_what_messages_show),
 		cmocka_unit_test(test_strings_are_escaped),
+		cmocka_unit_test(test_special_characters_at_every_place),
 		cmocka_unit_test(test_a_writer_puts_the_commas),
 		cmocka_unit_test(test_a_full_buffer_is_noticed),
 		cmocka_unit_test(test_random_texts),

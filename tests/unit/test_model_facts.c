@@ -90,7 +90,8 @@ check_member(const char *host, const char *model, const char *in, const char *pa
 	struct claude_request request;
 	struct api_error error = API_ERROR_NONE;
 	struct tool_names *names = tool_names_new(openai_chat.name_rule);
-	const struct translate_target target = {.model = model, .host = host};
+	const struct translate_target target = {
+		.model = model, .facts = model_facts_find(host, model)};
 
 	buffer_printf(&text, "{\"model\":\"m\",\"max_tokens\":20000,%s%s}", PLAIN, in);
 	assert_int_equal(

@@ -31,6 +31,15 @@
 	"\"ephemeral\"}}"                                                                          \
 	"]},{\"role\":\"system\",\"content\":\"s\"}]}"
 
+#define SEARCHING                                                                                  \
+	"{\"model\":\"m\",\"input\":\"search\",\"reasoning\":{\"effort\":\"minimal\"},"            \
+	"\"tools\":[{\"type\":\"web_search\",\"filters\":{\"blocked_domains\":[\"a\"]}}],"         \
+	"\"include\":[\"web_search_call.action.sources\"]}"
+#define OWN_FUNCTION                                                                               \
+	"{\"model\":\"m\",\"input\":\"search\",\"tools\":[{\"type\":\"function\",\"name\":"        \
+	"\"web_search\"}]}"
+#define GROUNDED "{\"contents\":[],\"tools\":[{\"googleSearch\":{}}]}"
+
 static const char *const no_headers[] = {NULL};
 
 static void
@@ -237,8 +246,33 @@ test_in_the_words_of_services(void **state)
 			"The `reasoning_content` in the thinking mode must be passed back to the "
 			"API.",
 			"fix give-thinking"},
+		{CHAT,
+			"thinking is enabled but reasoning_content is missing in assistant tool "
+			"call message at index 2",
+			"fix give-thinking"},
 		{RESPONSES, "The encrypted content gAAA could not be verified.",
 			"fix forget-thinking"},
+
+		/* The service's own search. */
+		{SEARCHING, "Hosted tool 'web_search' is not supported with m.", "fix no-search"},
+		{SEARCHING, "tools.0.type: Input should be 'function'", "fix no-search"},
+		{SEARCHING,
+			"Invalid value: 'web_search'. Supported values are: 'function' and "
+			"'custom'.",
+			"fix no-search"},
+		{SEARCHING, "Missing required parameter: 'tools[0].function'.", "fix no-search"},
+		{SEARCHING,
+			"The following tools cannot be used with reasoning.effort 'minimal': "
+			"web_search.",
+			"choose reasoning.effort [\"low\",\"medium\",\"high\",\"xhigh\"]"},
+		{SEARCHING, "Unknown parameter: 'tools[0].filters.blocked_domains'.",
+			"drop tools.*.filters.blocked_domains"},
+		{SEARCHING, "Invalid value: 'web_search_call.action.sources'.", "drop include"},
+		{GROUNDED, "Search as a tool is not enabled for this model", "fix no-search"},
+		{GROUNDED, "Unknown name \"googleSearch\" at 'tools[0]': Cannot find field.",
+			"fix no-search"},
+		{GROUNDED, "Tool use with function calling is unsupported", "fix no-search"},
+		{OWN_FUNCTION, "Function 'web_search' is not supported", ""},
 
 		/* What is none of these. */
 		{CHAT, "The model `m` does not exist or you do not have access to it.", ""},
@@ -311,6 +345,7 @@ test_lessons_are_carried_out(void **state)
 			"\"a\":{\"c\":[1.10]},\"b\":2"},
 		{"drop a.*.b", "\"a\":[{\"b\":1},{\"c\":2},3]", "\"a\":[{},{\"c\":2},3]"},
 		{"drop a.*.b", "\"a\":{\"b\":1}", NULL},
+		{"drop a.*", "\"a\":[1,{\"b\":2}]", NULL},
 		{"drop x", "\"a\" : 1", NULL},
 		{"rename a b", "\"a\":1,\"c\":2", "\"b\":1,\"c\":2"},
 		{"choose e [\"low\",\"high\"]", "\"e\":\"low\"", NULL},

@@ -958,6 +958,57 @@ test_a_database_that_is_damaged_is_not_believed_to_be_empty(void **state)
 	store_close(s);
 }
 
+static void
+count_row(void *context, const struct usage_total *total)
+{
+	assert_non_null(total->name);
+	++*(int *)context;
+}
+
+/* Take the constraints off a table. */
+static void
+loosen(const char *table)
+{
+	char sql[256];
+
+	snprintf(sql, sizeof(sql),
+		"CREATE TABLE loose AS SELECT * FROM %s; DROP TABLE %s; "
+		"ALTER TABLE loose RENAME TO %s",
+		table, table, table);
+	execute(sql);
+}
+
+/* Damage does not keep to the schema: every column of a row may be NULL. */
+static void
+test_rows_that_break_the_schema_are_read_without_harm(void **state)
+{
+	struct store *s = open_store();
+	struct totals read = {0};
+	int groups = 0;
+
+	(void)state;
+	store_add_upstream(s, "a", "http://a", "openai");
+	loosen("request_totals");
+	loosen("latency_totals");
+	loosen("usage");
+	execute("INSERT INTO request_totals (kind, requests) VALUES (NULL, 1), ('stream', 2); "
+		"INSERT INTO latency_totals (kind, bucket, requests) VALUES (NULL, 0, 1), "
+		"('stream', 0, 2); "
+		"INSERT INTO usage (finished) VALUES (1)");
+	assert_int_equal(store_read_totals(s, &read), STORE_OK);
+	assert_int_equal(read.count, 1);
+	assert_string_equal(read.rows[0].upstream, "");
+	assert_int_equal(read.rows[0].requests, 2);
+	assert_int_equal(read.rows[0].duration.requests[0], 2);
+	totals_free(&read);
+	for (int group = USAGE_BY_UPSTREAM; group <= USAGE_BY_DAY; group++)
+		assert_int_equal(
+			store_report_usage(s, 0, (enum usage_group)group, count_row, &groups),
+			STORE_OK);
+	assert_int_equal(groups, USAGE_BY_DAY + 1);
+	store_close(s);
+}
+
 int
 main(void)
 {
@@ -1020,6 +1071,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(
 			test_a_database_that_is_damaged_is_not_believed_to_be_empty, set_up,
 			tear_down),
+		cmocka_unit_test_setup_teardown(
+			test_rows_that_break_the_schema_are_read_without_harm, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests_name("store", tests, NULL, NULL);

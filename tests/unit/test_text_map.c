@@ -85,6 +85,30 @@ test_texts_come_and_go(void **state)
 	text_map_free(&map);
 }
 
+/* A map that was cleared is as a new one, whether its memory was kept or not. */
+static void
+test_a_map_is_cleared(void **state)
+{
+	struct text_map map = {0};
+	uint64_t number = 0;
+
+	(void)state;
+	text_map_clear(&map);
+	for (uint64_t texts = 1; texts <= 64; texts *= 2) {
+		for (uint64_t i = 0; i < texts; i++)
+			assert_int_equal(text_map_set(&map, &i, sizeof(i), texts + i), 0);
+		assert_int_equal(map.count, texts);
+		for (uint64_t i = 0; i < texts; i++)
+			assert_true(
+				text_map_get(&map, &i, sizeof(i), &number) && number == texts + i);
+		text_map_clear(&map);
+		assert_int_equal(map.count, 0);
+		for (uint64_t i = 0; i < texts; i++)
+			assert_false(text_map_get(&map, &i, sizeof(i), NULL));
+	}
+	text_map_free(&map);
+}
+
 /* A million texts take moments, whether they are found or not. */
 static void
 test_many_texts(void **state)
@@ -114,6 +138,7 @@ main(void)
 		cmocka_unit_test(test_texts_lead_to_numbers),
 		cmocka_unit_test(test_a_text_is_copied_and_set_again),
 		cmocka_unit_test(test_texts_come_and_go),
+		cmocka_unit_test(test_a_map_is_cleared),
 		cmocka_unit_test(test_many_texts),
 	};
 

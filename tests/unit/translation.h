@@ -1,4 +1,4 @@
-/* Tables of Claude requests and what becomes of them: JSON in, JSON out. */
+/* Claude requests and what becomes of them: JSON in, JSON out. */
 #ifndef TRANSLATION_H
 #define TRANSLATION_H
 
@@ -18,23 +18,21 @@
 #define PLAIN "\"messages\":[" USER "]"
 #define TOOL  "\"tools\":[{\"name\":\"f\",\"input_schema\":{\"type\":\"object\"}}]"
 
-/* What a web search found, and what it is said to have been; one that failed. */
-#define WEB_RESULT                                                                                 \
-	"{\"type\":\"server_tool_use\",\"id\":\"s\",\"name\":\"web_search\",\"input\":{\"query\":" \
-	"\"q\"}},"                                                                                 \
-	"{\"type\":\"web_search_tool_result\",\"tool_use_id\":\"s\",\"content\":[{\"type\":"       \
-	"\"web_search_result\",\"url\":\"https://"                                                 \
-	"a\",\"title\":\"A\",\"encrypted_content\":\"\"},{\"type\":"                               \
-	"\"web_search_result\",\"url\":\"https://b\"},5]},"                                        \
-	"{\"type\":\"web_search_tool_result\",\"tool_use_id\":\"s\",\"content\":{\"type\":"        \
-	"\"web_search_tool_result_error\",\"error_code\":\"unavailable\"}}"
-
-#define WEB_RESULT_TEXT "The web search found:\\n- A: https://a\\n- https://b"
-
 struct row {
 	const char *in;  /* without its braces */
 	const char *out; /* likewise; NULL: refused */
 };
+
+/* The target with what is known of its model at a service's own host, where it says nothing. */
+static inline struct translate_target
+with_facts(const struct translate_target *target)
+{
+	struct translate_target known = *target;
+
+	if (known.facts.host == NULL)
+		known.facts = model_facts_find(NULL, known.model);
+	return known;
+}
 
 static inline void
 check_translation(const struct translator *translator, const struct row *row,
@@ -46,6 +44,7 @@ check_translation(const struct translator *translator, const struct row *row,
 	struct claude_request request;
 	struct api_error error = API_ERROR_NONE;
 	struct tool_names *names = tool_names_new(translator->name_rule);
+	const struct translate_target known = with_facts(target);
 
 	buffer_printf(&in, "{%s}", row->in);
 	buffer_printf(&expected, "{%s}", row->out != NULL ? row->out : "");
@@ -53,7 +52,7 @@ check_translation(const struct translator *translator, const struct row *row,
 	if (status == 0)
 		status = claude_request_check(&request, CLAUDE_TO_ANSWER, &error);
 	if (status == 0)
-		status = translator->write_request(&request, target, names, &out, &error);
+		status = translator->write_request(&request, &known, names, &out, &error);
 	if (row->out == NULL) {
 		if (status == 0)
 			fail_msg("taken: %s", row->in);
@@ -70,14 +69,6 @@ check_translation(const struct translator *translator, const struct row *row,
 	buffer_free(&in);
 	buffer_free(&out);
 	buffer_free(&expected);
-}
-
-static inline void
-check_all(const struct translator *translator, const struct row *rows, size_t count,
-	const struct translate_target *target)
-{
-	for (size_t i = 0; i < count; i++)
-		check_translation(translator, &rows[i], target);
 }
 
 #endif

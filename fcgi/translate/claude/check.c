@@ -13,7 +13,7 @@
 #include "base/json.h"
 #include "translate/claude/request.h"
 
-enum { LONGEST_PATH = 1024, MOST_NESTED = 4 /* blocks in blocks in … */ };
+enum { LONGEST_PATH = 1024 };
 
 static void
 write_path(const struct place *place, struct buffer *out)
@@ -97,15 +97,15 @@ check_base64(const struct place *place, const struct json *source, struct api_er
 	return check_member_name(place, source, "data", error);
 }
 
-static int check_content(
-	const struct place *, const struct json *, unsigned allowed, int depth, struct api_error *);
+static int
+check_content(const struct place *, const struct json *, unsigned allowed, struct api_error *);
 
 static const unsigned in_result = 1U << CLAUDE_TEXT | 1U << CLAUDE_IMAGE | 1U << CLAUDE_DOCUMENT |
 				  1U << CLAUDE_SEARCH_RESULT | 1U << CLAUDE_TOOL_REFERENCE |
 				  1U << CLAUDE_WEB_RESULT | 1U << CLAUDE_SERVER_TOOL;
 
 static int
-check_source(const struct place *block, const struct json *object, bool document, int depth,
+check_source(const struct place *block, const struct json *object, bool document,
 	struct api_error *error)
 {
 	const struct place place = PLACE_MEMBER(block, "source");
@@ -128,7 +128,7 @@ check_source(const struct place *block, const struct json *object, bool document
 		return check_string(&place, source, "data", true, error);
 	if (document && json_is_text(type, "content"))
 		return check_content(&content_place, json_member(source, "content"),
-			1U << CLAUDE_TEXT | 1U << CLAUDE_IMAGE, depth + 1, error);
+			1U << CLAUDE_TEXT | 1U << CLAUDE_IMAGE, error);
 	return claude_refuse(&type_place, error, "must be one of base64, url%s",
 		document ? ", text, content" : "");
 }
@@ -136,26 +136,23 @@ check_source(const struct place *block, const struct json *object, bool document
 /* ---- blocks ---- */
 
 static int
-check_document(
-	const struct place *place, const struct json *block, int depth, struct api_error *error)
+check_document(const struct place *place, const struct json *block, struct api_error *error)
 {
 	if (check_string(place, block, "title", false, error) != 0 ||
 		check_string(place, block, "context", false, error) != 0)
 		return -1;
-	return check_source(place, block, true, depth, error);
+	return check_source(place, block, true, error);
 }
 
 static int
-check_search_result(
-	const struct place *place, const struct json *block, int depth, struct api_error *error)
+check_search_result(const struct place *place, const struct json *block, struct api_error *error)
 {
 	const struct place content = PLACE_MEMBER(place, "content");
 
 	if (check_string(place, block, "source", true, error) != 0 ||
 		check_string(place, block, "title", true, error) != 0)
 		return -1;
-	return check_content(
-		&content, json_member(block, "content"), 1U << CLAUDE_TEXT, depth + 1, error);
+	return check_content(&content, json_member(block, "content"), 1U << CLAUDE_TEXT, error);
 }
 
 static int
@@ -174,8 +171,7 @@ check_tool_use(const struct place *place, const struct json *block, struct api_e
 }
 
 static int
-check_tool_result(
-	const struct place *place, const struct json *block, int depth, struct api_error *error)
+check_tool_result(const struct place *place, const struct json *block, struct api_error *error)
 {
 	const struct place content_place = PLACE_MEMBER(place, "content");
 	const struct place error_place = PLACE_MEMBER(place, "is_error");
@@ -186,9 +182,7 @@ check_tool_result(
 		return -1;
 	if (is_error != NULL && !json_is_bool(is_error))
 		return claude_refuse(&error_place, error, "must be true or false");
-	return content == NULL
-		       ? 0
-		       : check_content(&content_place, content, in_result, depth + 1, error);
+	return content == NULL ? 0 : check_content(&content_place, content, in_result, error);
 }
 
 static int
@@ -222,21 +216,21 @@ check_tool_change(const struct place *place, const struct json *block, struct ap
 
 static int
 check_typed_block(const struct place *place, const struct json *block, enum claude_block type,
-	int depth, struct api_error *error)
+	struct api_error *error)
 {
 	switch (type) {
 	case CLAUDE_TEXT:
 		return check_string(place, block, "text", true, error);
 	case CLAUDE_IMAGE:
-		return check_source(place, block, false, depth, error);
+		return check_source(place, block, false, error);
 	case CLAUDE_DOCUMENT:
-		return check_document(place, block, depth, error);
+		return check_document(place, block, error);
 	case CLAUDE_SEARCH_RESULT:
-		return check_search_result(place, block, depth, error);
+		return check_search_result(place, block, error);
 	case CLAUDE_TOOL_USE:
 		return check_tool_use(place, block, error);
 	case CLAUDE_TOOL_RESULT:
-		return check_tool_result(place, block, depth, error);
+		return check_tool_result(place, block, error);
 	case CLAUDE_THINKING:
 		return check_thinking(place, block, error);
 	case CLAUDE_TOOL_REFERENCE:
@@ -253,7 +247,7 @@ check_typed_block(const struct place *place, const struct json *block, enum clau
 }
 
 static int
-check_block(const struct place *place, const struct json *block, unsigned allowed, int depth,
+check_block(const struct place *place, const struct json *block, unsigned allowed,
 	struct api_error *error)
 {
 	const struct place type_place = PLACE_MEMBER(place, "type");
@@ -270,12 +264,13 @@ check_block(const struct place *place, const struct json *block, unsigned allowe
 	if ((allowed & 1U << type) == 0)
 		return claude_refuse(
 			&type_place, error, "'%.*s' is not allowed here", JSON_SHOWN(name));
-	return check_typed_block(place, block, type, depth, error);
+	return check_typed_block(place, block, type, error);
 }
 
-/* A string, or an array of blocks of the ${allowed} types. */
+/* A string, or an array of blocks of the ${allowed} types.  What these may contain bounds how deep
+ * they are: in a tool's result a document, in that texts and images, in those nothing. */
 static int
-check_content(const struct place *place, const struct json *content, unsigned allowed, int depth,
+check_content(const struct place *place, const struct json *content, unsigned allowed,
 	struct api_error *error)
 {
 	if (json_is_string(content))
@@ -284,12 +279,10 @@ check_content(const struct place *place, const struct json *content, unsigned al
 		return claude_refuse(place, error,
 			content == NULL ? "is required"
 					: "must be a string or an array of content blocks");
-	if (depth > MOST_NESTED)
-		return claude_refuse(place, error, "is nested too deep");
 	size_t index = 0;
 	JSON_EACH (block, content) {
 		const struct place element = PLACE_ELEMENT(place, index++);
-		if (check_block(&element, block, allowed, depth, error) != 0)
+		if (check_block(&element, block, allowed, error) != 0)
 			return -1;
 	}
 	return 0;
@@ -333,19 +326,9 @@ check_message(const struct place *place, const struct json *message, struct api_
 		return 0;
 	for (size_t i = 0; i < sizeof(roles) / sizeof(roles[0]); i++)
 		if (json_is_text(role, roles[i].name))
-			return check_content(&content_place, content, roles[i].allowed, 0, error);
+			return check_content(&content_place, content, roles[i].allowed, error);
 	return claude_refuse(
 		&role_place, error, role == NULL ? "is required" : "must be user or assistant");
-}
-
-enum claude_role
-claude_message_role(const struct json *message)
-{
-	const struct json *role = json_member(message, "role");
-
-	return json_is_text(role, "assistant") ? CLAUDE_ASSISTANT
-	       : json_is_text(role, "system")  ? CLAUDE_SYSTEM
-					       : CLAUDE_USER;
 }
 
 int
@@ -370,5 +353,5 @@ claude_check_messages(
 int
 claude_check_system(const struct place *place, const struct json *system, struct api_error *error)
 {
-	return system == NULL ? 0 : check_content(place, system, 1U << CLAUDE_TEXT, 0, error);
+	return system == NULL ? 0 : check_content(place, system, 1U << CLAUDE_TEXT, error);
 }

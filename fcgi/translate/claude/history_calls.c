@@ -223,16 +223,18 @@ history_calls_clear(struct history_calls *calls)
 	calls->list = NULL;
 	calls->count = 0;
 	calls->carried_values = 0;
-	text_map_free(&calls->waiting);
-	text_map_free(&calls->answering);
+	text_map_clear(&calls->waiting);
+	text_map_clear(&calls->answering);
 	if (calls->ids == CLAUDE_IDS)
-		text_map_free(&calls->taken);
+		text_map_clear(&calls->taken);
 }
 
 void
 history_calls_free(struct history_calls *calls)
 {
 	history_calls_clear(calls);
+	text_map_free(&calls->waiting);
+	text_map_free(&calls->answering);
 	text_map_free(&calls->taken);
 }
 

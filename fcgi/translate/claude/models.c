@@ -22,7 +22,8 @@ static const char never[] = "1970-01-01T00:00:00Z";
 struct claude_model {
 	char *id;
 	char *display_name;
-	char *created_at;          /* as Claude's service writes it */
+	char *served_by;  /* the id of the model that answers for a route's name, or NULL */
+	char *created_at; /* as Claude's service writes it */
 	uint64_t max_input_tokens; /* 0: not told, as the next */
 	uint64_t max_tokens;       /* of output */
 };
@@ -60,6 +61,7 @@ free_model(struct claude_model *model)
 {
 	free(model->id);
 	free(model->display_name);
+	free(model->served_by);
 	free(model->created_at);
 }
 
@@ -199,11 +201,13 @@ position_of(const struct claude_models *models, const char *id)
 }
 
 void
-claude_models_add(struct claude_models *models, const char *name, const char *title)
+claude_models_add(
+	struct claude_models *models, const char *name, const char *title, const char *served_by)
 {
 	if (position_of(models, name) == models->count)
 		add(models, (struct claude_model){.id = strdup(name),
 				    .display_name = strdup(title),
+				    .served_by = served_by != NULL ? strdup(served_by) : NULL,
 				    .created_at = strdup(never)});
 }
 
@@ -326,18 +330,31 @@ find_page(const struct claude_models *models, const char *query, struct page *pa
 	return 0;
 }
 
-static void
-put_model(struct json_writer *out, const struct claude_model *model)
+/* Whose time and limits hold for it: a route's name has those of the model that answers. */
+static const struct claude_model *
+facts_of(const struct claude_models *models, const struct claude_model *model)
 {
+	size_t position = model->served_by != NULL ? position_of(models, model->served_by)
+						   : models->count;
+
+	return position < models->count ? &models->list[position] : model;
+}
+
+static void
+put_model(struct json_writer *out, const struct claude_models *models,
+	const struct claude_model *model)
+{
+	const struct claude_model *facts = facts_of(models, model);
+
 	json_open_object(out);
 	json_put_text_member(out, "type", "model");
 	json_put_text_member(out, "id", model->id);
 	json_put_text_member(out, "display_name", model->display_name);
-	json_put_text_member(out, "created_at", model->created_at);
-	if (model->max_input_tokens > 0)
-		json_put_uint_member(out, "max_input_tokens", model->max_input_tokens);
-	if (model->max_tokens > 0)
-		json_put_uint_member(out, "max_tokens", model->max_tokens);
+	json_put_text_member(out, "created_at", facts->created_at);
+	if (facts->max_input_tokens > 0)
+		json_put_uint_member(out, "max_input_tokens", facts->max_input_tokens);
+	if (facts->max_tokens > 0)
+		json_put_uint_member(out, "max_tokens", facts->max_tokens);
 	json_close_object(out);
 }
 
@@ -360,7 +377,7 @@ claude_models_write_page(const struct claude_models *models, const char *query, 
 	json_open_object(&w);
 	json_open_array_member(&w, "data");
 	for (size_t i = page.first; i < page.end; i++)
-		put_model(&w, &models->list[i]);
+		put_model(&w, models, &models->list[i]);
 	json_close_array(&w);
 	json_put_bool_member(&w, "has_more", page.has_more);
 	json_put_text_member(&w, "first_id", any ? models->list[page.first].id : NULL);
@@ -378,6 +395,6 @@ claude_models_write_one(const struct claude_models *models, const char *id, stru
 
 	if (position == models->count)
 		return api_error_set(error, 404, "model: there is no model '%s'", id);
-	put_model(&w, &models->list[position]);
+	put_model(&w, models, &models->list[position]);
 	return finish(models, out, error);
 }

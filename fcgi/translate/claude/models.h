@@ -28,8 +28,10 @@ void claude_models_free(struct claude_models *);
 const char *claude_models_id(const struct claude_models *, size_t index);
 
 /** Add a model of that name, which a route serves and people see as ${title}, unless the list has
- * it. */
-void claude_models_add(struct claude_models *, const char *name, const char *title);
+ * it.  Its time and limits are those of the model ${served_by}, once that is in the list; NULL: it
+ * will not be. */
+void claude_models_add(
+	struct claude_models *, const char *name, const char *title, const char *served_by);
 
 /** Is an upstream's answer a list of models, or one model, in Claude's own shape? */
 bool claude_models_is_answer(const struct json *answer);

@@ -87,7 +87,7 @@ has_fix(const struct copy *copy, enum translate_fix fix)
 
 /* ---- thinking and searches of other services, earlier in the conversation ---- */
 
-/* Is it a search of another service?  And what one found? */
+/* Is it a search of another service, or a page that it could not read?  And what came of it? */
 static bool
 is_search(const struct json *block)
 {
@@ -98,7 +98,7 @@ is_search(const struct json *block)
 static bool
 is_web_result(const struct json *block)
 {
-	return claude_block_type(block) == CLAUDE_WEB_RESULT &&
+	return json_ends_with(json_member(block, "type"), "_tool_result") &&
 	       json_starts_with(json_member(block, "tool_use_id"), ROUND_TRIP_SEARCH);
 }
 
@@ -284,8 +284,7 @@ write_request(const struct claude_request *r, const struct translate_target *tar
 		copy_member(&copy, member);
 	}
 	leave_out(&copy, end, end);
-	const struct model_facts facts = model_facts_find(target->host, target->model);
-	if (facts.host->user == USER_DEEPSEEK)
+	if (target->facts.host->user == USER_DEEPSEEK)
 		adapt_to_deepseek(r, copy.thinking_off, out);
 	return out->failed ? api_error_set(error, 500, "out of memory") : 0;
 }

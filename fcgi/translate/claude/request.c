@@ -16,39 +16,64 @@
 typedef int part_reader(struct claude_request *, struct api_error *);
 
 static const struct {
-	const char *name;
+	struct json_name name;
 	enum claude_block type;
 } blocks[] = {
-	{"text", CLAUDE_TEXT},
-	{"image", CLAUDE_IMAGE},
-	{"document", CLAUDE_DOCUMENT},
-	{"search_result", CLAUDE_SEARCH_RESULT},
-	{"tool_use", CLAUDE_TOOL_USE},
-	{"tool_result", CLAUDE_TOOL_RESULT},
-	{"thinking", CLAUDE_THINKING},
-	{"redacted_thinking", CLAUDE_REDACTED_THINKING},
-	{"web_search_tool_result", CLAUDE_WEB_RESULT},
-	{"server_tool_use", CLAUDE_SERVER_TOOL},
-	{"mcp_tool_use", CLAUDE_SERVER_TOOL},
-	{"container_upload", CLAUDE_SERVER_TOOL},
-	{"tool_reference", CLAUDE_TOOL_REFERENCE},
-	{"tool_addition", CLAUDE_TOOL_CHANGE},
-	{"tool_removal", CLAUDE_TOOL_CHANGE},
-	{"mcp_tool_listing", CLAUDE_SERVER_TOOL},
-	{"browser_state", CLAUDE_SERVER_TOOL},
-	{"fallback", CLAUDE_SERVER_TOOL},
+	{JSON_NAME("text"), CLAUDE_TEXT},
+	{JSON_NAME("image"), CLAUDE_IMAGE},
+	{JSON_NAME("document"), CLAUDE_DOCUMENT},
+	{JSON_NAME("search_result"), CLAUDE_SEARCH_RESULT},
+	{JSON_NAME("tool_use"), CLAUDE_TOOL_USE},
+	{JSON_NAME("tool_result"), CLAUDE_TOOL_RESULT},
+	{JSON_NAME("thinking"), CLAUDE_THINKING},
+	{JSON_NAME("redacted_thinking"), CLAUDE_REDACTED_THINKING},
+	{JSON_NAME("web_search_tool_result"), CLAUDE_WEB_RESULT},
+	{JSON_NAME("server_tool_use"), CLAUDE_SERVER_TOOL},
+	{JSON_NAME("mcp_tool_use"), CLAUDE_SERVER_TOOL},
+	{JSON_NAME("container_upload"), CLAUDE_SERVER_TOOL},
+	{JSON_NAME("tool_reference"), CLAUDE_TOOL_REFERENCE},
+	{JSON_NAME("tool_addition"), CLAUDE_TOOL_CHANGE},
+	{JSON_NAME("tool_removal"), CLAUDE_TOOL_CHANGE},
+	{JSON_NAME("mcp_tool_listing"), CLAUDE_SERVER_TOOL},
+	{JSON_NAME("browser_state"), CLAUDE_SERVER_TOOL},
+	{JSON_NAME("fallback"), CLAUDE_SERVER_TOOL},
 };
 
-enum claude_block
-claude_block_type(const struct json *block)
+static enum claude_block
+read_block_type(const struct json *block)
 {
 	const struct json *type = json_member_string(block, "type");
 
 	for (size_t i = 0; i < sizeof(blocks) / sizeof(blocks[0]); i++)
-		if (json_is_text(type, blocks[i].name))
+		if (json_is_bytes(type, blocks[i].name.text, blocks[i].name.length))
 			return blocks[i].type;
 	/* code_execution_tool_result and its kin. */
 	return json_ends_with(type, "_tool_result") ? CLAUDE_SERVER_TOOL : CLAUDE_UNKNOWN;
+}
+
+/* The marks of blocks and messages count from 1. */
+enum claude_block
+claude_block_type(const struct json *block)
+{
+	return block != NULL && block->mark > 0 ? (enum claude_block)(block->mark - 1)
+						: read_block_type(block);
+}
+
+static enum claude_role
+read_role(const struct json *message)
+{
+	const struct json *role = json_member(message, "role");
+
+	return json_is_text(role, "assistant") ? CLAUDE_ASSISTANT
+	       : json_is_text(role, "system")  ? CLAUDE_SYSTEM
+					       : CLAUDE_USER;
+}
+
+enum claude_role
+claude_message_role(const struct json *message)
+{
+	return message != NULL && message->mark > 0 ? (enum claude_role)(message->mark - 1)
+						    : read_role(message);
 }
 
 const struct json *
@@ -92,11 +117,34 @@ read_max_tokens(struct claude_request *r, enum claude_purpose purpose, struct ap
 	return 0;
 }
 
+static void
+mark_blocks(struct claude_request *r, const struct json *content)
+{
+	JSON_EACH (block, json_is_array(content) ? content : NULL) {
+		enum claude_block type = read_block_type(block);
+		json_mark(&r->index, block, (uint8_t)(type + 1));
+		if (type == CLAUDE_TOOL_RESULT)
+			mark_blocks(r, json_member(block, "content"));
+	}
+}
+
+/* Roles and types are asked for at every step that follows. */
+static void
+mark_messages(struct claude_request *r, const struct json *messages)
+{
+	JSON_EACH (message, messages) {
+		json_mark(&r->index, message, (uint8_t)(read_role(message) + 1));
+		mark_blocks(r, json_member(message, "content"));
+	}
+}
+
 static int
 read_messages(struct claude_request *r, struct api_error *error)
 {
 	const struct place place = PLACE_MEMBER(NULL, "messages");
+	const struct json *messages = json_member_array(r->body, "messages");
 
+	mark_messages(r, messages);
 	return claude_check_messages(&place, json_member(r->body, "messages"), error);
 }
 
@@ -205,35 +253,52 @@ has_tool(const struct claude_request *r, const struct json *name)
 	return found;
 }
 
-/* The web search among the tools, and whether there is a function beside it. */
+/* What of the web is among the tools. */
 static void
-find_web_search(struct claude_request *r, bool *functions)
+find_web_tools(struct claude_request *r, const struct json **fetch)
 {
-	struct claude_tool tool;
-
 	r->web_search = NULL;
-	*functions = false;
+	r->forces_search = r->wants_search = r->wants_fetch = false;
+	*fetch = NULL;
 	for (size_t i = 0; i < r->tools.count; i++)
 		if (claude_tool_is_web_search(r->tools.values[i]))
 			r->web_search = r->tools.values[i];
-		else
-			*functions = *functions || claude_tool_read(r->tools.values[i], &tool);
+		else if (claude_tool_is_web_fetch(r->tools.values[i]))
+			*fetch = r->tools.values[i];
+	r->offers_fetch = *fetch != NULL;
 }
 
-/* Is it the name of the web search?  Return 1, 0, or -1 if memory ran out. */
+/* Is it the name of the tool?  Return 1, 0, or -1 if memory ran out. */
 static int
-is_web_search(const struct claude_request *r, const struct json *name)
+is_named(const struct json *tool, const struct json *name)
 {
 	char *wanted = json_copy(name);
-	int found = wanted == NULL ? -1 : json_is_text(json_member(r->web_search, "name"), wanted);
+	int named = wanted == NULL ? -1 : json_is_text(json_member(tool, "name"), wanted);
 
 	free(wanted);
+	return named;
+}
+
+/* Which of the tools is forced?  Return 1, 0 if there is none of that name, or -1. */
+static int
+find_forced(struct claude_request *r, const struct json *name, const struct json *fetch)
+{
+	int found = has_tool(r, name);
+
+	if (found == 0) {
+		found = is_named(r->web_search, name);
+		r->forces_search = r->wants_search = found == 1;
+	}
+	if (found == 0) {
+		found = is_named(fetch, name);
+		r->wants_fetch = found == 1;
+	}
 	return found;
 }
 
 static int
 read_forced_tool(struct claude_request *r, const struct place *place, const struct json *choice,
-	struct api_error *error)
+	const struct json *fetch, struct api_error *error)
 {
 	const struct place name_place = PLACE_MEMBER(place, "name");
 	const struct json *name = json_member(choice, "name");
@@ -244,12 +309,7 @@ read_forced_tool(struct claude_request *r, const struct place *place, const stru
 	/* Without any tools the choice is not sent at all. */
 	if (r->tools.count == 0 && json_member(r->body, "tools") == NULL)
 		return 0;
-	int found = has_tool(r, name);
-	if (found == 0) {
-		found = is_web_search(r, name);
-		r->forces_search = found == 1;
-	}
-	switch (found) {
+	switch (find_forced(r, name, fetch)) {
 	case 1:
 		return 0;
 	case 0:
@@ -258,6 +318,17 @@ read_forced_tool(struct claude_request *r, const struct place *place, const stru
 	default:
 		return api_error_set(error, 500, "out of memory");
 	}
+}
+
+/* Where nothing but the web can be called, that is what the client is here for. */
+static void
+note_wanted(struct claude_request *r)
+{
+	if (r->tool_choice == CLAUDE_CHOICE_NONE || claude_has_functions(r))
+		return;
+	r->wants_search = r->web_search != NULL;
+	r->forces_search = r->wants_search && r->tool_choice == CLAUDE_CHOICE_ANY;
+	r->wants_fetch = r->web_search == NULL && r->offers_fetch;
 }
 
 static int
@@ -275,25 +346,27 @@ read_tool_choice(struct claude_request *r, struct api_error *error)
 	const struct place place = PLACE_MEMBER(NULL, "tool_choice");
 	const struct place type_place = PLACE_MEMBER(&place, "type");
 	const struct json *choice = json_member(r->body, "tool_choice");
-	bool functions;
+	const struct json *fetch;
 
-	find_web_search(r, &functions);
-	r->forces_search = false;
-	if (choice == NULL)
-		return 0;
-	if (!json_is_object(choice))
+	find_web_tools(r, &fetch);
+	if (choice != NULL && !json_is_object(choice))
 		return claude_refuse(&place, error, "must be an object");
 	for (size_t i = 0; i < sizeof(choices) / sizeof(choices[0]); i++)
 		if (json_is_text(json_member(choice, "type"), choices[i].name))
 			r->tool_choice = choices[i].choice;
-	if (r->tool_choice == CLAUDE_CHOICE_ABSENT)
+	if (choice != NULL && r->tool_choice == CLAUDE_CHOICE_ABSENT)
 		return claude_refuse(&type_place, error, "must be one of auto, any, tool, none");
 	r->disable_parallel_tool_use = json_member_bool(choice, "disable_parallel_tool_use", false);
 	if (r->tool_choice == CLAUDE_CHOICE_TOOL)
-		return read_forced_tool(r, &place, choice, error);
-	r->forces_search = r->tool_choice == CLAUDE_CHOICE_ANY && r->web_search != NULL &&
-			   !functions;
+		return read_forced_tool(r, &place, choice, fetch, error);
+	note_wanted(r);
 	return 0;
+}
+
+bool
+claude_forces_function(const struct claude_request *r)
+{
+	return r->tool_choice == CLAUDE_CHOICE_TOOL && !r->forces_search && !r->wants_fetch;
 }
 
 static int

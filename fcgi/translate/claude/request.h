@@ -55,6 +55,9 @@ struct claude_request {
 	const struct json *tool_choice_name; /* with CLAUDE_CHOICE_TOOL */
 	const struct json *web_search;       /* the tool of that kind; NULL: none is offered */
 	bool forces_search;                  /* nothing else may be called */
+	bool wants_search; /* it is all there is to call: an answer without one must say so */
+	bool offers_fetch; /* Claude's own tool that reads a page, which no other service has */
+	bool wants_fetch;  /* as wants_search */
 	bool disable_parallel_tool_use;
 	enum claude_thinking thinking;
 	int64_t thinking_budget;   /* tokens, with CLAUDE_THINKING_ENABLED; 0: not set */
@@ -146,6 +149,12 @@ bool claude_tool_read(const struct json *tool, struct claude_tool *);
 
 /** Is it Claude's own web search, which other services have as well? */
 bool claude_tool_is_web_search(const struct json *tool);
+
+/** Is it Claude's own tool that reads a page of the web? */
+bool claude_tool_is_web_fetch(const struct json *tool);
+
+/** Is one function forced, and no tool of Claude's service? */
+bool claude_forces_function(const struct claude_request *);
 
 /** Is there a function among the tools, which other services can call? */
 bool claude_has_functions(const struct claude_request *);

@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "base/json_writer.h"
 #include "translate/claude/request.h"
+#include "translate/round_trip.h"
 
 static const char paragraph[] = "\n\n";
 static const char error_prefix[] = "Error: ";
@@ -100,8 +101,8 @@ claude_string_left_out(struct json_writer *w, const struct json *block)
 bool
 claude_has_words(const struct claude_words *words)
 {
-	return words->format != NULL || words->no_search || words->only != NULL ||
-	       words->never != NULL;
+	return words->format != NULL || words->no_search || words->no_fetch || words->must_search ||
+	       words->only != NULL || words->never != NULL;
 }
 
 static void
@@ -130,29 +131,48 @@ put_sites(struct json_writer *w, const char *rule, const struct json *sites)
 	json_string_text(w, ".");
 }
 
+/* Begin a paragraph, of which ${any} came before. */
+static void
+open_paragraph(struct json_writer *w, bool *any)
+{
+	if (*any)
+		json_string_text(w, paragraph);
+	*any = true;
+}
+
+static void
+put_sentence(struct json_writer *w, bool counts, const char *sentence, bool *any)
+{
+	if (!counts)
+		return;
+	open_paragraph(w, any);
+	json_string_text(w, sentence);
+}
+
 void
 claude_string_words(struct json_writer *w, const struct claude_words *words)
 {
-	const char *before = "";
+	bool any = false;
 
 	if (words->format != NULL) {
+		open_paragraph(w, &any);
 		put_format(w, words->format);
-		before = paragraph;
 	}
-	if (words->no_search) {
-		json_string_text(w, before);
-		json_string_text(w,
-			"There is no web search here, though one may be asked for. Say so where "
-			"the answer needs one, and invent neither results nor links.");
-		before = paragraph;
-	}
+	put_sentence(w, words->no_search,
+		"There is no web search here, though one may be asked for. Say so where the answer "
+		"needs one, and invent neither results nor links.",
+		&any);
+	put_sentence(w, words->no_fetch,
+		"There is no tool here that reads web pages, though one may be asked for. Say so "
+		"where the answer needs one, and invent no content of a page.",
+		&any);
+	put_sentence(w, words->must_search, "Search the web before you answer.", &any);
 	if (words->only != NULL) {
-		json_string_text(w, before);
+		open_paragraph(w, &any);
 		put_sites(w, "Of what a web search finds, use only these sites: ", words->only);
-		before = paragraph;
 	}
 	if (words->never != NULL) {
-		json_string_text(w, before);
+		open_paragraph(w, &any);
 		put_sites(w,
 			"Of what a web search finds, use nothing from these sites: ", words->never);
 	}
@@ -216,6 +236,26 @@ claude_has_found(const struct json *web_result)
 	return false;
 }
 
+/* What the page says goes along where the model that asked for it has not read it yet: a quotation,
+ * since anybody may have written it. */
+static void
+put_excerpt(struct json_writer *w, const struct json *page)
+{
+	struct buffer text = BUFFER_INIT(0);
+	struct carried carried;
+
+	if (!round_trip_read_signature(
+		    json_member_string(page, "encrypted_content"), ROUND_TRIP_PAGE, &carried))
+		return;
+	const struct json *excerpt = json_member_string(carried.object, "x");
+	if (excerpt != NULL && json_write(&text, excerpt) == 0) {
+		json_string_text(w, "\n  ");
+		json_string_bytes(w, text.data, text.length);
+	}
+	buffer_free(&text);
+	carried_free(&carried);
+}
+
 void
 claude_string_found(struct json_writer *w, const struct json *web_result)
 {
@@ -228,6 +268,7 @@ claude_string_found(struct json_writer *w, const struct json *web_result)
 		json_string_value(w, title);
 		json_string_text(w, json_content_length(title) > 0 ? ": " : "");
 		json_string_value(w, json_member(page, "url"));
+		put_excerpt(w, page);
 	}
 }
 

@@ -41,6 +41,8 @@ void claude_string_left_out(struct json_writer *, const struct json *block);
 struct claude_words {
 	const struct json *format; /* the schema that the answer must match; NULL: nothing */
 	bool no_search;            /* the web search that the client offers does not exist */
+	bool no_fetch;             /* likewise what reads a page */
+	bool must_search;          /* a search is forced */
 	const struct json *only;   /* the sites that a search is limited to; NULL: nothing */
 	const struct json *never;  /* those that it must leave out; NULL: nothing */
 };

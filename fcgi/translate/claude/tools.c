@@ -94,6 +94,12 @@ claude_tool_is_web_search(const struct json *tool)
 }
 
 bool
+claude_tool_is_web_fetch(const struct json *tool)
+{
+	return json_starts_with(json_member(tool, "type"), "web_fetch_");
+}
+
+bool
 claude_has_functions(const struct claude_request *r)
 {
 	struct claude_tool tool;

@@ -19,6 +19,7 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "base/text_map.h"
+#include "translate/claude/cited_pages.h"
 #include "translate/claude/stop_sequences.h"
 #include "translate/round_trip.h"
 
@@ -26,6 +27,7 @@ enum {
 	CHARACTERS_PER_TOKEN = 4,
 	LONGEST_ID = 256,          /* bytes of an id that is given to the client as it is */
 	LONGEST_CARRIED_ID = 1024, /* bytes of one that its own id carries */
+	MOST_TURN = 16 << 20,      /* bytes of a turn that a search follows */
 };
 
 enum block { NO_BLOCK, TEXT_BLOCK, THINKING_BLOCK, TOOL_BLOCK, RESULT_BLOCK };
@@ -50,19 +52,53 @@ struct claude_writer {
 		members;     /* for the signature of the thinking block: a JSON object, or empty */
 	struct buffer input; /* whole form: that of the open tool block */
 	struct buffer message;        /* whole form: as far as it is written */
+	size_t content_at;            /* whole form: bytes of it before the open block's text */
 	struct buffer citations;      /* whole form: of the open text block, with commas */
 	struct text_map ids;          /* those given out */
 	struct stop_sequences *stops; /* NULL: none to carry out */
 
-	bool lacks_search; /* the content begins with a search that failed */
-	unsigned searches; /* that the upstream made */
+	enum lacking_tool lacks; /* the content ends with a use of it that failed */
+	unsigned searches;       /* that were made */
 	char search_id[sizeof(ROUND_TRIP_SEARCH) + RANDOM_ID_LENGTH]; /* of the last one */
+
+	/* Of an answer in turns. */
+	struct claude_writer *turn; /* the model's as a whole message; NULL: it has but one */
+	struct buffer turn_text;    /* where that goes */
+	struct cited_pages pages;   /* that the next text may cite */
+	bool called_search;         /* in this turn, as the next */
+	bool waits;
+	struct claude_usage earlier; /* of the turns before */
+	struct mark {
+		size_t message; /* bytes of it that are of earlier turns */
+		unsigned index;
+		bool has_tool;
+	} mark;
 
 	bool started;
 	bool ended;
 	const char *stop_reason;
 	char message_id[sizeof("msg_") + RANDOM_ID_LENGTH];
 };
+
+/* The turn of the model that begins. */
+static int
+begin_turn(struct claude_writer *w)
+{
+	const struct claude_writer_options options = {
+		.model = w->model,
+		.kind = w->kind,
+		.hide_thinking = w->hide_thinking,
+	};
+
+	claude_writer_free(w->turn);
+	buffer_clear(&w->turn_text);
+	w->turn = claude_writer_new(&options, &w->turn_text);
+	w->called_search = false;
+	if (w->turn == NULL)
+		return -1;
+	w->turn->message.limit = w->turn->input.limit = MOST_TURN;
+	return 0;
+}
 
 struct claude_writer *
 claude_writer_new(const struct claude_writer_options *options, struct buffer *out)
@@ -72,6 +108,7 @@ claude_writer_new(const struct claude_writer_options *options, struct buffer *ou
 	if (w == NULL)
 		return NULL;
 	w->out = out;
+	w->turn_text = BUFFER_INIT(MOST_TURN);
 	w->model = strdup(options->model);
 	w->kind = strdup(options->kind);
 	w->stream = options->stream;
@@ -81,7 +118,8 @@ claude_writer_new(const struct claude_writer_options *options, struct buffer *ou
 	if (options->stop_sequences != NULL)
 		w->stops = stop_sequences_new(options->stop_sequences);
 	if (w->model == NULL || w->kind == NULL ||
-		(options->stop_sequences != NULL && w->stops == NULL)) {
+		(options->stop_sequences != NULL && w->stops == NULL) ||
+		(options->searches && begin_turn(w) != 0)) {
 		claude_writer_free(w);
 		return NULL;
 	}
@@ -99,15 +137,31 @@ claude_writer_free(struct claude_writer *w)
 	buffer_free(&w->citations);
 	text_map_free(&w->ids);
 	stop_sequences_free(w->stops);
+	claude_writer_free(w->turn);
+	buffer_free(&w->turn_text);
+	cited_pages_free(&w->pages);
 	free(w->model);
 	free(w->kind);
 	free(w);
 }
 
-int
-claude_writer_redirect(struct claude_writer *w, const char *kind, bool hide_thinking)
+/* Nothing of this turn was given to the client: as if it had not begun. */
+static void
+rewind_turn(struct claude_writer *w)
 {
-	char *copy = strdup(kind);
+	buffer_cut(&w->message, w->mark.message);
+	buffer_free(&w->input);
+	buffer_free(&w->citations);
+	w->index = w->mark.index;
+	w->has_tool = w->mark.has_tool;
+	w->open = NO_BLOCK;
+	w->has_content = false;
+}
+
+int
+claude_writer_redirect(struct claude_writer *w, const struct claude_writer_options *options)
+{
+	char *copy = strdup(options->kind);
 
 	if (copy == NULL)
 		return -1;
@@ -115,10 +169,15 @@ claude_writer_redirect(struct claude_writer *w, const char *kind, bool hide_thin
 		stop_sequences_restart(w->stops);
 	free(w->kind);
 	w->kind = copy;
-	w->hide_thinking = hide_thinking;
+	w->hide_thinking = options->hide_thinking;
 	w->usage = (struct claude_usage){0};
 	w->characters = 0;
 	buffer_free(&w->members);
+	rewind_turn(w);
+	if (options->searches)
+		return begin_turn(w);
+	claude_writer_free(w->turn);
+	w->turn = NULL;
 	return 0;
 }
 
@@ -231,6 +290,8 @@ claude_writer_ping(struct claude_writer *w)
 	end_event(w);
 }
 
+static void put_citation(void *context, const char *citation, size_t length);
+
 /* ---- the end of a block ---- */
 
 /* The tool input of a whole message: as it came if it is a JSON object, on one line. */
@@ -314,6 +375,18 @@ close_streamed_block(struct claude_writer *w, const char *signature)
 	end_event(w);
 }
 
+/* Cite the pages whose addresses stand in the text that is open. */
+static void
+cite_pages(struct claude_writer *w)
+{
+	const struct claude_writer *turn = w->turn;
+
+	if (turn == NULL || turn->open != TEXT_BLOCK || turn->message.failed)
+		return;
+	cited_pages_find(&w->pages, turn->message.data + turn->content_at,
+		turn->message.length - turn->content_at, put_citation, w);
+}
+
 static void
 close_block(struct claude_writer *w)
 {
@@ -321,6 +394,8 @@ close_block(struct claude_writer *w)
 
 	if (w->open == NO_BLOCK)
 		return;
+	if (w->open == TEXT_BLOCK)
+		cite_pages(w);
 	if (w->open == THINKING_BLOCK) {
 		round_trip_write_signature(&signature, w->kind, w->members.data, w->members.length);
 		buffer_free(&w->members);
@@ -338,16 +413,12 @@ close_block(struct claude_writer *w)
 
 /* ---- blocks ---- */
 
-static void write_failed_search(struct claude_writer *);
-
 /* ${before}: the block's JSON up to what its pieces fill in, whose ${after} follows if it is empty.
  */
 static void
 open_block(struct claude_writer *w, enum block block, const char *before, const char *after)
 {
 	close_block(w);
-	if (w->lacks_search)
-		write_failed_search(w);
 	claude_writer_start(w);
 	w->open = block;
 	w->has_content = true;
@@ -365,6 +436,7 @@ open_block(struct claude_writer *w, enum block block, const char *before, const 
 	else
 		open_message(w, &JSON_WRITER(&w->message));
 	buffer_puts(&w->message, before);
+	w->content_at = w->message.length;
 }
 
 /* How many bytes the content of a string is, roughly, when it is decoded. */
@@ -429,14 +501,19 @@ is_over(const struct claude_writer *w)
 void
 claude_writer_text(struct claude_writer *w, const char *content, size_t length)
 {
+	const char *given = content;
+	size_t given_length = length;
+
 	if (length == 0 || is_over(w))
 		return;
 	if (w->stops != NULL) {
-		stop_sequences_take(w->stops, &content, &length);
+		stop_sequences_take(w->stops, &given, &given_length);
 		if (stop_sequences_failed(w->stops))
 			w->out->failed = true;
 	}
-	put_text(w, content, length);
+	put_text(w, given, given_length);
+	if (w->turn != NULL)
+		claude_writer_text(w->turn, content, length);
 }
 
 static void
@@ -446,11 +523,9 @@ open_thinking(struct claude_writer *w)
 		"\",\"signature\":\"\"}");
 }
 
-void
-claude_writer_thinking(struct claude_writer *w, const char *content, size_t length)
+static void
+put_thinking(struct claude_writer *w, const char *content, size_t length)
 {
-	if (length == 0 || is_over(w))
-		return;
 	if (w->hide_thinking) {
 		w->characters += decoded_length(content, length);
 		return;
@@ -469,10 +544,22 @@ claude_writer_thinking(struct claude_writer *w, const char *content, size_t leng
 }
 
 void
+claude_writer_thinking(struct claude_writer *w, const char *content, size_t length)
+{
+	if (length == 0 || is_over(w))
+		return;
+	put_thinking(w, content, length);
+	if (w->turn != NULL)
+		claude_writer_thinking(w->turn, content, length);
+}
+
+void
 claude_writer_signature(struct claude_writer *w, const char *members, size_t length)
 {
 	buffer_clear(&w->members);
 	buffer_append(&w->members, members, length);
+	if (w->turn != NULL)
+		claude_writer_signature(w->turn, members, length);
 }
 
 bool
@@ -501,8 +588,11 @@ claude_writer_sign(struct claude_writer *w, const char *members, size_t length)
 	end_text(w);
 	if (w->open != THINKING_BLOCK)
 		open_thinking(w);
-	claude_writer_signature(w, members, length);
+	buffer_clear(&w->members);
+	buffer_append(&w->members, members, length);
 	close_block(w);
+	if (w->turn != NULL)
+		claude_writer_sign(w->turn, members, length);
 	return true;
 }
 
@@ -536,15 +626,12 @@ put_tool_id(struct claude_writer *w, struct buffer *out, const char *id, const c
 		buffer_puts(out, given);
 }
 
-void
-claude_writer_tool_start(struct claude_writer *w, const char *id, const char *name,
-	const char *extra, size_t extra_length)
+static void
+open_tool(struct claude_writer *w, const char *id, const char *name, const char *extra,
+	size_t extra_length)
 {
 	struct buffer head = BUFFER_INIT(0);
 
-	if (is_over(w))
-		return;
-	end_text(w);
 	PUT(&head, "{\"type\":\"tool_use\",\"id\":\"");
 	put_tool_id(w, &head, id, extra, extra_length);
 	PUT(&head, "\",\"name\":");
@@ -556,16 +643,31 @@ claude_writer_tool_start(struct claude_writer *w, const char *id, const char *na
 	buffer_free(&head);
 	w->has_tool = true;
 	w->has_input = false;
-	w->characters += strlen(name);
 }
 
 void
-claude_writer_tool_input(struct claude_writer *w, const char *json, size_t length)
+claude_writer_tool_start(struct claude_writer *w, const char *id, const char *name,
+	const char *extra, size_t extra_length)
 {
-	if (length == 0 || is_over(w) || w->open != TOOL_BLOCK)
+	bool search = w->turn != NULL && strcmp(name, CLAUDE_SEARCH_FUNCTION) == 0;
+
+	if (is_over(w))
 		return;
+	end_text(w);
+	w->characters += strlen(name);
+	w->called_search = w->called_search || search;
+	if (w->called_search)
+		close_block(w);
+	else
+		open_tool(w, id, name, extra, extra_length);
+	if (w->turn != NULL)
+		claude_writer_tool_start(w->turn, id, name, extra, extra_length);
+}
+
+static void
+put_input(struct claude_writer *w, const char *json, size_t length)
+{
 	w->has_input = true;
-	w->characters += length;
 	if (!w->stream) {
 		buffer_append(&w->input, json, length);
 		return;
@@ -576,16 +678,32 @@ claude_writer_tool_input(struct claude_writer *w, const char *json, size_t lengt
 }
 
 void
+claude_writer_tool_input(struct claude_writer *w, const char *json, size_t length)
+{
+	if (length == 0 || is_over(w))
+		return;
+	w->characters += length;
+	if (w->open == TOOL_BLOCK)
+		put_input(w, json, length);
+	if (w->turn != NULL)
+		claude_writer_tool_input(w->turn, json, length);
+}
+
+void
 claude_writer_tool_end(struct claude_writer *w)
 {
 	if (w->open == TOOL_BLOCK)
 		close_block(w);
+	if (w->turn != NULL)
+		claude_writer_tool_end(w->turn);
 }
 
-/* ---- a search that the upstream makes ---- */
+/* ---- a search ---- */
 
+/* A use of ${tool}, with the member ${name} of its input. */
 static void
-write_search(struct claude_writer *w, const char *query, size_t length)
+write_use(struct claude_writer *w, const char *tool, const char *name, const char *content,
+	size_t length)
 {
 	struct buffer head = BUFFER_INIT(0);
 	struct buffer input = BUFFER_INIT(0);
@@ -593,17 +711,18 @@ write_search(struct claude_writer *w, const char *query, size_t length)
 
 	random_id(w->search_id, sizeof(w->search_id), ROUND_TRIP_SEARCH);
 	buffer_printf(&head,
-		"{\"type\":\"server_tool_use\",\"id\":\"%s\",\"name\":\"web_search\",\"input\":",
-		w->search_id);
+		"{\"type\":\"server_tool_use\",\"id\":\"%s\",\"name\":\"%s\",\"input\":",
+		w->search_id, tool);
 	json_open_object(&in);
-	json_put_name(&in, "query");
+	json_put_name(&in, name);
 	json_open_string(&in);
-	json_string_content(&in, query, length);
+	json_string_content(&in, content, length);
 	json_close_string(&in);
 	json_close_object(&in);
 	open_block(w, TOOL_BLOCK, buffer_text(&head), "{}}");
-	claude_writer_tool_input(w, buffer_text(&input), input.length);
+	put_input(w, buffer_text(&input), input.length);
 	close_block(w);
+	w->characters += input.length;
 	if (head.failed || input.failed)
 		w->out->failed = true;
 	buffer_free(&head);
@@ -611,14 +730,14 @@ write_search(struct claude_writer *w, const char *query, size_t length)
 }
 
 static void
-write_results(struct claude_writer *w, const char *results, size_t length)
+write_result(struct claude_writer *w, const char *tool, const char *result, size_t length)
 {
 	struct buffer block = BUFFER_INIT(0);
 
 	buffer_printf(&block,
-		"{\"type\":\"web_search_tool_result\",\"tool_use_id\":\"%s\",\"content\":",
+		"{\"type\":\"%s_tool_result\",\"tool_use_id\":\"%s\",\"content\":", tool,
 		w->search_id);
-	buffer_append(&block, results, length);
+	buffer_append(&block, result, length);
 	open_block(w, RESULT_BLOCK, buffer_text(&block), "}");
 	close_block(w);
 	if (block.failed)
@@ -627,33 +746,50 @@ write_results(struct claude_writer *w, const char *results, size_t length)
 }
 
 static void
-write_failed_search(struct claude_writer *w)
+write_failed_use(struct claude_writer *w)
 {
-	static const char failure[] =
-		"{\"type\":\"web_search_tool_result_error\",\"error_code\":\"unavailable\"}";
+	bool search = w->lacks == LACKS_SEARCH;
+	const char *tool = search ? "web_search" : "web_fetch";
+	struct buffer failure = BUFFER_INIT(0);
 
-	w->lacks_search = false;
-	write_search(w, "", 0);
-	write_results(w, failure, sizeof(failure) - 1);
+	buffer_printf(&failure,
+		"{\"type\":\"%s_tool_result_error\",\"error_code\":\"unavailable\"}", tool);
+	write_use(w, tool, search ? "query" : "url", "", 0);
+	write_result(w, tool, buffer_text(&failure), failure.length);
+	buffer_free(&failure);
 }
 
 void
 claude_writer_search(struct claude_writer *w, const char *query, size_t query_length,
 	const char *results, size_t length)
 {
-	if (is_over(w))
-		return;
-	end_text(w);
-	write_search(w, query, query_length);
-	write_results(w, results, length);
-	w->searches++;
+	claude_writer_search_begin(w, query, query_length);
+	claude_writer_search_end(w, results, length, true);
 }
 
 void
-claude_writer_citation(struct claude_writer *w, const char *citation, size_t length)
+claude_writer_search_begin(struct claude_writer *w, const char *query, size_t query_length)
 {
-	if (is_over(w) || w->open != TEXT_BLOCK)
+	if (is_over(w))
 		return;
+	end_text(w);
+	write_use(w, "web_search", "query", query, query_length);
+}
+
+void
+claude_writer_search_end(struct claude_writer *w, const char *results, size_t length, bool counts)
+{
+	if (is_over(w))
+		return;
+	write_result(w, "web_search", results, length);
+	w->searches += counts;
+}
+
+static void
+put_citation(void *context, const char *citation, size_t length)
+{
+	struct claude_writer *w = context;
+
 	if (!w->stream) {
 		if (w->citations.length > 0)
 			buffer_putc(&w->citations, ',');
@@ -668,9 +804,16 @@ claude_writer_citation(struct claude_writer *w, const char *citation, size_t len
 }
 
 void
-claude_writer_lack_search(struct claude_writer *w, bool lacking)
+claude_writer_citation(struct claude_writer *w, const char *citation, size_t length)
 {
-	w->lacks_search = lacking && !w->has_content;
+	if (!is_over(w) && w->open == TEXT_BLOCK)
+		put_citation(w, citation, length);
+}
+
+void
+claude_writer_lack(struct claude_writer *w, enum lacking_tool lacking)
+{
+	w->lacks = lacking;
 }
 
 void
@@ -693,6 +836,18 @@ settle_usage(struct claude_writer *w)
 		w->usage.output_tokens = (w->characters + CHARACTERS_PER_TOKEN - 1) /
 					 CHARACTERS_PER_TOKEN;
 	w->usage.output_known = true;
+}
+
+/* What the turns before used counts, too. */
+static void
+add_earlier(struct claude_writer *w)
+{
+	struct claude_usage *u = &w->usage;
+
+	u->input_tokens += w->earlier.input_tokens;
+	u->output_tokens += w->earlier.output_tokens;
+	u->cache_read_input_tokens += w->earlier.cache_read_input_tokens;
+	u->cache_creation_input_tokens += w->earlier.cache_creation_input_tokens;
 }
 
 static void
@@ -744,28 +899,53 @@ settled_reason(const struct claude_writer *w, const char *told)
 	return strcmp(told, "tool_use") == 0 ? "end_turn" : told;
 }
 
-void
-claude_writer_finish(struct claude_writer *w, const char *stop_reason, const char *stop_sequence)
+/* Does the answer go on after what was searched? */
+static bool
+pauses(const struct claude_writer *w, const char *stop_reason)
 {
-	if (w->ended)
-		return;
-	claude_writer_start(w);
-	end_text(w);
-	if (w->lacks_search)
-		write_failed_search(w);
-	close_block(w);
+	return w->called_search && !is_cut(stop_reason) && !claude_writer_is_stopped(w) &&
+	       strcmp(stop_reason, "refusal") != 0;
+}
+
+static void
+await_searches(struct claude_writer *w)
+{
+	claude_writer_finish(w->turn, "tool_use", NULL);
+	w->waits = true;
+}
+
+static void
+finish(struct claude_writer *w, const char *stop_reason, const char *stop_sequence)
+{
 	w->stop_reason = settled_reason(w, stop_reason);
 	if (strcmp(w->stop_reason, "stop_sequence") != 0)
 		stop_sequence = NULL;
 	else if (claude_writer_is_stopped(w))
 		stop_sequence = stop_sequences_found(w->stops);
 	settle_usage(w);
+	add_earlier(w);
 	if (w->stream)
 		finish_stream(w, stop_sequence);
 	else
 		finish_message(w, stop_sequence);
 	w->started = true;
 	w->ended = true;
+}
+
+void
+claude_writer_finish(struct claude_writer *w, const char *stop_reason, const char *stop_sequence)
+{
+	if (w->ended || w->waits)
+		return;
+	claude_writer_start(w);
+	end_text(w);
+	if (w->lacks != LACKS_NOTHING && w->searches == 0)
+		write_failed_use(w);
+	close_block(w);
+	if (pauses(w, stop_reason))
+		await_searches(w);
+	else
+		finish(w, stop_reason, stop_sequence);
 }
 
 void
@@ -778,6 +958,77 @@ claude_writer_error(struct claude_writer *w, const struct api_error *error)
 	buffer_puts(w->out, "\n\n");
 	w->ended = true;
 }
+
+/* ---- turns ---- */
+
+bool
+claude_writer_waits(const struct claude_writer *w)
+{
+	return w->waits;
+}
+
+const struct buffer *
+claude_writer_turn(const struct claude_writer *w)
+{
+	return &w->turn_text;
+}
+
+bool
+claude_writer_has_turns(const struct claude_writer *w)
+{
+	return w->mark.index > 0;
+}
+
+int
+claude_writer_next_turn(struct claude_writer *w, const struct claude_writer_options *options)
+{
+	settle_usage(w);
+	add_earlier(w);
+	w->earlier = w->usage;
+	w->estimated_input = options->estimated_input_tokens;
+	w->mark = (struct mark){w->message.length, w->index, w->has_tool};
+	w->waits = false;
+	return claude_writer_redirect(w, options);
+}
+
+void
+claude_writer_page(struct claude_writer *w, const char *url, const char *citation, size_t length)
+{
+	cited_pages_add(&w->pages, url, citation, length);
+}
+
+void
+claude_writer_late_tool(struct claude_writer *w, const struct json *tool_use)
+{
+	const struct json *input = json_member(tool_use, "input");
+	struct buffer text = BUFFER_INIT(0);
+
+	PUT(&text, "{\"type\":\"tool_use\",\"id\":");
+	json_write(&text, json_member(tool_use, "id"));
+	PUT(&text, ",\"name\":");
+	json_write(&text, json_member(tool_use, "name"));
+	PUT(&text, ",\"input\":");
+	open_block(w, TOOL_BLOCK, buffer_text(&text), "{}}");
+	w->has_tool = true;
+	w->has_input = false;
+	buffer_clear(&text);
+	json_write(&text, input);
+	put_input(w, buffer_text(&text), text.length);
+	close_block(w);
+	if (text.failed)
+		w->out->failed = true;
+	buffer_free(&text);
+}
+
+void
+claude_writer_end(struct claude_writer *w, const char *stop_reason)
+{
+	w->waits = false;
+	w->called_search = false;
+	claude_writer_finish(w, stop_reason, NULL);
+}
+
+/* ---- what was told ---- */
 
 bool
 claude_writer_started(const struct claude_writer *w)

@@ -10,8 +10,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "translate/tool_names.h"
+
 struct api_error;
 struct buffer;
+struct json;
 
 struct claude_usage {
 	uint64_t input_tokens; /* without those read from the cache */
@@ -30,7 +33,11 @@ struct claude_writer_options {
 	uint64_t estimated_input_tokens;   /* for message_start, and when the upstream never says */
 	const char *const *stop_sequences; /* those to carry out here (stop_sequences.h), in UTF-8;
 					      ends in NULL; NULL: none */
+	bool searches; /* calls of CLAUDE_SEARCH_FUNCTION are searches that the proxy makes */
 };
+
+/* The function that a model calls for a search which the proxy makes. */
+#define CLAUDE_SEARCH_FUNCTION "web_search"
 
 struct claude_writer;
 
@@ -41,8 +48,9 @@ struct claude_writer;
 struct claude_writer *claude_writer_new(const struct claude_writer_options *, struct buffer *out);
 void claude_writer_free(struct claude_writer *);
 
-/** Another upstream goes on with an answer that has no content yet. */
-int claude_writer_redirect(struct claude_writer *, const char *kind, bool hide_thinking);
+/** Another upstream goes on with an answer, or a turn of one, that has no content yet.  Of the
+ * options kind, hide_thinking and searches count.  Return 0, or -1 if memory ran out. */
+int claude_writer_redirect(struct claude_writer *, const struct claude_writer_options *);
 
 /** message_start and the first ping, unless already written.  Every other function does this by
  * itself. */
@@ -105,12 +113,51 @@ void claude_writer_tool_end(struct claude_writer *);
 void claude_writer_search(struct claude_writer *, const char *query, size_t query_length,
 	const char *results, size_t length);
 
+/**
+ * The two blocks of a search one after the other, for one that takes its time: it began; and the
+ * results, or the text of an error object (then it does not count).
+ */
+void claude_writer_search_begin(struct claude_writer *, const char *query, size_t query_length);
+void
+claude_writer_search_end(struct claude_writer *, const char *results, size_t length, bool counts);
+
 /** The open text block cites a page: the text of a JSON object.  Nothing if none is open. */
 void claude_writer_citation(struct claude_writer *, const char *citation, size_t length);
 
-/** The client forces a web search that the upstream does not have: the content begins with one
- * that failed, of an answer that has no content yet. */
-void claude_writer_lack_search(struct claude_writer *, bool lacking);
+/** The client is here for a tool that the upstream does not have: unless the upstream turns out to
+ * search, the content ends with a use of the tool that failed. */
+void claude_writer_lack(struct claude_writer *, enum lacking_tool);
+
+/*
+ * An answer in several turns of the model, between which the proxy searches (option `searches`).  A
+ * call of the search is not written, nor is what the model calls after it in the same turn.  Where
+ * there was one, claude_writer_finish does not end the answer: then claude_writer_waits, and after
+ * the searches (claude_writer_search_begin, _end) the model goes on, or the client's tools are.
+ */
+bool claude_writer_waits(const struct claude_writer *);
+
+/** A search found this page: a text that names ${url} from now on cites it, as
+ * cited_pages_add. */
+void
+claude_writer_page(struct claude_writer *, const char *url, const char *citation, size_t length);
+
+/** The turn that has ended, as a whole message in which the calls of the search are blocks
+ * `tool_use`.  Valid while it waits; failed: it is too long. */
+const struct buffer *claude_writer_turn(const struct claude_writer *);
+
+/** The model goes on: what claude_writer_redirect takes back begins here.  As that, and
+ * estimated_input_tokens counts, too. */
+int claude_writer_next_turn(struct claude_writer *, const struct claude_writer_options *);
+
+/** Has the answer turns before this one? */
+bool claude_writer_has_turns(const struct claude_writer *);
+
+/** A block `tool_use` of the turn that was not written yet: the contents of id and name, and the
+ * input as JSON. */
+void claude_writer_late_tool(struct claude_writer *, const struct json *tool_use);
+
+/** After the searches no further turn follows: end the answer. */
+void claude_writer_end(struct claude_writer *, const char *stop_reason);
 
 /** What the upstream counted so far; the last call counts. */
 void claude_writer_usage(struct claude_writer *, const struct claude_usage *);
@@ -126,7 +173,8 @@ claude_writer_finish(struct claude_writer *, const char *stop_reason, const char
 /** An `error` event, the last of the stream; open blocks stay open.  Only in the stream form. */
 void claude_writer_error(struct claude_writer *, const struct api_error *);
 
-/** Has message_start been written?  Content (any block)?  The end (finish or error)? */
+/** Has message_start been written?  Content (any block) of this turn?  The end (finish or error)?
+ */
 bool claude_writer_started(const struct claude_writer *);
 bool claude_writer_has_content(const struct claude_writer *);
 bool claude_writer_ended(const struct claude_writer *);

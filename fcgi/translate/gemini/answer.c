@@ -462,6 +462,7 @@ const struct translator gemini = {
 	.kind = "gemini",
 	.name_rule = TOOL_NAMES_GEMINI,
 	.write_request = gemini_write_request,
+	.has_search = gemini_has_search,
 	.write_count_request = gemini_write_count_request,
 	.count_member = "totalTokens",
 	.reader_new = new_reader,

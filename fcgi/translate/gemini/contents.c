@@ -31,7 +31,6 @@ static const char first_words[] = "Continue.";
 struct contents {
 	const struct claude_request *request;
 	const struct translate_target *target;
-	struct model_facts facts;
 	const char *origin; /* of what is our own to send back */
 	struct tool_names *names;
 	struct json_writer *out;
@@ -236,7 +235,7 @@ put_call(struct contents *c, const struct json *block)
 	json_close_object(c->out);
 	if (signature != NULL)
 		json_put_value_member(c->out, "thoughtSignature", signature);
-	else if (model_facts_is(&c->facts, MODEL_SIGNED_CALLS) && !c->has_call)
+	else if (model_facts_is(&c->target->facts, MODEL_SIGNED_CALLS) && !c->has_call)
 		json_put_text_member(c->out, "thoughtSignature", no_signature);
 	json_close_object(c->out);
 	c->has_call = true;
@@ -515,7 +514,7 @@ put_system(struct contents *c)
 static void
 put_last_words(struct contents *c)
 {
-	if (strcmp(c->role, "user") == 0 || !model_facts_is(&c->facts, MODEL_NO_PREFILL))
+	if (strcmp(c->role, "user") == 0 || !model_facts_is(&c->target->facts, MODEL_NO_PREFILL))
 		return;
 	open_part(c, "user");
 	json_put_text_member(c->out, "text", first_words);
@@ -550,7 +549,6 @@ gemini_put_contents(const struct claude_request *request, const struct translate
 	struct contents c = {
 		.request = request,
 		.target = target,
-		.facts = model_facts_find(target->host, target->model),
 		.origin = translate_origin(target, &gemini),
 		.names = names,
 		.out = out,

@@ -21,6 +21,9 @@ int gemini_write_request(const struct claude_request *, const struct translate_t
 int gemini_write_count_request(const struct claude_request *, const struct translate_target *,
 	struct tool_names *, struct buffer *body, struct api_error *);
 
+/** The has_search of the translator. */
+bool gemini_has_search(const struct claude_request *, const struct translate_target *);
+
 /** Put the array of contents.  Return 0, or -1 and what the client must be told. */
 int gemini_put_contents(const struct claude_request *, const struct translate_target *,
 	struct tool_names *, struct json_writer *, struct api_error *);

@@ -42,10 +42,10 @@ static void
 put_limits(struct json_writer *w, const struct claude_request *r,
 	const struct translate_target *target)
 {
-	const struct model_facts facts = model_facts_find(target->host, target->model);
+	const struct model_facts *facts = &target->facts;
 	int64_t most = target->max_output_tokens;
-	int64_t known = r->stream && facts.model->streamed_more > 0 ? facts.model->streamed_more
-								    : facts.model->output;
+	int64_t known = r->stream && facts->model->streamed_more > 0 ? facts->model->streamed_more
+								     : facts->model->output;
 
 	if (known > 0 && (most == 0 || known < most))
 		most = known;
@@ -120,7 +120,7 @@ static void
 put_thinking(struct json_writer *w, const struct claude_request *r,
 	const struct translate_target *target)
 {
-	const struct model_row *model = model_facts_find(target->host, target->model).model;
+	const struct model_row *model = target->facts.model;
 	int64_t budget = r->thinking == CLAUDE_THINKING_ENABLED ? r->thinking_budget : 0;
 	enum effort wanted = effort_find(json_content(r->effort), json_content_length(r->effort));
 
@@ -147,12 +147,12 @@ put_thinking(struct json_writer *w, const struct claude_request *r,
 static bool
 tells_format(const struct claude_request *r, const struct translate_target *target)
 {
-	const struct model_facts facts = model_facts_find(target->host, target->model);
+	const struct model_facts *facts = &target->facts;
 
 	if (r->output_schema == NULL)
 		return false;
 	return (target->fixes & FIX_NO_FORMAT) != 0 ||
-	       (model_facts_is(&facts, MODEL_NO_FORMAT_BESIDE_TOOLS) && claude_has_functions(r));
+	       (model_facts_is(facts, MODEL_NO_FORMAT_BESIDE_TOOLS) && claude_has_functions(r));
 }
 
 /* Does the request get the service's own search?  Tool mode NONE would not stop it. */
@@ -161,9 +161,15 @@ has_search(const struct claude_request *r, const struct model_facts *facts)
 {
 	bool alone = r->forces_search || !claude_has_functions(r);
 
-	return r->web_search != NULL && r->tool_choice != CLAUDE_CHOICE_NONE &&
+	return r->web_search != NULL && r->tool_choice != CLAUDE_CHOICE_NONE && !facts->no_search &&
 	       !model_facts_is(facts, MODEL_NO_SEARCH) &&
 	       (alone || !model_facts_is(facts, MODEL_ONE_TOOL_KIND));
+}
+
+bool
+gemini_has_search(const struct claude_request *r, const struct translate_target *target)
+{
+	return has_search(r, &target->facts);
 }
 
 /* A list of sites that is not empty; NULL: nothing is said of them. */
@@ -178,14 +184,16 @@ sites(const struct claude_request *r, const char *name)
 static struct claude_words
 words_of(const struct claude_request *r, const struct translate_target *target)
 {
-	const struct model_facts facts = model_facts_find(target->host, target->model);
+	const struct model_facts *facts = &target->facts;
 	struct claude_words words = {0};
 
 	if (tells_format(r, target))
 		words.format = r->output_schema;
-	if (has_search(r, &facts)) {
+	words.no_fetch = r->offers_fetch && r->tool_choice != CLAUDE_CHOICE_NONE;
+	if (has_search(r, facts)) {
+		words.must_search = r->forces_search;
 		words.only = sites(r, "allowed_domains");
-		if (!model_facts_host_is(&facts, HOST_VERTEX))
+		if (!model_facts_host_is(facts, HOST_VERTEX))
 			words.never = sites(r, "blocked_domains");
 	} else {
 		words.no_search = r->web_search != NULL && r->tool_choice != CLAUDE_CHOICE_NONE;
@@ -271,6 +279,8 @@ put_tool_choice(struct json_writer *w, const struct claude_request *r, struct to
 	};
 
 	const char *mode = modes[r->tool_choice];
+	if (r->tool_choice == CLAUDE_CHOICE_TOOL && !claude_forces_function(r))
+		mode = NULL;
 	if (hosted && (mode == NULL || r->tool_choice == CLAUDE_CHOICE_AUTO))
 		mode = "VALIDATED";
 	if (mode == NULL)
@@ -280,7 +290,7 @@ put_tool_choice(struct json_writer *w, const struct claude_request *r, struct to
 		json_put_bool_member(w, "includeServerSideToolInvocations", true);
 	json_open_object_member(w, "functionCallingConfig");
 	json_put_text_member(w, "mode", mode);
-	if (r->tool_choice == CLAUDE_CHOICE_TOOL) {
+	if (claude_forces_function(r)) {
 		json_open_array_member(w, "allowedFunctionNames");
 		tool_names_put(names, w, r->tool_choice_name);
 		json_close_array(w);
@@ -345,8 +355,10 @@ put_tools(struct json_writer *w, const struct claude_request *r, struct tool_nam
 	bool functions = !r->forces_search && claude_has_functions(r);
 
 	warn_of_dropped(r, search);
-	if (r->forces_search && !search)
-		tool_names_lack_search(names);
+	if (r->wants_search && !search)
+		tool_names_lack(names, LACKS_SEARCH);
+	if (r->wants_fetch)
+		tool_names_lack(names, LACKS_FETCH);
 	if (!functions && !search)
 		return;
 	json_open_array_member(w, "tools");
@@ -364,9 +376,9 @@ put_tools(struct json_writer *w, const struct claude_request *r, struct tool_nam
 bool
 gemini_system_is_said(const struct translate_target *target)
 {
-	const struct model_facts facts = model_facts_find(target->host, target->model);
+	const struct model_facts *facts = &target->facts;
 
-	return model_facts_is(&facts, MODEL_NO_INSTRUCTION) ||
+	return model_facts_is(facts, MODEL_NO_INSTRUCTION) ||
 	       (target->fixes & FIX_SYSTEM_AS_USER) != 0;
 }
 
@@ -410,13 +422,13 @@ static int
 put_prompt(struct json_writer *w, const struct claude_request *r,
 	const struct translate_target *target, struct tool_names *names, struct api_error *error)
 {
-	const struct model_facts facts = model_facts_find(target->host, target->model);
+	const struct model_facts *facts = &target->facts;
 
 	put_system(w, r, target);
 	json_put_name(w, "contents");
 	if (gemini_put_contents(r, target, names, w, error) != 0)
 		return -1;
-	put_tools(w, r, names, &facts);
+	put_tools(w, r, names, facts);
 	return 0;
 }
 

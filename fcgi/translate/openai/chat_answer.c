@@ -13,7 +13,9 @@
 #include "base/json_writer.h"
 #include "base/log.h"
 #include "translate/claude/writer.h"
+#include "translate/openai/hosted_search.h"
 #include "translate/openai/chat.h"
+#include "translate/openai/chat_findings.h"
 #include "translate/openai/errors.h"
 #include "translate/openai/reasoning_details.h"
 #include "translate/openai/usage.h"
@@ -22,7 +24,6 @@
 #include "translate/translator.h"
 #include "translate/upstream_error.h"
 #include "translate/upstream_json.h"
-#include "translate/web_findings.h"
 
 struct chat_reader {
 	struct reader base;
@@ -202,6 +203,7 @@ enum delta_member {
 	TOOL_CALLS,
 	FUNCTION_CALL, /* the older form: one call, without an id */
 	ANNOTATIONS,
+	EXECUTED_TOOLS,
 	DELTA_ERROR,
 	DELTA_MEMBERS
 };
@@ -217,6 +219,7 @@ static const struct json_name delta_names[DELTA_MEMBERS] = {
 	[TOOL_CALLS] = JSON_NAME("tool_calls"),
 	[FUNCTION_CALL] = JSON_NAME("function_call"),
 	[ANNOTATIONS] = JSON_NAME("annotations"),
+	[EXECUTED_TOOLS] = JSON_NAME("executed_tools"),
 	[DELTA_ERROR] = JSON_NAME("error"),
 };
 
@@ -313,41 +316,6 @@ take_refusal(struct chat_reader *c, const struct json *refusal)
 {
 	c->base.refused = c->base.refused || json_content_length(refusal) > 0;
 	reader_text(&c->base, NULL, refusal);
-}
-
-/* Pages that the text cites, in OpenAI's form, or with their members beside the type. */
-static int
-take_annotations(struct chat_reader *c, const struct json *annotations)
-{
-	JSON_EACH (annotation, json_is_array(annotations) ? annotations : NULL) {
-		const struct json *cited = json_member_object(annotation, "url_citation");
-		const struct json *from = cited != NULL ? cited : annotation;
-		const struct web_page page = {
-			.url = json_member(from, "url"),
-			.title = json_member(from, "title"),
-			.quote = json_member(from, "content"), /* OpenRouter */
-		};
-		if (json_is_text(json_member(annotation, "type"), "url_citation") &&
-			reader_citation(&c->base, &page) != 0)
-			return -1;
-	}
-	return 0;
-}
-
-/* GLM tells what it found beside its choices. */
-static int
-take_found(struct chat_reader *c, const struct json *list)
-{
-	JSON_EACH (found, json_is_array(list) ? list : NULL) {
-		const struct web_page page = {
-			.url = json_member(found, "link"),
-			.title = json_member(found, "title"),
-			.age = json_member(found, "publish_date"),
-		};
-		if (reader_search_page(&c->base, &page) != 0)
-			return -1;
-	}
-	return 0;
 }
 
 /* ---- tool calls ---- */
@@ -451,7 +419,9 @@ take_delta(struct chat_reader *c, const struct json *object, struct delta *delta
 		take_content(c, delta->members[CONTENT], delta->all);
 		take_refusal(c, delta->members[REFUSAL]);
 	}
-	if (take_annotations(c, delta->members[ANNOTATIONS]) != 0 || take_tool_calls(c, delta) != 0)
+	if (chat_findings_take_annotations(&c->base, delta->members[ANNOTATIONS]) != 0 ||
+		chat_findings_take_executed(&c->base, delta->members[EXECUTED_TOOLS]) != 0 ||
+		take_tool_calls(c, delta) != 0)
 		return reader_too_much(&c->base, error);
 	return 0;
 }
@@ -535,7 +505,17 @@ take_choice(struct chat_reader *c, const struct json *choice, int64_t position, 
 
 /* ---- a chunk, or a whole answer ---- */
 
-enum chunk_member { CHOICES, USAGE, ERROR, X_GROQ, BASE_RESP, TIMINGS, WEB_SEARCH, CHUNK_MEMBERS };
+enum chunk_member {
+	CHOICES,
+	USAGE,
+	ERROR,
+	X_GROQ,
+	BASE_RESP,
+	TIMINGS,
+	WEB_SEARCH,
+	CITATIONS,
+	CHUNK_MEMBERS
+};
 
 static const struct json_name chunk_names[CHUNK_MEMBERS] = {
 	[CHOICES] = JSON_NAME("choices"),
@@ -545,6 +525,7 @@ static const struct json_name chunk_names[CHUNK_MEMBERS] = {
 	[BASE_RESP] = JSON_NAME("base_resp"),
 	[TIMINGS] = JSON_NAME("timings"),
 	[WEB_SEARCH] = JSON_NAME("web_search"),
+	[CITATIONS] = JSON_NAME("citations"),
 };
 
 /* The chunk's own usage, Groq's, and what llama.cpp says of its cache. */
@@ -594,7 +575,8 @@ take_chunk(struct chat_reader *c, const struct json *chunk, bool whole, struct a
 		return 0;
 	take_usage(c, members);
 	claude_writer_start(c->base.writer);
-	if (take_found(c, members[WEB_SEARCH]) != 0)
+	if (chat_findings_take_found(&c->base, members[WEB_SEARCH]) != 0 ||
+		chat_findings_take_addresses(&c->base, members[CITATIONS]) != 0)
 		return reader_too_much(&c->base, error);
 	JSON_EACH (choice, choices)
 		if (json_is_object(choice) && take_choice(c, choice, position++, whole, error) != 0)
@@ -642,6 +624,7 @@ const struct translator openai_chat = {
 	.kind = "openai",
 	.name_rule = TOOL_NAMES_OPENAI,
 	.write_request = openai_chat_write_request,
+	.has_search = openai_chat_has_search,
 	.reader_new = new_reader,
 	.read_event = reader_read_event,
 	.read_message = reader_read_message,

@@ -61,8 +61,8 @@ struct assistant {
 struct chat {
 	const struct claude_request *request;
 	const struct translate_target *target;
-	struct model_facts facts;
-	const char *origin; /* of what is our own to send back */
+	const struct model_facts *facts; /* the target's */
+	const char *origin;              /* of what is our own to send back */
 	struct tool_names *names;
 	struct json_writer *writer;
 	struct api_error *error;
@@ -184,7 +184,10 @@ write_call(struct chat *c, const struct history_call *call)
 
 	json_open_object(w);
 	json_put_text_member(w, "id", call->id);
-	json_put_text_member(w, "type", "function");
+	json_put_text_member(w, "type",
+		tool_names_builtin(c->names, json_member(call->block, "name")) != NULL
+			? "builtin_function"
+			: "function");
 	json_open_object_member(w, "function");
 	json_put_name(w, "name");
 	tool_names_put(c->names, w, json_member(call->block, "name"));
@@ -254,7 +257,7 @@ gather_thinking(struct chat *c, const struct json *block)
 {
 	struct carried carried = {0};
 
-	if (model_facts_is(&c->facts, MODEL_REFUSES_THINKING) ||
+	if (model_facts_is(c->facts, MODEL_REFUSES_THINKING) ||
 		(c->target->fixes & FIX_FORGET_THINKING) != 0 ||
 		!round_trip_read_signature(
 			json_member_string(block, "signature"), c->origin, &carried))
@@ -420,9 +423,9 @@ write_assistant_message(struct chat *c, bool last)
 	begin_message(c, "assistant");
 	put_assistant_content(c);
 	put_thought(c);
-	if (last && c->calls.count == 0 && c->facts.host->trailing == TRAILING_PREFIX)
+	if (last && c->calls.count == 0 && c->facts->host->trailing == TRAILING_PREFIX)
 		json_put_bool_member(w, "prefix", true);
-	if (last && c->calls.count == 0 && c->facts.host->trailing == TRAILING_PARTIAL)
+	if (last && c->calls.count == 0 && c->facts->host->trailing == TRAILING_PARTIAL)
 		json_put_bool_member(w, "partial", true);
 	if (c->calls.count > 0) {
 		json_open_array_member(w, "tool_calls");
@@ -480,7 +483,7 @@ write_part(struct chat *c, const struct openai_part *part)
 		json_open_string(w);
 		openai_string_part(w, part);
 		json_close_string(w);
-		if (model_facts_host_is(&c->facts, HOST_CACHE_CONTROL))
+		if (model_facts_host_is(c->facts, HOST_CACHE_CONTROL))
 			openai_put_cache_mark(w, part);
 	}
 	json_close_object(w);
@@ -504,7 +507,7 @@ write_user_message(struct chat *c)
 {
 	struct json_writer *w = c->writer;
 
-	bool marked = c->parts.has_mark && model_facts_host_is(&c->facts, HOST_CACHE_CONTROL);
+	bool marked = c->parts.has_mark && model_facts_host_is(c->facts, HOST_CACHE_CONTROL);
 
 	if (c->parts.count == 0)
 		return;
@@ -528,10 +531,10 @@ words_of(const struct chat *c)
 {
 	struct claude_words words = {0};
 
-	if ((c->facts.model->flags & (MODEL_OBJECT_FORMAT | MODEL_NO_FORMAT)) != 0 ||
+	if ((c->facts->model->flags & (MODEL_OBJECT_FORMAT | MODEL_NO_FORMAT)) != 0 ||
 		(c->target->fixes & FIX_NO_FORMAT) != 0)
 		words.format = c->request->output_schema;
-	openai_set_search_words(&words, c->request, model_facts_chat_search(&c->facts));
+	openai_set_search_words(&words, c->request, model_facts_chat_search(c->facts));
 	return words;
 }
 
@@ -543,7 +546,7 @@ has_marked_system(const struct chat *c)
 	for (size_t i = 0; i < system->count; i++)
 		if (json_is_object(system->values[i]) &&
 			json_member_object(system->values[i], "cache_control") != NULL)
-			return model_facts_host_is(&c->facts, HOST_CACHE_CONTROL);
+			return model_facts_host_is(c->facts, HOST_CACHE_CONTROL);
 	return false;
 }
 
@@ -696,7 +699,7 @@ write_last_words(struct chat *c, bool assistant)
 	if (c->parts.count > 0) {
 		write_user_message(c);
 	} else if (assistant && c->calls.count == 0 &&
-		   c->facts.host->trailing == TRAILING_REFUSED) {
+		   c->facts->host->trailing == TRAILING_REFUSED) {
 		begin_message(c, "user");
 		json_put_text_member(c->writer, "content", "Continue.");
 		json_close_object(c->writer);
@@ -739,9 +742,9 @@ openai_chat_write_messages(const struct claude_request *request,
 	const struct translate_target *target, struct tool_names *names, struct json_writer *writer,
 	struct api_error *error)
 {
-	const struct model_facts facts = model_facts_find(target->host, target->model);
+	const struct model_facts *facts = &target->facts;
 	const unsigned ordered = FIX_SYSTEM_FIRST | FIX_SYSTEM_AS_USER | FIX_TEXT_IN_RESULT;
-	bool mistral = model_facts_is(&facts, MODEL_MISTRAL);
+	bool mistral = model_facts_is(facts, MODEL_MISTRAL);
 	struct chat c = {
 		.request = request,
 		.target = target,
@@ -750,10 +753,10 @@ openai_chat_write_messages(const struct claude_request *request,
 		.names = names,
 		.writer = writer,
 		.error = error,
-		.system_anywhere = model_facts_host_is(&facts, HOST_SYSTEM_ANYWHERE) &&
+		.system_anywhere = model_facts_host_is(facts, HOST_SYSTEM_ANYWHERE) &&
 				   (target->fixes & ordered) == 0,
 		.text_in_result = mistral || (target->fixes & FIX_TEXT_IN_RESULT) != 0,
-		.wants_thinking = wants_thinking(request, target, &facts),
+		.wants_thinking = wants_thinking(request, target, facts),
 		.parts = {.fixes = target->fixes},
 	};
 

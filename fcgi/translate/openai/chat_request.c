@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/json_writer.h"
 #include "translate/claude/request.h"
+#include "translate/claude/writer.h"
 #include "translate/model_facts.h"
 #include "translate/openai/chat.h"
 #include "translate/openai/chat_messages.h"
@@ -96,22 +97,24 @@ int
 openai_chat_write_request(const struct claude_request *r, const struct translate_target *target,
 	struct tool_names *names, struct buffer *out, struct api_error *error)
 {
-	const struct model_facts facts = model_facts_find(target->host, target->model);
+	const struct model_facts *facts = &target->facts;
 	const struct openai_thinking thinking = openai_thinking_of(r, target, OPENAI_CHAT);
 	struct json_writer w = JSON_WRITER(out);
 
+	if (target->builtin_search)
+		tool_names_set_builtin(names, CLAUDE_SEARCH_FUNCTION, "$web_search");
 	json_open_object(&w);
 	json_put_text_member(&w, "model", target->model);
 	json_put_name(&w, "messages");
 	if (openai_chat_write_messages(r, target, names, &w, error) != 0)
 		return -1;
-	put_max_tokens(&w, r, target, &facts);
-	put_sampling(&w, r, &facts, &thinking);
-	openai_put_tools(&w, r, names, &facts, OPENAI_CHAT);
+	put_max_tokens(&w, r, target, facts);
+	put_sampling(&w, r, facts, &thinking);
+	openai_put_tools(&w, r, names, facts, OPENAI_CHAT);
 	if ((target->fixes & FIX_NO_FORMAT) == 0)
-		put_response_format(&w, r->output_schema, &facts);
-	openai_put_asker(&w, r->user_id, &facts, OPENAI_CHAT);
-	if (streams(r, &facts))
+		put_response_format(&w, r->output_schema, facts);
+	openai_put_asker(&w, r->user_id, facts, OPENAI_CHAT);
+	if (streams(r, facts))
 		put_stream(&w);
 	json_close_object(&w);
 	return out->failed ? api_error_set(error, 500, "out of memory") : 0;

@@ -13,9 +13,17 @@ struct claude_request;
 struct claude_words;
 struct json;
 struct json_writer;
+struct translate_target;
 
 /** How the service searches. */
 enum search_form openai_search_of(const struct model_facts *, enum openai_interface);
+
+/* Does the service search by itself?  Of struct translator. */
+bool openai_chat_has_search(const struct claude_request *, const struct translate_target *);
+bool openai_responses_has_search(const struct claude_request *, const struct translate_target *);
+
+/** Is it offered in a request to Responses? */
+bool openai_search_is_offered(const struct claude_request *, const struct model_facts *);
 
 /** Is the search one of the tools, and not told by members of the request? */
 bool openai_search_is_tool(enum search_form);
@@ -23,8 +31,9 @@ bool openai_search_is_tool(enum search_form);
 /** The search as an element of the list of tools. */
 void openai_put_search_tool(struct json_writer *, const struct json *declared, enum search_form);
 
-/** tool_choice, a member of the object that is open, where the search is forced. */
-void openai_put_search_choice(struct json_writer *, enum search_form);
+/** Does the tool_choice "required" force it, where nothing else is offered?  Elsewhere the model
+ * decides, which is told to search. */
+bool openai_search_can_be_forced(enum search_form);
 
 /** The members that tell of a search, where it is no tool. */
 void

@@ -29,11 +29,11 @@ enum {
 int64_t
 openai_max_tokens(const struct claude_request *r, const struct translate_target *target)
 {
-	const struct model_facts facts = model_facts_find(target->host, target->model);
+	const struct model_facts *facts = &target->facts;
 	int64_t most = target->max_output_tokens;
-	int64_t known = facts.model->output;
+	int64_t known = facts->model->output;
 
-	if (known > 0 && (most == 0 || known < most) && facts.host->control != CONTROL_TEMPLATE)
+	if (known > 0 && (most == 0 || known < most) && facts->host->control != CONTROL_TEMPLATE)
 		most = known;
 	return most > 0 && r->max_tokens > most ? most : r->max_tokens;
 }
@@ -204,8 +204,9 @@ struct offer {
 	const struct model_facts *facts;
 	enum openai_interface interface;
 	enum search_form search;
-	char *only; /* the one tool that is offered; owned; NULL: all are */
-	bool any;   /* the list is open */
+	char *only;       /* the one tool that is offered; owned; NULL: all are */
+	bool only_search; /* no function is */
+	bool any;         /* the list is open */
 };
 
 /* Only what satisfies the service's demands can be strict.  Without the member, Responses would
@@ -243,6 +244,20 @@ put_function(struct offer *o, const struct claude_tool *tool)
 	close_function(w, o->interface);
 }
 
+/* The service knows what it is. */
+static void
+put_builtin(struct offer *o, const char *name)
+{
+	struct json_writer *w = o->out;
+
+	json_open_object(w);
+	json_put_text_member(w, "type", "builtin_function");
+	json_open_object_member(w, "function");
+	json_put_text_member(w, "name", name);
+	json_close_object(w);
+	json_close_object(w);
+}
+
 /* One tool, in the list that the first of them opens. */
 static void
 put_tool(struct offer *o, const struct json *declared)
@@ -256,13 +271,15 @@ put_tool(struct offer *o, const struct json *declared)
 				JSON_SHOWN(json_member(declared, "type")));
 		return;
 	}
-	if (!search && o->only != NULL && !json_is_text(tool.name, o->only))
+	if (!search && (o->only_search || (o->only != NULL && !json_is_text(tool.name, o->only))))
 		return;
 	if (!o->any)
 		json_open_array_member(o->out, "tools");
 	o->any = true;
 	if (search)
 		openai_put_search_tool(o->out, declared, o->search);
+	else if (tool_names_builtin(o->names, tool.name) != NULL)
+		put_builtin(o, tool_names_builtin(o->names, tool.name));
 	else
 		put_function(o, &tool);
 }
@@ -300,12 +317,15 @@ static void
 put_tool_choice(struct offer *o, const struct claude_request *r)
 {
 	const char *word = choice_word(o, r->tool_choice);
+	bool forced = claude_forces_function(r) && o->only == NULL;
 
 	if (model_facts_host_is(o->facts, HOST_NO_TOOL_CHOICE))
 		return;
-	if (r->forces_search)
-		openai_put_search_choice(o->out, o->search);
-	else if (r->tool_choice == CLAUDE_CHOICE_TOOL && o->only == NULL)
+	if (o->only_search)
+		word = openai_search_can_be_forced(o->search) ? "required" : NULL;
+	else if (r->forces_search || r->wants_fetch || forced)
+		word = NULL;
+	if (forced && tool_names_builtin(o->names, r->tool_choice_name) == NULL)
 		put_named_choice(o, r->tool_choice_name);
 	else if (word != NULL)
 		json_put_text_member(o->out, "tool_choice", word);
@@ -325,11 +345,13 @@ openai_put_tools(struct json_writer *w, const struct claude_request *r, struct t
 		.search = openai_search_of(facts, interface),
 	};
 
-	if (r->forces_search && o.search == SEARCH_NONE)
-		tool_names_lack_search(names);
+	if (r->wants_search && o.search == SEARCH_NONE)
+		tool_names_lack(names, LACKS_SEARCH);
+	if (r->wants_fetch)
+		tool_names_lack(names, LACKS_FETCH);
 	/* Where no tool can be named, only that one is offered. */
-	if (r->tool_choice == CLAUDE_CHOICE_TOOL && !r->forces_search &&
-		model_facts_host_is(facts, HOST_NO_NAMED_CHOICE))
+	o.only_search = r->forces_search && openai_search_is_tool(o.search);
+	if (claude_forces_function(r) && model_facts_host_is(facts, HOST_NO_NAMED_CHOICE))
 		o.only = json_copy(r->tool_choice_name);
 	for (size_t i = 0; i < r->tools.count; i++)
 		put_tool(&o, r->tools.values[i]);

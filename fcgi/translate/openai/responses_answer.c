@@ -14,6 +14,7 @@
 #include "base/json_writer.h"
 #include "base/log.h"
 #include "translate/claude/writer.h"
+#include "translate/openai/hosted_search.h"
 #include "translate/openai/answer_items.h"
 #include "translate/openai/errors.h"
 #include "translate/openai/responses.h"
@@ -635,6 +636,7 @@ const struct translator openai_responses = {
 	.kind = "openai-responses",
 	.name_rule = TOOL_NAMES_OPENAI,
 	.write_request = openai_responses_write_request,
+	.has_search = openai_responses_has_search,
 	.write_count_request = openai_responses_write_count_request,
 	.count_member = "input_tokens",
 	.reader_new = new_reader,

@@ -203,37 +203,55 @@ take_thinking(struct input *in, const struct json *block)
 	keep_reasoning(in, own.object, json_member(block, "thinking"));
 }
 
-static int
-write_assistant_block(struct input *in, const struct json *block, bool *begun)
+static bool
+is_said(const struct json *block)
+{
+	return json_content_length(claude_block_text(block)) > 0 ||
+	       (claude_block_type(block) == CLAUDE_WEB_RESULT && claude_has_found(block));
+}
+
+static void
+write_said(struct input *in, const struct json *block, bool *begun)
 {
 	const struct json *text = claude_block_text(block);
 
-	if (json_content_length(text) > 0) {
-		write_reasoning(in);
-		begin_said(in, !*begun);
+	begin_said(in, text == NULL || !*begun);
+	if (text != NULL)
 		json_string_value(in->writer, text);
-		*begun = true;
-	} else if (claude_block_type(block) == CLAUDE_WEB_RESULT && claude_has_found(block)) {
-		write_reasoning(in);
-		begin_said(in, true);
+	else
 		claude_string_found(in->writer, block);
-		*begun = false;
-	} else if (claude_block_type(block) == CLAUDE_THINKING) {
-		take_thinking(in, block);
-	} else if (claude_block_type(block) == CLAUDE_TOOL_USE) {
-		return write_call(in, block);
-	}
-	return 0;
+	*begun = text != NULL;
+}
+
+/* Nothing stands between calls and their outputs: what is said behind a call comes before it. */
+static void
+write_said_behind(struct input *in, const struct json *call, bool *begun)
+{
+	for (const struct json *block = json_next(call); block != NULL; block = json_next(block))
+		if (is_said(block))
+			write_said(in, block, begun);
 }
 
 static int
 write_assistant_message(struct input *in, const struct json *content)
 {
 	bool begun = false;
+	bool called = false;
 
-	CLAUDE_EACH_BLOCK (block, content)
-		if (write_assistant_block(in, block, &begun) != 0)
-			return -1;
+	CLAUDE_EACH_BLOCK (block, content) {
+		if (is_said(block) && !called) {
+			write_reasoning(in);
+			write_said(in, block, &begun);
+		} else if (claude_block_type(block) == CLAUDE_THINKING) {
+			take_thinking(in, block);
+		} else if (claude_block_type(block) == CLAUDE_TOOL_USE) {
+			if (!called)
+				write_said_behind(in, block, &begun);
+			called = true;
+			if (write_call(in, block) != 0)
+				return -1;
+		}
+	}
 	return 0;
 }
 
@@ -395,11 +413,10 @@ openai_responses_write_input(const struct claude_request *request,
 	const struct translate_target *target, struct tool_names *names, struct json_writer *writer,
 	struct api_error *error)
 {
-	const struct model_facts facts = model_facts_find(target->host, target->model);
 	struct input in = {
 		.request = request,
 		.origin = translate_origin(target, &openai_responses),
-		.system_anywhere = model_facts_host_is(&facts, HOST_SYSTEM_ANYWHERE) &&
+		.system_anywhere = model_facts_host_is(&target->facts, HOST_SYSTEM_ANYWHERE) &&
 				   (target->fixes & (FIX_SYSTEM_FIRST | FIX_SYSTEM_AS_USER)) == 0,
 		.forgets = (target->fixes & FIX_FORGET_THINKING) != 0,
 		.names = names,

@@ -83,12 +83,22 @@ may_think(const struct model_facts *facts)
 	return (facts->model->flags & (MODEL_THINKS | MODEL_UNKNOWN)) != 0;
 }
 
-/* What must be in the answer besides itself: the thinking, for the next turn. */
+/* What must be in the answer besides itself: the thinking, for the next turn, and all that a search
+ * found, not only what is cited. */
 static void
-put_include(struct json_writer *w)
+put_include(struct json_writer *w, const struct claude_request *r, const struct model_facts *facts)
 {
+	bool thinks = may_think(facts);
+	bool searches = openai_search_is_offered(r, facts) &&
+			model_facts_host_is(facts, HOST_TELLS_SOURCES);
+
+	if (!thinks && !searches)
+		return;
 	json_open_array_member(w, "include");
-	json_put_text(w, "reasoning.encrypted_content");
+	if (thinks)
+		json_put_text(w, "reasoning.encrypted_content");
+	if (searches)
+		json_put_text(w, "web_search_call.action.sources");
 	json_close_array(w);
 }
 
@@ -107,21 +117,20 @@ static int
 put_prompt(struct json_writer *w, const struct claude_request *r,
 	const struct translate_target *target, struct tool_names *names, struct api_error *error)
 {
-	const struct model_facts facts = model_facts_find(target->host, target->model);
+	const struct model_facts *facts = &target->facts;
 	const struct openai_thinking thinking = openai_thinking_of(r, target, OPENAI_RESPONSES);
-
 	bool no_format = (target->fixes & FIX_NO_FORMAT) != 0;
 
 	json_put_text_member(w, "model", target->model);
-	put_instructions(w, r, &facts, no_format);
+	put_instructions(w, r, facts, no_format);
 	json_put_name(w, "input");
 	if (openai_responses_write_input(r, target, names, w, error) != 0)
 		return -1;
-	openai_put_tools(w, r, names, &facts, OPENAI_RESPONSES);
-	if (model_facts_is(&facts, MODEL_THINKS))
+	openai_put_tools(w, r, names, facts, OPENAI_RESPONSES);
+	if (model_facts_is(facts, MODEL_THINKS))
 		put_reasoning(w, r, &thinking);
 	if (!no_format)
-		put_format(w, r->output_schema, &facts);
+		put_format(w, r->output_schema, facts);
 	return 0;
 }
 
@@ -130,7 +139,7 @@ openai_responses_write_request(const struct claude_request *r,
 	const struct translate_target *target, struct tool_names *names, struct buffer *out,
 	struct api_error *error)
 {
-	const struct model_facts facts = model_facts_find(target->host, target->model);
+	const struct model_facts *facts = &target->facts;
 	const struct openai_thinking thinking = openai_thinking_of(r, target, OPENAI_RESPONSES);
 	struct json_writer w = JSON_WRITER(out);
 
@@ -138,13 +147,12 @@ openai_responses_write_request(const struct claude_request *r,
 	if (put_prompt(&w, r, target, names, error) != 0)
 		return -1;
 	put_limits(&w, r, target);
-	if (openai_takes_sampling(&facts, &thinking))
+	if (openai_takes_sampling(facts, &thinking))
 		openai_put_sampling(&w, r);
-	openai_put_asker(&w, r->user_id, &facts, OPENAI_RESPONSES);
+	openai_put_asker(&w, r->user_id, facts, OPENAI_RESPONSES);
 	json_put_bool_member(&w, "store", false);
-	if (may_think(&facts))
-		put_include(&w);
-	if (r->stream || model_facts_is(&facts, MODEL_STREAMS_ONLY))
+	put_include(&w, r, facts);
+	if (r->stream || model_facts_is(facts, MODEL_STREAMS_ONLY))
 		json_put_bool_member(&w, "stream", true);
 	json_close_object(&w);
 	return out->failed ? api_error_set(error, 500, "out of memory") : 0;

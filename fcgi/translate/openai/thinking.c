@@ -16,7 +16,7 @@
 static bool
 is_off_for_choice(const struct claude_request *r, const struct model_facts *f)
 {
-	bool forced = r->tool_choice == CLAUDE_CHOICE_ANY || r->tool_choice == CLAUDE_CHOICE_TOOL;
+	bool forced = r->tool_choice == CLAUDE_CHOICE_ANY || claude_forces_function(r);
 
 	return forced && !r->forces_search && model_facts_is(f, MODEL_CHOOSES_AT_OFF) &&
 	       claude_has_functions(r);
@@ -73,17 +73,18 @@ struct openai_thinking
 openai_thinking_of(const struct claude_request *r, const struct translate_target *target,
 	enum openai_interface interface)
 {
-	const struct model_facts facts = model_facts_find(target->host, target->model);
+	const struct model_facts *facts = &target->facts;
 	struct openai_thinking t = {
 		.off = r->thinking == CLAUDE_THINKING_DISABLED || target->reasoning_off ||
-		       is_off_for_choice(r, &facts),
+		       is_off_for_choice(r, facts) ||
+		       (target->builtin_search && model_facts_is(facts, MODEL_CHOOSES_AT_OFF)),
 		.wanted = wanted_effort(r),
 		.budget = r->thinking == CLAUDE_THINKING_ENABLED ? r->thinking_budget : 0,
 	};
 
 	t.asked = !t.off && (r->thinking == CLAUDE_THINKING_ENABLED ||
 				    r->thinking == CLAUDE_THINKING_ADAPTIVE || t.wanted != EFFORTS);
-	t.effort = effort_to_send(r, &facts, &t, interface);
+	t.effort = effort_to_send(r, facts, &t, interface);
 	return t;
 }
 

@@ -76,13 +76,39 @@ has_type(const struct json *schema, const char *wanted)
 	return false;
 }
 
-/* ---- writing ---- */
-
 struct schema_writer {
 	struct json_writer *out;
 	bool closed_top;
 	bool type_in_branches;
 };
+
+/* ---- what stays as it came ---- */
+
+/*
+ * Might something in the value have to be written in another way?  Nearly every schema goes on as
+ * it came, and one look over its names is much cheaper than to write it member by member.  Whatever
+ * is an object counts as a schema here: a false alarm only costs time.
+ */
+static bool
+may_change(const struct json *value)
+{
+	bool has_items = false;
+	bool is_array = false;
+
+	JSON_EACH (inner, value) {
+		if (json_is_named(inner, "type"))
+			is_array = is_array || json_is_array(inner) || json_is_text(inner, "array");
+		else if (json_is_named(inner, "items") || json_is_named(inner, "prefixItems"))
+			has_items = !json_is(inner, JSON_NULL);
+		else if (json_is_named(inner, "properties") && !json_is_object(inner))
+			return true;
+		if (inner->span > 1 && may_change(inner))
+			return true;
+	}
+	return is_array && !has_items;
+}
+
+/* ---- writing ---- */
 
 static void put_schema(struct schema_writer *, const struct json *, const struct json *type);
 
@@ -211,6 +237,15 @@ is_left_out_at_top(const struct schema_writer *s, const struct json *member)
 	       json_name_among(member, closed_at_top, COUNT(closed_at_top)) < COUNT(closed_at_top);
 }
 
+static void
+put_at_top(struct schema_writer *s, const struct json *member)
+{
+	if (s->type_in_branches || may_change(member))
+		put_keyword(s, member, NULL);
+	else
+		json_put_member(s->out, member);
+}
+
 void
 openai_put_tool_schema(
 	struct json_writer *w, const struct json *schema, const struct model_facts *facts)
@@ -226,7 +261,7 @@ openai_put_tool_schema(
 	json_open_object(w);
 	JSON_EACH (member, schema)
 		if (!is_left_out_at_top(&s, member))
-			put_keyword(&s, member, NULL);
+			put_at_top(&s, member);
 	if (type == NULL)
 		json_put_text_member(w, "type", "object");
 	if (object && json_member_object(schema, "properties") == NULL)
