@@ -29,6 +29,9 @@ make_root() (
 	mirror=$(mirror_of "$host_suite" "$default_mirror")
 	downloads=$(dirname "$root")/downloads/debs
 	mkdir -p "$downloads"
+	# Two debootstraps with one cache take each other's packages while they are written.
+	exec 9>"$downloads.lock"
+	flock 9
 	export_proxy_of_apt
 	log=$root.log
 	# A suite that is newer than this system's debootstrap is made as sid is.

@@ -139,15 +139,17 @@ tool_names_put(struct tool_names *names, struct json_writer *w, const struct jso
 	char shortened[LONGEST_NAME + 1];
 	struct buffer decoded = BUFFER_INIT(0);
 
+	if (tool_names_builtin(names, name) != NULL) {
+		json_put_text(w, names->builtin);
+		return;
+	}
 	/* A backslash fits nowhere. */
 	if (is_fit(names->rule, json_content(name), json_content_length(name))) {
 		json_put_value(w, name);
 		return;
 	}
 	json_append(&decoded, name);
-	if (tool_names_builtin(names, name) != NULL) {
-		json_put_text(w, names->builtin);
-	} else if (is_fit(names->rule, buffer_text(&decoded), decoded.length)) {
+	if (is_fit(names->rule, buffer_text(&decoded), decoded.length)) {
 		json_put_string(w, decoded.data, decoded.length);
 	} else {
 		shorten(names->rule, buffer_text(&decoded), decoded.length, shortened);

@@ -31,8 +31,8 @@ static const struct {
 };
 
 static const char *const setting_names[] = {"model", "host", "max-output-tokens", "reasoning",
-	"compare", "asks", "thinking", "complete", "content-type", "status", "byte-order-mark",
-	NULL};
+	"search", "compare", "asks", "thinking", "complete", "content-type", "status",
+	"byte-order-mark", NULL};
 static const char *const input_names[] = {
 	"request", "lessons", "answer", "events", "stream", "schema", NULL};
 static const char *const expected_names[] = {"upstream body", "refusal", "error", "error has",
@@ -211,6 +211,7 @@ translate(struct test_case *t, const char *text, struct tool_names *names, struc
 		.facts = model_facts_find(case_setting(t, "host", NULL), model),
 		.max_output_tokens = atoll(case_setting(t, "max-output-tokens", "0")),
 		.reasoning_off = setting_is(t, "reasoning", "off"),
+		.builtin_search = setting_is(t, "search", "builtin"),
 		.fixes = lesson_fixes(&lessons),
 	};
 	int status = claude_request_parse(text, strlen(text), &request, error);
