@@ -14,7 +14,7 @@
 #include "proxy/plan.h"
 #include "store/config.h"
 #include "store/store.h"
-#include "translate/refusals.h"
+#include "translate/refusals/refusals.h"
 #include "upstream/service.h"
 
 enum { MOST_HEADERS = 64 };

@@ -9,16 +9,18 @@
 #include "base/watch.h"
 
 enum {
-	MOST_AT_ONCE = 8, /* rounds that curl gets one after the other without a wait in between */
+	MOST_AT_ONCE = 8, /* rounds that curl gets in a row though nothing has happened */
 	SHORT_WAIT = 10,  /* ms before the next one then */
-	LONG_TURN = 4,    /* ms after which others come first: a round reads up to 1.6 MB */
 };
 
 struct curl_loop {
 	CURLM *multi;
 	struct watches *watches;
 	uv_timer_t timer;
-	unsigned at_once; /* rounds since the last wait, or the last event on a socket */
+	uv_idle_t next_turn; /* active: there is a round in the loop's next turn */
+	bool woken;          /* by us: curl knows nothing of that round, and cannot call it off */
+	int open_handles;
+	unsigned at_once; /* rounds since a wait, an event on a socket, or a transfer that began */
 	struct curl_loop_owner owner;
 };
 
@@ -42,14 +44,29 @@ finish_round(struct curl_loop *l)
 }
 
 static void
-on_timer(uv_timer_t *timer)
+do_round(struct curl_loop *l)
 {
-	struct curl_loop *l = timer->data;
 	int running;
 
 	l->at_once++;
 	curl_multi_socket_action(l->multi, CURL_SOCKET_TIMEOUT, 0, &running);
 	finish_round(l);
+}
+
+static void
+on_timer(uv_timer_t *timer)
+{
+	do_round(timer->data);
+}
+
+static void
+on_next_turn(uv_idle_t *next_turn)
+{
+	struct curl_loop *l = next_turn->data;
+
+	uv_idle_stop(next_turn);
+	l->woken = false;
+	do_round(l);
 }
 
 /*
@@ -73,34 +90,30 @@ on_socket(void *context, int events)
 	finish_round(l);
 }
 
-/* Has this turn of the loop taken long already? */
-static bool
-is_long_turn(const struct curl_loop *l)
-{
-	return uv_hrtime() / 1000000 >= uv_now(l->timer.loop) + LONG_TURN;
-}
-
+/*
+ * What is due at once waits for the loop's next turn: a round reads up to 1.6 MB, and others come
+ * in between.  libuv before 1.45 would run a timer that is due before anything else, again and
+ * again.
+ */
 static int
 set_timer(CURLM *multi, long timeout_ms, void *context)
 {
 	struct curl_loop *l = context;
 
-	uint64_t wait = timeout_ms > 0 ? (uint64_t)timeout_ms : 0;
-
 	(void)multi;
-	if (timeout_ms < 0) {
-		uv_timer_stop(&l->timer);
-		return 0;
-	}
-	/* Some versions (8.14) want the next round at once for as long as a transfer is held, and
-	 * libuv before 1.45 runs timers that are due before anything else. */
-	if (wait > 0)
+	if (!l->woken)
+		uv_idle_stop(&l->next_turn);
+	uv_timer_stop(&l->timer);
+	if (timeout_ms > 0) {
 		l->at_once = 0;
-	else if (l->at_once >= MOST_AT_ONCE)
-		wait = SHORT_WAIT;
-	else if (is_long_turn(l))
-		wait = 1; /* not in this turn */
-	uv_timer_start(&l->timer, on_timer, wait, 0);
+		uv_timer_start(&l->timer, on_timer, (uint64_t)timeout_ms, 0);
+	} else if (timeout_ms == 0 && l->at_once < MOST_AT_ONCE) {
+		uv_idle_start(&l->next_turn, on_next_turn);
+	} else if (timeout_ms == 0) {
+		/* Some versions (8.14) want the next round at once for as long as a transfer is
+		 * held. */
+		uv_timer_start(&l->timer, on_timer, SHORT_WAIT, 0);
+	}
 	return 0;
 }
 
@@ -141,7 +154,9 @@ curl_loop_new(
 		return NULL;
 	*l = (struct curl_loop){.multi = multi, .watches = watches, .owner = *owner};
 	uv_timer_init(loop, &l->timer);
-	l->timer.data = l;
+	uv_idle_init(loop, &l->next_turn);
+	l->open_handles = 2;
+	l->timer.data = l->next_turn.data = l;
 	curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, set_socket);
 	curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, l);
 	curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, set_timer);
@@ -150,9 +165,12 @@ curl_loop_new(
 }
 
 static void
-on_closed(uv_handle_t *timer)
+on_closed(uv_handle_t *handle)
 {
-	free(timer->data);
+	struct curl_loop *l = handle->data;
+
+	if (--l->open_handles == 0)
+		free(l);
 }
 
 void
@@ -161,10 +179,19 @@ curl_loop_free(struct curl_loop *l)
 	/* Closing idle connections still calls set_socket and set_timer. */
 	curl_multi_cleanup(l->multi);
 	uv_close((uv_handle_t *)&l->timer, on_closed);
+	uv_close((uv_handle_t *)&l->next_turn, on_closed);
+}
+
+CURLMcode
+curl_loop_add(struct curl_loop *l, CURL *easy)
+{
+	l->at_once = 0;
+	return curl_multi_add_handle(l->multi, easy);
 }
 
 void
 curl_loop_wake(struct curl_loop *l)
 {
-	uv_timer_start(&l->timer, on_timer, 0, 0);
+	l->woken = true;
+	uv_idle_start(&l->next_turn, on_next_turn);
 }

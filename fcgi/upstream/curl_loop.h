@@ -25,6 +25,9 @@ curl_loop_new(CURLM *multi, uv_loop_t *, struct watches *, const struct curl_loo
 /** Free it, with the multi handle, from which all transfers have been removed. */
 void curl_loop_free(struct curl_loop *);
 
+/** Begin a transfer; the next round is at once. */
+CURLMcode curl_loop_add(struct curl_loop *, CURL *);
+
 /** Let a round begin as soon as the loop goes on. */
 void curl_loop_wake(struct curl_loop *);
 

@@ -644,7 +644,7 @@ transfer_start(struct transfers *all, const struct transfer_request *request,
 		goto err0;
 	set_callbacks(t);
 	set_options(t, request);
-	if (curl_multi_add_handle(all->multi, t->easy) != CURLM_OK)
+	if (curl_loop_add(all->curl, t->easy) != CURLM_OK)
 		goto err1;
 	return t;
 

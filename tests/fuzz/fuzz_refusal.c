@@ -5,7 +5,7 @@
 #include "fuzz.h"
 
 #include "translate/lesson.h"
-#include "translate/refusals.h"
+#include "translate/refusals/refusals.h"
 
 static void
 check_lesson(const char *lesson, const struct refusal_of_request *said)

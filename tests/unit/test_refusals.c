@@ -1,11 +1,11 @@
-/* What refusals teach (translate/refusals.h), in the words of many services, and lessons carried
+/* What refusals teach (translate/refusals), in the words of many services, and lessons carried
  * out (translate/lesson.h). */
 #include "unit.h"
 
 #include "base/buffer.h"
 #include "base/log.h"
 #include "translate/lesson.h"
-#include "translate/refusals.h"
+#include "translate/refusals/refusals.h"
 #include "translate/translator.h"
 
 #define CHAT                                                                                       \

@@ -11,11 +11,11 @@
 
 struct buffer;
 
-/* A refusal, and the request that it was said of. */
+/* A refusal, and the request that was refused. */
 struct refusal_of_request {
 	int status;          /* as the client would be told */
 	const char *message; /* likewise */
-	const char *body;    /* of the refusal, as it came; "": none is kept */
+	const char *body;    /* of the refusal, as it came; "" if none was kept */
 	size_t length;
 	const char *sent; /* the body of the request, JSON */
 	size_t sent_length;
@@ -27,19 +27,19 @@ struct refusal_of_request {
 
 enum refusal_scope {
 	REFUSAL_UNKNOWN, /* nothing to learn */
-	REFUSAL_ONCE,    /* only about this request: not to be stored */
+	REFUSAL_ONCE,    /* only about this request; not to be stored */
 	REFUSAL_LASTS,
 };
 
 /**
- * Find the lesson, or several with line ends between (lesson.h), from ${row} of the table on, which
- * is 0 at first: where it turns out to change nothing, the next call goes on behind it.  Nothing
- * is in ${lesson} where nothing is learned.
+ * Find the lesson (lesson.h), or several with line ends between them, from ${row} of the table on.
+ * ${row} is 0 at first, and afterwards the next row to try, for the case that the lesson turns out
+ * to change nothing.  ${lesson} is replaced; it is empty if nothing is learned.
  */
 enum refusal_scope
 refusal_find_lesson(const struct refusal_of_request *, size_t *row, struct buffer *lesson);
 
-/** May there be something to learn from a refusal with this status, as the client would be told? */
+/** Can a refusal with this status, as the client would be told, teach anything? */
 bool refusal_may_teach(int status);
 
 #endif
