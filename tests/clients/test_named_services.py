@@ -11,7 +11,10 @@ from named_services import services
 from script import Script, asks, cast, says
 
 # Claude Code asks each in its own way: with an effort, or with a budget.  The last is for a model that it does not know.
-MODELS = ["claude-opus-5-5", "claude-opus-4-8", "claude-sonnet-4-5", None]
+# Each service is asked as the first and as one of the others.
+FIRST, *OTHERS = ["claude-opus-4-8", "claude-sonnet-4-5", "claude-opus-5-5", None]
+PAIRS = [pytest.param(service, model, id=f"{service.name}, {model or 'its own name'}") for n, service in enumerate(services())
+         for model in (FIRST, OTHERS[n % len(OTHERS)])]
 CAN_BE_OFF = ["claude-opus-4-8", "claude-sonnet-4-5"]  # of others it does not say so
 HOOK = {"hooks": {"PreToolUse": [{"matcher": "Bash", "hooks": [{"type": "prompt", "prompt": "HOOKED: may it run? $ARGUMENTS"}]}]}}
 TASK = {"description": "look", "prompt": "SUBTASK: read a.txt", "subagent_type": "general-purpose", "run_in_background": False}
@@ -54,8 +57,7 @@ class Story:
                     thinking="Two files, then.")
 
 
-@pytest.mark.parametrize("model", MODELS, ids=lambda model: model or "its own name")
-@pytest.mark.parametrize("service", services(), ids=lambda service: service.name)
+@pytest.mark.parametrize("service, model", PAIRS)
 def test_a_conversation(site, upstream, claude_code, service, model):
     use(site, upstream, service)
     with site.lighttpd(), claude_code.converse("--settings", json.dumps(HOOK), ANTHROPIC_MODEL=model or service.model) as talk:

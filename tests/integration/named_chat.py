@@ -150,9 +150,10 @@ class ChatService(Service):
                 yield {"reasoning": piece, "reasoning_details": self.details_of(piece, [])}
             else:
                 yield {self.voice: piece}
-        yield from itertools.islice(chat.deltas_of(content, calls), 1, None)
-        if self.voice == "details" and calls:
-            yield {"reasoning_details": self.details_of("", [call["id"] for call in calls])}
+        for delta in itertools.islice(chat.deltas_of(content, calls), 1, None):
+            if self.voice == "details" and delta.get("tool_calls", [{}])[0].get("id") == (calls or [{}])[0].get("id", ""):
+                delta["reasoning_details"] = self.details_of("", [call["id"] for call in calls])
+            yield delta
 
     def parts(self, content=None, tool_calls=(), reasoning_content=None):
         thinking = reasoning_content or ""

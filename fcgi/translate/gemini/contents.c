@@ -218,6 +218,17 @@ put_thinking(struct contents *c, const struct json *block)
 	c->text_signature = json_member_string(c->thought.object, "t");
 }
 
+/* Who signs calls names them, too; older models pair calls and responses by their order.  Vertex is
+ * left to the order as well: whether it takes the member is not established. */
+static void
+put_call_id(struct contents *c, const struct history_call *call)
+{
+	const struct model_facts *facts = &c->target->facts;
+
+	if (model_facts_is(facts, MODEL_SIGNED_CALLS) && !model_facts_host_is(facts, HOST_VERTEX))
+		json_put_text_member(c->out, "id", call->id);
+}
+
 static int
 put_call(struct contents *c, const struct json *block)
 {
@@ -229,6 +240,7 @@ put_call(struct contents *c, const struct json *block)
 					       : NULL;
 	open_part(c, "model");
 	json_open_object_member(c->out, "functionCall");
+	put_call_id(c, call);
 	json_put_name(c->out, "name");
 	tool_names_put(c->names, c->out, json_member(block, "name"));
 	json_put_value_member(c->out, "args", json_member(block, "input"));
@@ -328,6 +340,7 @@ put_response(struct contents *c, const struct history_call *call)
 {
 	open_part(c, "user");
 	json_open_object_member(c->out, "functionResponse");
+	put_call_id(c, call);
 	json_put_name(c->out, "name");
 	tool_names_put(c->names, c->out, json_member(call->block, "name"));
 	json_put_name(c->out, "response");
