@@ -165,7 +165,7 @@ check_file(struct findings *f, const char *path)
 	if (stat(path, &info) != 0 && errno == ENOENT) {
 		find(f, PROBLEM, "database",
 			"there is no %s yet: %s creates it; or let CLAUDE_PROXY_DB name another",
-			path, HINT("add", "<name>", "<baseUrl>", "<serviceType>"));
+			path, hint_first_upstream(&(struct hint){{0}}));
 		return false;
 	}
 	if (access(path, R_OK) != 0) {

@@ -53,10 +53,9 @@ static const char set_details[] =
 	"  timeout             for connecting, and without a byte: 30s, 2m, or milliseconds\n"
 	"  reasoning           auto, or off\n"
 	"  search              who searches the web: auto, hosted, proxy or off\n"
-	"Without a value it lists what is set.  An empty value removes the option; - reads it "
-	"from\n"
-	"standard input, one line, so that a secret does not show up in the process list or the\n"
-	"shell's history.\n";
+	"Without a value it prints what is set.  An empty value, '', removes the option; - reads\n"
+	"it from standard input, one line, so that a secret does not show up in the process list\n"
+	"or the shell's history.\n";
 
 static const char translate_details[] =
 	"  --to <serviceType>  the service type to translate to, or from\n"
@@ -157,9 +156,11 @@ static int
 print_help(FILE *out)
 {
 	fputs("usage: claude-proxy-admin <command> [arguments] [--json]\n\n", out);
-	for (size_t i = 0; i < command_count; i++)
-		fprintf(out, "  %-9s %s\n            %s\n", commands[i].name, commands[i].arguments,
-			commands[i].summary);
+	for (size_t i = 0; i < command_count; i++) {
+		const struct command *c = &commands[i];
+		fprintf(out, "  %-*s%s\n            %s\n", c->arguments[0] != '\0' ? 10 : 0,
+			c->name, c->arguments, c->summary);
+	}
 	fputs("\n  --help     print this, or after a command its own help\n"
 	      "  --json     print a list as JSON\n"
 	      "  --version  print the version\n\n"

@@ -52,6 +52,7 @@ static const struct {
 struct telling {
 	const struct admin *admin;
 	const struct upstream *upstream;
+	char *problem; /* why the list was not to be had; NULL: none */
 	struct buffer host;
 	struct buffer out; /* --json */
 	struct json_writer w;
@@ -140,10 +141,12 @@ tell_listed(struct telling *t)
 		if (t->upstream->keys[i].enabled)
 			probe.key = &t->upstream->keys[i];
 	probe_models(&probe, &list);
-	if (list.error.status == 0 &&
-		claude_models_read(
-			&models, json_read(&index, buffer_text(&list.body), list.body.length,
-					 JSON_MAX_ANSWER_VALUES, NULL)) == 0)
+	/* A service that has no list says 404. */
+	if (list.error.status != 0 && list.error.status != 404)
+		t->problem = strdup(list.error.message);
+	else if (claude_models_read(
+			 &models, json_read(&index, buffer_text(&list.body), list.body.length,
+					  JSON_MAX_ANSWER_VALUES, NULL)) == 0)
 		for (; count < models.count; count++)
 			report(t, claude_models_id(&models, count));
 	json_document_free(&index);
@@ -171,6 +174,18 @@ tell_routed(struct telling *t)
 	return count;
 }
 
+/* Say why there is none to report. */
+static int
+fail_without_models(const struct telling *t)
+{
+	const char *name = t->upstream->name;
+	const char *one = HINT("models", name, "<model>");
+
+	if (t->problem != NULL)
+		return fail("%s; %s tells what is known of one", t->problem, one);
+	return fail("%s does not list its models: %s tells what is known of one", name, one);
+}
+
 int
 run_models(struct admin *a, int count, char **arguments)
 {
@@ -185,10 +200,11 @@ run_models(struct admin *a, int count, char **arguments)
 	for (int i = 1; i < count; i++)
 		report(&t, arguments[i]);
 	if (count == 1 && tell_listed(&t) == 0 && tell_routed(&t) == 0)
-		status = fail("%s does not list its models: name them after it", t.upstream->name);
+		status = fail_without_models(&t);
 	json_close_array(&t.w);
 	if (a->json && status == EXIT_DONE)
 		print_json(&t.out);
+	free(t.problem);
 	buffer_free(&t.host);
 	buffer_free(&t.out);
 	return status;

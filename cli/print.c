@@ -182,6 +182,33 @@ print_options_of(const struct upstream *u)
 	print(" (%s explains them)\n", HINT("set", "--help"));
 }
 
+/* Of one option: its name, and whether it was met. */
+struct wanted_option {
+	const char *name;
+	bool found;
+};
+
+static void
+print_wanted(void *context, const char *name, const char *value)
+{
+	struct wanted_option *wanted = context;
+
+	if (strcmp(name, wanted->name) != 0)
+		return;
+	wanted->found = true;
+	print_option((void *)"", name, value);
+}
+
+void
+print_option_of(const struct upstream *u, const char *name)
+{
+	struct wanted_option wanted = {.name = name};
+
+	options_each(&u->options, print_wanted, &wanted);
+	if (!wanted.found)
+		print("%s of %s is not set\n", name, u->name);
+}
+
 static void
 print_heading(const char *heading)
 {

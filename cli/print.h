@@ -31,6 +31,9 @@ void print_keys_json(const struct upstream *);
 /** The options that are set, one per line, and which others there are. */
 void print_options_of(const struct upstream *);
 
+/** One option, or that it is not set. */
+void print_option_of(const struct upstream *, const char *name);
+
 void print_routes(const struct config *, const char *indent);
 void print_routes_json(const struct config *);
 

@@ -25,11 +25,16 @@
 
 /* ---- setting it ---- */
 
-/* What is given in the place of a key or a URL: as it stands, or a line of standard input. */
+/* What is given in the place of a key or a URL: as it stands, or a line of standard input.  A key
+ * that is not given is asked for at a terminal. */
 static char *
-take(char *argument, const char *prompt)
+take(char *argument, const struct search_provider *p)
 {
-	if (strcmp(argument, "-") == 0)
+	const char *kind = p->needs_key ? "API key" : "URL";
+	char prompt[64];
+
+	snprintf(prompt, sizeof(prompt), "%s for %s", kind, p->name);
+	if (argument == NULL || strcmp(argument, "-") == 0)
 		return input_read_secret(prompt);
 	char *text = strdup(argument);
 	/* Out of the process list, as soon as possible. */
@@ -76,10 +81,13 @@ forget(char *secret)
 static int
 set(struct admin *a, const struct search_provider *p, int count, char **arguments)
 {
-	if (count < 1 || count > (p->needs_key ? 2 : 1))
+	bool asks = p->needs_key && count == 0 && input_can_ask();
+
+	if (!asks && (count < 1 || count > (p->needs_key ? 2 : 1)))
 		return misuse("search %s takes %s", p->name,
-			p->needs_key ? "its key, or - for standard input" : "its URL");
-	char *first = take(arguments[0], p->needs_key ? "API key" : "URL");
+			p->needs_key ? "its key, or - for standard input"
+				     : "its URL, such as http://127.0.0.1:8888");
+	char *first = take(asks ? NULL : arguments[0], p);
 	if (first == NULL)
 		return EXIT_FAILED;
 	int status = p->needs_key ? store(a, p, count > 1 ? arguments[1] : "", first)
@@ -95,7 +103,7 @@ remove_search(struct admin *a, int count)
 		return misuse("search off takes nothing more");
 	if (store_set_search(a->store, NULL, NULL, NULL) == STORE_FAILED)
 		return fail("could not remove the search");
-	print("%s", "the proxy makes no web searches now\n");
+	puts("the proxy makes no web searches now");
 	return EXIT_DONE;
 }
 
@@ -181,8 +189,9 @@ try_search(const struct admin *a, const char *query)
 		return misuse("the query is not UTF-8");
 	search_try(a, query, &result);
 	if (result.outcome != SEARCH_DONE)
-		status = fail("the search by %s failed (%s): %s", config->provider,
-			search_error_code(result.outcome), result.problem);
+		status = fail("the search by %s failed (%s): %s; %s explains the settings",
+			config->provider, search_error_code(result.outcome), result.problem,
+			HINT("search", "--help"));
 	else if (a->json)
 		show_hits_json(&result);
 	else if (result.count == 0)

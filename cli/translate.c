@@ -16,6 +16,7 @@
 #include "output.h"
 #include "store/config.h"
 #include "translate/answer.h"
+#include "translate/claude/own_search.h"
 #include "translate/claude/request.h"
 #include "translate/tool_names.h"
 #include "translate/translator.h"
@@ -89,9 +90,33 @@ show_head(const struct upstream_request *r)
 	buffer_free(&shown);
 }
 
+/* The body: as the first turn of a model for which the proxy searches, if it does. */
 static int
-write_for_upstream(
-	struct upstream_request *r, struct claude_request *request, struct api_error *error)
+write_body(const struct admin *a, struct upstream_request *r, const struct claude_request *request,
+	struct api_error *error)
+{
+	static const struct buffer no_turns;
+	struct buffer text = BUFFER_INIT(0);
+	struct claude_request own;
+
+	if (r->service->translator->passes_through ||
+		!upstream_request_runs_search(r, request, &a->config->search))
+		return upstream_request_translate(
+			r, request, r->service->translator->write_request, error);
+	r->builtin_search = upstream_request_has_builtin_search(r);
+	int status = own_search_make_request(
+		request, OWN_SEARCH_FIRST, &no_turns, &text, &own, error);
+	if (status == 0)
+		status = upstream_request_translate(
+			r, &own, r->service->translator->write_request, error);
+	claude_request_free(&own);
+	buffer_free(&text);
+	return status;
+}
+
+static int
+write_for_upstream(const struct admin *a, struct upstream_request *r,
+	struct claude_request *request, struct api_error *error)
 {
 	static struct forwarded_header version[] = {{"anthropic-version", "2023-06-01"}};
 
@@ -108,7 +133,7 @@ write_for_upstream(
 
 	if (!pass && claude_request_check(request, CLAUDE_TO_ANSWER, error) != 0)
 		return -1;
-	if (upstream_request_translate(r, request, s->translator->write_request, error) != 0)
+	if (write_body(a, r, request, error) != 0)
 		return -1;
 	return upstream_request_address(r, endpoint, NULL, &head, error);
 }
@@ -125,7 +150,7 @@ translate_for_upstream(const struct admin *a, const struct upstream *u,
 
 	if (status == 0) {
 		r.model = model_at(a->config, u, request.model != NULL ? request.model : "");
-		status = write_for_upstream(&r, &request, error);
+		status = write_for_upstream(a, &r, &request, error);
 	}
 	if (status == 0) {
 		show_head(&r);

@@ -194,8 +194,11 @@ run_remove(struct admin *a, int count, char **arguments)
 		return EXIT_FAILED;
 	if (store_remove_upstream(a->store, u->id) != STORE_OK)
 		return fail("could not remove '%s'", u->name);
-	print("removed upstream %s and its %zu key%s\n", u->name, u->key_count,
-		plural(u->key_count));
+	if (u->key_count > 0)
+		print("removed upstream %s and its %zu key%s\n", u->name, u->key_count,
+			plural(u->key_count));
+	else
+		print("removed upstream %s\n", u->name);
 	return EXIT_DONE;
 }
 
@@ -336,7 +339,11 @@ run_set(struct admin *a, int count, char **arguments)
 	}
 	if (!option_is_known(option))
 		return unknown_option(option);
-	if (count < 3 || arguments[2][0] == '\0')
+	if (count < 3) {
+		print_option_of(u, option);
+		return EXIT_DONE;
+	}
+	if (arguments[2][0] == '\0')
 		return remove_option(a, u, option);
 	char *value = take_value(option, arguments[2]);
 	if (value == NULL)

@@ -47,3 +47,15 @@ utf8_is_valid(const char *text, size_t length)
 	}
 	return true;
 }
+
+size_t
+utf8_prefix(const char *text, size_t length, size_t most)
+{
+	size_t end = 0;
+
+	for (size_t i = 0; i < most && end < length; i++)
+		do
+			end++;
+		while (end < length && ((unsigned char)text[end] & 0xc0) == 0x80);
+	return end;
+}

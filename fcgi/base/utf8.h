@@ -13,4 +13,7 @@ size_t utf8_character_length(const char *text, size_t left);
 /** Is the whole text valid? */
 bool utf8_is_valid(const char *text, size_t length);
 
+/** The length in bytes of the first ${most} characters of a valid text. */
+size_t utf8_prefix(const char *text, size_t length, size_t most);
+
 #endif

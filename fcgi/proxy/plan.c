@@ -21,7 +21,6 @@
 #include "translate/claude/request.h"
 #include "translate/tokens.h"
 #include "translate/translator.h"
-#include "upstream/search_provider.h"
 #include "upstream/service.h"
 
 enum { MOST_FORWARDED = 32 /* headers */ };
@@ -253,23 +252,6 @@ translate_message(struct plan *plan, struct claude_request *request, struct api_
 	return copy_stop_sequences(plan, request->stop_sequences) == 0 ? 0 : no_memory(error);
 }
 
-/* Does the proxy search for the model?  Once it did, the conversation tells so. */
-static bool
-searches_here(struct plan *plan, const struct client_request *client,
-	const struct claude_request *request)
-{
-	enum search_by by = plan->to.upstream->options.search;
-
-	if (client->turn_count > 0)
-		return true;
-	if (by == SEARCH_OFF || request->web_search == NULL ||
-		request->tool_choice == CLAUDE_CHOICE_NONE)
-		return false;
-	return upstream_request_has_builtin_search(&plan->request) ||
-	       (by != SEARCH_BY_SERVICE && search_is_configured(&plan->to.config->search) &&
-		       !upstream_request_has_search(&plan->request, request));
-}
-
 /* With a function in the place of the search. */
 static int
 translate_searching(struct plan *plan, const struct client_request *client,
@@ -279,20 +261,29 @@ translate_searching(struct plan *plan, const struct client_request *client,
 				    : client->turn_count > 0 ? OWN_SEARCH_NEXT
 							     : OWN_SEARCH_FIRST;
 	struct buffer text = BUFFER_INIT(0);
-	struct claude_request own = {0};
-	int status = -1;
+	struct claude_request own;
 
 	plan->searches = true;
+	plan->request.builtin_search = upstream_request_has_builtin_search(&plan->request);
 	plan->search.returns_arguments = plan->request.builtin_search;
-	if (web_search_terms_read(&plan->search, request->web_search) != 0 ||
-		own_search_write_request(request, turn, &client->turns, &text) != 0)
-		no_memory(error);
-	else if (claude_request_parse(buffer_text(&text), text.length, &own, error) == 0 &&
-		 claude_request_check(&own, CLAUDE_TO_ANSWER, error) == 0)
+	if (web_search_terms_read(&plan->search, request->web_search) != 0)
+		return no_memory(error);
+	int status = own_search_make_request(request, turn, &client->turns, &text, &own, error);
+	if (status == 0)
 		status = translate_message(plan, &own, error);
 	claude_request_free(&own);
 	buffer_free(&text);
 	return status;
+}
+
+/* Does the proxy search for the model?  Once it did, the conversation tells so. */
+static bool
+searches_here(struct plan *plan, const struct client_request *client,
+	const struct claude_request *request)
+{
+	return !plan->pass &&
+	       (client->turn_count > 0 || upstream_request_runs_search(&plan->request, request,
+						  &plan->to.config->search));
 }
 
 static int
@@ -313,11 +304,9 @@ plan_message(struct plan *plan, const struct client_request *client, struct clau
 			plan->to.upstream->name);
 	if (!plan->pass && claude_request_check(request, CLAUDE_TO_ANSWER, error) != 0)
 		return -1;
-	bool searches = !plan->pass && searches_here(plan, client, request);
-	plan->request.builtin_search = searches &&
-				       upstream_request_has_builtin_search(&plan->request);
-	int status = searches ? translate_searching(plan, client, request, error)
-			      : translate_message(plan, request, error);
+	int status = searches_here(plan, client, request)
+			     ? translate_searching(plan, client, request, error)
+			     : translate_message(plan, request, error);
 	if (status != 0)
 		return -1;
 	return address(plan, client, endpoint, own_query(plan, client), error);

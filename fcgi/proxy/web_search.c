@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "base/safe_text.h"
 #include "base/settings.h"
+#include "base/utf8.h"
 #include "proxy/client_request.h"
 #include "store/config.h"
 #include "translate/claude/writer.h"
@@ -19,7 +19,6 @@ enum {
 	MOST_TURNS = 12,       /* of the model, in one answer */
 	MOST_ADDED = 16 << 20, /* bytes of the conversation that the turns add */
 	MOST_SITES = 256,      /* in each list of the client's */
-	LONGEST_QUOTE = 300,   /* bytes of a page that is cited */
 };
 
 /* ---- the terms ---- */
@@ -113,7 +112,7 @@ offer_citation(struct web_search *s, const struct search_hit *hit)
 	json_open_object(&w);
 	json_put_text_member(&w, "type", "web_search_result_location");
 	json_put_name(&w, "cited_text");
-	json_put_string(&w, text, safe_text_cut(text, hit->text.length, LONGEST_QUOTE));
+	json_put_string(&w, text, utf8_prefix(text, hit->text.length, CLAUDE_LONGEST_QUOTE));
 	json_put_text_member(&w, "url", buffer_text(&hit->url));
 	json_put_text_member(&w, "title", buffer_text(&hit->title));
 	json_put_text_member(&w, "encrypted_index", "");

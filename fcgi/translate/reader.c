@@ -296,6 +296,14 @@ reader_search(struct reader *r, const struct json *query)
 }
 
 int
+reader_search_failed(struct reader *r)
+{
+	if (findings(r) != NULL)
+		web_findings_fail_search(r->web);
+	return status_of(r);
+}
+
+int
 reader_search_query(struct reader *r, const struct json *query)
 {
 	if (findings(r) != NULL)

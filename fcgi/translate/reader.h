@@ -139,6 +139,9 @@ int reader_arguments(struct reader *, const struct json *value, struct tool_call
 /** A search was made; ${query}, a string, may be NULL. */
 int reader_search(struct reader *, const struct json *query);
 
+/** The last one failed. */
+int reader_search_failed(struct reader *);
+
 /** A query, a page that was found, and one that the text cites. */
 int reader_search_query(struct reader *, const struct json *query);
 int reader_search_page(struct reader *, const struct web_page *);

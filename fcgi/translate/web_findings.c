@@ -12,7 +12,6 @@
 enum {
 	MOST_KNOWN = 1024,          /* queries, pages and citations of one answer */
 	LONGEST_TEXT = 4096,        /* bytes of a URL, a title, an age or a query */
-	LONGEST_QUOTE = 1024,       /* bytes of what is cited, beyond which it is cut */
 	MOST_RETITLED = 256 * 1024, /* bytes of searches or pages in which one gets its title */
 };
 
@@ -51,6 +50,9 @@ is_fit(const struct json *string)
 	return length > 0 && length <= LONGEST_TEXT;
 }
 
+/* In the place of the pages of a search that failed. */
+static const char failed_search[] = "!";
+
 /* The last search found the pages, and no more.  Those that came after all searches were written
  * belong to none. */
 static void
@@ -62,7 +64,10 @@ close_search(struct web_findings *f)
 		return;
 	}
 	buffer_putc(&f->searches, '\t');
+	if (f->last_failed && f->pages.length == 0)
+		buffer_puts(&f->searches, failed_search);
 	buffer_append(&f->searches, f->pages.data, f->pages.length);
+	f->last_failed = false;
 	buffer_putc(&f->searches, '\n');
 	buffer_clear(&f->pages);
 }
@@ -76,6 +81,12 @@ web_findings_add_search(struct web_findings *f, const struct json *query)
 	else
 		buffer_puts(&f->searches, "\"\"");
 	f->failed = f->failed || f->searches.failed;
+}
+
+void
+web_findings_fail_search(struct web_findings *f)
+{
+	f->last_failed = true;
 }
 
 void
@@ -195,18 +206,17 @@ put_quote(struct json_writer *w, const struct json *quote)
 	const char *content = json_content(quote);
 	const char *end = content + json_content_length(quote);
 	const char *at = content;
-	const char *whole = content;
+	size_t left = CLAUDE_LONGEST_QUOTE;
 	char bytes[4];
 	size_t length;
 
-	while (at < end && at - content < LONGEST_QUOTE) {
+	while (at < end && left > 0) {
 		at = json_content_next(at, end, bytes, &length);
-		if (at == end || ((unsigned char)*at & 0xc0) != 0x80)
-			whole = at;
+		left -= at == end || ((unsigned char)*at & 0xc0) != 0x80;
 	}
 	json_put_name(w, "cited_text");
 	json_open_string(w);
-	json_string_content(w, content, (size_t)(whole - content));
+	json_string_content(w, content, (size_t)(at - content));
 	json_close_string(w);
 }
 
@@ -234,24 +244,40 @@ web_findings_add_citation(struct web_findings *f, const struct web_page *page)
 
 /* ---- what is written ---- */
 
+/* What a search found: the pages, with commas. */
+static void
+write_result(struct buffer *out, const char *pages, size_t length)
+{
+	bool failed = length == 1 && *pages == failed_search[0];
+
+	buffer_clear(out);
+	if (failed) {
+		buffer_puts(out, "{\"type\":\"web_search_tool_result_error\","
+				 "\"error_code\":\"unavailable\"}");
+		return;
+	}
+	buffer_putc(out, '[');
+	buffer_append(out, pages, length);
+	buffer_putc(out, ']');
+}
+
 /* The searches from line to line. */
 static void
 write_lines(const char *at, struct claude_writer *w)
 {
-	struct buffer list = BUFFER_INIT(0);
+	struct buffer result = BUFFER_INIT(0);
 
 	while (*at != '\0') {
 		size_t query = strcspn(at, "\t");
 		const char *found = at + query + 1;
 		size_t length = strcspn(found, "\n");
-		buffer_clear(&list);
-		buffer_putc(&list, '[');
-		buffer_append(&list, found, length);
-		buffer_putc(&list, ']');
-		claude_writer_search(w, at + 1, query - 2, buffer_text(&list), list.length);
+		write_result(&result, found, length);
+		claude_writer_search_begin(w, at + 1, query - 2);
+		claude_writer_search_end(
+			w, buffer_text(&result), result.length, *result.data == '[');
 		at = found + length + 1;
 	}
-	buffer_free(&list);
+	buffer_free(&result);
 }
 
 void

@@ -30,6 +30,7 @@ struct web_findings {
 	struct buffer citations; /* that wait to be written, each a line */
 	struct text_map known;   /* queries, pages and citations */
 	bool searched;           /* searches were written */
+	bool last_failed;        /* the last search did, unless it has pages all the same */
 	bool failed;             /* memory ran out */
 };
 
@@ -37,6 +38,9 @@ void web_findings_free(struct web_findings *);
 
 /** Add a search for ${query}, a string, or NULL; what is found from now on is its. */
 void web_findings_add_search(struct web_findings *, const struct json *query);
+
+/** The last search failed. */
+void web_findings_fail_search(struct web_findings *);
 
 /* Add a search for a query, a page, or a citation, unless it is known, too long, or one of too
  * many. */

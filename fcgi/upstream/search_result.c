@@ -147,6 +147,8 @@ read_status(struct search_result *r, const struct search_provider *p, int status
 			"it has had too many requests, or its plan is used up (status %d)", status);
 	else if (status == 403)
 		search_fail(r, SEARCH_UNAVAILABLE, "%s (status 403)", p->refusal);
+	else if (status == 422 && p->needs_key)
+		search_fail(r, SEARCH_UNAVAILABLE, "it refuses the key or the query (status 422)");
 	else if (status == 401)
 		search_fail(r, SEARCH_UNAVAILABLE, "it refuses the key (status 401)");
 	else

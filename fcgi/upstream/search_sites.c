@@ -20,15 +20,36 @@ search_site_host(const char *site, size_t *length)
 	return host;
 }
 
-/* Is ${host} the one of the site, or below it? */
+/* Is ${host} the one of the site, or below it?  A dot at its end says that it is whole. */
 static bool
 is_below(const char *host, const char *site, size_t length)
 {
 	size_t all = strlen(host);
 
+	if (all > 0 && host[all - 1] == '.')
+		all--;
 	if (length == 0 || all < length || strncasecmp(host + all - length, site, length) != 0)
 		return false;
 	return all == length || host[all - length - 1] == '.';
+}
+
+/* Does the path begin as the pattern says, in which each `*` stands for anything? */
+static bool
+begins_so(const char *path, const char *pattern)
+{
+	size_t length = strcspn(pattern, "*");
+
+	if (strncmp(path, pattern, length) != 0)
+		return false;
+	while (pattern[length] == '*') {
+		path += length;
+		pattern += length + 1;
+		length = strcspn(pattern, "*");
+		path = memmem(path, strlen(path), pattern, length);
+		if (path == NULL)
+			return false;
+	}
+	return true;
 }
 
 static bool
@@ -36,9 +57,8 @@ matches(const char *host, const char *path, const char *site)
 {
 	size_t length;
 	const char *own = search_site_host(site, &length);
-	size_t prefix = strcspn(own + length, "*");
 
-	return is_below(host, own, length) && strncmp(path, own + length, prefix) == 0;
+	return is_below(host, own, length) && begins_so(path, own + length);
 }
 
 static bool

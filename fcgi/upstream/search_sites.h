@@ -1,7 +1,7 @@
 /*
  * The sites that a web search is limited to, and those that it leaves out, as a client names them:
  * a host, which stands for those below it, too, and perhaps the beginning of a path
- * ("example.com/docs").
+ * ("example.com/docs"), in which `*` stands for anything.
  */
 #ifndef SEARCH_SITES_H
 #define SEARCH_SITES_H

@@ -16,6 +16,7 @@
 #include "translate/claude/request.h"
 #include "translate/model_facts.h"
 #include "translate/tool_names.h"
+#include "upstream/search_provider.h"
 #include "upstream/service.h"
 
 enum {
@@ -184,8 +185,9 @@ asks_of_search(struct upstream_request *r, const struct claude_request *claude,
 	return holds;
 }
 
-bool
-upstream_request_has_search(struct upstream_request *r, const struct claude_request *claude)
+/* Does the service search by itself for this request? */
+static bool
+has_search(struct upstream_request *r, const struct claude_request *claude)
 {
 	const struct translator *t = r->service->translator;
 
@@ -203,6 +205,19 @@ bool
 upstream_request_has_builtin_search(struct upstream_request *r)
 {
 	return r->service->translator == &openai_chat && asks_of_search(r, NULL, has_builtin);
+}
+
+bool
+upstream_request_runs_search(struct upstream_request *r, const struct claude_request *claude,
+	const struct search_config *search)
+{
+	enum search_by by = r->upstream->options.search;
+
+	if (by == SEARCH_OFF || claude->web_search == NULL ||
+		claude->tool_choice == CLAUDE_CHOICE_NONE)
+		return false;
+	return upstream_request_has_builtin_search(r) ||
+	       (by != SEARCH_BY_SERVICE && search_is_configured(search) && !has_search(r, claude));
 }
 
 /* ---- the body ---- */

@@ -13,6 +13,7 @@ struct api_error;
 struct api_key;
 struct claude_request;
 struct curl_slist;
+struct search_config;
 struct service;
 struct service_head;
 struct tool_names;
@@ -47,11 +48,14 @@ typedef int request_writer(const struct claude_request *, const struct translate
  * both: change the service type of a message to that. */
 void upstream_request_choose_interface(struct upstream_request *, const struct claude_request *);
 
-/** Does the upstream search the web by itself for this request, which was checked? */
-bool upstream_request_has_search(struct upstream_request *, const struct claude_request *);
-
-/** Does it have one that the model calls (model_facts.h HOST_BUILTIN_SEARCH)? */
+/** Does the service have a search that the model calls (model_facts.h HOST_BUILTIN_SEARCH)? */
 bool upstream_request_has_builtin_search(struct upstream_request *);
+
+/** Does a request, which was checked, go out with a function in the place of the web search that it
+ * offers, whose calls the proxy answers?  So it does where the service's search is of that kind, or
+ * where the proxy has one, and the service none, or the owner does not let it. */
+bool upstream_request_runs_search(
+	struct upstream_request *, const struct claude_request *, const struct search_config *);
 
 /* Lessons gathered for a request. */
 struct upstream_lessons {

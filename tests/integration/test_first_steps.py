@@ -42,6 +42,16 @@ def test_a_key_is_asked_for_and_does_not_show(site, terminal):
     assert shown(site)["upstreams"][0]["keys"][0]["key"] == "sk-t…cdef"
 
 
+@pytest.mark.parametrize("arguments", [("brave",), ("tavily", "-")], ids=" ".join)
+def test_the_key_of_a_search_is_asked_for_and_does_not_show(site, terminal, arguments):
+    with terminal("search", *arguments) as t:
+        t.expect(f"API key for {arguments[0]} (not shown): ")
+        t.type(SECRET + "\n")
+        screen, code = t.end()
+    assert code == 0 and SECRET not in screen and f"made by {arguments[0]}" in screen
+    assert json.loads(site.admin("search", "--json").stdout)["key"] == "sk-t…cdef"
+
+
 def test_several_keys_that_are_pasted_together_are_all_taken(site, terminal):
     site.admin("add", "main", "https://api.example.com", "openai")
     with terminal("key", "main", "add", "-") as t:
@@ -237,7 +247,8 @@ def test_an_option_without_its_text_is_told_as_that(site):
 def test_help_for_a_command_and_the_version_in_short(site):
     assert site.admin("help", "key").stdout == site.admin("key", "--help").stdout
     assert site.admin("-V").stdout == site.admin("-v").stdout == site.admin("--version").stdout
-    assert not [line for line in site.admin("show", "--help").stdout.splitlines() if line != line.rstrip()]
+    for arguments in ((), ("show",), ("setup",)):
+        assert not [line for line in site.admin(*arguments, "--help").stdout.splitlines() if line != line.rstrip()]
 
 
 def test_set_lists_options_and_takes_durations(site):
@@ -246,6 +257,10 @@ def test_set_lists_options_and_takes_durations(site):
     told = site.admin("set", "mock").stdout
     assert "timeout 3000 ms\n" in told or "timeout 3s" in told
     assert "max-output-tokens" in told
+    assert site.admin("set", "mock", "timeout").stdout == "timeout 3000 ms\n"
+    assert site.admin("set", "mock", "fallback").stdout == "fallback of mock is not set\n"
+    site.admin("set", "mock", "header.X-Key", SECRET)
+    assert site.admin("set", "mock", "header.X-Key").stdout == "header.X-Key sk-t…cdef\n"
     assert "such as 30s" in site.admin("set", "mock", "timeout", "soon", check=False).stderr
 
 
@@ -253,6 +268,8 @@ def test_one_key_is_one_key(site):
     site.admin("add", "mock", "https://api.example.com", "openai")
     site.admin("key", "mock", "add", SECRET)
     assert "and its 1 key\n" in site.admin("remove", "mock").stdout
+    site.admin("add", "mock", "https://api.example.com", "openai")
+    assert site.admin("remove", "mock").stdout == "removed upstream mock\n"
 
 
 def test_colours_are_for_terminals_that_want_them(site, terminal):
@@ -273,6 +290,14 @@ def test_test_tells_why_an_upstream_cannot_be_reached(site):
     for arguments in (["test", "dead"], ["test", "--all"]):
         done = site.admin(*arguments, check=False)
         assert done.returncode == 1 and "could not reach upstream 'dead'" in done.stdout and str(port) in done.stdout
+
+
+def test_models_tells_why_there_is_no_list(site, upstream):
+    site.admin("add", "dead", "http://127.0.0.1:9", "openai")
+    told = site.admin("models", "dead", check=False)
+    assert told.returncode == 1 and "could not reach upstream 'dead'" in told.stderr and "models dead <model>" in told.stderr
+    site.admin("add", "empty", upstream.url, "openai")  # 404
+    assert "empty does not list its models" in site.admin("models", "empty", check=False).stderr
 
 
 def test_test_tells_why_there_is_no_model(site, upstream):

@@ -41,9 +41,9 @@ def space(tmp_path):
 
 
 def config(upstream, key):
-    """The example with our address and key."""
+    """The example with our address, key and service type."""
     value = json.loads((ROOT / "fcgi/deploy/config.json.example").read_text())
-    value["upstream"][0].update(baseUrl=upstream.url, apiKeys=[key])
+    value["upstream"][0].update(baseUrl=upstream.url, apiKeys=[key], serviceType=upstream.service.SERVICE_TYPE)
     return value
 
 
@@ -53,7 +53,7 @@ def test_config_json_is_imported_when_it_changes(space, upstream):
     for _ in range(2):
         done = space.ask()
         assert done.stdout.startswith("Status: 200"), done
-    assert upstream.last["model"] == "gpt-4o-mini"
+    assert upstream.last["model"] == "gpt-6-luna"
     assert upstream.keys_seen() == {"sk-one-0123456789abcdef": 2}
 
     # What is wrong with it is told once, and changes nothing.

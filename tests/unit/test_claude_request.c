@@ -66,6 +66,14 @@ test_an_error_says_where(void **state)
 			"tools.1.input_schema: is required"},
 		{ASK(USER ",\"tools\":[],\"tool_choice\":{\"type\":\"tool\",\"name\":\"f\"}"),
 			"tool_choice.name: there is no tool 'f' that this upstream can call"},
+		{ASK(USER ",\"tools\":[{\"type\":\"web_search_1\",\"name\":\"w\",\"max_uses\":0}]"),
+			"tools.0.max_uses: must be a whole number of at least 1"},
+		{ASK(USER ",\"tools\":[{\"type\":\"web_search_1\",\"name\":\"w\",\"max_uses\":1.5}"
+			  "]"),
+			"tools.0.max_uses: must be a whole number of at least 1"},
+		{ASK(USER ",\"tools\":[{\"type\":\"web_search_1\",\"name\":\"w\","
+			  "\"allowed_domains\":[\"a\"],\"blocked_domains\":[\"b\"]}]"),
+			"tools.0.blocked_domains: must not be given beside allowed_domains"},
 		{ASK(USER ",\"top_k\":\"1\""), "top_k: must be a number"},
 		{"{\"model\":\"m\",\"max_tokens\":1.0," USER "}",
 			"max_tokens: must be a whole number of at least 1"},
@@ -347,7 +355,8 @@ test_words_about_a_search(void **state)
 {
 	static const char text[] = ASK(
 		USER ",\"system\":\"s\",\"tools\":[{\"type\":\"web_search_1\",\"name\":\"w\","
-		     "\"allowed_domains\":[\"a\",\"b\"],\"blocked_domains\":[\"c\"]}]");
+		     "\"allowed_domains\":[\"a\",\"b\"],\"blocked_domains\":[],"
+		     "\"max_uses\":null}]");
 	struct claude_request request;
 	struct buffer out = BUFFER_INIT(0);
 	struct json_writer w = JSON_WRITER(&out);
@@ -357,7 +366,7 @@ test_words_about_a_search(void **state)
 	const struct claude_words words = {
 		.no_search = true,
 		.only = json_member(request.web_search, "allowed_domains"),
-		.never = json_member(request.web_search, "blocked_domains"),
+		.never = json_member(request.web_search, "allowed_domains"),
 	};
 	assert_true(claude_has_words(&words));
 	claude_string_instructions(&w, &request, &words);
@@ -365,7 +374,7 @@ test_words_about_a_search(void **state)
 	assert_non_null(
 		strstr(buffer_text(&out), "\\n\\nOf what a web search finds, use only these "
 					  "sites: a, b.\\n\\nOf what"));
-	assert_non_null(strstr(buffer_text(&out), "nothing from these sites: c."));
+	assert_non_null(strstr(buffer_text(&out), "nothing from these sites: a, b."));
 	claude_request_free(&request);
 	buffer_free(&out);
 }

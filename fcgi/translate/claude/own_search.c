@@ -3,6 +3,7 @@
  */
 #include "translate/claude/own_search.h"
 
+#include "base/api_error.h"
 #include "base/buffer.h"
 #include "base/json.h"
 #include "base/json_writer.h"
@@ -126,4 +127,17 @@ own_search_write_request(const struct claude_request *r, enum own_search_turn tu
 		put_choice(&w, r, turn);
 	json_close_object(&w);
 	return out->failed ? -1 : 0;
+}
+
+int
+own_search_make_request(const struct claude_request *r, enum own_search_turn turn,
+	const struct buffer *turns, struct buffer *text, struct claude_request *own,
+	struct api_error *error)
+{
+	*own = (struct claude_request){0};
+	if (own_search_write_request(r, turn, turns, text) != 0)
+		return api_error_set(error, 500, "out of memory");
+	if (claude_request_parse(buffer_text(text), text->length, own, error) != 0)
+		return -1;
+	return claude_request_check(own, CLAUDE_TO_ANSWER, error);
 }

@@ -5,6 +5,7 @@
 #ifndef OWN_SEARCH_H
 #define OWN_SEARCH_H
 
+struct api_error;
 struct buffer;
 struct claude_request;
 
@@ -22,5 +23,11 @@ enum own_search_turn {
  */
 int own_search_write_request(const struct claude_request *, enum own_search_turn,
 	const struct buffer *turns, struct buffer *out);
+
+/** The same, parsed and checked into ${own}; ${text} lends it.  Return 0, or -1 and what the client
+ * must be told.  Either way free ${own} with claude_request_free, and ${text}. */
+int own_search_make_request(const struct claude_request *, enum own_search_turn,
+	const struct buffer *turns, struct buffer *text, struct claude_request *own,
+	struct api_error *);
 
 #endif

@@ -133,12 +133,45 @@ check_function(const struct place *place, const struct json *function, const cha
 	return 0;
 }
 
+static bool
+is_filled(const struct json *list)
+{
+	return json_first(list) != NULL;
+}
+
+/* How much a search may do is not guessed where the client's words make no sense. */
+static int
+check_search(const struct place *place, const struct json *tool, struct api_error *error)
+{
+	const struct place uses_place = PLACE_MEMBER(place, "max_uses");
+	const struct place blocked_place = PLACE_MEMBER(place, "blocked_domains");
+	const struct json *uses = json_member(tool, "max_uses");
+
+	if (uses != NULL && (!json_is_integer(uses) || json_int(uses, 0) < 1))
+		return claude_refuse(&uses_place, error, "must be a whole number of at least 1");
+	if (is_filled(json_member_array(tool, "allowed_domains")) &&
+		is_filled(json_member_array(tool, "blocked_domains")))
+		return claude_refuse(
+			&blocked_place, error, "must not be given beside allowed_domains");
+	return 0;
+}
+
+static int
+check_own_tool(const struct place *place, const struct json *tool, struct api_error *error)
+{
+	const struct place name_place = PLACE_MEMBER(place, "name");
+	const struct json *name = json_member(tool, "name");
+
+	if (name != NULL && claude_check_name(&name_place, name, error) != 0)
+		return -1;
+	return claude_tool_is_web_search(tool) ? check_search(place, tool, error) : 0;
+}
+
 int
 claude_check_tool(const struct place *place, const struct json *tool, struct api_error *error)
 {
 	const struct place type_place = PLACE_MEMBER(place, "type");
 	const struct place function_place = PLACE_MEMBER(place, "function");
-	const struct place name_place = PLACE_MEMBER(place, "name");
 	const struct json *type = json_member(tool, "type");
 
 	if (!json_is_object(tool))
@@ -146,9 +179,7 @@ claude_check_tool(const struct place *place, const struct json *tool, struct api
 	if (type != NULL && !json_is_string(type))
 		return claude_refuse(&type_place, error, "must be a string");
 	if (is_own_tool(tool))
-		return json_member(tool, "name") == NULL
-			       ? 0
-			       : claude_check_name(&name_place, json_member(tool, "name"), error);
+		return check_own_tool(place, tool, error);
 	if (is_openai_shape(tool))
 		return check_function(
 			&function_place, json_member(tool, "function"), "parameters", false, error);

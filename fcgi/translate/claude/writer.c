@@ -760,14 +760,6 @@ write_failed_use(struct claude_writer *w)
 }
 
 void
-claude_writer_search(struct claude_writer *w, const char *query, size_t query_length,
-	const char *results, size_t length)
-{
-	claude_writer_search_begin(w, query, query_length);
-	claude_writer_search_end(w, results, length, true);
-}
-
-void
 claude_writer_search_begin(struct claude_writer *w, const char *query, size_t query_length)
 {
 	if (is_over(w))

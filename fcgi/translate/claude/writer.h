@@ -106,20 +106,17 @@ void claude_writer_tool_input(struct claude_writer *, const char *json, size_t l
 void claude_writer_tool_end(struct claude_writer *);
 
 /**
- * The upstream searched the web for ${query}, the content of a JSON string ("": it does not say for
- * what), and found ${results}, the text of a JSON array of blocks web_search_result: the blocks
- * server_tool_use and web_search_tool_result.  It counts in the usage.
- */
-void claude_writer_search(struct claude_writer *, const char *query, size_t query_length,
-	const char *results, size_t length);
-
-/**
- * The two blocks of a search one after the other, for one that takes its time: it began; and the
- * results, or the text of an error object (then it does not count).
+ * The web was searched for ${query}, the content of a JSON string ("": the upstream does not say
+ * for what): the block server_tool_use, when it begins; and web_search_tool_result with ${results},
+ * the text of a JSON array of blocks web_search_result, which counts in the usage, or of an error
+ * object, which does not.
  */
 void claude_writer_search_begin(struct claude_writer *, const char *query, size_t query_length);
 void
 claude_writer_search_end(struct claude_writer *, const char *results, size_t length, bool counts);
+
+/* The most characters that a citation quotes. */
+enum { CLAUDE_LONGEST_QUOTE = 150 };
 
 /** The open text block cites a page: the text of a JSON object.  Nothing if none is open. */
 void claude_writer_citation(struct claude_writer *, const char *citation, size_t length);

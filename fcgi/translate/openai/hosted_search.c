@@ -167,9 +167,6 @@ carried_sites(const struct json *declared, const char *name, enum search_form fo
 		count++;
 	if (count > most_sites(form, allowed) || (!allowed && !is_precise(list)))
 		return NULL;
-	/* xAI takes one of the two. */
-	if (!allowed && form == SEARCH_EXCLUDING && carried_sites(declared, ALLOWED, form) != NULL)
-		return NULL;
 	return list;
 }
 

@@ -144,6 +144,8 @@ take_search(struct responses_reader *r, const struct json *object)
 		query = json_first(json_member_array(action, "queries"));
 	if (reader_search(&r->base, query) != 0)
 		return -1;
+	if (json_is_text(json_member(object, "status"), "failed"))
+		return reader_search_failed(&r->base);
 	JSON_EACH (source, json_member_array(action, "sources")) {
 		const struct web_page page = {
 			.url = json_member(source, "url"), .title = json_member(source, "title")};
