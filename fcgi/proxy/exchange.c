@@ -644,8 +644,6 @@ fail_attempt(struct exchange *x, const struct api_error *error, bool refused)
 		fail(x, error);
 		return;
 	}
-	if (retry.next_key)
-		accounting_failed_attempt(&x->client, &x->plan, error->type, retry_rest(error));
 	if (retry.correct)
 		answer_copy_refusal(x->answer, &retry.refusal);
 	if (retry_begin(&retry) != 0) {

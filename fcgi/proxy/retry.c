@@ -10,6 +10,7 @@
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/utf8.h"
+#include "proxy/accounting.h"
 #include "proxy/correction.h"
 #include "proxy/plan.h"
 #include "store/config.h"
@@ -31,8 +32,9 @@ retry_may_help(const struct api_error *error)
 	return upstream_error_pause(error->status) > 0;
 }
 
-int64_t
-retry_rest(const struct api_error *error)
+/* How long the key rests, in ms. */
+static int64_t
+rest_after(const struct api_error *error)
 {
 	int64_t seconds = error->retry_after > 0 ? error->retry_after
 						 : upstream_error_pause(error->status);
@@ -60,7 +62,7 @@ let_key_rest(const struct retry_request *r)
 		at += n > 0 ? n : 1;
 	}
 	store_rest_key(
-		r->store, key->id, clock_now_ms() + retry_rest(r->error), buffer_text(&reason));
+		r->store, key->id, clock_now_ms() + rest_after(r->error), buffer_text(&reason));
 	buffer_free(&reason);
 }
 
@@ -78,6 +80,8 @@ work(uv_work_t *job)
 					     r->error, &r->refusal) == 0;
 	if (retry->found || !r->next_key)
 		return;
+	/* Only now: a key whose request was corrected is not paused. */
+	accounting_failed_attempt(r->client, r->failed, r->error->type, rest_after(r->error));
 	let_key_rest(r);
 	retry->found = plan_next(r->failed, &retry->next, r->store, r->client) == 0;
 }

@@ -19,9 +19,6 @@ struct store;
 /** May another key cure this failure? */
 bool retry_may_help(const struct api_error *);
 
-/** How long a key that failed so rests, in ms. */
-int64_t retry_rest(const struct api_error *);
-
 /* What a retry works with; all of it is lent until ${done} was called. */
 struct retry_request {
 	uv_loop_t *loop;

@@ -82,6 +82,7 @@ enum host_flag {
 	HOST_SEARCH_MOVES = 1 << 17,      /* only Responses searches, and it is there for Chat */
 	HOST_BUILTIN_SEARCH = 1 << 18,    /* Chat has a search that the model calls: it goes on when
 					     it gets the arguments back */
+	HOST_PHASES = 1 << 20,            /* takes the phases of model_row */
 	HOST_NO_STREAM_OPTIONS = 1 << 19, /* tells a stream's usage unasked, and refuses to be */
 };
 
@@ -137,6 +138,7 @@ struct model_row {
 	const char *hosts;    /* names of rows above that it holds for; NULL: all */
 	unsigned efforts;     /* 1 << each enum effort that is taken; Gemini: levels */
 	unsigned flags;       /* of enum model_flag */
+	bool phases;          /* in Responses: marks what it says as commentary or final answer */
 	enum gemini_control gemini;
 	int32_t least_budget;  /* of thinking, in tokens; as the next */
 	int32_t most_budget;   /* 0: not known */

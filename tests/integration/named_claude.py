@@ -15,10 +15,9 @@ def betas_of(request):
 
 def no_betas(fact):
     def refuses(request, _):
-        unknown = (betas_of(request) or "").split(",")[0].strip()
-        return unknown or None
+        return ", ".join(f"`{beta.strip()}`" for beta in (betas_of(request) or "").split(",") if beta.strip()) or None
 
-    return Rule(fact, "Unexpected value(s) `{}` for the `anthropic-beta` header.", refuses,
+    return Rule(fact, "Unexpected value(s) {} for the `anthropic-beta` header.", refuses,
                 lambda request: request["headers"].update({"anthropic-beta": "of-tomorrow-2027-01-01"}))
 
 
@@ -131,4 +130,5 @@ def claude_services():
         ClaudeService("MiniMax's Messages", "http://api.minimax.io/anthropic", "MiniMax-M3", [*COMMON, THINKING_BACK], off=told_off),
         ClaudeService("a gateway", "http://gateway.example/claude", "house-model", GATEWAY, off=told_off,
                       options=(("auth", "bearer"), ("beta", "none"))),
+        ClaudeService("a gateway that teaches", "http://gateway.example/claude", "house-model", GATEWAY, off=told_off, teaches=True),
     ]

@@ -32,6 +32,16 @@ def foreign_reasoning(body, service):
     return next((item["id"] for item in items_of(body, "reasoning") if item["encrypted_content"] not in known), None)
 
 
+def phases(body, _):
+    """What the assistant said is told from what it concludes with."""
+    for item, follows in zip(body["input"], [*body["input"][1:], {}]):
+        if item.get("role") == "assistant":
+            wanted = "commentary" if follows.get("type") in ("reasoning", "function_call") else "final_answer"
+            if item.get("phase") != wanted:
+                return wanted
+    return None
+
+
 def effort_of(body):
     return body.get("reasoning", {}).get("effort")
 
@@ -53,6 +63,8 @@ RESPONSES = [
          reasoning_back, lambda body: body["input"].remove(items_of(body, "reasoning")[0])),
     Rule("1.2 encrypted reasoning of others", "The encrypted content for item {} could not be verified.", foreign_reasoning,
          lambda body: items_of(body, "reasoning")[0].update(encrypted_content="of another"), more={"code": "invalid_encrypted_content"}),
+    Rule("1.2 message phase (the service answers, but worse)", "the phase is missing: {}", phases,
+         lambda body: items_of(body, "message")[1].pop("phase")),
     value("1.1 efforts", "reasoning.effort", "none low medium high xhigh max", "Unsupported value: '{}' is not supported with the "
           "'gpt-5.6' model. Supported values are: 'none', 'low', 'medium', 'high', 'xhigh', and 'max'.", "minimal",
           param="reasoning.effort", code="unsupported_value"),

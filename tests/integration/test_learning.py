@@ -162,7 +162,13 @@ def search():
              "tool_choice": random.choice([{"type": "auto"}, {"type": "tool", "name": "web_search"}])}, {})
 
 
-KINDS = [unknown_member, member_inside, value, beta, header, limit, other_name, summary, extra_forbidden, images, system_role,
+def auth():
+    return (upstream_claude,
+            lambda call: (401, error_body(401, "Missing Authorization header: expected a Bearer token"))
+            if "Authorization" not in call.headers else None, {}, {})
+
+
+KINDS = [auth, unknown_member, member_inside, value, beta, header, limit, other_name, summary, extra_forbidden, images, system_role,
          answer_format, stream_only, search]
 
 
@@ -190,6 +196,7 @@ def test_each_refusal_is_met_once(site, upstream, seed, kind):
             ask()
         assert len(s.refused) == 1 and len(s.taken) == 9
         wait_for(lambda: lines(site) == 1, "the lesson to be logged once")
+        assert "attempt failed" not in site.log_text()  # nor is the key paused
     with site.cgi():
         ask()
         assert len(s.refused) == 1

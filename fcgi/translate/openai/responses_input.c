@@ -27,6 +27,7 @@ struct input {
 	const char *origin;   /* of what is our own to send back */
 	bool system_anywhere; /* system turns may stand in the middle */
 	bool forgets;         /* what was thought does not go back */
+	bool has_phases;      /* what the assistant said is commentary, or a final answer */
 	struct tool_names *names;
 	struct json_writer *writer;
 	struct api_error *error;
@@ -36,6 +37,7 @@ struct input {
 	const struct json *reasoning; /* an item that waits for the one after it; NULL: none */
 	const struct json *summary;   /* its text; NULL: none */
 	struct carried thought;       /* lends ${reasoning}, where a thinking block carried it */
+	const char *phase;            /* of the assistant turn that is being written */
 	struct history_calls calls;   /* of the assistant turn just written */
 	struct openai_parts parts;    /* of the user message that is being written */
 };
@@ -155,6 +157,8 @@ begin_said(struct input *in, bool apart)
 	if (!in->is_said) {
 		begin_item(in);
 		json_put_text_member(in->writer, "role", "assistant");
+		if (in->has_phases)
+			json_put_text_member(in->writer, "phase", in->phase);
 		json_put_name(in->writer, "content");
 		json_open_string(in->writer);
 		in->message = "assistant";
@@ -353,6 +357,18 @@ write_system(struct input *in, const struct json *content)
 	return 0;
 }
 
+/* The client has no place for the phase that the model gave with a text, but it follows from what
+ * came then: a call, or the end of the turn. */
+static const char *
+phase_of(const struct input *in, size_t first, size_t end)
+{
+	for (size_t m = first; m < end; m++)
+		CLAUDE_EACH_BLOCK (block, claude_content_at(in->request, m))
+			if (claude_block_type(block) == CLAUDE_TOOL_USE)
+				return "commentary";
+	return "final_answer";
+}
+
 /* The assistant turn from ${first} to ${end}, the outputs of its calls, and then the system turns
  * in it. */
 static int
@@ -360,6 +376,7 @@ write_assistant_turn(struct input *in, size_t first, size_t end)
 {
 	history_calls_clear(&in->calls);
 	end_message(in);
+	in->phase = phase_of(in, first, end);
 	for (size_t m = first; m < end; m++)
 		if (claude_role_at(in->request, m) == CLAUDE_ASSISTANT &&
 			write_assistant_message(in, claude_content_at(in->request, m)) != 0)
@@ -418,6 +435,8 @@ openai_responses_write_input(const struct claude_request *request,
 		.origin = translate_origin(target, &openai_responses),
 		.system_anywhere = model_facts_host_is(&target->facts, HOST_SYSTEM_ANYWHERE) &&
 				   (target->fixes & (FIX_SYSTEM_FIRST | FIX_SYSTEM_AS_USER)) == 0,
+		.has_phases = target->facts.model->phases &&
+			      model_facts_host_is(&target->facts, HOST_PHASES),
 		.forgets = (target->fixes & FIX_FORGET_THINKING) != 0,
 		.names = names,
 		.writer = writer,
