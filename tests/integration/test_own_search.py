@@ -570,6 +570,15 @@ def test_a_translation_for_an_upstream_shows_the_function(site, upstream, engine
     assert "tools" not in json.loads(site.admin("translate", "--upstream", "main", input=body).stdout)
 
 
+def test_doctor_misses_a_search_that_an_upstream_is_to_use(site, upstream, engine):
+    site.use(upstream)
+    site.admin("set", "main", "search", "proxy")
+    assert "which has no search" in site.admin("doctor", check=False).stdout
+    site.admin("search", "searxng", engine.url)
+    told = site.admin("doctor", check=False).stdout
+    assert "which has no search" not in told and "searxng searches the web" in told
+
+
 def test_export_and_import_keep_the_search(site, tmp_path, engine):
     site.admin("search", "brave", KEY)
     exported = site.admin("export", "--secrets").stdout
