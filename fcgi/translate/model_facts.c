@@ -514,35 +514,48 @@ static const struct model_row models[] = {
 
 /* ---- finding ---- */
 
-/* Might a glob match that begins so?  Most are seen not to by their first letter, and every request
- * asks for all of them. */
 static inline bool
-may_match(char first, const char *name)
+ends_glob(char c)
 {
-	return first == name[0] || first == '*' || first == '?' || first == '[';
+	return c == ' ' || c == '\0';
 }
 
-/* Does the glob of ${length} bytes match the name?  Many are seen not to by their first letters, or
- * by their last ones behind a star. */
+static inline bool
+is_wild(char c)
+{
+	return c == '*' || c == '?' || c == '[';
+}
+
+/* The same for a glob that begins with what is wild.  Nearly all of them are "*", "*x" or "*x*". */
 static bool
-matches_one(const char *glob, size_t length, const char *name)
+matches_wildly(const char *glob, const char *name)
 {
 	char pattern[LONGEST_NAME];
-
-	size_t literal = strcspn(glob, "*?[ ");
+	size_t length = strcspn(glob, " ");
+	const char *inner = glob + 1;
+	size_t inner_length = strcspn(inner, "*?[ ");
 	size_t name_length = strlen(name);
-	if (literal >= length)
-		return name_length == length && memcmp(name, glob, length) == 0;
-	if (strncmp(name, glob, literal) != 0)
-		return false;
-	if (literal + 1 == length && glob[literal] == '*')
-		return true;
-	if (glob[0] == '*' && 1 + strcspn(glob + 1, "*?[ ") >= length)
-		return name_length >= length - 1 &&
-		       memcmp(name + name_length - (length - 1), glob + 1, length - 1) == 0;
+
+	if (*glob == '*' && length == 1 + inner_length)
+		return name_length >= inner_length &&
+		       memcmp(name + name_length - inner_length, inner, inner_length) == 0;
+	if (*glob == '*' && length == 2 + inner_length && inner[inner_length] == '*')
+		return memmem(name, name_length, inner, inner_length) != NULL;
 	memcpy(pattern, glob, length);
 	pattern[length] = '\0';
 	return fnmatch(pattern, name, 0) == 0;
+}
+
+/* Does the glob, which ends before a blank or with the text, match the name?  Every request asks
+ * for all of them, and most are seen not to by their first letters. */
+static inline bool
+matches_one(const char *glob, const char *name)
+{
+	while (!is_wild(*glob) && !ends_glob(*glob) && *glob == *name) {
+		glob++;
+		name++;
+	}
+	return ends_glob(*glob) ? *name == '\0' : is_wild(*glob) && matches_wildly(glob, name);
 }
 
 /* Does a glob of ${patterns}, with blanks between, match the name? */
@@ -551,7 +564,7 @@ matches(const char *patterns, const char *name)
 {
 	for (const char *at = patterns; at != NULL; at = strchr(at, ' ')) {
 		at += *at == ' ';
-		if (may_match(at[0], name) && matches_one(at, strcspn(at, " "), name))
+		if (matches_one(at, name))
 			return true;
 	}
 	return false;
@@ -570,7 +583,8 @@ is_host(const struct host_facts *row, const char *host)
 		return false;
 	memcpy(bare, host, length);
 	bare[length] = '\0';
-	return matches(row->patterns, bare) || matches(row->patterns, host);
+	return matches(row->patterns, bare) ||
+	       (host[length] != '\0' && matches(row->patterns, host));
 }
 
 static const struct host_facts *
