@@ -269,6 +269,8 @@ web_request_fcgi(struct head_pipe *pipe, int descriptor, unsigned char *bytes, s
 	if (web_request_expect_body(&web->base) != 0 ||
 		buffer_append(&web->base.body, rest, web->base.received) != 0)
 		goto err0;
+	/* Its 8 KiB would lie unused as long as a stream runs: the body is read by fcgi_read. */
+	FCGX_FreeStream(&web->request.in);
 	web->request.ipcFd = descriptor;
 	web->room = WRITABLE_ROOM; /* nothing was written to it */
 	return &web->base;
