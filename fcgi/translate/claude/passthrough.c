@@ -286,7 +286,7 @@ write_request(const struct claude_request *r, const struct translate_target *tar
 	leave_out(&copy, end, end);
 	if (target->facts.host->user == USER_DEEPSEEK)
 		adapt_to_deepseek(r, copy.thinking_off, out);
-	return out->failed ? api_error_set(error, 500, "out of memory") : 0;
+	return out->failed ? api_error_no_memory(error) : 0;
 }
 
 const struct translator passthrough = {
