@@ -219,6 +219,17 @@ put_thinking(struct contents *c, const struct json *block)
 	c->text_signature = json_member_string(c->thought.object, "t");
 }
 
+/* Who signs calls names them, too; older models pair calls and responses by their order.  Vertex is
+ * left to the order as well: whether it takes the member is not established. */
+static void
+put_call_id(struct contents *c, const struct history_call *call)
+{
+	const struct model_facts *facts = &c->target->facts;
+
+	if (model_facts_is(facts, MODEL_SIGNED_CALLS) && !model_facts_host_is(facts, HOST_VERTEX))
+		json_put_text_member(c->out, "id", call->id);
+}
+
 static int
 put_call(struct contents *c, const struct json *block)
 {
@@ -230,6 +241,7 @@ put_call(struct contents *c, const struct json *block)
 					       : NULL;
 	open_part(c, "model");
 	json_open_object_member(c->out, "functionCall");
+	put_call_id(c, call);
 	json_put_name(c->out, "name");
 	tool_names_put(c->names, c->out, json_member(block, "name"));
 	json_put_value_member(c->out, "args", json_member(block, "input"));
@@ -326,6 +338,7 @@ put_response(struct contents *c, const struct history_call *call)
 {
 	open_part(c, "user");
 	json_open_object_member(c->out, "functionResponse");
+	put_call_id(c, call);
 	json_put_name(c->out, "name");
 	tool_names_put(c->names, c->out, json_member(call->block, "name"));
 	json_put_name(c->out, "response");
@@ -449,10 +462,10 @@ put_assistant_turn(struct contents *c, const struct claude_turn *turn)
 
 	history_calls_clear(&c->calls);
 	c->has_call = false;
-	CLAUDE_EACH_MESSAGE(message, turn)
-	CLAUDE_EACH_BLOCK (block, claude_content(message))
-		if (put_assistant_block(c, block) != 0)
-			return -1;
+	CLAUDE_EACH_MESSAGE (message, turn)
+		CLAUDE_EACH_BLOCK (block, claude_content(message))
+			if (put_assistant_block(c, block) != 0)
+				return -1;
 	forget_thought(c);
 	put_responses(c, &user);
 	return 0;
@@ -464,14 +477,14 @@ put_user_turn(struct contents *c, const struct claude_turn *turn)
 {
 	for (size_t i = 0; i < c->calls.count; i++)
 		put_files_of(c, c->calls.list[i].result);
-	CLAUDE_EACH_MESSAGE(message, turn)
-	if (claude_message_role(message) == CLAUDE_USER)
-		put_orphans_in(c, claude_content(message));
-	CLAUDE_EACH_MESSAGE(message, turn)
-	if (claude_message_role(message) == CLAUDE_SYSTEM)
-		put_system_turn(c, claude_content(message));
-	else
-		put_user_content(c, claude_content(message));
+	CLAUDE_EACH_MESSAGE (message, turn)
+		if (claude_message_role(message) == CLAUDE_USER)
+			put_orphans_in(c, claude_content(message));
+	CLAUDE_EACH_MESSAGE (message, turn)
+		if (claude_message_role(message) == CLAUDE_SYSTEM)
+			put_system_turn(c, claude_content(message));
+		else
+			put_user_content(c, claude_content(message));
 	history_calls_clear(&c->calls);
 }
 
@@ -502,11 +515,11 @@ put_conversation(struct contents *c)
 {
 	json_open_array(c->out);
 	put_system(c);
-	CLAUDE_EACH_TURN(turn, c->request, CLAUDE_SYSTEM_USER)
-	if (!turn.assistant)
-		put_user_turn(c, &turn);
-	else if (put_assistant_turn(c, &turn) != 0)
-		return -1;
+	CLAUDE_EACH_TURN (turn, c->request, CLAUDE_SYSTEM_USER)
+		if (!turn.assistant)
+			put_user_turn(c, &turn);
+		else if (put_assistant_turn(c, &turn) != 0)
+			return -1;
 	if (c->role == NULL)
 		return api_error_set(c->error, 400, "messages: there is no content in any of them");
 	put_last_words(c);

@@ -28,6 +28,7 @@ struct input {
 	const char *origin;   /* of what is our own to send back */
 	bool system_anywhere; /* system turns may stand in the middle */
 	bool forgets;         /* what was thought does not go back */
+	bool has_phases;      /* what the assistant said is commentary, or a final answer */
 	struct tool_names *names;
 	struct json_writer *writer;
 	struct api_error *error;
@@ -37,6 +38,7 @@ struct input {
 	const struct json *reasoning; /* an item that waits for the one after it; NULL: none */
 	const struct json *summary;   /* its text; NULL: none */
 	struct carried thought;       /* lends ${reasoning}, where a thinking block carried it */
+	const char *phase;            /* of the assistant turn that is being written */
 	struct history_calls calls;   /* of the assistant turn just written */
 	struct openai_parts parts;    /* of the user message that is being written */
 };
@@ -156,6 +158,8 @@ begin_said(struct input *in, bool apart)
 	if (!in->is_said) {
 		begin_item(in);
 		json_put_text_member(in->writer, "role", "assistant");
+		if (in->has_phases)
+			json_put_text_member(in->writer, "phase", in->phase);
 		json_put_name(in->writer, "content");
 		json_open_string(in->writer);
 		in->message = "assistant";
@@ -351,6 +355,18 @@ write_system(struct input *in, const struct json *content)
 	return 0;
 }
 
+/* The client has no place for the phase that the model gave with a text, but it follows from what
+ * came then: a call, or the end of the turn. */
+static const char *
+phase_of(const struct claude_turn *turn)
+{
+	CLAUDE_EACH_MESSAGE (message, turn)
+		CLAUDE_EACH_BLOCK (block, claude_content(message))
+			if (claude_block_type(block) == CLAUDE_TOOL_USE)
+				return "commentary";
+	return "final_answer";
+}
+
 /* An assistant turn, the outputs of its calls, and then the system turns in it. */
 static int
 write_assistant_turn(struct input *in, const struct claude_turn *turn)
@@ -359,16 +375,17 @@ write_assistant_turn(struct input *in, const struct claude_turn *turn)
 
 	history_calls_clear(&in->calls);
 	end_message(in);
-	CLAUDE_EACH_MESSAGE(message, turn)
-	if (claude_message_role(message) == CLAUDE_ASSISTANT &&
-		write_assistant_message(in, claude_content(message)) != 0)
-		return -1;
+	in->phase = phase_of(turn);
+	CLAUDE_EACH_MESSAGE (message, turn)
+		if (claude_message_role(message) == CLAUDE_ASSISTANT &&
+			write_assistant_message(in, claude_content(message)) != 0)
+			return -1;
 	drop_reasoning(in);
 	write_outputs(in, &user);
-	CLAUDE_EACH_MESSAGE(message, turn)
-	if (claude_message_role(message) == CLAUDE_SYSTEM &&
-		write_system(in, claude_content(message)) != 0)
-		return -1;
+	CLAUDE_EACH_MESSAGE (message, turn)
+		if (claude_message_role(message) == CLAUDE_SYSTEM &&
+			write_system(in, claude_content(message)) != 0)
+			return -1;
 	return 0;
 }
 
@@ -377,8 +394,7 @@ write_user_turn(struct input *in, const struct claude_turn *turn)
 {
 	if (openai_parts_gather_files(&in->parts, &in->calls, in->error) != 0)
 		return -1;
-	CLAUDE_EACH_MESSAGE(message, turn)
-	{
+	CLAUDE_EACH_MESSAGE (message, turn) {
 		const struct json *content = claude_content(message);
 		bool system = claude_message_role(message) == CLAUDE_SYSTEM;
 		if (system ? write_system(in, content) != 0 : write_user_message(in, content) != 0)
@@ -391,9 +407,10 @@ write_user_turn(struct input *in, const struct claude_turn *turn)
 static int
 write_conversation(struct input *in)
 {
-	CLAUDE_EACH_TURN(turn, in->request, CLAUDE_SYSTEM_EITHER)
-	if (turn.assistant ? write_assistant_turn(in, &turn) != 0 : write_user_turn(in, &turn) != 0)
-		return -1;
+	CLAUDE_EACH_TURN (turn, in->request, CLAUDE_SYSTEM_EITHER)
+		if (turn.assistant ? write_assistant_turn(in, &turn) != 0
+				   : write_user_turn(in, &turn) != 0)
+			return -1;
 	end_message(in);
 	if (!in->any)
 		return api_error_set(
@@ -411,6 +428,8 @@ openai_responses_write_input(const struct claude_request *request,
 		.origin = translate_origin(target, &openai_responses),
 		.system_anywhere = model_facts_host_is(&target->facts, HOST_SYSTEM_ANYWHERE) &&
 				   (target->fixes & (FIX_SYSTEM_FIRST | FIX_SYSTEM_AS_USER)) == 0,
+		.has_phases = target->facts.model->phases &&
+			      model_facts_host_is(&target->facts, HOST_PHASES),
 		.forgets = (target->fixes & FIX_FORGET_THINKING) != 0,
 		.names = names,
 		.writer = writer,
