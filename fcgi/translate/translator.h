@@ -15,8 +15,7 @@
 struct api_error;
 struct buffer;
 struct claude_request;
-struct claude_writer;
-struct error_context;
+struct reader_kind;
 
 /* What a request must be like that otherwise would not be so: learned from refusals. */
 enum translate_fix {
@@ -41,19 +40,6 @@ struct translate_target {
 				(round_trip.h); NULL: the translator's kind alone */
 	bool builtin_search; /* CLAUDE_SEARCH_FUNCTION is the service's (HOST_BUILTIN_SEARCH) */
 	unsigned fixes;      /* of enum translate_fix */
-};
-
-/*
- * A reader turns what the upstream sends into calls of a claude_writer.  It reads one answer,
- * either as events or as one whole message.  Each function that returns int: 0, or -1 with ${error}
- * set: the answer cannot go on, and the error says what the client must be told.
- */
-struct reader;
-
-struct reader_context {
-	struct claude_writer *writer;              /* where the answer goes */
-	const struct tool_names *names;            /* those of the request */
-	const struct error_context *error_context; /* for errors inside the answer */
 };
 
 struct translator {
@@ -83,32 +69,8 @@ struct translator {
 	/** The member of the answer to that which holds the count. */
 	const char *count_member;
 
-	/* The rest reads answers; NULL, all of it, where they are passed through. */
-
-	/** A reader for one answer; NULL if memory ran out.  What the context points to outlives
-	 * it. */
-	struct reader *(*reader_new)(const struct reader_context *);
-
-	/** The payload of one `data:` event; "[DONE]" comes here, too. */
-	int (*read_event)(
-		struct reader *, const char *data, size_t length, struct api_error *error);
-
-	/** A whole answer: the JSON body of a request that was not streamed. */
-	int (*read_message)(
-		struct reader *, const char *body, size_t length, struct api_error *error);
-
-	/**
-	 * The body ended.  ${complete}: the transfer ended properly; false: it broke.  Flush what
-	 * is held back and say how the answer ended (claude_writer_finish), or fail when it is not
-	 * whole.
-	 */
-	int (*read_end)(struct reader *, bool complete, struct api_error *error);
-
-	/** Has the upstream said that its answer is over ([DONE])?  Then nothing more is worth
-	 * waiting for. */
-	bool (*is_over)(const struct reader *);
-
-	void (*reader_free)(struct reader *);
+	/** What reads its answers (translate/answer/reader.h); NULL if they are passed through. */
+	const struct reader_kind *reader;
 };
 
 /** What marks what is carried for the target: its origin, or else the kind. */

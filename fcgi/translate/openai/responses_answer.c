@@ -619,20 +619,14 @@ finish(struct reader *base)
 		claude_writer_sign(base->writer, r->reasoning.data, r->reasoning.length);
 }
 
-static struct reader *
-new_reader(const struct reader_context *context)
-{
-	static const struct reader_kind kind = {
-		.size = sizeof(struct responses_reader),
-		.take_event = take_event,
-		.take_message = take_message,
-		.finish = finish,
-		.clear = clear,
-		.tells_its_end = true,
-	};
-
-	return reader_new(&kind, context);
-}
+static const struct reader_kind reader = {
+	.size = sizeof(struct responses_reader),
+	.take_event = take_event,
+	.take_message = take_message,
+	.finish = finish,
+	.clear = clear,
+	.tells_its_end = true,
+};
 
 const struct translator openai_responses = {
 	.kind = "openai-responses",
@@ -641,10 +635,5 @@ const struct translator openai_responses = {
 	.has_search = openai_responses_has_search,
 	.write_count_request = openai_responses_write_count_request,
 	.count_member = "input_tokens",
-	.reader_new = new_reader,
-	.read_event = reader_read_event,
-	.read_message = reader_read_message,
-	.read_end = reader_read_end,
-	.is_over = reader_is_over,
-	.reader_free = reader_free,
+	.reader = &reader,
 };
