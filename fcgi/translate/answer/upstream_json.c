@@ -11,28 +11,8 @@
 
 enum { MOST_SKIPPED_LOGGED = 3 };
 
-/* More tokens than any request has: what is beyond it is no count. */
+/* More tokens than any request has: a larger number is no count. */
 static const int64_t largest_count = 1000000000;
-
-static void
-skip(const struct error_context *error_context, const struct json_problem *problem, int *skipped)
-{
-	if ((*skipped)++ < MOST_SKIPPED_LOGGED)
-		log_warn("upstream '%s': an event is not valid JSON: %s at byte %zu",
-			error_context->name, problem->what, problem->offset);
-}
-
-const struct json *
-upstream_json_event(struct json_document *index, const char *data, size_t length,
-	const struct error_context *error_context, int *skipped)
-{
-	struct json_problem problem;
-	const struct json *event = json_read(index, data, length, JSON_MAX_ANSWER_VALUES, &problem);
-
-	if (event == NULL)
-		skip(error_context, &problem, skipped);
-	return event;
-}
 
 /* Step over what stands between two events that were not kept apart. */
 static void
@@ -67,8 +47,9 @@ upstream_json_next(struct json_document *index, const char **data, size_t *lengt
 	}
 	if (event != NULL)
 		step_over(data, length, used);
-	else
-		skip(error_context, &problem, skipped);
+	else if ((*skipped)++ < MOST_SKIPPED_LOGGED)
+		log_warn("upstream '%s': an event is not valid JSON: %s at byte %zu",
+			error_context->name, problem.what, problem.offset);
 	return event;
 }
 
