@@ -60,8 +60,6 @@ exchange_fail_attempt(struct exchange *x, const struct api_error *error, bool re
 		exchange_fail(x, error);
 		return;
 	}
-	if (retry.next_key)
-		accounting_failed_attempt(&x->client, &x->plan, error->type, next_key_pause(error));
 	if (retry.correct)
 		answer_copy_refusal(x->answer, &retry.refusal);
 	if (next_plan_begin(&retry) != 0) {

@@ -426,6 +426,20 @@ lesson_withholds(const struct lessons *lessons, const char *header)
 	return withholds(lessons, header, NULL, 0);
 }
 
+bool
+lesson_withholds_value(const struct lessons *lessons, const char *header, const char *value)
+{
+	size_t name = strlen(header);
+
+	for (size_t i = 0; i < lessons->count; i++) {
+		const char *rest = after_verb(lessons->list[i], "without");
+		if (rest != NULL && strncasecmp(rest, header, name) == 0 && rest[name] == ' ' &&
+			strncmp(rest + name + 1, value, strlen(value)) == 0)
+			return true;
+	}
+	return false;
+}
+
 int
 lesson_write_header(
 	const struct lessons *lessons, const char *header, const char *value, struct buffer *out)

@@ -42,6 +42,9 @@ int lesson_edit_body(const struct lessons *, struct buffer *body);
 /** Is the header withheld altogether? */
 bool lesson_withholds(const struct lessons *, const char *header);
 
+/** Or one of its values, which begins with ${value}? */
+bool lesson_withholds_value(const struct lessons *, const char *header, const char *value);
+
 /** Append the value of a header, a list with commas, without what is withheld of it.  Return 0 or
  * -1. */
 int

@@ -1,10 +1,10 @@
 /*
  * What is known beforehand of services and of their models: the hosts in one table, the models in
- * another, both in model_facts.c and nowhere else.  The translators ask here and know no name.
+ * another, both in model_facts.c and nowhere else.  The translators look here, and know no names.
  *
  * A service is recognised by the host of its base URL, a model by the last part of its name without
  * vendor, tag and case; a name that is in no row gets what its family's newest generation takes.
- * What a row does not say is not sent.
+ * What a row does not mention is not sent.
  */
 #ifndef MODEL_FACTS_H
 #define MODEL_FACTS_H
@@ -13,19 +13,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct buffer;
+#include "translate/effort.h"
 
-/* How hard a model is to think, in the words that all services share. */
-enum effort {
-	EFFORT_NONE,
-	EFFORT_MINIMAL,
-	EFFORT_LOW,
-	EFFORT_MEDIUM,
-	EFFORT_HIGH,
-	EFFORT_XHIGH,
-	EFFORT_MAX,
-	EFFORTS,
-};
+struct buffer;
 
 /* With what a Chat service is told whether and how hard to think. */
 enum thinking_control {
@@ -62,26 +52,28 @@ enum trailing_turn { TRAILING_TAKEN, TRAILING_PREFIX, TRAILING_PARTIAL, TRAILING
 
 /* What holds for a host, as bits. */
 enum host_flag {
-	HOST_SYSTEM_ANYWHERE = 1 << 0,   /* system turns in the middle, roles in any order */
-	HOST_CACHE_KEY = 1 << 1,         /* knows prompt_cache_key in Chat */
-	HOST_CACHE_CONTROL = 1 << 2,     /* uses cache_control in parts */
-	HOST_BOTH_INTERFACES = 1 << 3,   /* Chat and Responses below one base URL */
-	HOST_CLOSED_TOP = 1 << 4,        /* a tool's schema must not be a choice at its top */
-	HOST_TYPE_IN_BRANCHES = 1 << 5,  /* no `type` beside `anyOf` in a schema */
-	HOST_NO_STRICT = 1 << 6,         /* knows no strict tools */
-	HOST_NO_TOOL_CHOICE = 1 << 7,    /* nor a tool_choice */
-	HOST_NO_NAMED_CHOICE = 1 << 8,   /* a tool_choice that names a function is refused */
-	HOST_NO_PARALLEL = 1 << 9,       /* nor parallel_tool_calls */
-	HOST_BEARER = 1 << 10,           /* its Claude endpoint reads Authorization: Bearer */
-	HOST_GOOGLE = 1 << 11,           /* Gemini's own service, not Vertex */
-	HOST_PARSED_REASONING = 1 << 12, /* reasoning_format says where the thinking comes */
-	HOST_NO_SEARCH = 1 << 13,        /* none in Responses either */
-	HOST_VERTEX = 1 << 14,           /* Gemini at Vertex */
-	HOST_EXCLUDES_SITES = 1 << 15,   /* SEARCH_EXCLUDING in Responses */
-	HOST_TELLS_SOURCES = 1 << 16,    /* Responses tells all that a search found, if asked */
-	HOST_SEARCH_MOVES = 1 << 17,     /* only Responses searches, and it is there for Chat */
-	HOST_BUILTIN_SEARCH = 1 << 18,   /* Chat has a search that the model calls: it goes on when
-					    it gets the arguments back */
+	HOST_SYSTEM_ANYWHERE = 1 << 0,    /* system turns in the middle, roles in any order */
+	HOST_CACHE_KEY = 1 << 1,          /* knows prompt_cache_key in Chat */
+	HOST_CACHE_CONTROL = 1 << 2,      /* uses cache_control in parts */
+	HOST_BOTH_INTERFACES = 1 << 3,    /* Chat and Responses below one base URL */
+	HOST_CLOSED_TOP = 1 << 4,         /* a tool's schema must not be a choice at its top */
+	HOST_TYPE_IN_BRANCHES = 1 << 5,   /* no `type` beside `anyOf` in a schema */
+	HOST_NO_STRICT = 1 << 6,          /* knows no strict tools */
+	HOST_NO_TOOL_CHOICE = 1 << 7,     /* nor a tool_choice */
+	HOST_NO_NAMED_CHOICE = 1 << 8,    /* a tool_choice that names a function is refused */
+	HOST_NO_PARALLEL = 1 << 9,        /* nor parallel_tool_calls */
+	HOST_BEARER = 1 << 10,            /* its Claude endpoint reads Authorization: Bearer */
+	HOST_GOOGLE = 1 << 11,            /* Gemini's own service, not Vertex */
+	HOST_PARSED_REASONING = 1 << 12,  /* reasoning_format says where the thinking comes */
+	HOST_NO_SEARCH = 1 << 13,         /* none in Responses either */
+	HOST_VERTEX = 1 << 14,            /* Gemini at Vertex */
+	HOST_EXCLUDES_SITES = 1 << 15,    /* SEARCH_EXCLUDING in Responses */
+	HOST_TELLS_SOURCES = 1 << 16,     /* Responses tells all that a search found, if asked */
+	HOST_SEARCH_MOVES = 1 << 17,      /* only Responses searches, and it is there for Chat */
+	HOST_BUILTIN_SEARCH = 1 << 18,    /* Chat has a search that the model calls: it goes on when
+					     it gets the arguments back */
+	HOST_PHASES = 1 << 20,            /* takes the phases of model_row */
+	HOST_NO_STREAM_OPTIONS = 1 << 19, /* tells a stream's usage unasked, and refuses to be */
 };
 
 /* What holds for a model, as bits. */
@@ -132,27 +124,28 @@ struct host_facts {
 };
 
 struct model_row {
-	const char *patterns; /* globs of names, with blanks between */
-	const char *hosts;    /* names of rows above that it holds for; NULL: all */
+	const char *patterns; /* globs of names, with spaces between */
+	const char *hosts;    /* names of the hosts that it holds for; NULL if all */
 	unsigned efforts;     /* 1 << each enum effort that is taken; Gemini: levels */
 	unsigned flags;       /* of enum model_flag */
+	bool phases;          /* in Responses: marks what it says as commentary or final answer */
 	enum gemini_control gemini;
 	int32_t least_budget;  /* of thinking, in tokens; as the next */
-	int32_t most_budget;   /* 0: not known */
-	int32_t context;       /* window in tokens; 0: not known */
-	int32_t output;        /* the most that may be asked for, in tokens; 0: not known */
-	int32_t streamed_more; /* the same where the answer is streamed; 0: no other */
+	int32_t most_budget;   /* 0 if unknown */
+	int32_t context;       /* window in tokens; 0 if unknown */
+	int32_t output;        /* the most that may be requested, in tokens; 0 if unknown */
+	int32_t streamed_more; /* likewise if the answer is streamed; 0 if no more */
 };
 
 struct model_facts {
 	const struct host_facts *host;
 	const struct model_row *model;
-	bool no_search; /* the service's own is not to be used */
+	bool no_search; /* the service's own must not be used */
 };
 
 /**
- * What is known of ${model} at the service with ${host} (`host` or `host:port`; NULL: a service's
- * own).  Never fails: what nobody knows has a row, too.
+ * What is known of ${model} at the service with ${host} (`host` or `host:port`; NULL for a
+ * service's own).  Never fails: the unknown has a row, too.
  */
 struct model_facts model_facts_find(const char *host, const char *model);
 
@@ -173,19 +166,7 @@ model_facts_is(const struct model_facts *f, unsigned flags)
 enum search_form model_facts_chat_search(const struct model_facts *);
 enum search_form model_facts_responses_search(const struct model_facts *);
 
-/** Append `host`, or `host:port` where the URL names a port, in lower case.  Return 0 or -1. */
+/** Append `host`, or `host:port` if the URL names a port, in lower case.  Return 0 or -1. */
 int model_facts_write_host(struct buffer *, const char *base_url);
-
-/** The word of an effort, and back: EFFORTS for one that is none. */
-const char *effort_word(enum effort);
-enum effort effort_find(const char *word, size_t length);
-
-/** Of the ${accepted} (bits) the one nearest to ${wanted}, none only where that is wanted; EFFORTS
- * if there is none. */
-enum effort effort_nearest(unsigned accepted, enum effort wanted);
-
-/** The effort that a budget of thinking tokens stands for, and back. */
-enum effort effort_of_budget(int64_t tokens);
-int64_t effort_budget(enum effort);
 
 #endif

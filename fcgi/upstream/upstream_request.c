@@ -216,6 +216,48 @@ upstream_request_runs_search(struct upstream_request *r, const struct claude_req
 
 /* ---- the body ---- */
 
+/* Is a beta whose name begins so withheld, by the owner or for what was learned? */
+static bool
+withholds_beta(
+	const struct upstream_request *r, const struct lessons *lessons, const char *beginning)
+{
+	const char *withheld = r->upstream->options.beta;
+
+	if (lesson_withholds(lessons, "anthropic-beta") ||
+		lesson_withholds_value(lessons, "anthropic-beta", beginning))
+		return true;
+	if (withheld == NULL || strcmp(withheld, "none") == 0)
+		return withheld != NULL;
+	for (const char *at = withheld; at != NULL; at = strchr(at, ',')) {
+		at += *at == ',';
+		if (*at == '-' && strncmp(at + 1, beginning, strlen(beginning)) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Members that only a beta makes known go with it: without it they are refused. */
+static int
+drop_members_of_betas(struct upstream_request *r, const struct lessons *lessons)
+{
+	static const struct {
+		const char *beta; /* the beginning of its name: a date follows */
+		const char *lesson;
+	} members[] = {
+		{"context-management-", "drop context_management"},
+		{"fast-mode-", "drop speed"},
+	};
+	const char *list[sizeof(members) / sizeof(members[0])];
+	struct lessons drops = {list, 0};
+
+	if (!r->service->translator->passes_through)
+		return 0;
+	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
+		if (withholds_beta(r, lessons, members[i].beta))
+			list[drops.count++] = members[i].lesson;
+	return lesson_edit_body(&drops, &r->body);
+}
+
 /* Translate, and then change what the translation cannot know. */
 static int
 write_learned(struct upstream_request *r, const struct claude_request *claude,
@@ -225,7 +267,9 @@ write_learned(struct upstream_request *r, const struct claude_request *claude,
 
 	if (write(claude, &target, r->tool_names, &r->body, error) != 0)
 		return -1;
-	return lesson_edit_body(lessons, &r->body) == 0 ? 0 : api_error_no_memory(error);
+	if (lesson_edit_body(lessons, &r->body) != 0 || drop_members_of_betas(r, lessons) != 0)
+		return api_error_no_memory(error);
+	return 0;
 }
 
 int

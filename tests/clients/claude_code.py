@@ -1,6 +1,8 @@
 """Claude Code, run headless with nothing but a fresh home folder, a made-up key and the proxy's address."""
+import contextlib
 import json
 import os
+import queue
 import socket
 import subprocess
 import threading
@@ -72,6 +74,46 @@ class Run:
         return problems
 
 
+class Conversation:
+    """Several turns in one process, which is told each when the one before has ended."""
+
+    def __init__(self, process):
+        self.process = process
+        self.lines = queue.Queue()
+        self.output = []
+        threading.Thread(target=self.read, daemon=True).start()
+
+    def read(self):
+        for line in self.process.stdout:
+            self.lines.put(line)
+        self.lines.put(None)
+
+    def wait_for(self, kind):
+        """The next event of that type."""
+        while True:
+            line = self.lines.get(timeout=PATIENCE)
+            assert line is not None, f"Claude Code ended before its {kind}: {self.process.stderr.read()}"
+            self.output.append(line)
+            event = json.loads(line)
+            if event["type"] == kind:
+                return event
+
+    def tell(self, **event):
+        self.process.stdin.write(json.dumps(event) + "\n")
+        self.process.stdin.flush()
+
+    def say(self, prompt):
+        """One turn; what is said at its end."""
+        self.tell(type="user", message={"role": "user", "content": prompt})
+        return self.wait_for("result").get("result")
+
+    def think(self, tokens):
+        """How much to think from now on: 0 tokens for not at all, None for what is usual."""
+        self.tell(type="control_request", request_id="thinking",
+                  request={"subtype": "set_max_thinking_tokens", "max_thinking_tokens": tokens})
+        assert self.wait_for("control_response")["response"]["subtype"] == "success"
+
+
 class ClaudeCode:
     def __init__(self, program, site, folder):
         self.program = program
@@ -94,14 +136,33 @@ class ClaudeCode:
                "HTTPS_PROXY": self.elsewhere.url, "HTTP_PROXY": self.elsewhere.url, "NO_PROXY": "127.0.0.1", **more}
         return {name: value for name, value in env.items() if value is not None}
 
-    def start(self, prompt, *options, tools="Bash,Read", **environment):
-        """The running process, and what becomes a Run once it has ended."""
+    def open(self, arguments, tools, environment, stdin=subprocess.DEVNULL):
+        """The running process, and its log."""
         self.runs += 1
         log = self.home / f"log-{self.runs}"
-        command = [self.program, "-p", prompt, "--output-format", "stream-json", "--verbose", "--debug-file", log,
-                   "--allowedTools", tools, *options]
-        process = subprocess.Popen(command, env=self.environment(**environment), cwd=self.work, stdin=subprocess.DEVNULL,
-                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+        command = [self.program, "-p", *arguments, "--output-format", "stream-json", "--verbose", "--debug-file", log,
+                   "--allowedTools", tools]
+        return subprocess.Popen(command, env=self.environment(**environment), cwd=self.work, stdin=stdin, stdout=subprocess.PIPE,
+                                stderr=subprocess.PIPE, text=True, start_new_session=True), log
+
+    @contextlib.contextmanager
+    def converse(self, *options, tools="Bash,Read,Agent", **environment):
+        """A conversation; when it is over, its `run` tells of all of it."""
+        process, log = self.open(["--input-format", "stream-json", *options], tools, environment, subprocess.PIPE)
+        conversation = Conversation(process)
+        try:
+            yield conversation
+            process.stdin.close()
+            process.wait(PATIENCE)
+            conversation.output += iter(conversation.lines.get, None)
+            conversation.run = Run(process.returncode, "".join(conversation.output), process.stderr.read(), log.read_text())
+        finally:
+            process.kill()
+            process.wait()
+
+    def start(self, prompt, *options, tools="Bash,Read", **environment):
+        """The running process, and what becomes a Run once it has ended."""
+        process, log = self.open([prompt, *options], tools, environment)
 
         def finish():
             try:

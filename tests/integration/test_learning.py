@@ -162,7 +162,13 @@ def search():
              "tool_choice": random.choice([{"type": "auto"}, {"type": "tool", "name": "web_search"}])}, {})
 
 
-KINDS = [unknown_member, member_inside, value, beta, header, limit, other_name, summary, extra_forbidden, images, system_role,
+def auth():
+    return (upstream_claude,
+            lambda call: (401, error_body(401, "Missing Authorization header: expected a Bearer token"))
+            if "Authorization" not in call.headers else None, {}, {})
+
+
+KINDS = [auth, unknown_member, member_inside, value, beta, header, limit, other_name, summary, extra_forbidden, images, system_role,
          answer_format, stream_only, search]
 
 
@@ -190,6 +196,7 @@ def test_each_refusal_is_met_once(site, upstream, seed, kind):
             ask()
         assert len(s.refused) == 1 and len(s.taken) == 9
         wait_for(lambda: lines(site) == 1, "the lesson to be logged once")
+        assert "attempt failed" not in site.log_text()  # nor is the key paused
     with site.cgi():
         ask()
         assert len(s.refused) == 1
@@ -247,18 +254,59 @@ def test_nothing_is_learned_where_no_row_knows_the_refusal(site, upstream, words
     assert len(s.refused) == 1 and learned(site) == []
 
 
-def test_one_request_is_corrected_once(site, upstream):
-    """Two faults: the first is corrected, the second is told, and both are known to the next request."""
-    names = ["x_first", "x_second"]
-    s = Service(upstream, upstream_claude,
-                lambda call: next((f"{n}: Extra inputs are not permitted" for n in names if n in call.body), None))
+def one_by_one(upstream, names):
+    """Refuses one of these members at a time."""
+    return Service(upstream, upstream_claude,
+                   lambda call: next((f"{n}: Extra inputs are not permitted" for n in names if n in call.body), None))
+
+
+def test_each_fault_of_a_request_is_corrected(site, upstream):
+    s = one_by_one(upstream, ["x_first", "x_second"])
+    site.use(upstream, service_type="claude")
+    with site.lighttpd():
+        for _ in range(2):
+            assert site.post({**request(), "x_first": 1, "x_second": 1}).status == 200 and len(s.refused) == 2
+    assert [row["lesson"] for row in learned(site)] == ["drop x_first", "drop x_second"]
+
+
+@pytest.mark.parametrize("betas", [2, 3])
+def test_betas_that_are_refused_one_at_a_time_cost_no_error(site, upstream, betas):
+    names = [f"{word()}-2026-01-0{n + 1}" for n in range(betas)]
+    s = Service(upstream, upstream_claude, lambda call: next(
+        (f"Unexpected value(s) `{n}` for the `anthropic-beta` header." for n in names
+         if n in call.headers.get("anthropic-beta", "")), None))
+    site.use(upstream, service_type="claude")
+    with site.lighttpd():
+        for _ in range(2):
+            assert site.post(request(), headers={"anthropic-beta": ",".join(["fine-2025-01-01", *names])}).status == 200
+            assert len(s.refused) == betas
+    assert all(call.headers["anthropic-beta"] == "fine-2025-01-01" for call in s.taken)
+
+
+def test_a_service_that_always_finds_something_is_not_asked_forever(site, upstream):
+    """Nine refusals of one request, of which the last is told; what they taught is known to the next."""
+    names = [f"x_{n}{word()}" for n in range(12)]
+    s = one_by_one(upstream, names)
     site.use(upstream, service_type="claude")
     members = dict.fromkeys(names, 1)
     with site.lighttpd():
         answer = site.post({**request(), **members})
-        assert answer.status == 400 and "x_second" in answer.json["error"]["message"] and len(s.refused) == 2
-        assert site.post({**request(), **members}).status == 200 and len(s.refused) == 2
-    assert [row["lesson"] for row in learned(site)] == ["drop x_first", "drop x_second"]
+        assert answer.status == 400 and names[8] in answer.json["error"]["message"] and len(s.refused) == 9
+        assert site.post({**request(), **members}).status == 200 and len(s.refused) == 12
+    assert len(learned(site)) == 12
+
+
+def test_a_service_that_wants_now_this_and_now_that_is_not_followed_in_a_circle(site, upstream):
+    """It takes the key in no form, and always asks for the other."""
+    def rule(call):
+        other = "x-api-key" if "Authorization" in call.headers else "Authorization: Bearer"
+        return 401, upstream_claude.error_body(401, f"{other} header is required")
+
+    s = Service(upstream, upstream_claude, rule)
+    site.use(upstream, service_type="claude")
+    with site.lighttpd():
+        assert site.post(request()).status == 401
+    assert len(s.refused) == 3
 
 
 @pytest.mark.parametrize("service", (upstream_responses, upstream_gemini), ids=lambda service: service.SERVICE_TYPE)

@@ -17,7 +17,10 @@
 #include "translate/refusals/refusals.h"
 #include "upstream/service.h"
 
-enum { MOST_HEADERS = 64 };
+enum {
+	MOST_HEADERS = 64,
+	MOST_CORRECTIONS = 8, /* of one request, each for another refusal */
+};
 
 /* A correction under way. */
 struct correction {
@@ -99,18 +102,33 @@ store_all(const struct correction *c, const char *lessons)
 	free(copy);
 }
 
-/* The lessons did not help: the refusal is the same. */
+/* The last lessons did not help: the refusal is the same. */
 static void
-forget_all(const struct correction *c)
+forget_last(const struct correction *c)
 {
-	char *copy = c->refused->request.lessons != NULL ? strdup(c->refused->request.lessons)
-							 : NULL;
+	char *copy = strdup(c->refused->corrects.lesson);
 	char *save = NULL;
 
 	for (char *line = copy != NULL ? strtok_r(copy, "\n", &save) : NULL; line != NULL;
 		line = strtok_r(NULL, "\n", &save))
 		store_forget_lessons(c->store, c->refused->request.upstream->id, line, NULL);
 	free(copy);
+}
+
+/* Did an earlier refusal of this request teach the same?  Then it is no news, and might go round.
+ */
+static bool
+is_known(const struct correction *c, const char *lesson)
+{
+	const char *known = c->refused->request.lessons;
+	size_t length = strlen(lesson);
+
+	for (const char *at = known; at != NULL; at = strchr(at, '\n')) {
+		at += *at == '\n';
+		if (strncmp(at, lesson, length) == 0 && (at[length] == '\0' || at[length] == '\n'))
+			return true;
+	}
+	return false;
 }
 
 /* Does the request differ with the lesson?  Those about headers were found in them. */
@@ -124,6 +142,23 @@ differs(const struct correction *c, const struct plan *next, const char *lesson)
 		return true;
 	return was->length != is->length ||
 	       memcmp(buffer_text(was), buffer_text(is), is->length) != 0;
+}
+
+/* Keep in the plan what it follows.  Return 0, or -1: it is one correction too many, which the next
+ * request knows. */
+static int
+note_correction(const struct correction *c, struct plan *next, const char *lesson)
+{
+	struct correction_made *made = &next->corrects;
+
+	free(made->refusal);
+	free(made->lesson);
+	made->refusal = strdup(c->error->message);
+	made->lesson = strdup(lesson);
+	made->count++;
+	return made->refusal != NULL && made->lesson != NULL && made->count <= MOST_CORRECTIONS
+		       ? 0
+		       : -1;
 }
 
 /* Try the lessons of the refusal one after the other, until one changes the request. */
@@ -146,19 +181,25 @@ learn(struct correction *c, struct plan *next)
 	size_t row = 0;
 	int status = -1;
 
-	while (status != 0 &&
-		(scope = refusal_find_lesson(&said, &row, &lesson)) != REFUSAL_UNKNOWN) {
-		if (lesson.failed ||
-			plan_repeat(c->refused, next, c->client, buffer_text(&lesson)) != 0)
+	*next = (struct plan){0};
+	while ((scope = refusal_find_lesson(&said, &row, &lesson)) != REFUSAL_UNKNOWN) {
+		const char *text = buffer_text(&lesson);
+		if (lesson.failed)
 			break;
-		if (differs(c, next, buffer_text(&lesson))) {
+		if (is_known(c, text))
+			continue;
+		if (plan_repeat(c->refused, next, c->client, text) != 0)
+			break;
+		if (differs(c, next, text)) {
 			if (scope == REFUSAL_LASTS)
-				store_all(c, buffer_text(&lesson));
-			status = 0;
-		} else {
-			plan_free(next);
+				store_all(c, text);
+			status = note_correction(c, next, text);
+			break;
 		}
+		plan_free(next);
 	}
+	if (status != 0)
+		plan_free(next);
 	buffer_free(&lesson);
 	return status;
 }
@@ -175,24 +216,17 @@ correction_find(const struct plan *refused, struct plan *next, struct store *sto
 		.error = error,
 		.body = body,
 	};
-	bool again = refused->corrects != NULL;
+	const char *before = refused->corrects.refusal;
 	int status = -1;
 
-	if (again && strcmp(refused->corrects, error->message) == 0) {
-		forget_all(&c);
+	if (before != NULL && strcmp(before, error->message) == 0) {
+		forget_last(&c);
 		return -1;
 	}
 	if (plan_repeat(refused, &c.same, client, NULL) != 0)
 		return -1;
 	if (read_headers(&c) == 0)
 		status = learn(&c, next);
-	if (status == 0 && !again)
-		next->corrects = strdup(error->message);
-	/* Once more is all that one request is sent; the next one knows. */
-	if (status == 0 && (again || next->corrects == NULL)) {
-		plan_free(next);
-		status = -1;
-	}
 	for (size_t i = 0; i < MOST_HEADERS; i++)
 		free(c.lines[i]);
 	plan_free(&c.same);

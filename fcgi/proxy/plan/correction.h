@@ -17,9 +17,9 @@ struct store;
 
 /**
  * The plan that follows ${refused}, which was refused with ${error} and ${body} (as it came; may be
- * empty).  A plan that follows a refusal already is not corrected again, but what its own refusal
- * teaches is stored for the next request; a lesson that was of no use is forgotten.  Return 0 and
- * the plan, or -1: there is none.
+ * empty).  Each further refusal of the same request must say something else and teach something
+ * new, and there is a most of them; a lesson that was of no use is forgotten.  Return 0 and the
+ * plan, or -1: there is none.
  */
 int correction_find(const struct plan *refused, struct plan *next, struct store *,
 	const struct client_request *, const struct api_error *error, const struct buffer *body);

@@ -213,11 +213,27 @@ free_request(struct plan *plan)
 	search_sites_free(&plan->search.sites);
 	free(plan->query);
 	free(plan->model_id);
-	free(plan->corrects);
+	free(plan->corrects.refusal);
+	free(plan->corrects.lesson);
 	for (char **sequence = plan->stop_sequences; sequence != NULL && *sequence != NULL;
 		sequence++)
 		free(*sequence);
 	free(plan->stop_sequences);
+}
+
+static int
+keep_corrections(const struct plan *from, struct plan *next)
+{
+	const struct correction_made *made = &from->corrects;
+
+	if (made->count == 0)
+		return 0;
+	next->corrects = (struct correction_made){
+		.count = made->count,
+		.refusal = strdup(made->refusal),
+		.lesson = strdup(made->lesson),
+	};
+	return next->corrects.refusal != NULL && next->corrects.lesson != NULL ? 0 : -1;
 }
 
 /* What was learned of this request counts for the next attempts, too, and so does that it was
@@ -228,11 +244,8 @@ keep_lessons(const struct plan *from, struct plan *next, const char *lesson)
 	const char *known = from->request.lessons;
 	bool both = known != NULL && lesson != NULL;
 
-	if (from->corrects != NULL) {
-		next->corrects = strdup(from->corrects);
-		if (next->corrects == NULL)
-			return -1;
-	}
+	if (keep_corrections(from, next) != 0)
+		return -1;
 	if (known == NULL && lesson == NULL)
 		return 0;
 	if (asprintf(&next->request.lessons, "%s%s%s", known != NULL ? known : "", both ? "\n" : "",

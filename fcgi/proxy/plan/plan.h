@@ -20,11 +20,18 @@ struct config;
 struct client_request;
 struct store;
 
+/* The refusals that a plan follows. */
+struct correction_made {
+	unsigned count; /* 0: it follows none */
+	char *refusal;  /* the words of the last; owned */
+	char *lesson;   /* what that taught, a line each; owned */
+};
+
 struct plan {
 	struct target to;
 	struct upstream_request request; /* without a URL: the answer is known already */
-	char *corrects; /* the words of the refusal that it follows; owned; NULL: it follows none */
-	bool searches;  /* the model's searches are the proxy's to make: by these terms */
+	struct correction_made corrects;
+	bool searches; /* the model's searches are the proxy's to make: by these terms */
 	struct web_search_terms search;
 	bool repeatable; /* may it be sent again where the upstream may have got it already? */
 

@@ -78,9 +78,11 @@ put_response_format(
 }
 
 static void
-put_stream(struct json_writer *w)
+put_stream(struct json_writer *w, const struct model_facts *facts)
 {
 	json_put_bool_member(w, "stream", true);
+	if (model_facts_host_is(facts, HOST_NO_STREAM_OPTIONS))
+		return;
 	json_open_object_member(w, "stream_options");
 	json_put_bool_member(w, "include_usage", true);
 	json_close_object(w);
@@ -115,7 +117,7 @@ openai_chat_write_request(const struct claude_request *r, const struct translate
 		put_response_format(&w, r->output_schema, facts);
 	openai_put_asker(&w, r->user_id, facts, OPENAI_CHAT);
 	if (streams(r, facts))
-		put_stream(&w);
+		put_stream(&w, facts);
 	json_close_object(&w);
 	return out->failed ? api_error_no_memory(error) : 0;
 }

@@ -14,6 +14,7 @@
 #include "translate/claude/history_calls.h"
 #include "translate/claude/request.h"
 #include "translate/claude/text.h"
+#include "translate/claude/turns.h"
 #include "translate/model_facts.h"
 #include "translate/openai/parameters.h"
 #include "translate/openai/parts.h"
@@ -27,15 +28,17 @@ struct input {
 	const char *origin;   /* of what is our own to send back */
 	bool system_anywhere; /* system turns may stand in the middle */
 	bool forgets;         /* what was thought does not go back */
+	bool has_phases;      /* what the assistant said is commentary, or a final answer */
 	struct tool_names *names;
 	struct json_writer *writer;
 	struct api_error *error;
-	bool any;                     /* an item was written */
-	const char *message;          /* the role of the message item that is open; NULL: none is */
-	bool is_said;                 /* its content is the string of what the assistant said */
+	bool any;            /* an item was written */
+	const char *message; /* the role of the message item that is open; NULL if none is */
+	bool is_said;        /* its content is the string of what the assistant said */
 	const struct json *reasoning; /* an item that waits for the one after it; NULL: none */
 	const struct json *summary;   /* its text; NULL: none */
 	struct carried thought;       /* lends ${reasoning}, where a thinking block carried it */
+	const char *phase;            /* of the assistant turn that is being written */
 	struct history_calls calls;   /* of the assistant turn just written */
 	struct openai_parts parts;    /* of the user message that is being written */
 };
@@ -155,6 +158,8 @@ begin_said(struct input *in, bool apart)
 	if (!in->is_said) {
 		begin_item(in);
 		json_put_text_member(in->writer, "role", "assistant");
+		if (in->has_phases)
+			json_put_text_member(in->writer, "phase", in->phase);
 		json_put_name(in->writer, "content");
 		json_open_string(in->writer);
 		in->message = "assistant";
@@ -223,9 +228,9 @@ write_said(struct input *in, const struct json *block, bool *begun)
 	*begun = text != NULL;
 }
 
-/* Nothing stands between calls and their outputs: what is said behind a call comes before it. */
+/* Nothing stands between calls and their outputs: what is said after a call comes before it. */
 static void
-write_said_behind(struct input *in, const struct json *call, bool *begun)
+write_said_after(struct input *in, const struct json *call, bool *begun)
 {
 	for (const struct json *block = json_next(call); block != NULL; block = json_next(block))
 		if (is_said(block))
@@ -246,7 +251,7 @@ write_assistant_message(struct input *in, const struct json *content)
 			take_thinking(in, block);
 		} else if (claude_block_type(block) == CLAUDE_TOOL_USE) {
 			if (!called)
-				write_said_behind(in, block, &begun);
+				write_said_after(in, block, &begun);
 			called = true;
 			if (write_call(in, block) != 0)
 				return -1;
@@ -267,19 +272,16 @@ write_output(struct input *in, const struct history_call *call)
 	json_put_text_member(w, "call_id", call->id);
 	json_put_name(w, "output");
 	json_open_string(w);
-	if (call->result != NULL)
-		claude_string_tool_result(w, call->result);
-	else
-		json_string_text(w, claude_no_result);
+	claude_string_tool_result(w, call->result);
 	json_close_string(w);
 	json_close_object(w);
 }
 
-/* The outputs of the calls just written, from the results in messages ${first} to ${end}. */
+/* The outputs of the calls just written, from the results in the user turn after them. */
 static void
-write_outputs(struct input *in, size_t first, size_t end)
+write_outputs(struct input *in, const struct claude_turn *user)
 {
-	history_calls_answer_all(&in->calls, in->request, first, end);
+	history_calls_answer_turn(&in->calls, user);
 	for (size_t i = 0; i < in->calls.count; i++)
 		write_output(in, &in->calls.list[i]);
 }
@@ -353,34 +355,48 @@ write_system(struct input *in, const struct json *content)
 	return 0;
 }
 
-/* The assistant turn from ${first} to ${end}, the outputs of its calls, and then the system turns
- * in it. */
-static int
-write_assistant_turn(struct input *in, size_t first, size_t end)
+/* The client has no place for the phase that the model gave with a text, but it follows from what
+ * came then: a call, or the end of the turn. */
+static const char *
+phase_of(const struct claude_turn *turn)
 {
+	CLAUDE_EACH_MESSAGE (message, turn)
+		CLAUDE_EACH_BLOCK (block, claude_content(message))
+			if (claude_block_type(block) == CLAUDE_TOOL_USE)
+				return "commentary";
+	return "final_answer";
+}
+
+/* An assistant turn, the outputs of its calls, and then the system turns in it. */
+static int
+write_assistant_turn(struct input *in, const struct claude_turn *turn)
+{
+	const struct claude_turn user = claude_next_turn(turn);
+
 	history_calls_clear(&in->calls);
 	end_message(in);
-	for (size_t m = first; m < end; m++)
-		if (claude_role_at(in->request, m) == CLAUDE_ASSISTANT &&
-			write_assistant_message(in, claude_content_at(in->request, m)) != 0)
+	in->phase = phase_of(turn);
+	CLAUDE_EACH_MESSAGE (message, turn)
+		if (claude_message_role(message) == CLAUDE_ASSISTANT &&
+			write_assistant_message(in, claude_content(message)) != 0)
 			return -1;
 	drop_reasoning(in);
-	write_outputs(in, end, claude_turn_end(in->request, end, CLAUDE_USER));
-	for (size_t m = first; m < end; m++)
-		if (claude_role_at(in->request, m) == CLAUDE_SYSTEM &&
-			write_system(in, claude_content_at(in->request, m)) != 0)
+	write_outputs(in, &user);
+	CLAUDE_EACH_MESSAGE (message, turn)
+		if (claude_message_role(message) == CLAUDE_SYSTEM &&
+			write_system(in, claude_content(message)) != 0)
 			return -1;
 	return 0;
 }
 
 static int
-write_user_turn(struct input *in, size_t first, size_t end)
+write_user_turn(struct input *in, const struct claude_turn *turn)
 {
 	if (openai_parts_gather_files(&in->parts, &in->calls, in->error) != 0)
 		return -1;
-	for (size_t m = first; m < end; m++) {
-		const struct json *content = claude_content_at(in->request, m);
-		bool system = claude_role_at(in->request, m) == CLAUDE_SYSTEM;
+	CLAUDE_EACH_MESSAGE (message, turn) {
+		const struct json *content = claude_content(message);
+		bool system = claude_message_role(message) == CLAUDE_SYSTEM;
 		if (system ? write_system(in, content) != 0 : write_user_message(in, content) != 0)
 			return -1;
 	}
@@ -391,16 +407,10 @@ write_user_turn(struct input *in, size_t first, size_t end)
 static int
 write_conversation(struct input *in)
 {
-	size_t end;
-
-	for (size_t first = 0; first < in->request->messages.count; first = end) {
-		bool assistant = claude_role_at(in->request, first) == CLAUDE_ASSISTANT;
-		end = claude_turn_end(
-			in->request, first, assistant ? CLAUDE_ASSISTANT : CLAUDE_USER);
-		if (assistant ? write_assistant_turn(in, first, end) != 0
-			      : write_user_turn(in, first, end) != 0)
+	CLAUDE_EACH_TURN (turn, in->request, CLAUDE_SYSTEM_EITHER)
+		if (turn.assistant ? write_assistant_turn(in, &turn) != 0
+				   : write_user_turn(in, &turn) != 0)
 			return -1;
-	}
 	end_message(in);
 	if (!in->any)
 		return api_error_set(
@@ -418,6 +428,8 @@ openai_responses_write_input(const struct claude_request *request,
 		.origin = translate_origin(target, &openai_responses),
 		.system_anywhere = model_facts_host_is(&target->facts, HOST_SYSTEM_ANYWHERE) &&
 				   (target->fixes & (FIX_SYSTEM_FIRST | FIX_SYSTEM_AS_USER)) == 0,
+		.has_phases = target->facts.model->phases &&
+			      model_facts_host_is(&target->facts, HOST_PHASES),
 		.forgets = (target->fixes & FIX_FORGET_THINKING) != 0,
 		.names = names,
 		.writer = writer,
