@@ -330,7 +330,7 @@ check_search_wanted(struct findings *f)
 
 	for (size_t i = 0; i < config->upstream_count; i++)
 		if (config->upstreams[i].options.search == SEARCH_BY_PROXY)
-			find(f, PROBLEM, config->upstreams[i].name,
+			report(f, PROBLEM, config->upstreams[i].name,
 				"is to search the web by the proxy, which has no search: %s "
 				"explains how to set one",
 				HINT("search", "--help"));
