@@ -22,18 +22,6 @@ skip(const struct error_context *error_context, const struct json_problem *probl
 			error_context->name, problem->what, problem->offset);
 }
 
-const struct json *
-upstream_json_event(struct json_document *index, const char *data, size_t length,
-	const struct error_context *error_context, int *skipped)
-{
-	struct json_problem problem;
-	const struct json *event = json_read(index, data, length, JSON_MAX_ANSWER_VALUES, &problem);
-
-	if (event == NULL)
-		skip(error_context, &problem, skipped);
-	return event;
-}
-
 /* Step over what stands between two events that were not kept apart. */
 static void
 step_over(const char **data, size_t *length, size_t count)
