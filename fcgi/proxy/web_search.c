@@ -380,7 +380,7 @@ web_search_begin(struct web_search *s, struct config *config)
 	return turns->failed ? -1 : 0;
 }
 
-/* What the model called besides, behind its searches. */
+/* What else the model called, after its searches. */
 static void
 write_late_tools(struct web_search *s)
 {

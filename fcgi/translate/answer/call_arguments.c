@@ -289,7 +289,7 @@ write_raw(struct buffer *object, const char *json, size_t length)
 {
 	struct json_writer w = JSON_WRITER(object);
 
-	log_warn("a tool call's arguments are no JSON object: passed on as _raw");
+	log_warn("a tool call's arguments are not a JSON object: passed on as _raw");
 	json_open_object(&w);
 	json_put_name(&w, "_raw");
 	json_put_string(&w, json, length);

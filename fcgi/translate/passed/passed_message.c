@@ -41,7 +41,7 @@ passed_message_check(const char *body, size_t length, const struct error_context
 		upstream_error_from_object(message, error_context, error);
 		status = -1;
 	} else if (status == 0 && json_member_array(message, "content") == NULL) {
-		status = upstream_error_bad_answer("answered with something that is no message",
+		status = upstream_error_bad_answer("answered with something that is not a message",
 			body, length, error_context, error);
 	} else {
 		passed_usage_take(usage, message);

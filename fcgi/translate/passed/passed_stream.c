@@ -306,7 +306,8 @@ check(struct passed_stream *s, struct api_error *error)
 		return bad_stream(s, "sent an event of more than 8 MiB", error);
 	}
 	if (s->foreign.failed)
-		return bad_stream(s, "began its stream with something that is no message", error);
+		return bad_stream(
+			s, "began its stream with something that is not a message", error);
 	return 0;
 }
 
