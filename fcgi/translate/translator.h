@@ -17,15 +17,15 @@ struct buffer;
 struct claude_request;
 struct reader_kind;
 
-/* What a request must be like that otherwise would not be so: learned from refusals. */
+/* How a request is written differently, as refusals have taught (lesson.h). */
 enum translate_fix {
 	FIX_FORGET_THINKING = 1 << 0, /* nothing of what was thought before goes back */
 	FIX_SYSTEM_FIRST = 1 << 1,    /* system turns only before all others, roles alternate */
 	FIX_SYSTEM_AS_USER = 1 << 2,  /* no system turn at all */
-	FIX_TEXT_IN_RESULT = 1 << 3,  /* no user turn right behind a tool's result */
-	FIX_NO_IMAGES = 1 << 4,       /* a sentence in the place of each */
+	FIX_TEXT_IN_RESULT = 1 << 3,  /* no user turn right after a tool's result */
+	FIX_NO_IMAGES = 1 << 4,       /* a sentence instead of each */
 	FIX_NO_FILES = 1 << 5,        /* likewise */
-	FIX_NO_FORMAT = 1 << 7,       /* the format of the answer is told in words */
+	FIX_NO_FORMAT = 1 << 7,       /* the prompt describes the format of the answer */
 	FIX_NO_SEARCH = 1 << 8,       /* the service's own search is not used */
 	FIX_GIVE_THINKING = 1 << 6,   /* each turn of the assistant says what was thought, or "" */
 };
@@ -33,7 +33,7 @@ enum translate_fix {
 /* Where a request goes, as far as its translation depends on it. */
 struct translate_target {
 	const char *model;         /* the upstream's name for the model: after the routes */
-	int64_t max_output_tokens; /* clamps max_tokens; 0: no clamp */
+	int64_t max_output_tokens; /* clamps max_tokens; 0 if not */
 	bool reasoning_off;        /* the upstream's option `reasoning off`: ask for none */
 	struct model_facts facts;  /* what is known of it at its host (model_facts_find) */
 	const char *origin;  /* marks what this upstream and model have carried through the client
@@ -62,7 +62,8 @@ struct translator {
 	 * that is not ours to know. */
 	bool (*has_search)(const struct claude_request *, const struct translate_target *);
 
-	/** Append a request to count its tokens; NULL: the service counts none. */
+	/** Append a request to count its tokens; NULL if the service counts
+	 * none. */
 	int (*write_count_request)(const struct claude_request *, const struct translate_target *,
 		struct tool_names *names, struct buffer *body, struct api_error *error);
 

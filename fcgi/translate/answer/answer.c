@@ -247,7 +247,7 @@ answer_error(const struct answer *a)
 	return &a->error;
 }
 
-/* What a message that is passed through told; NULL: it is none. */
+/* What a message that is passed through told; NULL if it is something else. */
 static const struct passed_usage *
 passed_usage_of(const struct answer *a)
 {

@@ -41,8 +41,8 @@ struct reader_kind {
 	size_t size;                /* of its reader, which begins with a struct reader; bytes */
 	reader_taker *take_event;   /* one event */
 	reader_taker *take_message; /* a whole answer */
-	void (*finish)(struct reader *); /* the answer is whole: write what waits; NULL: nothing */
-	void (*clear)(struct reader *);  /* free what it has besides; NULL: nothing */
+	void (*finish)(struct reader *); /* write what waits for the end; may be NULL */
+	void (*clear)(struct reader *);  /* free what it has besides; may be NULL */
 	bool tells_its_end; /* a stream that just ends was cut, also where the connection was not */
 };
 
@@ -67,18 +67,18 @@ struct reader {
 	struct buffer deferred_thinking;
 	struct buffer deferred_text;
 
-	struct think_tags tags;   /* in the text */
-	struct restated *held;    /* has a piece of text or thinking that waits; lent; NULL: none */
-	bool held_thinking;       /* it is thinking */
-	bool paragraph;           /* the next text begins one */
-	const char *origin;       /* of the thinking that came last, as reader_thinking has it */
-	struct web_findings *web; /* what was found on the web; NULL: nothing yet */
+	struct think_tags tags; /* in the text */
+	struct restated *held;  /* has a piece of text or thinking that waits; lent; NULL if none */
+	bool held_thinking;     /* it is thinking */
+	bool paragraph;         /* the next text begins one */
+	const char *origin;     /* of the thinking that came last, as reader_thinking has it */
+	struct web_findings *web; /* what was found on the web; NULL if nothing yet */
 	bool holds_text;          /* the text waits until all is known that was found */
 	struct reader_usage usage;
 
 	/* How the answer ends, as far as it was told. */
-	const char *stop_reason; /* NULL: not told */
-	char *stop_sequence;     /* the one that matched; owned; NULL: not told */
+	const char *stop_reason; /* NULL if not told */
+	char *stop_sequence;     /* the one that matched; owned; NULL if not told */
 	bool refused;            /* the model refuses, whatever the stop reason */
 
 	bool produced; /* text, thinking or a tool call came; set by whoever takes it */
@@ -121,7 +121,7 @@ bool reader_is_over(const struct reader *);
  * an empty one.  What cannot be kept is reported when the taker returns.
  *
  * ${pieces} knows what came of the same text before, of which nothing is written twice; it lives
- * until reader_settle.  NULL: the text is complete in itself.
+ * until reader_settle.  NULL if the text is complete in itself.
  *
  * ${origin}, static, is where the upstream has its thinking, if not in the usual place: the
  * signature tells the next request (PROTOCOL.md §C.4).
@@ -158,7 +158,7 @@ int reader_arguments(struct reader *, const struct json *value, struct tool_call
 
 /*
  * What the service found on the web (PROTOCOL.md §C.5).  Where a search is told when it is made,
- * the text behind it waits for reader_search_end, since the pages are told with the text; where
+ * the text after it waits for reader_search_end, since the pages are told with the text; where
  * only pages and queries are told, the search follows the text, unless the client forces it
  * (tool_names_search_first): then all text waits.  Each returns 0, or -1 if memory ran out.
  */

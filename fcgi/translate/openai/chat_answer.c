@@ -35,7 +35,7 @@ struct chat_reader {
 	int64_t other;   /* one whose text is not given, nor how it ended */
 
 	/* What the next request must bring back with the thinking, or else with the next call. */
-	struct reasoning_details *details; /* NULL: none came */
+	struct reasoning_details *details; /* NULL if none came */
 	struct buffer opaque;              /* Copilot's `reasoning_opaque`, JSON; empty: none */
 	struct buffer hidden;              /* the same for a call, where thinking is hidden; JSON */
 	struct json_document hidden_index;

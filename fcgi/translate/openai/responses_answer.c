@@ -28,8 +28,8 @@
 struct responses_reader {
 	struct reader base;
 	struct answer_items items;
-	const struct answer_item *message;  /* whose text came last; NULL: none */
-	const struct answer_item *thinking; /* whose thinking came last; NULL: none */
+	const struct answer_item *message;  /* whose text came last; NULL if none */
+	const struct answer_item *thinking; /* whose thinking came last; NULL if none */
 	struct buffer reasoning; /* has no block to go with yet: the next call carries it; JSON */
 	struct json_document reasoning_index;
 };
@@ -213,7 +213,7 @@ take_reasoning(struct responses_reader *r, struct answer_item *item, const struc
 	return failed ? -1 : 0;
 }
 
-/* What the next call must carry; NULL: nothing. */
+/* What the next call must carry; NULL if nothing. */
 static const struct json *
 hidden_reasoning(struct responses_reader *r)
 {
