@@ -6,7 +6,7 @@
 
 #include <stdint.h>
 
-/** The length in ms, or 0 if ${text} is none.  A number alone counts in ms. */
+/** The length in ms, or 0 if ${text} is not one.  A number alone counts in ms. */
 int64_t duration_parse(const char *text);
 
 #endif

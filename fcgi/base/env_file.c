@@ -60,7 +60,7 @@ unquote(char *value, char quote)
 	*out = '\0';
 }
 
-/* A bare value ends at a comment and at the blanks before it. */
+/* A bare value ends at a comment and at the spaces before it. */
 static void
 trim_bare(char *value)
 {

@@ -195,7 +195,7 @@ double json_double(const struct json *value, double otherwise);
  * them; json_write_string turns these into the escape again.
  */
 
-/** The content of a string, and how long it is; "" and 0 if it is none.  Not NUL-terminated. */
+/** The content of a string, and how long it is; "" and 0 if it is not one.  Not NUL-terminated. */
 static inline const char *
 json_content(const struct json *string)
 {
@@ -221,11 +221,11 @@ bool json_ends_with(const struct json *value, const char *text);
 /** Does the string contain U+0000, or a surrogate without its other half? */
 bool json_has_unusual(const struct json *string);
 
-/** The string decoded and NUL-terminated; the caller frees it.  NULL if it is none, or memory ran
- * out. */
+/** The string decoded and NUL-terminated; the caller frees it.  NULL if it is not one, or memory
+ * ran out. */
 char *json_copy(const struct json *string);
 
-/** Append the string decoded; nothing if it is none.  Return 0 or -1. */
+/** Append the string decoded; nothing if it is not one.  Return 0 or -1. */
 int json_append(struct buffer *, const struct json *string);
 
 /** Append ${length} bytes of a string's content decoded.  Return 0 or -1. */

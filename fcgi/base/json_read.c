@@ -61,7 +61,7 @@ skip_blanks(struct parser *p)
 {
 	const char *start = p->at;
 
-	/* There are none, mostly. */
+	/* Mostly there are none. */
 	if (start < p->end && (unsigned char)*start > ' ')
 		return;
 	while (p->at < p->end && json_is_blank(*p->at))

@@ -121,7 +121,7 @@ put_text_line(struct line *line, enum log_level level, const char *message,
 	buffer_putc(out, '\n');
 }
 
-/* Append a line.  What a remote sent stands in it so that it forges no line, and steers no terminal
+/* Append a line.  What a remote sent is escaped, so that it forges no line, and steers no terminal
  * that shows it. */
 static void
 write_line(struct buffer *out, enum log_level level, const char *message,

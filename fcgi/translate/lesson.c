@@ -145,7 +145,7 @@ effort_of(const struct json *value)
 	return effort_find(json_content(value), json_content_length(value));
 }
 
-/* Of the accepted values the one in the place of another; NULL if none is. */
+/* The accepted value to send instead of another; NULL if there is none. */
 static const struct json *
 nearest(const struct json *value, const struct json *accepted)
 {

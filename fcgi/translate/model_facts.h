@@ -95,7 +95,7 @@ enum model_flag {
 	MODEL_NO_REQUIRED = 1 << 14,      /* tool_choice "required" is refused */
 	MODEL_STREAMS_ONLY = 1 << 15,
 	MODEL_ADAPTIVE = 1 << 16,      /* the type of thinking is `adaptive`, not `enabled` */
-	MODEL_OBJECT_FORMAT = 1 << 17, /* json_object in the place of json_schema */
+	MODEL_OBJECT_FORMAT = 1 << 17, /* json_object instead of json_schema */
 	MODEL_NO_FORMAT = 1 << 18,     /* neither */
 	MODEL_MISTRAL = 1 << 19,       /* ids of 9 characters, no user right after a result */
 	MODEL_SIGNED_CALLS = 1 << 20,  /* Gemini, as the rest: the first call of a step is signed */

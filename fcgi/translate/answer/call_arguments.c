@@ -72,7 +72,7 @@ ending_of(struct json_progress so_far, const char *json, size_t length)
 
 /* ---- pieces ---- */
 
-/* Is what came an empty object in the place of the arguments, which follow?  Then forget it. */
+/* Did an empty object come before the arguments themselves?  Then forget it. */
 static bool
 forget_stand_in(struct call_arguments *a, const char *json, size_t length)
 {
@@ -161,7 +161,7 @@ take_restating(struct call_arguments *a, const char *json, size_t length)
 	return buffer_append(&a->held, json, length);
 }
 
-/* The piece after one that is held.  Return 1 if it was used up. */
+/* The piece after one that was held back.  Return 1 if it was used up. */
 static int
 decide(struct call_arguments *a, const char *json, size_t length)
 {

@@ -46,7 +46,7 @@ call_arguments_were_given(const struct call_arguments *a)
 	return a->given > 0 || a->passing;
 }
 
-/** No more follows: decide about what is held.  Return 0 or -1. */
+/** No more follows: decide about what was held back.  Return 0 or -1. */
 int call_arguments_settle(struct call_arguments *);
 
 /** Is the piece the beginning of what came, or what came the beginning of it? */

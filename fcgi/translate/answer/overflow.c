@@ -184,7 +184,7 @@ is_thousands(const char *at)
 	return *at == ',' && strspn(at + 1, "0123456789") == 3;
 }
 
-/* The next number from ${at} on.  False: there is none. */
+/* The next number from ${at} on.  False if there is none. */
 static bool
 find_number(const char *at, struct number *n)
 {
@@ -319,7 +319,7 @@ is_overflow(const char *message, const struct overflow_facts *facts, const struc
 			return true;
 		found = true;
 	}
-	/* Who speaks of the output limit and of no prompt refuses the limit. */
+	/* A refusal that names the output limit and no prompt is about that limit. */
 	return found && (a->prompt > 0 || a->sum > 0 || !names_output_limit(message));
 }
 

@@ -143,7 +143,7 @@ size_t reader_whole_thinking(struct reader *, struct restated *pieces, size_t of
 /** No more pieces of the last text or thinking follow: write the one that waits for the next. */
 void reader_release(struct reader *);
 
-/** Something else than text follows: write what is held of it. */
+/** Something other than text follows: write what was held back of it. */
 void reader_settle(struct reader *);
 
 /** Another text follows, apart from the one before. */
@@ -174,8 +174,8 @@ int reader_search_query(struct reader *, const struct json *query);
 int reader_search_page(struct reader *, const struct web_page *);
 int reader_citation(struct reader *, const struct web_page *);
 
-/** All that the searches found is known, or something else than text follows.  Nothing if there was
- * none. */
+/** All that the searches found is known, or something other than text follows.  Nothing if there
+ * was none. */
 int reader_search_end(struct reader *);
 
 /** Add what an event tells of the usage to what was told before. */

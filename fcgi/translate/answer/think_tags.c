@@ -113,7 +113,7 @@ find_bracket(const char *at, const char *end)
 typedef const char *
 step(struct think_tags *, const char *at, const char *end, const struct think_sink *);
 
-/* Before a text, or after a tag's end: blanks, then a tag or text. */
+/* Before a text, or after a tag's end: white space, then a tag or text. */
 static const char *
 step_outside(struct think_tags *t, const char *at, const char *end, const struct think_sink *sink)
 {
@@ -130,7 +130,7 @@ step_outside(struct think_tags *t, const char *at, const char *end, const struct
 	return found == MATCH_WHOLE ? next : drops_blanks ? start : at;
 }
 
-/* After a tag: blanks, which are thinking unless the tag's end follows. */
+/* After a tag: white space, which is thinking unless the tag's end follows. */
 static const char *
 step_opened(struct think_tags *t, const char *at, const char *end, const struct think_sink *sink)
 {

@@ -1,8 +1,8 @@
 /*
  * Thinking that a service leaves in the text, between <think> or <thought> and the tag's end, as
  * the model wrote it (MiniMax, LM Studio, llama.cpp, Gemini's compatible endpoint).  Only what
- * begins the text is taken for it: later a tag is something that the model writes about.  Blanks
- * alone between the tags are none (Qwen that was told not to think).
+ * begins the text is taken for it: later a tag is something that the model writes about.  White
+ * space alone between the tags is not thinking (Qwen that was told not to think).
  *
  * Texts are contents of JSON strings, in which the tags may be escaped; they may be cut anywhere
  * between two pieces.
@@ -17,7 +17,7 @@
 
 enum think_state {
 	THINK_BEFORE, /* no text yet */
-	THINK_OPENED, /* inside, and nothing but blanks yet */
+	THINK_OPENED, /* inside, and only white space yet */
 	THINK_INSIDE,
 	THINK_AFTER, /* the tag ended, and no text yet */
 	THINK_TEXT,
@@ -27,7 +27,7 @@ enum think_state {
 struct think_tags {
 	enum think_state state;
 	size_t tag;         /* with THINK_OPENED and THINK_INSIDE, which */
-	struct buffer held; /* blanks or a tag's beginning, until more tells what it is */
+	struct buffer held; /* white space or a tag's beginning, until more tells what it is */
 };
 
 /* Where the pieces go; ${tag} is the name of the tag, static. */
@@ -48,7 +48,7 @@ think_tags_are_over(const struct think_tags *t)
 void
 think_tags_take(struct think_tags *, const char *content, size_t length, const struct think_sink *);
 
-/** Is something held that is more than blanks? */
+/** Is more held back than white space? */
 bool think_tags_hold(const struct think_tags *);
 
 /** The text is over: hand on what was held, and be at the beginning of the next. */

@@ -16,7 +16,7 @@ struct json;
 
 /* A page; strings, lent.  NULL or another value: not told. */
 struct web_page {
-	const struct json *url; /* without one it is none */
+	const struct json *url; /* without one there is no page */
 	const struct json *title;
 	const struct json *age;   /* when it was written, in words */
 	const struct json *quote; /* what of it is cited */

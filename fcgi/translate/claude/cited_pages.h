@@ -14,7 +14,7 @@ struct cited_pages {
 	struct buffer lines; /* of each its address, a tab, and the citation */
 };
 
-/** Add a page, unless it is there: ${url} has neither blanks nor control characters; ${citation} is
+/** Add a page, unless it is there: ${url} has neither spaces nor control characters; ${citation} is
  * the text of a JSON object on one line.  Out of memory sticks in ${lines}. */
 void cited_pages_add(struct cited_pages *, const char *url, const char *citation, size_t length);
 

@@ -494,7 +494,7 @@ take_choice(struct chat_reader *c, const struct json *choice, int64_t position, 
 	struct delta delta = {.choice = json_int(members[INDEX], position), .whole = whole};
 	if (take_delta(c, members[DELTA], &delta, error) != 0)
 		return -1;
-	/* Some end a stream with the whole message, some have it in the place of a piece. */
+	/* Some end a stream with the whole message, some send it instead of a piece. */
 	delta.all = true;
 	if (members[MESSAGE] != NULL && take_delta(c, members[MESSAGE], &delta, error) != 0)
 		return -1;
@@ -593,7 +593,7 @@ take_event(struct reader *base, const struct json *chunk, struct api_error *erro
 static int
 take_message(struct reader *base, const struct json *message, struct api_error *error)
 {
-	/* An error may stand in a list (Gemini's compatible endpoint). */
+	/* An error may come in a list (Gemini's compatible endpoint). */
 	if (json_is_array(message) && json_first(message) != NULL)
 		message = json_first(message);
 	return take_chunk((struct chat_reader *)base, message, true, error);

@@ -28,7 +28,7 @@ struct chat {
 	const struct model_facts *facts; /* the target's */
 	struct json_writer *writer;
 	struct api_error *error;
-	bool system_anywhere; /* system turns may stand in the middle, and users in a row */
+	bool system_anywhere; /* system turns are allowed in the middle, and users in a row */
 	bool text_in_result;  /* what a user says after a result belongs into it */
 	bool any;             /* a message of the conversation was written */
 	struct chat_assistant assistant; /* its last turn, and the calls in it */
@@ -221,7 +221,7 @@ has_marked_system(const struct chat *c)
 	return false;
 }
 
-/* The system prompt as parts, with the places up to which it is to be cached. */
+/* The system prompt as parts, with the marks up to which it can be cached. */
 static void
 write_system_parts(struct chat *c, const struct claude_words *words)
 {

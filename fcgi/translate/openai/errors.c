@@ -17,7 +17,7 @@ openai_error_in(const struct json *object, const struct json *value,
 	return true;
 }
 
-/* ---- in the place of an answer ---- */
+/* ---- instead of an answer ---- */
 
 static bool
 has_text(const struct json *object, const char *name)

@@ -41,7 +41,7 @@ struct openai_parts {
 	size_t count;
 	size_t capacity;
 	bool has_file;
-	bool has_mark; /* a part says that the prompt is to be cached up to it */
+	bool has_mark; /* a part asks to cache the prompt up to it */
 };
 
 /**

@@ -26,7 +26,7 @@
 struct input {
 	const struct claude_request *request;
 	const char *origin;   /* of what is our own to send back */
-	bool system_anywhere; /* system turns may stand in the middle */
+	bool system_anywhere; /* system turns are allowed in the middle */
 	bool forgets;         /* what was thought does not go back */
 	bool has_phases;      /* what the assistant said is commentary, or a final answer */
 	struct tool_names *names;

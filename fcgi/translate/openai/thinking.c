@@ -108,7 +108,7 @@ put_effort(struct json_writer *w, const struct openai_thinking *t)
 		json_put_text_member(w, "reasoning_effort", effort_word(t->effort));
 }
 
-/* `thinking: {type}`; no effort may stand beside "disabled". */
+/* `thinking: {type}`; no effort is allowed beside "disabled". */
 static void
 put_type(struct json_writer *w, const struct model_facts *f, const struct openai_thinking *t)
 {

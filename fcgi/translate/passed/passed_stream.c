@@ -47,7 +47,7 @@ struct passed_stream {
 	bool has_content;
 	bool over;
 
-	struct buffer foreign; /* events before message_start that are none of Claude's */
+	struct buffer foreign; /* events before message_start that are not Claude's */
 	struct buffer held;    /* the bytes of an event that came in part, or empty lines */
 	bool holds_colon;      /* they are more than empty lines */
 	const char *fed;       /* the bytes that are being fed */
@@ -107,7 +107,7 @@ empty_held(struct passed_stream *s)
 	s->holds_colon = false;
 }
 
-/* Leave out what is fed, up to ${end}, with what is held. */
+/* Leave out what is fed, up to ${end}, and what was held back. */
 static void
 leave_out(struct passed_stream *s, size_t end)
 {
@@ -187,7 +187,8 @@ write_event(struct passed_stream *s, const char *raw, size_t length, const struc
 	buffer_append(s->out, raw, (size_t)(end - raw));
 }
 
-/* Pass on what is fed, up to ${end}, with what is held; an event of that ${type} (may be NULL). */
+/* Pass on what is fed, up to ${end}, after what was held back; an event of that ${type} (may be
+ * NULL). */
 static void
 pass_on(struct passed_stream *s, size_t end, const struct json *type)
 {

@@ -57,7 +57,7 @@ words_find_quoted(const char *at, const char **start, size_t *length)
 
 /* ---- values ---- */
 
-/* A word that leads to the values, and is none of them. */
+/* A word that leads to the values, and is not one. */
 static bool
 is_filler(const char *word, size_t length)
 {
@@ -130,7 +130,7 @@ words_write_values(const char *at, bool bare, bool numbers, struct buffer *out)
 
 /* ---- numbers ---- */
 
-/* A number at ${at}, after spaces and quotes; it may have commas.  False: there is none. */
+/* A number at ${at}, after spaces and quotes; it may have commas.  False if there is none. */
 static bool
 read_number(const char *at, double *number)
 {
