@@ -1,10 +1,13 @@
 /*
- * Arrays that grow by one element at a time.
+ * Arrays: how many elements they have, and those that grow by one at a time.
  */
 #ifndef ARRAY_H
 #define ARRAY_H
 
 #include <stddef.h>
+
+/** How many elements an array has that is declared as one. */
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 /**
  * Add an element of ${size} bytes, zeroed, to the array that the pointer at ${array} points to, and

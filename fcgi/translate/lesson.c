@@ -9,13 +9,12 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/array.h"
 #include "base/buffer.h"
 #include "base/json.h"
 #include "base/json_writer.h"
 #include "translate/model_facts.h"
 #include "translate/translator.h"
-
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 enum { MOST_SEGMENTS = 12, LEAST_THINKING_BUDGET = 1024 };
 

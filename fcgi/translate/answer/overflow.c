@@ -13,6 +13,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/array.h"
 #include "base/buffer.h"
 
 /* When a wording is enough to tell. */
@@ -162,8 +163,6 @@ static const char *const output_limits[] = {
 	"completion tokens",
 	"output tokens",
 };
-
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 /* ---- numbers ---- */
 

@@ -10,6 +10,7 @@
 #include <strings.h>
 
 #include "base/api_error.h"
+#include "base/array.h"
 #include "base/buffer.h"
 #include "base/json.h"
 #include "base/secret.h"
@@ -18,8 +19,6 @@
 #include "base/utf8.h"
 #include "translate/answer/overflow.h"
 #include "translate/answer/upstream_json.h"
-
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 enum {
 	QUOTED = 200 /* bytes of a body that are quoted */,

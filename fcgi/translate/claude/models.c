@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/api_error.h"
+#include "base/array.h"
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/json.h"
@@ -51,8 +52,6 @@ static const struct limit_place output_places[] = {
 	{NULL, "max_completion_tokens"},
 	{NULL, "max_output_tokens"},
 };
-
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 /* ---- one model ---- */
 

@@ -5,13 +5,12 @@
 
 #include <stddef.h>
 
+#include "base/array.h"
 #include "base/buffer.h"
 #include "base/json.h"
 #include "base/json_writer.h"
 #include "base/text_map.h"
 #include "translate/model_facts.h"
-
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 /* What the value of a keyword is. */
 enum keyword {

@@ -7,14 +7,13 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/array.h"
 #include "base/buffer.h"
 #include "base/json.h"
 #include "translate/lesson.h"
 #include "translate/refusals/reading.h"
 #include "translate/refusals/refusals.h"
 #include "translate/refusals/words.h"
-
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 enum { LEAST_OUTPUT = 1024 /* tokens that are worth a second try */ };
 

@@ -9,11 +9,10 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/array.h"
 #include "base/buffer.h"
 #include "translate/refusals/refusals.h"
 #include "translate/refusals/words.h"
-
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 enum { MOST_WORDS = 4096 /* bytes of a message that are read */ };
 

@@ -6,11 +6,10 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/array.h"
 #include "base/buffer.h"
 #include "translate/refusals/learn.h"
 #include "translate/refusals/reading.h"
-
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 /* ---- the table ---- */
 

@@ -8,9 +8,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/array.h"
 #include "base/json_writer.h"
-
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 enum {
 	MOST_VALUES = 32,
