@@ -133,7 +133,7 @@ log_end(const struct accounting *a, const struct plan *plan, const struct client
 	char path[sizeof("/v1") + ROUTER_LONGEST_PATH];
 	char mask[SECRET_MASK_SIZE];
 
-	snprintf(path, sizeof(path), "/v1%s", client->match.path);
+	snprintf(path, sizeof(path), "/v1%s", or_empty(client->match.path));
 	add_text(&f, "request_id", client->id);
 	add_number(&f, "status", a->status);
 	add_text(&f, "method", client->method);
