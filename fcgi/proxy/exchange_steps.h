@@ -15,8 +15,8 @@
 #include "proxy/plan/plan.h"
 #include "proxy/reply.h"
 #include "proxy/web_search.h"
-#include "translate/answer.h"
-#include "translate/upstream_error.h"
+#include "translate/answer/answer.h"
+#include "translate/answer/upstream_error.h"
 #include "upstream/transfer.h"
 
 enum exchange_state {

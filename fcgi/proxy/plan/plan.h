@@ -11,7 +11,7 @@
 #include "base/buffer.h"
 #include "proxy/plan/target.h"
 #include "proxy/web_search.h"
-#include "translate/answer.h"
+#include "translate/answer/answer.h"
 #include "upstream/upstream_request.h"
 
 struct api_error;

@@ -5,14 +5,14 @@
  * that looks like the one around it ({"a":{"a":…).  What the text would be either way tells, or
  * else the piece after it.
  */
-#include "translate/call_arguments.h"
+#include "translate/answer/call_arguments.h"
 
 #include <string.h>
 
 #include "base/json.h"
 #include "base/json_writer.h"
 #include "base/log.h"
-#include "translate/event_stream.h"
+#include "translate/answer/event_stream.h"
 
 static const char blanks[] = " \t\r\n";
 

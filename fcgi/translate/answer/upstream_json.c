@@ -1,13 +1,13 @@
 /*
  * An upstream's JSON; see upstream_json.h.
  */
-#include "translate/upstream_json.h"
+#include "translate/answer/upstream_json.h"
 
 #include <string.h>
 
 #include "base/json.h"
 #include "base/log.h"
-#include "translate/upstream_error.h"
+#include "translate/answer/upstream_error.h"
 
 enum { MOST_SKIPPED_LOGGED = 3 };
 

@@ -1,7 +1,7 @@
 /*
  * A whole Claude message that is passed through; see passed_message.h.
  */
-#include "translate/claude/passed_message.h"
+#include "translate/passed/passed_message.h"
 
 #include <stdint.h>
 #include <string.h>
@@ -9,9 +9,9 @@
 #include "base/buffer.h"
 #include "base/json.h"
 #include "base/json_writer.h"
-#include "translate/claude/passed_usage.h"
-#include "translate/upstream_error.h"
-#include "translate/upstream_json.h"
+#include "translate/passed/passed_usage.h"
+#include "translate/answer/upstream_error.h"
+#include "translate/answer/upstream_json.h"
 
 /* Members of a content block that a stream gives as deltas, after a block that has them empty. */
 static const struct streamed {
