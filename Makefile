@@ -19,7 +19,7 @@ ALL_LDFLAGS = $(hardened_link) -pthread $(if $(SANITIZE),-fsanitize=$(SANITIZE))
 LDLIBS    = $(shell pkg-config --libs $(LIBRARIES))
 
 shared   := $(wildcard $(addprefix fcgi/,base/*.c store/*.c upstream/*.c translate/*.c translate/*/*.c))
-responder := $(wildcard fcgi/*.c fcgi/http/*.c fcgi/proxy/*.c)
+responder := $(wildcard fcgi/*.c fcgi/http/*.c fcgi/proxy/*.c fcgi/proxy/*/*.c)
 admin    := $(wildcard cli/*.c)
 units    := $(wildcard tests/unit/test_*.c)
 objects   = $(patsubst %.c,$(BUILD)/%.o,$(1))

@@ -15,6 +15,7 @@
 #include "base/buffer.h"
 #include "base/safe_text.h"
 #include "base/shell_word.h"
+#include "base/utf8.h"
 #include "command.h"
 
 /* How the program was called, by which hints name it. */
@@ -27,21 +28,10 @@ struct arguments {
 	va_list list;
 };
 
-/* How many characters the bytes are. */
-static int
-count_characters(const char *text, size_t length)
-{
-	int count = 0;
-
-	for (size_t i = 0; i < length; i++)
-		count += ((unsigned char)text[i] & 0xc0) != 0x80;
-	return count;
-}
-
 static void
 pad(struct buffer *out, const struct buffer *text, int width, bool left)
 {
-	int blanks = width - count_characters(text->data, text->length);
+	int blanks = width - (int)utf8_count_characters(text->data, text->length);
 
 	if (left)
 		buffer_append(out, buffer_text(text), text->length);
@@ -145,7 +135,7 @@ print_width(const char *text)
 	struct buffer safe = BUFFER_INIT(0);
 
 	safe_text_write(&safe, text, strlen(text));
-	int width = count_characters(buffer_text(&safe), safe.length);
+	int width = (int)utf8_count_characters(buffer_text(&safe), safe.length);
 	buffer_free(&safe);
 	return width;
 }
@@ -158,10 +148,10 @@ print_cut(int width, const char *text)
 
 	safe_text_write(&safe, text, strlen(text));
 	const char *whole = buffer_text(&safe);
-	if (count_characters(whole, safe.length) <= width) {
+	if ((int)utf8_count_characters(whole, safe.length) <= width) {
 		print("%-*s", width, text);
 	} else {
-		while (count_characters(whole, end + 1) < width)
+		while ((int)utf8_count_characters(whole, end + 1) < width)
 			end++;
 		fwrite(whole, end, 1, stdout);
 		fputs("…", stdout);
@@ -191,7 +181,7 @@ put_in_lines(const char *text, int indent, int room)
 
 	while (*text != '\0') {
 		size_t length = unbroken(text);
-		int width = count_characters(text, length);
+		int width = (int)utf8_count_characters(text, length);
 		if (used > 0 && used + 1 + width > room) {
 			printf("\n%*s", indent, "");
 			used = 0;

@@ -132,7 +132,7 @@ start(struct asking *a)
 	a->transfers = transfers_new(&a->loop, a->watches);
 	if (a->transfers != NULL)
 		a->transfer = transfer_start(a->transfers, &request, &handler, a);
-	return a->transfer != NULL ? 0 : api_error_set(&a->answer->error, 500, "out of memory");
+	return a->transfer != NULL ? 0 : api_error_no_memory(&a->answer->error);
 }
 
 static void
@@ -171,7 +171,7 @@ ask(struct asking *a, const char *endpoint)
 		return;
 	a->error_context.secrets = a->request.secrets;
 	if (uv_loop_init(&a->loop) != 0) {
-		api_error_set(&a->answer->error, 500, "out of memory");
+		api_error_no_memory(&a->answer->error);
 		return;
 	}
 	a->watches = watches_new(&a->loop);
@@ -316,7 +316,7 @@ read_message(struct asking *a, const char *model)
 	struct answer *answer = answer_new(&options, &out);
 
 	if (answer == NULL) {
-		api_error_set(&a->answer->error, 500, "out of memory");
+		api_error_no_memory(&a->answer->error);
 		return;
 	}
 	answer_begin(answer, &a->error_context);

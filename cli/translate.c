@@ -44,7 +44,7 @@ translate_request(const struct translator *translator, const struct buffer *text
 	if (status == 0 && !translator->passes_through)
 		status = claude_request_check(&request, CLAUDE_TO_ANSWER, error);
 	if (status == 0 && names == NULL)
-		status = api_error_set(error, 500, "out of memory");
+		status = api_error_no_memory(error);
 	if (status == 0) {
 		const struct translate_target target = {
 			.model = request.model,
@@ -188,7 +188,7 @@ translate_response(const struct translator *translator, const struct buffer *tex
 	struct answer *a = answer_new(&options, out);
 
 	if (a == NULL)
-		return api_error_set(error, 500, "out of memory");
+		return api_error_no_memory(error);
 	answer_begin(a, &error_context);
 	answer_head(a, 200, stream ? "text/event-stream" : "application/json", 0);
 	answer_feed(a, buffer_text(text), text->length);

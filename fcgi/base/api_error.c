@@ -1,5 +1,5 @@
 /*
- * What a client must be told; see api_error.h.
+ * An error to report to the client; see api_error.h.
  */
 #include "base/api_error.h"
 
@@ -53,6 +53,12 @@ api_error_set(struct api_error *error, int status, const char *format, ...)
 	error->type = api_error_type(status);
 	error->message = message;
 	return -1;
+}
+
+int
+api_error_no_memory(struct api_error *error)
+{
+	return api_error_set(error, 500, "out of memory");
 }
 
 int

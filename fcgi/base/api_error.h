@@ -1,5 +1,5 @@
 /*
- * What a client must be told: an error as a value, in the terms of the Claude API (PROTOCOL.md §E).
+ * An error to report to the client, as a value in the terms of the Claude API (PROTOCOL.md §E).
  */
 #ifndef API_ERROR_H
 #define API_ERROR_H
@@ -26,6 +26,9 @@ struct api_error {
  */
 int api_error_set(struct api_error *error, int status, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+
+/** Fill it with a 500: memory ran out.  Always -1, as above. */
+int api_error_no_memory(struct api_error *error);
 
 /** Mark the error as one that lasts.  Always -1, as above. */
 int api_error_set_permanent(struct api_error *error);

@@ -33,7 +33,7 @@ enum json_kind {
 	JSON_OBJECT,
 };
 
-/* A value.  Its members are for json.c and the inline functions below. */
+/* A value.  Its members are for json_read.c, json.c and the inline functions below. */
 struct json {
 	const char *text; /* where it begins; lent by whoever had it read */
 	uint32_t length;  /* in bytes; of a string with its quotes */

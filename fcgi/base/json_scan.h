@@ -1,10 +1,11 @@
 /*
- * How far the content of a string is plain, several bytes at a time: for json.c, which reads
- * strings, and json_writer.c, which writes them.
+ * What json_read.c, json.c and json_writer.c share: how far the content of a string is plain,
+ * several bytes at a time; blanks; code units.
  */
 #ifndef JSON_SCAN_H
 #define JSON_SCAN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -66,5 +67,32 @@ json_plain(const char *at)
 }
 
 #endif
+
+static inline bool
+json_is_blank(char c)
+{
+	return c == ' ' || c == '\n' || c == '\r' || c == '\t';
+}
+
+/* The code unit of the four hex digits at ${at}; -1 if they are something else. */
+static inline int
+json_code_unit(const char *at, const char *end)
+{
+	int unit = 0;
+
+	if (end - at < 4)
+		return -1;
+	for (int i = 0; i < 4; i++) {
+		char c = at[i];
+		int digit = c >= '0' && c <= '9'   ? c - '0'
+			    : c >= 'a' && c <= 'f' ? c - 'a' + 10
+			    : c >= 'A' && c <= 'F' ? c - 'A' + 10
+						   : -1;
+		if (digit < 0)
+			return -1;
+		unit = unit * 16 + digit;
+	}
+	return unit;
+}
 
 #endif

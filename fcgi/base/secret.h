@@ -33,8 +33,8 @@ int secret_redact(struct buffer *, const char *text, size_t length, const char *
 	const char *const *others);
 
 /**
- * How much of ${length} bytes may be shown when at most ${most} are to be: fewer where the cut
- * would go through something that may be a secret, which nobody would recognise any more, nor mask.
+ * How much of ${length} bytes may be shown when at most ${most} are to be: less if the cut would
+ * split a possible secret, which could then no longer be recognised and masked.
  */
 size_t secret_safe_cut(const char *text, size_t length, size_t most);
 

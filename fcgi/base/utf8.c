@@ -49,6 +49,16 @@ utf8_is_valid(const char *text, size_t length)
 }
 
 size_t
+utf8_count_characters(const char *text, size_t length)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < length; i++)
+		count += ((unsigned char)text[i] & 0xc0) != 0x80;
+	return count;
+}
+
+size_t
 utf8_prefix(const char *text, size_t length, size_t most)
 {
 	size_t end = 0;

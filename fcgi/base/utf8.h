@@ -10,6 +10,9 @@
 /** The length of the character at the start of ${left} bytes; 0: there is no valid one. */
 size_t utf8_character_length(const char *text, size_t left);
 
+/** How many characters a valid text has. */
+size_t utf8_count_characters(const char *text, size_t length);
+
 /** Is the whole text valid? */
 bool utf8_is_valid(const char *text, size_t length);
 

@@ -13,7 +13,7 @@
 #include "base/settings.h"
 #include "http/web_request.h"
 #include "proxy/client_request.h"
-#include "proxy/plan.h"
+#include "proxy/plan/plan.h"
 #include "proxy/usage_writer.h"
 #include "store/usage.h"
 #include "translate/answer.h"

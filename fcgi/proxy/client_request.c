@@ -60,7 +60,7 @@ read_body(struct client_request *client, struct api_error *error)
 	case WEB_REQUEST_NO_MEMORY:
 		break;
 	}
-	return api_error_set(error, 500, "out of memory");
+	return api_error_no_memory(error);
 }
 
 /* Does the endpoint take a Claude request? */
@@ -95,7 +95,7 @@ client_request_read(
 	client->no_thinking = json_is_text(
 		json_member(json_member(request->body, "thinking"), "type"), "disabled");
 	client->model = strdup(request->model);
-	return client->model != NULL ? 0 : api_error_set(error, 500, "out of memory");
+	return client->model != NULL ? 0 : api_error_no_memory(error);
 }
 
 void

@@ -24,7 +24,7 @@
 #include "proxy/client_request.h"
 #include "proxy/exchange.h"
 #include "proxy/live_settings.h"
-#include "proxy/plan.h"
+#include "proxy/plan/plan.h"
 #include "proxy/usage_writer.h"
 #include "store/config.h"
 #include "store/store.h"

@@ -2,78 +2,10 @@
  * Changes of the configuration.  Each is one transaction that is on the disk when it returns: what
  * the admin command reported survives a power cut.
  */
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "store/database.h"
-
-enum store_result
-database_run(struct store *s, const char *sql, const char *types, ...)
-{
-	sqlite3_stmt *statement = NULL;
-	enum store_result result = STORE_FAILED;
-	va_list arguments;
-
-	if (sqlite3_prepare_v2(s->writer, sql, -1, &statement, NULL) != SQLITE_OK) {
-		database_complain(s->writer, s->path, "preparing a change");
-		return STORE_FAILED;
-	}
-	va_start(arguments, types);
-	for (int i = 0; types[i] != '\0'; i++) {
-		if (types[i] == 'i')
-			sqlite3_bind_int64(statement, i + 1, va_arg(arguments, int64_t));
-		else
-			sqlite3_bind_text(statement, i + 1, va_arg(arguments, const char *), -1,
-				SQLITE_TRANSIENT);
-	}
-	va_end(arguments);
-	int step = sqlite3_step(statement);
-	if (step == SQLITE_DONE || step == SQLITE_ROW)
-		result = sqlite3_changes(s->writer) > 0 ? STORE_OK : STORE_NOT_FOUND;
-	else if (step == SQLITE_CONSTRAINT_UNIQUE || step == SQLITE_CONSTRAINT_PRIMARYKEY)
-		result = STORE_EXISTS;
-	else if (step == SQLITE_CONSTRAINT_FOREIGNKEY)
-		result = STORE_NOT_FOUND;
-	else
-		database_complain(s->writer, s->path, "changing it");
-	sqlite3_finalize(statement);
-	return result;
-}
-
-int
-database_begin(struct store *s)
-{
-	pthread_mutex_lock(&s->write_lock);
-	/* Counters may be lost in a power cut, the configuration may not. */
-	sqlite3_exec(s->writer, "PRAGMA synchronous = FULL", NULL, NULL, NULL);
-	if (sqlite3_exec(s->writer, "BEGIN IMMEDIATE", NULL, NULL, NULL) == SQLITE_OK)
-		return 0;
-	database_complain(s->writer, s->path, "locking it for a change");
-	pthread_mutex_unlock(&s->write_lock);
-	return -1;
-}
-
-enum store_result
-database_end(struct store *s, enum store_result result)
-{
-	if (result == STORE_OK &&
-		sqlite3_exec(s->writer, "COMMIT", NULL, NULL, NULL) != SQLITE_OK) {
-		database_complain(s->writer, s->path, "committing a change");
-		result = STORE_FAILED;
-	}
-	if (result != STORE_OK)
-		sqlite3_exec(s->writer, "ROLLBACK", NULL, NULL, NULL);
-	sqlite3_exec(s->writer, "PRAGMA synchronous = NORMAL", NULL, NULL, NULL);
-	pthread_mutex_unlock(&s->write_lock);
-	return result;
-}
-
-enum store_result
-database_unless_failed(enum store_result result)
-{
-	return result == STORE_FAILED ? STORE_FAILED : STORE_OK;
-}
 
 enum store_result
 database_settle_current(struct store *s)

@@ -233,7 +233,7 @@ api_key_state(const struct api_key *key, int64_t now)
 {
 	if (!key->enabled)
 		return KEY_DISABLED;
-	/* A rest that is longer than any was stored while the clock was wrong. */
+	/* Ignore rests beyond the maximum: the clock was wrong when they were stored. */
 	bool rests = key->rests_until > now && key->rests_until - now <= KEY_LONGEST_REST;
 	return rests ? KEY_RESTING : KEY_READY;
 }

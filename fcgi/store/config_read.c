@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/clock.h"
 #include "store/database.h"
 #include "store/options.h"
@@ -19,18 +20,6 @@ copy_text(sqlite3_stmt *row, int column)
 	return text != NULL ? strdup(text) : NULL;
 }
 
-/* Make room for one more element of ${size} bytes, zeroed. */
-static void *
-add_element(void **array, size_t *count, size_t size)
-{
-	char *grown = reallocarray(*array, *count + 1, size);
-
-	if (grown == NULL)
-		return NULL;
-	*array = grown;
-	return memset(grown + size * (*count)++, 0, size);
-}
-
 /* While the snapshot is made it may still be changed. */
 static struct upstream *
 find_by_id(struct config *config, int64_t id)
@@ -41,8 +30,8 @@ find_by_id(struct config *config, int64_t id)
 static int
 take_upstream(struct config *config, sqlite3_stmt *row)
 {
-	struct upstream *u = add_element(
-		(void **)&config->upstreams, &config->upstream_count, sizeof(*config->upstreams));
+	struct upstream *u = array_add(
+		&config->upstreams, &config->upstream_count, sizeof(*config->upstreams));
 
 	if (u == NULL)
 		return -1;
@@ -70,7 +59,7 @@ take_key(struct config *config, sqlite3_stmt *row)
 
 	if (u == NULL)
 		return 0;
-	struct api_key *key = add_element((void **)&u->keys, &u->key_count, sizeof(*u->keys));
+	struct api_key *key = array_add(&u->keys, &u->key_count, sizeof(*u->keys));
 	if (key == NULL)
 		return -1;
 	key->id = sqlite3_column_int64(row, 0);
@@ -101,8 +90,7 @@ take_lesson(struct config *config, sqlite3_stmt *row)
 
 	if (u == NULL || sqlite3_column_int64(row, 3) + LESSON_LASTS < clock_now_ms())
 		return 0;
-	struct lesson *lesson = add_element(
-		(void **)&u->lessons, &u->lesson_count, sizeof(*u->lessons));
+	struct lesson *lesson = array_add(&u->lessons, &u->lesson_count, sizeof(*u->lessons));
 	if (lesson == NULL)
 		return -1;
 	lesson->model = copy_text(row, 1);
@@ -115,8 +103,7 @@ take_lesson(struct config *config, sqlite3_stmt *row)
 static int
 take_route(struct config *config, sqlite3_stmt *row)
 {
-	struct route *r = add_element(
-		(void **)&config->routes, &config->route_count, sizeof(*config->routes));
+	struct route *r = array_add(&config->routes, &config->route_count, sizeof(*config->routes));
 
 	if (r == NULL)
 		return -1;

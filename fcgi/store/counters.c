@@ -22,7 +22,7 @@ static const char *const statements[COUNTER_STATEMENTS] = {
 		"RETURNING count",
 	[REST] = "UPDATE api_keys SET rests_until = ?2, last_error = ?3 "
 		 "WHERE id = ?1 AND (rests_until < ?2 - ?4 OR rests_until > ?2 + ?5)",
-	/* A request may come here after one that looked at the clock later: it waited longer. */
+	/* Requests can arrive out of clock order, having waited for the lock. */
 	[COUNT_ON] = "UPDATE rate_windows SET count = count + 1 "
 		     "WHERE client = ?1 AND started > ?2 - ?3 AND started <= ?2 + min(?3, ?4) "
 		     "RETURNING count, started + ?3",

@@ -6,6 +6,7 @@
 
 #include <pthread.h>
 #include <sqlite3.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -18,14 +19,14 @@ enum { COUNTER_STATEMENTS = 5 };
 
 /* How long a connection waits for the locks of others. */
 struct patience {
-	int64_t lost; /* s of the monotonic clock: when it last waited in vain; 0: since then it
+	int64_t lost; /* ms of the monotonic clock: when it last waited in vain; 0: since then it
 			 had its way */
 };
 
 struct store {
 	char *path;
-	bool frozen;    /* it is read as it was when it was opened: see open_connection */
-	int64_t opened; /* s of the monotonic clock */
+	bool frozen;    /* it is read as it was when it was opened: see database_connect */
+	int64_t opened; /* ms of the monotonic clock */
 	dev_t device;   /* of the file that is open, and its number there; 0: none is */
 	ino_t file;
 
@@ -39,7 +40,7 @@ struct store {
 	int64_t seen_version; /* of the file, when ${config} was known to be in force */
 	int64_t seen_revision;
 	struct config *config;   /* the snapshot; NULL: none yet */
-	int64_t read_complained; /* s of the monotonic clock: when a failure was last logged */
+	int64_t read_complained; /* ms of the monotonic clock: when a failure was last logged */
 
 	pthread_mutex_t write_lock;
 	sqlite3 *writer;
@@ -58,8 +59,33 @@ column_text(sqlite3_stmt *row, int column)
 	return text != NULL ? (const char *)text : "";
 }
 
+/* ---- the file (database_file.c) ---- */
+
+/**
+ * Make the file where it is missing, readable by its owner alone: not even for a moment by others,
+ * so SQLite does not make it.  Return 0, also where it can only be read, or -1 (logged).
+ */
+int database_make_file(const char *path);
+
+/* ---- a connection (connection.c) ---- */
+
+/** Open the store's file.  Where it cannot be opened properly it is read as if nobody could change
+ * it, and ${frozen} is set.  NULL: it failed (logged). */
+sqlite3 *database_connect(struct store *, struct patience *);
+
+/** The same for the connection that writes: a new file gets a write-ahead log, or a rollback
+ * journal where the file system does not support one. */
+sqlite3 *database_connect_writer(struct store *);
+
+/** Another program gave up its lock.  Always 0, as a commit hook must give. */
+int database_regain_patience(void *patience);
+
+/* ---- its version (migrate.c) ---- */
+
 /** Bring the database to this version's schema.  Return 0, or -1 (logged). */
 int database_migrate(sqlite3 *db, const char *path);
+
+/* ---- statements (database.c) ---- */
 
 /** Log what failed while ${doing} that.  Always -1. */
 int database_complain(sqlite3 *db, const char *path, const char *doing);
@@ -71,6 +97,9 @@ void database_complain_now_and_then(
 
 /** Prepare a statement that is kept.  Return 0, or -1 (logged). */
 int database_prepare(sqlite3 *db, const char *path, const char *sql, sqlite3_stmt **statement);
+
+/** Is ${text} the first thing that ${pragma} returns? */
+bool database_pragma_returns(sqlite3 *db, const char *pragma, const char *text);
 
 /** The statements of counters.c, on the connection that writes.  Return 0, or -1 (logged). */
 int counters_prepare(struct store *);

@@ -10,13 +10,6 @@
 
 enum { LATEST = sizeof(schema_versions) / sizeof(schema_versions[0]) };
 
-int
-database_complain(sqlite3 *db, const char *path, const char *doing)
-{
-	log_error("database %s: %s: %s", path, doing, sqlite3_errmsg(db));
-	return -1;
-}
-
 static int
 read_version(sqlite3 *db)
 {

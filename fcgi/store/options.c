@@ -12,6 +12,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/array.h"
 #include "base/duration.h"
 #include "base/json.h"
 #include "base/json_edit.h"
@@ -153,12 +154,10 @@ read_header(struct upstream_options *options, const char *name, const char *valu
 
 	if (problem != NULL || options == NULL)
 		return problem;
-	struct extra_header *grown = reallocarray(
-		options->headers, options->header_count + 1, sizeof(*grown));
-	if (grown == NULL)
+	struct extra_header *added = array_add(
+		&options->headers, &options->header_count, sizeof(*added));
+	if (added == NULL)
 		return out_of_memory;
-	options->headers = grown;
-	struct extra_header *added = &grown[options->header_count++];
 	added->name = strdup(header);
 	added->value = strdup(value);
 	return added->name != NULL && added->value != NULL ? NULL : out_of_memory;
@@ -287,12 +286,9 @@ read_body(struct upstream_options *options, const char *name, const char *value)
 
 	if (problem != NULL || options == NULL)
 		return problem;
-	struct body_member *grown = reallocarray(
-		options->body, options->body_count + 1, sizeof(*grown));
-	if (grown == NULL)
+	struct body_member *added = array_add(&options->body, &options->body_count, sizeof(*added));
+	if (added == NULL)
 		return out_of_memory;
-	options->body = grown;
-	struct body_member *added = &grown[options->body_count++];
 	added->path = strdup(path);
 	added->value = strdup(value);
 	return added->path != NULL && added->value != NULL ? NULL : out_of_memory;

@@ -27,32 +27,6 @@ usage_sum(uint64_t a, uint64_t b)
 
 /* ---- writing ---- */
 
-/* Is the row at fault?  Other failures pass, like a lock or a full disk. */
-static bool
-is_refusal(int step)
-{
-	switch (step & 0xff) {
-	case SQLITE_CONSTRAINT:
-	case SQLITE_MISMATCH:
-	case SQLITE_TOOBIG:
-		return true;
-	default:
-		return false;
-	}
-}
-
-int
-database_store_row(sqlite3_stmt *statement, struct refused_rows *refused)
-{
-	int step = sqlite3_step(statement);
-
-	if (is_refusal(step) && refused->count++ == 0)
-		snprintf(refused->reason, sizeof(refused->reason), "%s",
-			sqlite3_errmsg(sqlite3_db_handle(statement)));
-	sqlite3_reset(statement);
-	return step == SQLITE_DONE || is_refusal(step) ? 0 : -1;
-}
-
 static const char insert[] = "INSERT INTO usage (finished, upstream, key_id, model, status, "
 			     "input_tokens, output_tokens, cache_read_input_tokens, "
 			     "cache_creation_input_tokens, first_byte, duration) "

@@ -357,7 +357,7 @@ prepare(struct answer *a)
 {
 	if ((a->options.pass ? prepare_passed(a) : prepare_reader(a)) == 0)
 		return 0;
-	api_error_set(&a->error, 500, "out of memory");
+	api_error_no_memory(&a->error);
 	failed(a);
 	return -1;
 }

@@ -1,19 +1,12 @@
 /*
- * What is known of services and models; see model_facts.h.  State of the services' own documents
- * and clients: November 2026.
+ * The tables of what is known of services and models; see model_facts.h.  State of the services'
+ * own documents and clients: November 2026.
  */
 #include "translate/model_facts.h"
 
-#include <ctype.h>
-#include <fnmatch.h>
-#include <string.h>
+#include "translate/model_rows.h"
 
-#include "base/buffer.h"
-#include "base/url.h"
-
-enum { LONGEST_NAME = 256 };
-
-/* Efforts, as they stand in the table. */
+/* Efforts, as the table has them. */
 #define N   (1U << EFFORT_NONE)
 #define MIN (1U << EFFORT_MINIMAL)
 #define L   (1U << EFFORT_LOW)
@@ -25,7 +18,7 @@ enum { LONGEST_NAME = 256 };
 
 /* ---- the hosts: the first row that matches counts, the last takes the rest ---- */
 
-static const struct host_facts hosts[] = {
+const struct host_facts model_hosts[] = {
 	{.name = "openai",
 		.patterns = "api.openai.com *.api.openai.com",
 		.control = CONTROL_EFFORT,
@@ -143,8 +136,9 @@ static const struct host_facts hosts[] = {
 	{.name = "other", .control = CONTROL_TEMPLATE, .user = USER_PLAIN},
 };
 
-/* A service's own host, where the request is translated without one: it takes whatever it knows. */
-static const struct host_facts own_host = {.name = "own",
+/* A service's own host, for a request that is translated without one: it takes all that is known.
+ */
+const struct host_facts model_own_host = {.name = "own",
 	.control = CONTROL_EFFORT,
 	.user = USER_SAFETY_IDENTIFIER,
 	.flags = HOST_SYSTEM_ANYWHERE | HOST_CACHE_KEY | HOST_CLOSED_TOP | HOST_GOOGLE |
@@ -161,7 +155,7 @@ static const struct host_facts own_host = {.name = "own",
 #define GEMINI_2 (MODEL_ONE_TOOL_KIND | MODEL_NO_FORMAT_BESIDE_TOOLS)
 #define HYBRID   (MODEL_THINKS | MODEL_CAN_BE_OFF)
 
-static const struct model_row models[] = {
+const struct model_row model_rows[] = {
 	/* OpenAI, and its open models wherever they run */
 	{.patterns = "gpt-oss*",
 		.hosts = "groq",
@@ -567,218 +561,3 @@ static const struct model_row models[] = {
 	{.patterns = "*", .hosts = "cerebras", .flags = MODEL_UNKNOWN, .output = 40960},
 	{.patterns = "*", .flags = MODEL_UNKNOWN},
 };
-
-/* ---- finding ---- */
-
-/* Might a glob match that begins so?  Most are seen not to by their first letter, and every request
- * asks for all of them. */
-static inline bool
-may_match(char first, const char *name)
-{
-	return first == name[0] || first == '*' || first == '?' || first == '[';
-}
-
-/* Does the glob of ${length} bytes match the name?  Many are seen not to by their first letters, or
- * by their last ones behind a star. */
-static bool
-matches_one(const char *glob, size_t length, const char *name)
-{
-	char pattern[LONGEST_NAME];
-
-	size_t literal = strcspn(glob, "*?[ ");
-	size_t name_length = strlen(name);
-	if (literal >= length)
-		return name_length == length && memcmp(name, glob, length) == 0;
-	if (strncmp(name, glob, literal) != 0)
-		return false;
-	if (literal + 1 == length && glob[literal] == '*')
-		return true;
-	if (glob[0] == '*' && 1 + strcspn(glob + 1, "*?[ ") >= length)
-		return name_length >= length - 1 &&
-		       memcmp(name + name_length - (length - 1), glob + 1, length - 1) == 0;
-	memcpy(pattern, glob, length);
-	pattern[length] = '\0';
-	return fnmatch(pattern, name, 0) == 0;
-}
-
-/* Does a glob of ${patterns}, with blanks between, match the name? */
-static bool
-matches(const char *patterns, const char *name)
-{
-	for (const char *at = patterns; at != NULL; at = strchr(at, ' ')) {
-		at += *at == ' ';
-		if (may_match(at[0], name) && matches_one(at, strcspn(at, " "), name))
-			return true;
-	}
-	return false;
-}
-
-/* A port counts only where the pattern names one. */
-static bool
-is_host(const struct host_facts *row, const char *host)
-{
-	char bare[LONGEST_NAME];
-	size_t length = strcspn(host, ":");
-
-	if (row->patterns == NULL)
-		return true;
-	if (length >= sizeof(bare))
-		return false;
-	memcpy(bare, host, length);
-	bare[length] = '\0';
-	return matches(row->patterns, bare) || matches(row->patterns, host);
-}
-
-static const struct host_facts *
-find_host(const char *host)
-{
-	size_t i = 0;
-
-	if (host == NULL)
-		return &own_host;
-	while (!is_host(&hosts[i], host))
-		i++;
-	return &hosts[i];
-}
-
-/* The last part of the name, without a tag such as ":free", in lower case. */
-static void
-simplify(const char *model, char name[LONGEST_NAME])
-{
-	const char *slash = strrchr(model, '/');
-	const char *start = slash != NULL ? slash + 1 : model;
-	size_t length = strcspn(start, ":");
-
-	if (length >= LONGEST_NAME)
-		length = LONGEST_NAME - 1;
-	for (size_t i = 0; i < length; i++)
-		name[i] = (char)tolower((unsigned char)start[i]);
-	name[length] = '\0';
-}
-
-static const struct model_row *
-find_model(const struct host_facts *host, const char *name)
-{
-	size_t i = 0;
-
-	while (!matches(models[i].patterns, name) ||
-		(models[i].hosts != NULL && !matches(models[i].hosts, host->name)))
-		i++;
-	return &models[i];
-}
-
-struct model_facts
-model_facts_find(const char *host, const char *model)
-{
-	char name[LONGEST_NAME];
-	const struct host_facts *row = find_host(host);
-
-	simplify(model, name);
-	return (struct model_facts){.host = row, .model = find_model(row, name)};
-}
-
-enum search_form
-model_facts_chat_search(const struct model_facts *f)
-{
-	if (f->no_search)
-		return SEARCH_NONE;
-	bool groq = f->host->search == SEARCH_GROQ;
-	if (model_facts_is(f, MODEL_SEARCHES))
-		return groq ? SEARCH_UNASKED : SEARCH_ALWAYS;
-	return groq && !model_facts_is(f, MODEL_BROWSES) ? SEARCH_NONE : f->host->search;
-}
-
-enum search_form
-model_facts_responses_search(const struct model_facts *f)
-{
-	if (f->no_search || model_facts_is(f, MODEL_NO_SEARCH) ||
-		model_facts_host_is(f, HOST_NO_SEARCH))
-		return SEARCH_NONE;
-	return model_facts_host_is(f, HOST_EXCLUDES_SITES) ? SEARCH_EXCLUDING : SEARCH_TOOL;
-}
-
-int
-model_facts_write_host(struct buffer *out, const char *base_url)
-{
-	struct buffer origin = BUFFER_INIT(0);
-
-	url_write_origin(&origin, base_url);
-	const char *start = strstr(buffer_text(&origin), "://");
-	for (start = start != NULL ? start + 3 : ""; *start != '\0'; start++)
-		buffer_putc(out, (char)tolower((unsigned char)*start));
-	if (origin.failed)
-		out->failed = true;
-	buffer_free(&origin);
-	return out->failed ? -1 : 0;
-}
-
-/* ---- efforts ---- */
-
-enum {
-	LOW_BUDGET = 4096, /* thinking tokens below which the effort is low, and medium */
-	MEDIUM_BUDGET = 16384,
-};
-
-static const struct {
-	const char *word;
-	int64_t budget; /* thinking tokens that stand for it */
-} efforts[EFFORTS] = {
-	[EFFORT_NONE] = {"none", 0},
-	[EFFORT_MINIMAL] = {"minimal", 512},
-	[EFFORT_LOW] = {"low", 2048},
-	[EFFORT_MEDIUM] = {"medium", 8192},
-	[EFFORT_HIGH] = {"high", 24576},
-	[EFFORT_XHIGH] = {"xhigh", 32768},
-	[EFFORT_MAX] = {"max", 32768},
-};
-
-const char *
-effort_word(enum effort effort)
-{
-	return effort < EFFORTS ? efforts[effort].word : NULL;
-}
-
-enum effort
-effort_find(const char *word, size_t length)
-{
-	enum effort effort = EFFORT_NONE;
-
-	while (effort < EFFORTS && (strlen(efforts[effort].word) != length ||
-					   memcmp(efforts[effort].word, word, length) != 0))
-		effort++;
-	return effort;
-}
-
-/* Of two that are equally near, the one on the side of high. */
-enum effort
-effort_nearest(unsigned accepted, enum effort wanted)
-{
-	int upwards = wanted < EFFORT_HIGH ? 1 : -1;
-
-	/* Who is to think must not be told to think nothing. */
-	if (wanted > EFFORT_NONE)
-		accepted &= ~N;
-	for (int distance = 0; distance < EFFORTS; distance++) {
-		int near = (int)wanted + upwards * distance;
-		int far = (int)wanted - upwards * distance;
-		if (near >= 0 && near < EFFORTS && (accepted >> near & 1) != 0)
-			return (enum effort)near;
-		if (far >= 0 && far < EFFORTS && (accepted >> far & 1) != 0)
-			return (enum effort)far;
-	}
-	return EFFORTS;
-}
-
-enum effort
-effort_of_budget(int64_t tokens)
-{
-	return tokens < LOW_BUDGET      ? EFFORT_LOW
-	       : tokens < MEDIUM_BUDGET ? EFFORT_MEDIUM
-					: EFFORT_HIGH;
-}
-
-int64_t
-effort_budget(enum effort effort)
-{
-	return effort < EFFORTS ? efforts[effort].budget : 0;
-}

@@ -1,10 +1,10 @@
 /*
  * What is known beforehand of services and of their models: the hosts in one table, the models in
- * another, both in model_facts.c and nowhere else.  The translators ask here and know no name.
+ * another, both in model_facts.c and nowhere else.  The translators look here, and know no names.
  *
  * A service is recognised by the host of its base URL, a model by the last part of its name without
  * vendor, tag and case; a name that is in no row gets what its family's newest generation takes.
- * What a row does not say is not sent.
+ * What a row does not mention is not sent.
  */
 #ifndef MODEL_FACTS_H
 #define MODEL_FACTS_H
@@ -13,19 +13,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct buffer;
+#include "translate/effort.h"
 
-/* How hard a model is to think, in the words that all services share. */
-enum effort {
-	EFFORT_NONE,
-	EFFORT_MINIMAL,
-	EFFORT_LOW,
-	EFFORT_MEDIUM,
-	EFFORT_HIGH,
-	EFFORT_XHIGH,
-	EFFORT_MAX,
-	EFFORTS,
-};
+struct buffer;
 
 /* With what a Chat service is told whether and how hard to think. */
 enum thinking_control {
@@ -137,28 +127,28 @@ struct host_facts {
 };
 
 struct model_row {
-	const char *patterns; /* globs of names, with blanks between */
-	const char *hosts;    /* names of rows above that it holds for; NULL: all */
+	const char *patterns; /* globs of names, with spaces between */
+	const char *hosts;    /* names of the hosts that it holds for; NULL if all */
 	unsigned efforts;     /* 1 << each enum effort that is taken; Gemini: levels */
 	unsigned flags;       /* of enum model_flag */
 	bool phases;          /* in Responses: marks what it says as commentary or final answer */
 	enum gemini_control gemini;
 	int32_t least_budget;  /* of thinking, in tokens; as the next */
-	int32_t most_budget;   /* 0: not known */
-	int32_t context;       /* window in tokens; 0: not known */
-	int32_t output;        /* the most that may be asked for, in tokens; 0: not known */
-	int32_t streamed_more; /* the same where the answer is streamed; 0: no other */
+	int32_t most_budget;   /* 0 if unknown */
+	int32_t context;       /* window in tokens; 0 if unknown */
+	int32_t output;        /* the most that may be requested, in tokens; 0 if unknown */
+	int32_t streamed_more; /* likewise if the answer is streamed; 0 if no more */
 };
 
 struct model_facts {
 	const struct host_facts *host;
 	const struct model_row *model;
-	bool no_search; /* the service's own is not to be used */
+	bool no_search; /* the service's own must not be used */
 };
 
 /**
- * What is known of ${model} at the service with ${host} (`host` or `host:port`; NULL: a service's
- * own).  Never fails: what nobody knows has a row, too.
+ * What is known of ${model} at the service with ${host} (`host` or `host:port`; NULL for a
+ * service's own).  Never fails: the unknown has a row, too.
  */
 struct model_facts model_facts_find(const char *host, const char *model);
 
@@ -179,19 +169,7 @@ model_facts_is(const struct model_facts *f, unsigned flags)
 enum search_form model_facts_chat_search(const struct model_facts *);
 enum search_form model_facts_responses_search(const struct model_facts *);
 
-/** Append `host`, or `host:port` where the URL names a port, in lower case.  Return 0 or -1. */
+/** Append `host`, or `host:port` if the URL names a port, in lower case.  Return 0 or -1. */
 int model_facts_write_host(struct buffer *, const char *base_url);
-
-/** The word of an effort, and back: EFFORTS for one that is none. */
-const char *effort_word(enum effort);
-enum effort effort_find(const char *word, size_t length);
-
-/** Of the ${accepted} (bits) the one nearest to ${wanted}, none only where that is wanted; EFFORTS
- * if there is none. */
-enum effort effort_nearest(unsigned accepted, enum effort wanted);
-
-/** The effort that a budget of thinking tokens stands for, and back. */
-enum effort effort_of_budget(int64_t tokens);
-int64_t effort_budget(enum effort);
 
 #endif

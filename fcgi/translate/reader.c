@@ -100,7 +100,7 @@ sign_origin(struct reader *r)
 	json_open_object(&w);
 	json_put_text_member(&w, "m", r->origin);
 	json_close_object(&w);
-	claude_writer_signature(r->writer, buffer_text(&members), members.length);
+	claude_writer_set_signature(r->writer, buffer_text(&members), members.length);
 	buffer_free(&members);
 }
 
@@ -372,7 +372,7 @@ reader_usage(struct reader *r, const struct reader_usage *told)
 		.input_known = u->input > 0,
 		.output_known = u->output > 0,
 	};
-	claude_writer_usage(r->writer, &usage);
+	claude_writer_set_usage(r->writer, &usage);
 }
 
 int

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
+#include "base/array.h"
 #include "base/random.h"
 #include "store/store.h"
 
@@ -19,12 +20,11 @@ struct choice {
 int
 key_set_add(struct key_set *set, int64_t id)
 {
-	int64_t *grown = reallocarray(set->ids, set->count + 1, sizeof(*grown));
+	int64_t *added = array_add(&set->ids, &set->count, sizeof(*added));
 
-	if (grown == NULL)
+	if (added == NULL)
 		return -1;
-	set->ids = grown;
-	grown[set->count++] = id;
+	*added = id;
 	return 0;
 }
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/json_writer.h"
+#include "base/utf8.h"
 #include "store/config.h"
 #include "upstream/search_sites.h"
 
@@ -104,16 +105,6 @@ search_url(const struct search_config *config)
 
 /* ---- the request ---- */
 
-static size_t
-count_characters(const char *text, size_t length)
-{
-	size_t count = 0;
-
-	for (size_t i = 0; i < length; i++)
-		count += ((unsigned char)text[i] & 0xc0) != 0x80;
-	return count;
-}
-
 /* Append the hosts of the sites, each behind the next of the two words, unless there are too many.
  */
 static void
@@ -141,7 +132,7 @@ write_query(struct buffer *url, const struct query *q)
 	buffer_puts(&text, q->text);
 	add_operators(&text, q->sites->allowed, " site:", " OR site:");
 	add_operators(&text, q->sites->blocked, " -site:", " -site:");
-	if (count_characters(buffer_text(&text), text.length) > q->provider->longest)
+	if (utf8_count_characters(buffer_text(&text), text.length) > q->provider->longest)
 		buffer_cut(&text, strlen(q->text));
 	char *escaped = curl_easy_escape(NULL, buffer_text(&text), (int)text.length);
 	int status = text.failed || escaped == NULL ? -1 : buffer_puts(url, escaped);
@@ -252,7 +243,7 @@ search_request_write(struct search_request *r, const struct search_config *confi
 		return SEARCH_UNAVAILABLE;
 	if (text[strspn(text, " \t\r\n")] == '\0')
 		return SEARCH_INVALID_INPUT;
-	if (count_characters(text, strlen(text)) > p->longest)
+	if (utf8_count_characters(text, strlen(text)) > p->longest)
 		return SEARCH_QUERY_TOO_LONG;
 	write_url(r, search_url(config), p->endpoint);
 	if (add_header(r, "Accept: ", "application/json") != 0 || p->write(r, &q) != 0 ||

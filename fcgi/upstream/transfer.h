@@ -54,8 +54,8 @@ struct transfer_handler {
 	/** Bytes of the response's body, decoded.  False: no more is wanted, end it. */
 	bool (*body)(void *context, const char *bytes, size_t length);
 
-	/** What could be read at once has been brought: a good moment to send on.  May hold the
-	 * transfer, or cancel any. */
+	/** All data available for now has been delivered: flush here.  May hold the transfer, or
+	 * cancel any. */
 	void (*batch_end)(void *context);
 
 	/**

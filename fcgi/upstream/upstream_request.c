@@ -24,12 +24,6 @@ enum {
 	ORIGIN_DIGITS = 12,
 };
 
-static int
-no_memory(struct api_error *error)
-{
-	return api_error_set(error, 500, "out of memory");
-}
-
 /* What is carried goes back to the upstream and the model that it came from, and to no other. */
 static void
 write_origin(struct upstream_request *r)
@@ -274,7 +268,7 @@ write_learned(struct upstream_request *r, const struct claude_request *claude,
 	if (write(claude, &target, r->tool_names, &r->body, error) != 0)
 		return -1;
 	if (lesson_edit_body(lessons, &r->body) != 0 || drop_members_of_betas(r, lessons) != 0)
-		return no_memory(error);
+		return api_error_no_memory(error);
 	return 0;
 }
 
@@ -284,16 +278,16 @@ upstream_request_translate(struct upstream_request *r, const struct claude_reque
 {
 	write_origin(r);
 	if (r->origin.failed || find_facts(r) != 0)
-		return no_memory(error);
+		return api_error_no_memory(error);
 	r->tool_names = tool_names_new(r->service->translator->name_rule);
 	/* A translation is about as long as what it is made of; a buffer that doubles would be half
 	 * empty. */
 	if (r->tool_names == NULL || buffer_allocate(&r->body, claude->length + BODY_GROWTH) != 0)
-		return no_memory(error);
+		return api_error_no_memory(error);
 	struct upstream_lessons lessons;
 	int status = upstream_lessons_gather(&lessons, r) == 0
 			     ? write_learned(r, claude, write, &lessons.list, error)
-			     : no_memory(error);
+			     : api_error_no_memory(error);
 	upstream_lessons_free(&lessons);
 	buffer_fit(&r->body);
 	return status;
@@ -315,7 +309,7 @@ edit_body(struct upstream_request *r, struct api_error *error)
 		r->body = edited;
 	}
 	json_document_free(&index);
-	return r->body.failed ? no_memory(error) : 0;
+	return r->body.failed ? api_error_no_memory(error) : 0;
 }
 
 int
@@ -336,14 +330,16 @@ upstream_request_address(struct upstream_request *r, const char *endpoint, const
 	struct upstream_lessons lessons;
 	if (upstream_lessons_gather(&lessons, r) != 0) {
 		upstream_lessons_free(&lessons);
-		return no_memory(error);
+		return api_error_no_memory(error);
 	}
 	full.has_body = r->body.length > 0;
 	full.auth = lesson_auth(&lessons.list);
 	r->headers = service_headers(r->service, r->upstream, r->key, &full);
 	r->secrets = service_secrets(r->upstream, r->key);
 	upstream_lessons_free(&lessons);
-	return r->headers != NULL && r->secrets != NULL && !r->body.failed ? 0 : no_memory(error);
+	return r->headers != NULL && r->secrets != NULL && !r->body.failed
+		       ? 0
+		       : api_error_no_memory(error);
 }
 
 void

@@ -38,6 +38,32 @@ def test_files_and_pages_that_are_named_exist(readme):
         assert target in targets or target in ("tells",), target
 
 
+@pytest.mark.parametrize("document", [ROOT / "fcgi/DESIGN.md", ROOT / "fcgi/translate/PROTOCOL.md"], ids=lambda path: path.name)
+def test_what_the_documents_of_the_code_name_exists(document):
+    """Files by their path from fcgi/, from the top, or beside the document."""
+    text = document.read_text()
+    files = re.findall(r"`([a-z][A-Za-z_/.-]*\.(?:[ch]|md|py|sql|example|[0-9]))`", text)
+    assert files
+    for file in files:
+        assert any((folder / file).exists() for folder in (ROOT / "fcgi", ROOT, document.parent)), file
+
+
+def test_bounds_are_named_as_in_the_code():
+    sources = "\n".join(path.read_text() for path in (ROOT / "fcgi").rglob("*.[ch]"))
+    names = re.findall(r"`([A-Z]+_[A-Z_]+)`", (ROOT / "fcgi/DESIGN.md").read_text())
+    assert len(names) > 30
+    for name in names:
+        assert re.search(rf"\b{name}\b", sources), name
+
+
+def test_files_that_comments_name_exist():
+    sources = [path for folder in ("fcgi", "cli", "tests/unit", "tests/fuzz", "tests/bench") for path in (ROOT / folder).rglob("*.[ch]")]
+    for source in sources:
+        for comment in re.findall(r"/\*.*?\*/", source.read_text(), re.S):
+            for file in re.findall(r"(?<![\w*./-])([a-z_]+(?:/[a-z_]+)*\.[ch])\b", comment):
+                assert any(f"/{path}".endswith(f"/{file}") for path in sources), (source, file)
+
+
 def test_its_model_names_are_current(readme):
     old = re.findall(r"claude-(?:3|sonnet-4|opus-4|haiku-4)[a-z0-9.-]*|gpt-(?:3|4|5)[a-z0-9.-]*|gemini-(?:1|2)[a-z0-9.-]*", readme)
     assert old == []

@@ -9,14 +9,13 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "translate/claude/turns.h"
 
 enum {
 	LONGEST_ID = 40, /* PROTOCOL.md §B.1 "Service limits" */
 	ID_DIGITS = 24,
 	LENGTH_OF_NINE = 9,
 };
-
-const char claude_no_result[] = "(no result)";
 
 void
 history_calls_init(struct history_calls *calls, const char *kind, enum claude_ids ids)
@@ -173,7 +172,7 @@ history_calls_add(struct history_calls *calls, const struct json *tool_use)
 	return queue(calls);
 }
 
-/* The first call of the client's id waits no longer: the next one does.  Return 0 or -1. */
+/* The first call with the client's id no longer waits; the next one does.  Return 0 or -1. */
 static int
 dequeue(struct history_calls *calls, const struct history_call *call)
 {
@@ -238,42 +237,11 @@ history_calls_free(struct history_calls *calls)
 	text_map_free(&calls->taken);
 }
 
-/* ---- turns ---- */
-
-enum claude_role
-claude_role_at(const struct claude_request *r, size_t index)
-{
-	return claude_message_role(r->messages.values[index]);
-}
-
-const struct json *
-claude_content_at(const struct claude_request *r, size_t index)
-{
-	return json_member(r->messages.values[index], "content");
-}
-
-size_t
-claude_turn_end(const struct claude_request *r, size_t first, enum claude_role role)
-{
-	size_t end = first;
-
-	while (end < r->messages.count) {
-		enum claude_role found = claude_role_at(r, end);
-		if (found != role && found != CLAUDE_SYSTEM)
-			break;
-		end++;
-	}
-	return end;
-}
-
 void
-history_calls_answer_all(
-	struct history_calls *calls, const struct claude_request *r, size_t first, size_t end)
+history_calls_answer_turn(struct history_calls *calls, const struct claude_turn *user)
 {
-	for (size_t m = first; m < end; m++) {
-		CLAUDE_EACH_BLOCK (block, claude_content_at(r, m)) {
-			if (claude_block_type(block) == CLAUDE_TOOL_RESULT)
-				history_calls_answer(calls, block);
-		}
-	}
+	CLAUDE_EACH_MESSAGE(message, user)
+	CLAUDE_EACH_BLOCK (block, claude_content(message))
+		if (claude_block_type(block) == CLAUDE_TOOL_RESULT)
+			history_calls_answer(calls, block);
 }

@@ -6,20 +6,21 @@
 #ifndef HISTORY_CALLS_H
 #define HISTORY_CALLS_H
 
-#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/text_map.h"
-#include "translate/claude/request.h"
 #include "translate/round_trip.h"
+
+struct claude_turn;
+struct json;
 
 struct history_call {
 	const struct json *block;  /* the tool_use; lent */
-	const struct json *result; /* the tool_result that answers it; lent; NULL: none */
+	const struct json *result; /* the tool_result that answers it; lent; NULL if none */
 	char *client_id;           /* as the client calls it; owned */
 	char *id;                  /* for the service: fits, and is unique; owned */
 	struct carried carried;    /* what came with the id */
-	const struct json *extra;  /* of it, what must go back with the call; NULL: nothing */
+	const struct json *extra;  /* of it, what must go back with the call; NULL if nothing */
 	/* Other calls with the same id of the client, as positions counted from 1; 0: none. */
 	size_t next;
 	size_t last; /* of all of them; kept in the first that waits */
@@ -47,38 +48,24 @@ struct history_calls {
 /** Make ready to take calls. */
 void history_calls_init(struct history_calls *, const char *kind, enum claude_ids);
 
-/** What a call gets as its result where the client sent none. */
-extern const char claude_no_result[];
-
 /** Add a tool_use block.  Return 0, or -1 if memory ran out. */
 int history_calls_add(struct history_calls *, const struct json *tool_use);
 
 /**
- * Say that ${tool_result} stands in the turn after: the call that it answers, which is the first
- * with its id that has no result yet, or NULL.
+ * Take a result of the user turn that follows.  Return the call that it answers, which is the first
+ * with its id that has no result yet; NULL if it answers none, or memory ran out.
  */
 struct history_call *history_calls_answer(struct history_calls *, const struct json *tool_result);
 
-/** Say so of every result in messages ${first} to ${end}. */
-void history_calls_answer_all(
-	struct history_calls *, const struct claude_request *, size_t first, size_t end);
+/** Likewise for every result in the user turn that follows. */
+void history_calls_answer_turn(struct history_calls *, const struct claude_turn *user);
 
-/** The call that ${tool_result} answers, as said before; NULL: none. */
+/** The call that a result answers which was taken before; NULL if it answers none. */
 const struct history_call *
 history_calls_find(const struct history_calls *, const struct json *tool_result);
 
 /** Forget the calls, and free their memory. */
 void history_calls_clear(struct history_calls *);
 void history_calls_free(struct history_calls *);
-
-/** Message ${index} of a checked request: its role and its content. */
-enum claude_role claude_role_at(const struct claude_request *, size_t index);
-const struct json *claude_content_at(const struct claude_request *, size_t index);
-
-/**
- * Where the turn of ${role} that begins with message ${first} ends.  System turns in between belong
- * to neither side, and so to the turn that they stand in.
- */
-size_t claude_turn_end(const struct claude_request *, size_t first, enum claude_role role);
 
 #endif

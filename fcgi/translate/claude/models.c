@@ -361,7 +361,7 @@ put_model(struct json_writer *out, const struct claude_models *models,
 static int
 finish(const struct claude_models *models, const struct buffer *out, struct api_error *error)
 {
-	return models->failed || out->failed ? api_error_set(error, 500, "out of memory") : 0;
+	return models->failed || out->failed ? api_error_no_memory(error) : 0;
 }
 
 int

@@ -136,7 +136,7 @@ own_search_make_request(const struct claude_request *r, enum own_search_turn tur
 {
 	*own = (struct claude_request){0};
 	if (own_search_write_request(r, turn, turns, text) != 0)
-		return api_error_set(error, 500, "out of memory");
+		return api_error_no_memory(error);
 	if (claude_request_parse(buffer_text(text), text->length, own, error) != 0)
 		return -1;
 	return claude_request_check(own, CLAUDE_TO_ANSWER, error);

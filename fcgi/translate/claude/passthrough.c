@@ -299,7 +299,7 @@ write_request(const struct claude_request *r, const struct translate_target *tar
 		adapt_to_deepseek(r, copy.thinking_off, out);
 	if (model_facts_host_is(&target->facts, HOST_PLAIN_TOOLS))
 		make_tools_plain(out);
-	return out->failed ? api_error_set(error, 500, "out of memory") : 0;
+	return out->failed ? api_error_no_memory(error) : 0;
 }
 
 const struct translator passthrough = {

@@ -94,7 +94,7 @@ read_model(struct claude_request *r, struct api_error *error)
 		return -1;
 	r->model = json_copy(model);
 	if (r->model == NULL)
-		return api_error_set(error, 500, "out of memory");
+		return api_error_no_memory(error);
 	if (strlen(r->model) > CLAUDE_LONGEST_MODEL)
 		return claude_refuse(
 			&place, error, "must not be longer than %d bytes", CLAUDE_LONGEST_MODEL);
@@ -316,7 +316,7 @@ read_forced_tool(struct claude_request *r, const struct place *place, const stru
 		return claude_refuse(&name_place, error,
 			"there is no tool '%.*s' that this upstream can call", JSON_SHOWN(name));
 	default:
-		return api_error_set(error, 500, "out of memory");
+		return api_error_no_memory(error);
 	}
 }
 
@@ -447,7 +447,7 @@ read_metadata(struct claude_request *r, struct api_error *error)
 static int
 read_directives(struct claude_request *r, struct api_error *error)
 {
-	return claude_follow_directives(r) == 0 ? 0 : api_error_set(error, 500, "out of memory");
+	return claude_follow_directives(r) == 0 ? 0 : api_error_no_memory(error);
 }
 
 int

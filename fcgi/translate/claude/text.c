@@ -13,6 +13,7 @@
 #include "translate/round_trip.h"
 
 static const char paragraph[] = "\n\n";
+static const char no_result[] = "(no result)";
 static const char error_prefix[] = "Error: ";
 
 /* ---- texts ---- */
@@ -299,13 +300,15 @@ claude_string_result(struct json_writer *w, const struct json *tool_result)
 	struct buffer *out = w->out;
 	size_t start = out->length;
 
+	if (tool_result == NULL)
+		json_string_text(w, no_result);
 	CLAUDE_EACH_BLOCK (block, json_member(tool_result, "content")) {
 		size_t end = out->length;
 		if (end > start)
 			json_string_text(w, paragraph);
 		size_t after = out->length;
 		put_result_block(w, block);
-		/* An image says nothing: then nothing is to be kept apart. */
+		/* An image says nothing that would have to stand apart. */
 		if (out->length == after)
 			buffer_cut(out, end);
 	}

@@ -57,10 +57,11 @@ void claude_string_instructions(
 /** The words alone. */
 void claude_string_words(struct json_writer *, const struct claude_words *);
 
-/** What a tool result says in text: its text, documents and search results. */
+/** What a tool result says in text: its text, documents and search results.  NULL stands for a
+ * result that the client did not send, and says so. */
 void claude_string_result(struct json_writer *, const struct json *tool_result);
 
-/** The same, with "Error: " before it where is_error says so and the text does not. */
+/** Likewise, after "Error: " if is_error says so and the text does not. */
 void claude_string_tool_result(struct json_writer *, const struct json *tool_result);
 
 /** Is there a text block that is not empty in the content, or in the system prompt? */

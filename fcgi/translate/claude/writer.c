@@ -554,12 +554,12 @@ claude_writer_thinking(struct claude_writer *w, const char *content, size_t leng
 }
 
 void
-claude_writer_signature(struct claude_writer *w, const char *members, size_t length)
+claude_writer_set_signature(struct claude_writer *w, const char *members, size_t length)
 {
 	buffer_clear(&w->members);
 	buffer_append(&w->members, members, length);
 	if (w->turn != NULL)
-		claude_writer_signature(w->turn, members, length);
+		claude_writer_set_signature(w->turn, members, length);
 }
 
 bool
@@ -809,7 +809,7 @@ claude_writer_lack(struct claude_writer *w, enum lacking_tool lacking)
 }
 
 void
-claude_writer_usage(struct claude_writer *w, const struct claude_usage *usage)
+claude_writer_set_usage(struct claude_writer *w, const struct claude_usage *usage)
 {
 	w->usage = *usage;
 }

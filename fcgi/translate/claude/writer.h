@@ -84,7 +84,7 @@ bool claude_writer_hides_thinking(const struct claude_writer *);
 
 /** What the signature of the open (or else next) thinking block carries besides the kind: the text
  * of a JSON object, copied. */
-void claude_writer_signature(struct claude_writer *, const char *members, size_t length);
+void claude_writer_set_signature(struct claude_writer *, const char *members, size_t length);
 
 /**
  * End the open thinking block with this signature; if none is open, write an empty one that has it.
@@ -157,7 +157,7 @@ void claude_writer_late_tool(struct claude_writer *, const struct json *tool_use
 void claude_writer_end(struct claude_writer *, const char *stop_reason);
 
 /** What the upstream counted so far; the last call counts. */
-void claude_writer_usage(struct claude_writer *, const struct claude_usage *);
+void claude_writer_set_usage(struct claude_writer *, const struct claude_usage *);
 
 /**
  * The answer is whole: close what is open and write message_delta and message_stop, or the message.

@@ -131,7 +131,7 @@ take_text(struct reader *r, const struct json *part, const struct json *signatur
 	 */
 	if (signature != NULL && claude_writer_is_thinking(r->writer) &&
 		write_carried(r, thought ? "s" : "t", signature))
-		claude_writer_signature(r->writer, r->scratch.data, r->scratch.length);
+		claude_writer_set_signature(r->writer, r->scratch.data, r->scratch.length);
 	if (thought || json_content_length(text) == 0)
 		return;
 	note_said(r);
@@ -383,7 +383,7 @@ take_usage(struct reader *r, const struct json *usage)
 		.input_known = prompt > 0,
 		.output_known = g->output_known,
 	};
-	claude_writer_usage(r->writer, &told);
+	claude_writer_set_usage(r->writer, &told);
 }
 
 /* One is asked for; should there be more, the others are other answers. */
@@ -419,7 +419,7 @@ take_chunk(struct reader *r, const struct json *chunk, struct api_error *error)
 		claude_writer_start(r->writer);
 	if (candidate != NULL && take_candidate(r, candidate, error) != 0)
 		return -1;
-	return gemini_of(r)->out_of_memory ? api_error_set(error, 500, "out of memory") : 0;
+	return gemini_of(r)->out_of_memory ? api_error_no_memory(error) : 0;
 }
 
 /* Without alt=sse a stream is an array of chunks. */

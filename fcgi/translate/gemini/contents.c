@@ -15,6 +15,7 @@
 #include "translate/claude/history_calls.h"
 #include "translate/claude/request.h"
 #include "translate/claude/text.h"
+#include "translate/claude/turns.h"
 #include "translate/gemini/gemini.h"
 #include "translate/model_facts.h"
 #include "translate/round_trip.h"
@@ -24,7 +25,7 @@
 /* What Gemini 3 takes for the signature of a call that another model made (PROTOCOL.md §C.4). */
 static const char no_signature[] = "skip_thought_signature_validator";
 
-/* Stands before a conversation that begins with the assistant, and behind one that may not end with
+/* Precedes a conversation that begins with the assistant, and follows one that may not end with
  * it. */
 static const char first_words[] = "Continue.";
 
@@ -47,7 +48,7 @@ struct contents {
 static int
 no_memory(struct contents *c)
 {
-	return api_error_set(c->error, 500, "out of memory");
+	return api_error_no_memory(c->error);
 }
 
 /* ---- parts ---- */
@@ -92,7 +93,7 @@ put_text(struct contents *c, const char *role, const struct json *text)
 	json_close_object(c->out);
 }
 
-/* A place to go back to: only what was written says whether it was to be. */
+/* A place to go back to: whether something should be written shows only once it is. */
 struct mark {
 	struct json_writer out;
 	const char *role;
@@ -127,7 +128,7 @@ open_text(struct contents *c)
 	return mark;
 }
 
-/* End it; an empty one is refused, and so none. */
+/* End it, or take it back if it is empty, which the service refuses. */
 static void
 close_text(struct contents *c, const struct mark *mark)
 {
@@ -139,7 +140,7 @@ close_text(struct contents *c, const struct mark *mark)
 	json_close_object(c->out);
 }
 
-/* A URL says what is behind it only by its end. */
+/* Only the end of a URL tells what it leads to. */
 static const char *
 type_of_url(struct contents *c, const struct json *url, const char *otherwise)
 {
@@ -292,7 +293,7 @@ put_assistant_block(struct contents *c, const struct json *block)
 
 /* ---- results ---- */
 
-/* The JSON object that the content of a string is the text of; NULL: it is none. */
+/* The JSON object whose text the content of a string is; NULL if it is something else. */
 static const struct json *
 object_in(struct contents *c, const char *content, size_t length)
 {
@@ -320,10 +321,7 @@ put_result(struct contents *c, const struct json *result)
 	json_put_name(c->out, is_error ? "error" : "result");
 	json_open_string(c->out);
 	mark.content = body->length;
-	if (result != NULL)
-		claude_string_result(c->out, result);
-	else
-		json_string_text(c->out, claude_no_result);
+	claude_string_result(c->out, result);
 	if (!is_error && !body->failed)
 		object = object_in(c, body->data + mark.content, body->length - mark.content);
 	if (object != NULL) {
@@ -349,12 +347,11 @@ put_response(struct contents *c, const struct history_call *call)
 	json_close_object(c->out);
 }
 
-/* The responses to the calls just written, in the calls' order, from messages ${first} to ${end}.
- */
+/* The responses to the calls just written, in the calls' order, from the user turn after them. */
 static void
-put_responses(struct contents *c, size_t first, size_t end)
+put_responses(struct contents *c, const struct claude_turn *user)
 {
-	history_calls_answer_all(&c->calls, c->request, first, end);
+	history_calls_answer_turn(&c->calls, user);
 	for (size_t i = 0; i < c->calls.count; i++)
 		put_response(c, &c->calls.list[i]);
 }
@@ -458,57 +455,36 @@ put_system_turn(struct contents *c, const struct json *content)
 
 /* ---- the conversation ---- */
 
-static bool
-is_assistant(const struct contents *c, size_t message)
-{
-	return claude_role_at(c->request, message) == CLAUDE_ASSISTANT;
-}
-
-/* The neighbouring messages of the assistant, or of the others, from ${first} on. */
-static size_t
-run_end(const struct contents *c, size_t first)
-{
-	size_t count = c->request->messages.count;
-	size_t end = first;
-
-	while (end < count && is_assistant(c, end) == is_assistant(c, first))
-		end++;
-	return end;
-}
-
 static int
-put_assistant_run(struct contents *c, size_t first, size_t end)
+put_assistant_turn(struct contents *c, const struct claude_turn *turn)
 {
-	size_t count = c->request->messages.count;
+	const struct claude_turn user = claude_next_turn(turn);
 
 	history_calls_clear(&c->calls);
 	c->has_call = false;
-	for (size_t m = first; m < end; m++)
-		CLAUDE_EACH_BLOCK (block, claude_content_at(c->request, m))
-			if (put_assistant_block(c, block) != 0)
-				return -1;
+	CLAUDE_EACH_MESSAGE(message, turn)
+	CLAUDE_EACH_BLOCK (block, claude_content(message))
+		if (put_assistant_block(c, block) != 0)
+			return -1;
 	forget_thought(c);
-	if (c->calls.count > 0)
-		put_responses(c, end, end < count ? run_end(c, end) : end);
+	put_responses(c, &user);
 	return 0;
 }
 
 /* First what belongs to tool results, in the order of the calls, then the rest in its own. */
 static void
-put_user_run(struct contents *c, size_t first, size_t end)
+put_user_turn(struct contents *c, const struct claude_turn *turn)
 {
 	for (size_t i = 0; i < c->calls.count; i++)
 		put_files_of(c, c->calls.list[i].result);
-	for (size_t m = first; m < end; m++)
-		if (claude_role_at(c->request, m) == CLAUDE_USER)
-			put_orphans_in(c, claude_content_at(c->request, m));
-	for (size_t m = first; m < end; m++) {
-		const struct json *content = claude_content_at(c->request, m);
-		if (claude_role_at(c->request, m) == CLAUDE_SYSTEM)
-			put_system_turn(c, content);
-		else
-			put_user_content(c, content);
-	}
+	CLAUDE_EACH_MESSAGE(message, turn)
+	if (claude_message_role(message) == CLAUDE_USER)
+		put_orphans_in(c, claude_content(message));
+	CLAUDE_EACH_MESSAGE(message, turn)
+	if (claude_message_role(message) == CLAUDE_SYSTEM)
+		put_system_turn(c, claude_content(message));
+	else
+		put_user_content(c, claude_content(message));
 	history_calls_clear(&c->calls);
 }
 
@@ -523,7 +499,7 @@ put_system(struct contents *c)
 	close_text(c, &mark);
 }
 
-/* What a model that does not go on with its own words is told instead. */
+/* What a model is told that cannot go on with its own words. */
 static void
 put_last_words(struct contents *c)
 {
@@ -539,14 +515,11 @@ put_conversation(struct contents *c)
 {
 	json_open_array(c->out);
 	put_system(c);
-	for (size_t m = 0; m < c->request->messages.count;) {
-		size_t end = run_end(c, m);
-		if (!is_assistant(c, m))
-			put_user_run(c, m, end);
-		else if (put_assistant_run(c, m, end) != 0)
-			return -1;
-		m = end;
-	}
+	CLAUDE_EACH_TURN(turn, c->request, CLAUDE_SYSTEM_USER)
+	if (!turn.assistant)
+		put_user_turn(c, &turn);
+	else if (put_assistant_turn(c, &turn) != 0)
+		return -1;
 	if (c->role == NULL)
 		return api_error_set(c->error, 400, "messages: there is no content in any of them");
 	put_last_words(c);

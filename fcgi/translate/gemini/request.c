@@ -449,7 +449,7 @@ gemini_write_request(const struct claude_request *r, const struct translate_targ
 		return -1;
 	put_generation_config(&w, r, target);
 	json_close_object(&w);
-	return out->failed ? api_error_set(error, 500, "out of memory") : 0;
+	return out->failed ? api_error_no_memory(error) : 0;
 }
 
 int
@@ -469,5 +469,5 @@ gemini_write_count_request(const struct claude_request *r, const struct translat
 		return -1;
 	json_close_object(&w);
 	json_close_object(&w);
-	return out->failed ? api_error_set(error, 500, "out of memory") : 0;
+	return out->failed ? api_error_no_memory(error) : 0;
 }

@@ -119,5 +119,5 @@ openai_chat_write_request(const struct claude_request *r, const struct translate
 	if (streams(r, facts))
 		put_stream(&w, facts);
 	json_close_object(&w);
-	return out->failed ? api_error_set(error, 500, "out of memory") : 0;
+	return out->failed ? api_error_no_memory(error) : 0;
 }

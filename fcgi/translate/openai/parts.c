@@ -38,7 +38,7 @@ add_part(struct gathering *g, struct openai_part part)
 		size_t capacity = parts->capacity > 0 ? 2 * parts->capacity : FIRST_CAPACITY;
 		struct openai_part *grown = reallocarray(parts->list, capacity, sizeof(*grown));
 		if (grown == NULL)
-			return api_error_set(g->error, 500, "out of memory");
+			return api_error_no_memory(g->error);
 		parts->list = grown;
 		parts->capacity = capacity;
 	}

@@ -14,6 +14,7 @@
 #include "translate/claude/history_calls.h"
 #include "translate/claude/request.h"
 #include "translate/claude/text.h"
+#include "translate/claude/turns.h"
 #include "translate/model_facts.h"
 #include "translate/openai/parameters.h"
 #include "translate/openai/parts.h"
@@ -31,9 +32,9 @@ struct input {
 	struct tool_names *names;
 	struct json_writer *writer;
 	struct api_error *error;
-	bool any;                     /* an item was written */
-	const char *message;          /* the role of the message item that is open; NULL: none is */
-	bool is_said;                 /* its content is the string of what the assistant said */
+	bool any;            /* an item was written */
+	const char *message; /* the role of the message item that is open; NULL if none is */
+	bool is_said;        /* its content is the string of what the assistant said */
 	const struct json *reasoning; /* an item that waits for the one after it; NULL: none */
 	const struct json *summary;   /* its text; NULL: none */
 	struct carried thought;       /* lends ${reasoning}, where a thinking block carried it */
@@ -45,7 +46,7 @@ struct input {
 static int
 no_memory(struct input *in)
 {
-	return api_error_set(in->error, 500, "out of memory");
+	return api_error_no_memory(in->error);
 }
 
 /* ---- items ---- */
@@ -227,9 +228,9 @@ write_said(struct input *in, const struct json *block, bool *begun)
 	*begun = text != NULL;
 }
 
-/* Nothing stands between calls and their outputs: what is said behind a call comes before it. */
+/* Nothing stands between calls and their outputs: what is said after a call comes before it. */
 static void
-write_said_behind(struct input *in, const struct json *call, bool *begun)
+write_said_after(struct input *in, const struct json *call, bool *begun)
 {
 	for (const struct json *block = json_next(call); block != NULL; block = json_next(block))
 		if (is_said(block))
@@ -250,7 +251,7 @@ write_assistant_message(struct input *in, const struct json *content)
 			take_thinking(in, block);
 		} else if (claude_block_type(block) == CLAUDE_TOOL_USE) {
 			if (!called)
-				write_said_behind(in, block, &begun);
+				write_said_after(in, block, &begun);
 			called = true;
 			if (write_call(in, block) != 0)
 				return -1;
@@ -271,19 +272,16 @@ write_output(struct input *in, const struct history_call *call)
 	json_put_text_member(w, "call_id", call->id);
 	json_put_name(w, "output");
 	json_open_string(w);
-	if (call->result != NULL)
-		claude_string_tool_result(w, call->result);
-	else
-		json_string_text(w, claude_no_result);
+	claude_string_tool_result(w, call->result);
 	json_close_string(w);
 	json_close_object(w);
 }
 
-/* The outputs of the calls just written, from the results in messages ${first} to ${end}. */
+/* The outputs of the calls just written, from the results in the user turn after them. */
 static void
-write_outputs(struct input *in, size_t first, size_t end)
+write_outputs(struct input *in, const struct claude_turn *user)
 {
-	history_calls_answer_all(&in->calls, in->request, first, end);
+	history_calls_answer_turn(&in->calls, user);
 	for (size_t i = 0; i < in->calls.count; i++)
 		write_output(in, &in->calls.list[i]);
 }
@@ -360,44 +358,46 @@ write_system(struct input *in, const struct json *content)
 /* The client has no place for the phase that the model gave with a text, but it follows from what
  * came then: a call, or the end of the turn. */
 static const char *
-phase_of(const struct input *in, size_t first, size_t end)
+phase_of(const struct claude_turn *turn)
 {
-	for (size_t m = first; m < end; m++)
-		CLAUDE_EACH_BLOCK (block, claude_content_at(in->request, m))
-			if (claude_block_type(block) == CLAUDE_TOOL_USE)
-				return "commentary";
+	CLAUDE_EACH_MESSAGE(message, turn)
+	CLAUDE_EACH_BLOCK (block, claude_content(message))
+		if (claude_block_type(block) == CLAUDE_TOOL_USE)
+			return "commentary";
 	return "final_answer";
 }
 
-/* The assistant turn from ${first} to ${end}, the outputs of its calls, and then the system turns
- * in it. */
+/* An assistant turn, the outputs of its calls, and then the system turns in it. */
 static int
-write_assistant_turn(struct input *in, size_t first, size_t end)
+write_assistant_turn(struct input *in, const struct claude_turn *turn)
 {
+	const struct claude_turn user = claude_next_turn(turn);
+
 	history_calls_clear(&in->calls);
 	end_message(in);
-	in->phase = phase_of(in, first, end);
-	for (size_t m = first; m < end; m++)
-		if (claude_role_at(in->request, m) == CLAUDE_ASSISTANT &&
-			write_assistant_message(in, claude_content_at(in->request, m)) != 0)
-			return -1;
+	in->phase = phase_of(turn);
+	CLAUDE_EACH_MESSAGE(message, turn)
+	if (claude_message_role(message) == CLAUDE_ASSISTANT &&
+		write_assistant_message(in, claude_content(message)) != 0)
+		return -1;
 	drop_reasoning(in);
-	write_outputs(in, end, claude_turn_end(in->request, end, CLAUDE_USER));
-	for (size_t m = first; m < end; m++)
-		if (claude_role_at(in->request, m) == CLAUDE_SYSTEM &&
-			write_system(in, claude_content_at(in->request, m)) != 0)
-			return -1;
+	write_outputs(in, &user);
+	CLAUDE_EACH_MESSAGE(message, turn)
+	if (claude_message_role(message) == CLAUDE_SYSTEM &&
+		write_system(in, claude_content(message)) != 0)
+		return -1;
 	return 0;
 }
 
 static int
-write_user_turn(struct input *in, size_t first, size_t end)
+write_user_turn(struct input *in, const struct claude_turn *turn)
 {
 	if (openai_parts_gather_files(&in->parts, &in->calls, in->error) != 0)
 		return -1;
-	for (size_t m = first; m < end; m++) {
-		const struct json *content = claude_content_at(in->request, m);
-		bool system = claude_role_at(in->request, m) == CLAUDE_SYSTEM;
+	CLAUDE_EACH_MESSAGE(message, turn)
+	{
+		const struct json *content = claude_content(message);
+		bool system = claude_message_role(message) == CLAUDE_SYSTEM;
 		if (system ? write_system(in, content) != 0 : write_user_message(in, content) != 0)
 			return -1;
 	}
@@ -408,16 +408,9 @@ write_user_turn(struct input *in, size_t first, size_t end)
 static int
 write_conversation(struct input *in)
 {
-	size_t end;
-
-	for (size_t first = 0; first < in->request->messages.count; first = end) {
-		bool assistant = claude_role_at(in->request, first) == CLAUDE_ASSISTANT;
-		end = claude_turn_end(
-			in->request, first, assistant ? CLAUDE_ASSISTANT : CLAUDE_USER);
-		if (assistant ? write_assistant_turn(in, first, end) != 0
-			      : write_user_turn(in, first, end) != 0)
-			return -1;
-	}
+	CLAUDE_EACH_TURN(turn, in->request, CLAUDE_SYSTEM_EITHER)
+	if (turn.assistant ? write_assistant_turn(in, &turn) != 0 : write_user_turn(in, &turn) != 0)
+		return -1;
 	end_message(in);
 	if (!in->any)
 		return api_error_set(

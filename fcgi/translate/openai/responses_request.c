@@ -155,7 +155,7 @@ openai_responses_write_request(const struct claude_request *r,
 	if (r->stream || model_facts_is(facts, MODEL_STREAMS_ONLY))
 		json_put_bool_member(&w, "stream", true);
 	json_close_object(&w);
-	return out->failed ? api_error_set(error, 500, "out of memory") : 0;
+	return out->failed ? api_error_no_memory(error) : 0;
 }
 
 int
@@ -169,5 +169,5 @@ openai_responses_write_count_request(const struct claude_request *r,
 	if (put_prompt(&w, r, target, names, error) != 0)
 		return -1;
 	json_close_object(&w);
-	return out->failed ? api_error_set(error, 500, "out of memory") : 0;
+	return out->failed ? api_error_no_memory(error) : 0;
 }

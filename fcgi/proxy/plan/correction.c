@@ -1,7 +1,7 @@
 /*
  * Requests that are corrected after a refusal; see correction.h.
  */
-#include "proxy/correction.h"
+#include "proxy/plan/correction.h"
 
 #include <curl/curl.h>
 #include <stdlib.h>
@@ -11,7 +11,7 @@
 #include "base/api_error.h"
 #include "base/log.h"
 #include "proxy/client_request.h"
-#include "proxy/plan.h"
+#include "proxy/plan/plan.h"
 #include "store/config.h"
 #include "store/store.h"
 #include "translate/refusals/refusals.h"

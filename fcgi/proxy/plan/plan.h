@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 #include "base/buffer.h"
-#include "proxy/target.h"
+#include "proxy/plan/target.h"
 #include "proxy/web_search.h"
 #include "translate/answer.h"
 #include "upstream/upstream_request.h"

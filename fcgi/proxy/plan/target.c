@@ -1,7 +1,7 @@
 /*
  * Where a request goes; see target.h.
  */
-#include "proxy/target.h"
+#include "proxy/plan/target.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
@@ -19,7 +19,7 @@
 struct chain {
 	const struct config *config;
 	const struct upstream *at;
-	size_t left; /* a circle of fallbacks ends, too */
+	size_t left; /* also ends a cycle of fallbacks */
 };
 
 static const struct upstream *
