@@ -322,14 +322,30 @@ check_reach(struct findings *f, const struct upstream *u)
 	buffer_free(&origin);
 }
 
+/* Upstreams that are to use a search which the proxy does not have. */
+static void
+check_search_wanted(struct findings *f)
+{
+	const struct config *config = f->admin->config;
+
+	for (size_t i = 0; i < config->upstream_count; i++)
+		if (config->upstreams[i].options.search == SEARCH_BY_PROXY)
+			find(f, PROBLEM, config->upstreams[i].name,
+				"is to search the web by the proxy, which has no search: %s "
+				"explains how to set one",
+				HINT("search", "--help"));
+}
+
 static void
 check_search_engine(struct findings *f)
 {
 	const struct search_config *config = &f->admin->config->search;
 	struct search_result result;
 
-	if (config->provider == NULL)
+	if (config->provider == NULL) {
+		check_search_wanted(f);
 		return;
+	}
 	search_try(f->admin, "claude-proxy", &result);
 	if (result.outcome == SEARCH_DONE)
 		find(f, GOOD, "search", "%s searches the web (%zu page%s found)", config->provider,

@@ -12,6 +12,7 @@
 #include "output.h"
 #include "store/config.h"
 #include "store/store.h"
+#include "suggest.h"
 
 /* The moment ${ms} after 1970, to the second. */
 static void
@@ -91,10 +92,20 @@ forget(const struct admin *a, const struct upstream *only)
 	return EXIT_DONE;
 }
 
+static const char *
+action_at(const void *context, size_t index)
+{
+	static const char *const actions[] = {"list", "forget"};
+
+	(void)context;
+	return index < 2 ? actions[index] : NULL;
+}
+
 int
 run_learned(struct admin *a, int count, char **arguments)
 {
 	const struct upstream *only = NULL;
+	struct suggestion meant;
 
 	if (count > 1) {
 		only = find_upstream(a, arguments[1]);
@@ -105,5 +116,6 @@ run_learned(struct admin *a, int count, char **arguments)
 		return list(a, only);
 	if (strcmp(arguments[0], "forget") == 0)
 		return forget(a, only);
-	return misuse("learned knows list and forget, not '%s'", arguments[0]);
+	return misuse("learned is followed by list or forget%s",
+		suggest(&meant, arguments[0], action_at, NULL));
 }

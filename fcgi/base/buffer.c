@@ -96,16 +96,22 @@ buffer_put_uint(struct buffer *b, uint64_t number)
 int
 buffer_printf(struct buffer *b, const char *format, ...)
 {
+	size_t room = b->capacity > b->length ? b->capacity - b->length : 0;
 	va_list arguments;
 
 	va_start(arguments, format);
-	int length = vsnprintf(NULL, 0, format, arguments);
+	int length = vsnprintf(room > 0 ? b->data + b->length : NULL, room, format, arguments);
 	va_end(arguments);
-	if (length < 0 || grow(b, (size_t)length) != 0)
+	if (length < 0 || grow(b, (size_t)length) != 0) {
+		if (room > 0)
+			b->data[b->length] = '\0'; /* a part of it is there */
 		return fail(b);
-	va_start(arguments, format);
-	vsnprintf(b->data + b->length, (size_t)length + 1, format, arguments);
-	va_end(arguments);
+	}
+	if ((size_t)length >= room) {
+		va_start(arguments, format);
+		vsnprintf(b->data + b->length, (size_t)length + 1, format, arguments);
+		va_end(arguments);
+	}
 	b->length += (size_t)length;
 	return 0;
 }

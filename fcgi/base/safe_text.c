@@ -124,8 +124,13 @@ safe_text_cut(const char *text, size_t length, size_t most)
 bool
 safe_text_is_header(const char *value)
 {
-	for (const char *c = value; *c != '\0'; c++)
-		if (((unsigned char)*c < ' ' && *c != '\t') || *c == 127)
+	/* Nearly all of them are printable. */
+	for (const unsigned char *c = (const unsigned char *)value;; c++) {
+		if (*c >= ' ' && *c < 127)
+			continue;
+		if (*c == '\0')
+			return true;
+		if (*c == 127 || (*c < ' ' && *c != '\t'))
 			return false;
-	return true;
+	}
 }

@@ -302,7 +302,9 @@ read_env_file(struct settings *s, struct env_file **file, struct buffer *problem
 		if (*file != NULL) {
 			store_text(&s->env_file, files[i]);
 		} else if (named != NULL || errno != ENOENT) {
-			buffer_printf(problem, "settings file %s: %s", files[i], strerror(errno));
+			buffer_printf(problem, "settings file %s%s: %s", files[i],
+				named != NULL ? ", which CLAUDE_PROXY_ENV names" : "",
+				strerror(errno));
 			break;
 		}
 	}

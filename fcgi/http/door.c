@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "http/fcgi_records.h"
+#include "http/web_request.h"
 
 enum {
 	FIRST_CAPACITY = 64,
@@ -267,10 +268,10 @@ take_head(struct waiting *w, struct door_guest *guest)
 static bool
 is_let_in(const struct sockaddr_storage *peer)
 {
-	const char *allowed = getenv("FCGI_WEB_SERVER_ADDRS");
+	const char *allowed = peer->ss_family == AF_INET ? getenv("FCGI_WEB_SERVER_ADDRS") : NULL;
 	char address[INET_ADDRSTRLEN];
 
-	if (allowed == NULL || allowed[0] == '\0' || peer->ss_family != AF_INET)
+	if (allowed == NULL || allowed[0] == '\0')
 		return true;
 	inet_ntop(AF_INET, &((const struct sockaddr_in *)peer)->sin_addr, address, sizeof(address));
 	for (const char *at = allowed; *at != '\0'; at += strspn(at, ",")) {
@@ -294,6 +295,8 @@ accept_one(struct door *d)
 		close(descriptor);
 		return -1;
 	}
+	if (descriptor >= 0 && peer.ss_family != AF_UNIX)
+		web_request_prepare_tcp(descriptor);
 	/* Others may share the listener; and some connections are over before they are accepted. */
 	if (descriptor < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR &&
 		errno != ECONNABORTED && errno != EPROTO) {

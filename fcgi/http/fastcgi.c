@@ -191,17 +191,12 @@ static const struct web_request_kind fcgi_kind = {
 	.tells_by_reading = true,
 };
 
-static void
-set_socket_options(int descriptor)
+void
+web_request_prepare_tcp(int descriptor)
 {
 	int size = TCP_SEND_BUFFER;
-	int domain = AF_UNIX;
 	int yes = 1;
-	socklen_t length = sizeof(domain);
 
-	getsockopt(descriptor, SOL_SOCKET, SO_DOMAIN, &domain, &length);
-	if (domain == AF_UNIX)
-		return;
 	setsockopt(descriptor, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
 	setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes));
 }
@@ -274,9 +269,10 @@ web_request_fcgi(struct head_pipe *pipe, int descriptor, unsigned char *bytes, s
 	if (web_request_expect_body(&web->base) != 0 ||
 		buffer_append(&web->base.body, rest, web->base.received) != 0)
 		goto err0;
+	/* Its 8 KiB would lie unused as long as a stream runs: the body is read by fcgi_read. */
+	FCGX_FreeStream(&web->request.in);
 	web->request.ipcFd = descriptor;
 	web->room = WRITABLE_ROOM; /* nothing was written to it */
-	set_socket_options(descriptor);
 	return &web->base;
 
 err0:

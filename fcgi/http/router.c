@@ -121,19 +121,31 @@ below_version(const struct buffer *path)
 }
 
 /* The same of the path as the client wrote it, for the upstream; else as the web server decoded it.
- */
-static void
-copy_below(const struct web_request *web, const char *decoded, char below[ROUTER_LONGEST_PATH])
+ * Owned; NULL: memory ran out. */
+static char *
+copy_below(const struct web_request *web, const char *decoded)
 {
 	struct buffer raw = BUFFER_INIT(ROUTER_LONGEST_PATH - 1);
 	const char *uri = web_request_text(web, "REQUEST_URI");
 
 	buffer_append(&raw, uri, strcspn(uri, "?#"));
 	const char *from = raw.failed ? NULL : below_version(&raw);
-	if (from == NULL)
-		from = decoded;
-	memcpy(below, from, strlen(from) + 1);
+	char *below = strdup(from != NULL ? from : decoded);
 	buffer_free(&raw);
+	return below;
+}
+
+/* It asks for what the row says.  ${below}: where below /v1 that is, or NULL. */
+static void
+accept_row(const struct web_request *web, const struct route_row *row, const char *below,
+	struct endpoint_match *match, struct api_error *error)
+{
+	if (below != NULL)
+		match->path = copy_below(web, below);
+	if (below != NULL && match->path == NULL)
+		api_error_set(error, 500, "out of memory");
+	else
+		match->endpoint = row->endpoint;
 }
 
 /* What a path that no row has asks for.  /v1/models/{id}: an id may hold slashes, also encoded. */
@@ -172,9 +184,7 @@ router_find(const struct web_request *web, const struct settings *settings,
 		match->allow = row->methods;
 		api_error_set(error, 405, "method not allowed: use %s", row->methods);
 	} else {
-		match->endpoint = row->endpoint;
-		if (below != NULL)
-			copy_below(web, below, match->path);
+		accept_row(web, row, below, match, error);
 	}
 	buffer_free(&path);
 }

@@ -24,19 +24,21 @@ enum endpoint {
 	ENDPOINT_NONE,      /* ${error} says why */
 };
 
-enum { ROUTER_LONGEST_PATH = 2048 };
+enum { ROUTER_LONGEST_PATH = 2048 }; /* bytes */
 
 /* What a request asks for. */
 struct endpoint_match {
 	enum endpoint endpoint;
 	const char *allow; /* with a 405 and with OPTIONS: the methods that the path has; static;
 			      else NULL */
-	char path[ROUTER_LONGEST_PATH]; /* what follows /v1: "/models/claude-x"; still encoded */
+	char *path; /* what follows /v1: "/models/claude-x"; still encoded; owned; NULL: it is not
+		       below /v1 */
 };
 
 /**
  * What the request asks for.  Only the end of the path counts, whatever the web server puts before
- * it (fcgi/DESIGN.md).  With ENDPOINT_NONE ${error} is 404 or 405.
+ * it (fcgi/DESIGN.md).  With ENDPOINT_NONE ${error} is 404 or 405, or 500 where memory ran out.
+ * Whoever gets ${match} frees its path.
  */
 void router_find(const struct web_request *, const struct settings *, struct endpoint_match *,
 	struct api_error *error);

@@ -32,6 +32,9 @@ struct head_pipe {
 /** Close it, if it is open.  The next request opens it again. */
 void head_pipe_close(struct head_pipe *);
 
+/** To be called for each connection that comes over TCP: web_request_write counts on its buffer. */
+void web_request_prepare_tcp(int descriptor);
+
 /**
  * The FastCGI request on the connection ${descriptor}, from which ${length} bytes were read: its
  * head of ${head_length} (fcgi_records.h), and what came with it; they are overwritten.  Takes the

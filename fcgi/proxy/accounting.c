@@ -16,9 +16,9 @@
 #include "proxy/plan/plan.h"
 #include "proxy/usage_writer.h"
 #include "store/usage.h"
-#include "translate/answer.h"
+#include "translate/answer/answer.h"
 
-/* What web servers log where the client went away before a status was told. */
+/* What web servers log if the client went away before a status was sent. */
 enum { CLIENT_WENT_AWAY = 499 };
 
 void
@@ -133,7 +133,7 @@ log_end(const struct accounting *a, const struct plan *plan, const struct client
 	char path[sizeof("/v1") + ROUTER_LONGEST_PATH];
 	char mask[SECRET_MASK_SIZE];
 
-	snprintf(path, sizeof(path), "/v1%s", client->match.path);
+	snprintf(path, sizeof(path), "/v1%s", or_empty(client->match.path));
 	add_text(&f, "request_id", client->id);
 	add_number(&f, "status", a->status);
 	add_text(&f, "method", client->method);

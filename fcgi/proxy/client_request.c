@@ -110,6 +110,7 @@ client_request_free(struct client_request *client)
 	client_request_forget_body(client);
 	buffer_free(&client->headers);
 	buffer_free(&client->turns);
+	free(client->match.path);
 	free(client->model);
 	settings_release(client->settings);
 	config_release(client->config);

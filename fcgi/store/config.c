@@ -62,6 +62,9 @@ free_upstream(struct upstream *u)
 		free(u->lessons[i].text);
 	}
 	free(u->lessons);
+	if (u->message_url != NULL)
+		free(atomic_load(u->message_url));
+	free(u->message_url);
 }
 
 static void

@@ -93,6 +93,8 @@ struct upstream {
 	struct upstream_options options;
 	struct lesson *lessons; /* those that counted when the snapshot was made */
 	size_t lesson_count;
+	_Atomic(char *) *message_url; /* where messages go: upstream_request.c stores it here once,
+					 NULL until then; both owned.  NULL: nobody keeps it */
 };
 
 struct route {

@@ -39,7 +39,11 @@ take_upstream(struct config *config, sqlite3_stmt *row)
 	u->name = copy_text(row, 1);
 	u->base_url = copy_text(row, 2);
 	u->service_type = copy_text(row, 3);
-	return u->name != NULL && u->base_url != NULL && u->service_type != NULL ? 0 : -1;
+	u->message_url = calloc(1, sizeof(*u->message_url));
+	return u->name != NULL && u->base_url != NULL && u->service_type != NULL &&
+			       u->message_url != NULL
+		       ? 0
+		       : -1;
 }
 
 static int

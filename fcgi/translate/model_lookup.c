@@ -11,35 +11,49 @@
 
 enum { LONGEST_NAME = 256 };
 
-/* Might a glob match that begins so?  The first letter rules out most, and every request goes
- * through all of them. */
 static inline bool
-may_match(char first, const char *name)
+ends_glob(char c)
 {
-	return first == name[0] || first == '*' || first == '?' || first == '[';
+	return c == ' ' || c == '\0';
 }
 
-/* Does the glob of ${length} bytes match the name?  Its first letters, or the last ones after a
- * star, rule out many. */
+static inline bool
+is_wild(char c)
+{
+	return c == '*' || c == '?' || c == '[';
+}
+
+/* Does the glob, which begins with a wildcard, match the name?  Nearly all are "*", "*x" or "*x*".
+ */
 static bool
-matches_one(const char *glob, size_t length, const char *name)
+matches_wildly(const char *glob, const char *name)
 {
 	char pattern[LONGEST_NAME];
-	size_t literal = strcspn(glob, "*?[ ");
+	size_t length = strcspn(glob, " ");
+	const char *inner = glob + 1;
+	size_t inner_length = strcspn(inner, "*?[ ");
 	size_t name_length = strlen(name);
 
-	if (literal >= length)
-		return name_length == length && memcmp(name, glob, length) == 0;
-	if (strncmp(name, glob, literal) != 0)
-		return false;
-	if (literal + 1 == length && glob[literal] == '*')
-		return true;
-	if (glob[0] == '*' && 1 + strcspn(glob + 1, "*?[ ") >= length)
-		return name_length >= length - 1 &&
-		       memcmp(name + name_length - (length - 1), glob + 1, length - 1) == 0;
+	if (*glob == '*' && length == 1 + inner_length)
+		return name_length >= inner_length &&
+		       memcmp(name + name_length - inner_length, inner, inner_length) == 0;
+	if (*glob == '*' && length == 2 + inner_length && inner[inner_length] == '*')
+		return memmem(name, name_length, inner, inner_length) != NULL;
 	memcpy(pattern, glob, length);
 	pattern[length] = '\0';
 	return fnmatch(pattern, name, 0) == 0;
+}
+
+/* Does the glob, which ends at a space or with the text, match the name?  Every request asks
+ * for all of them, and most are ruled out by their first letters. */
+static inline bool
+matches_one(const char *glob, const char *name)
+{
+	while (!is_wild(*glob) && !ends_glob(*glob) && *glob == *name) {
+		glob++;
+		name++;
+	}
+	return ends_glob(*glob) ? *name == '\0' : is_wild(*glob) && matches_wildly(glob, name);
 }
 
 /* Does one of the globs, with spaces between them, match the name? */
@@ -48,7 +62,7 @@ matches(const char *patterns, const char *name)
 {
 	for (const char *at = patterns; at != NULL; at = strchr(at, ' ')) {
 		at += *at == ' ';
-		if (may_match(at[0], name) && matches_one(at, strcspn(at, " "), name))
+		if (matches_one(at, name))
 			return true;
 	}
 	return false;
@@ -67,7 +81,8 @@ is_host(const struct host_facts *row, const char *host)
 		return false;
 	memcpy(bare, host, length);
 	bare[length] = '\0';
-	return matches(row->patterns, bare) || matches(row->patterns, host);
+	return matches(row->patterns, bare) ||
+	       (host[length] != '\0' && matches(row->patterns, host));
 }
 
 static const struct host_facts *

@@ -33,6 +33,7 @@ reader_new(const struct reader_kind *kind, const struct reader_context *context)
 	r->names = context->names;
 	r->error_context = context->error_context;
 	claude_writer_lack(r->writer, tool_names_lacking(r->names));
+	r->holds_text = tool_names_searches_first(r->names);
 	r->deferred_text = BUFFER_INIT(MOST_DEFERRED);
 	r->deferred_thinking = BUFFER_INIT(MOST_DEFERRED);
 	r->calls = stream_calls_new(context->writer, context->names);
@@ -203,6 +204,13 @@ reader_text(struct reader *r, struct restated *pieces, const struct json *string
 }
 
 void
+reader_plain_text(struct reader *r, const char *content, size_t length)
+{
+	reader_settle(r);
+	put_text(r, content, length);
+}
+
+void
 reader_thinking(
 	struct reader *r, struct restated *pieces, const char *origin, const struct json *string)
 {
@@ -339,6 +347,8 @@ reader_search_end(struct reader *r)
 	if (!r->holds_text || stream_calls_busy(r->calls))
 		return 0;
 	reader_settle(r);
+	if (findings(r) == NULL)
+		return -1;
 	web_findings_write_searches(r->web, r->writer);
 	r->holds_text = false;
 	claude_writer_text(r->writer, buffer_text(&r->deferred_text), r->deferred_text.length);

@@ -106,6 +106,9 @@ void reader_text(struct reader *, struct restated *pieces, const struct json *st
 void reader_thinking(
 	struct reader *, struct restated *pieces, const char *origin, const struct json *string);
 
+/** Write text that is complete in itself and has no tags: ${length} bytes of a string's content. */
+void reader_plain_text(struct reader *, const char *content, size_t length);
+
 /** The same of a part of a text that is told whole and stands at ${offset} of it: what of it came
  * before is left out.  The offset after it. */
 size_t reader_whole_text(
@@ -132,8 +135,8 @@ int reader_arguments(struct reader *, const struct json *value, struct tool_call
 /*
  * What the service found on the web (PROTOCOL.md §C.5).  Where a search is told when it is made,
  * the text behind it waits for reader_search_end, since the pages are told with the text; where
- * only pages and queries are told, the search follows the text.  Each returns 0, or -1 if memory
- * ran out.
+ * only pages and queries are told, the search follows the text, unless the client forces it
+ * (tool_names_search_first): then all text waits.  Each returns 0, or -1 if memory ran out.
  */
 
 /** A search was made; ${query}, a string, may be NULL. */

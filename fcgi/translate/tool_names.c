@@ -21,6 +21,7 @@ struct tool_names {
 	char **clients;          /* what the client calls them; owned */
 	size_t count;
 	enum lacking_tool lacking;
+	bool search_first;
 	const char *own;     /* a function that is the service's own; NULL: none is */
 	const char *builtin; /* what it is called there */
 };
@@ -57,6 +58,18 @@ enum lacking_tool
 tool_names_lacking(const struct tool_names *names)
 {
 	return names != NULL ? names->lacking : LACKS_NOTHING;
+}
+
+void
+tool_names_search_first(struct tool_names *names)
+{
+	names->search_first = true;
+}
+
+bool
+tool_names_searches_first(const struct tool_names *names)
+{
+	return names != NULL && names->search_first;
 }
 
 void

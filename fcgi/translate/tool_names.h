@@ -43,6 +43,11 @@ enum lacking_tool { LACKS_NOTHING, LACKS_SEARCH, LACKS_FETCH };
 void tool_names_lack(struct tool_names *, enum lacking_tool);
 enum lacking_tool tool_names_lacking(const struct tool_names *);
 
+/** The client forces the service's own search, of which the service tells with the text or after
+ * it: in the answer it stands first.  And whether that was noted, also for NULL. */
+void tool_names_search_first(struct tool_names *);
+bool tool_names_searches_first(const struct tool_names *);
+
 /** The client's name for what the upstream calls ${name}; ${name} itself when it was never changed.
  */
 const char *tool_names_to_client(const struct tool_names *, const char *name);

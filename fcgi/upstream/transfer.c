@@ -38,7 +38,7 @@ enum {
 	KEPT_CONNECTIONS = 512,   /* idle ones: the streams of a busy minute come again */
 	LONGEST_RETRY = 31536000, /* s: a year */
 	LARGE_BODY = 32 << 10,   /* bytes of a request's body from which on it is freed once sent */
-	UPLOAD_ROUND = 64 << 10, /* bytes sent in one round of the loop, at most: curl keeps so many
+	UPLOAD_ROUND = 32 << 10, /* bytes sent in one round of the loop, at most: curl keeps so many
 				    for each transfer, to its end */
 	MOST_SENT = 2,           /* times that a request is, see before_sending */
 	MOST_PARKED = 256,       /* transfers whose name is looked up for nobody */

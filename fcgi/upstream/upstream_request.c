@@ -312,6 +312,35 @@ edit_body(struct upstream_request *r, struct api_error *error)
 	return r->body.failed ? api_error_no_memory(error) : 0;
 }
 
+/* Is the URL of this endpoint the same for all requests to the upstream? */
+static bool
+is_same_for_all(const struct upstream_request *r, const char *endpoint, const char *query)
+{
+	return endpoint == r->service->endpoint && strchr(endpoint, '{') == NULL &&
+	       (query == NULL || query[0] == '\0') &&
+	       strcmp(r->service->name, r->upstream->service_type) == 0;
+}
+
+/* Write the URL.  One that is the same for all is put together once, and kept with the snapshot. */
+static int
+write_url(struct upstream_request *r, const char *endpoint, const char *query)
+{
+	_Atomic(char *) *kept = is_same_for_all(r, endpoint, query) ? r->upstream->message_url
+								    : NULL;
+	const char *url = kept != NULL ? atomic_load(kept) : NULL;
+	char *none = NULL;
+
+	if (url != NULL)
+		return buffer_puts(&r->url, url);
+	if (service_write_url(
+		    r->service, r->upstream->base_url, endpoint, r->model, query, &r->url) != 0)
+		return -1;
+	char *copy = kept != NULL ? strdup(buffer_text(&r->url)) : NULL;
+	if (copy != NULL && !atomic_compare_exchange_strong(kept, &none, copy))
+		free(copy); /* another request came first */
+	return 0;
+}
+
 int
 upstream_request_address(struct upstream_request *r, const char *endpoint, const char *query,
 	const struct service_head *head, struct api_error *error)
@@ -321,8 +350,7 @@ upstream_request_address(struct upstream_request *r, const char *endpoint, const
 
 	if (message && edit_body(r, error) != 0)
 		return -1;
-	if (service_write_url(
-		    r->service, r->upstream->base_url, endpoint, r->model, query, &r->url) != 0) {
+	if (write_url(r, endpoint, query) != 0) {
 		api_error_set(
 			error, 500, "upstream '%s' has no usable base URL", r->upstream->name);
 		return api_error_set_permanent(error);

@@ -232,7 +232,7 @@ def test_hints_can_be_pasted(site):
     (["sow"], "show"), (["ad"], "add"), (["key", "mock", "lst"], "list"), (["use", "mok"], "mock"),
     (["set", "mock", "timout", "3s"], "timeout"), (["add", "x", "http://x", "opnai"], "openai"), (["balance", "robin-round"], None),
     (["balance", "failovr"], "failover"), (["show", "--jsn"], "--json"), (["route", "lsit"], "list"), (["quux"], None),
-    (["help", "kye"], "key"),
+    (["help", "kye"], "key"), (["learned", "lst"], "list"), (["search", "tst", "x"], "test"),
 ])
 def test_typos_get_a_suggestion(site, arguments, meant):
     site.admin("add", "mock", "https://api.example.com", "openai")

@@ -13,7 +13,7 @@ import upstream_gemini
 import upstream_responses
 import upstream_search
 from site_under_test import BUILD, collect, next_event, parse_events, request, wait_for
-from upstream import tool_call
+from upstream import Upstream, tool_call
 from upstream_search import PAGES, searched
 
 TRANSLATED = [openai_chat, upstream_responses, upstream_gemini]
@@ -85,6 +85,7 @@ def test_the_proxy_searches_for_a_model_that_cannot(searching, upstream, engine,
         turns(upstream, translated.parts("Let me look.", tool_calls=[query("eiffel tower opening")]),
               translated.parts("It opened in 1889, says https://example.com/tower."))
         message = ask(site, streamed)
+    assert errors(message) == [], site.log_text()
     assert kinds(message) == ["text", "server_tool_use", "web_search_tool_result", "text"]
     said, use, result, answer = message["content"]
     assert said["text"].strip() == "Let me look."
@@ -208,6 +209,30 @@ def test_no_more_searches_than_the_client_allows(searching, upstream, engine, tr
     last = json.dumps({**upstream.calls[-1].body, "tools": None})
     assert '"none"' in last or '"NONE"' in last
     assert "No more searches are allowed" in upstream.calls[-1].text.decode()
+
+
+def test_a_later_version_of_the_tool_searches_as_the_first_does(searching, upstream, engine, translated, streamed):
+    tool = {"type": "web_search_20260209", "name": "web_search", "max_uses": 1, "allowed_callers": ["direct"], "cache_control": {"type": "ephemeral"}}
+    with searching(translated) as site:
+        turns(upstream, translated.parts(tool_calls=[query("a")]), translated.parts("Done."))
+        message = ask(site, streamed, tools=[tool])
+    assert kinds(message) == ["server_tool_use", "web_search_tool_result", "text"] and count(message) == 1
+    assert b"web_search_2026" not in upstream.calls[0].text
+
+
+@pytest.mark.parametrize("tool, place", [({"max_uses": 0}, "max_uses"), ({"allowed_domains": ["a.example"], "blocked_domains": ["b.example"]}, "blocked_domains")])
+def test_terms_that_claude_refuses_are_refused(searching, upstream, tool, place):
+    with searching() as site:
+        answer = site.post(request("When?", tools=[{**TOOL, **tool}]))
+    assert answer.status == 400 and answer.error["type"] == "invalid_request_error" and upstream.calls == []
+    assert answer.error["message"].startswith(f"tools.0.{place}: ")
+
+
+def test_tokens_are_counted_though_nothing_is_searched(searching, upstream, engine, translated):
+    with searching(translated) as site:
+        body = {"model": "m", "messages": [{"role": "user", "content": "When?"}], "tools": [TOOL]}
+        assert json.loads(site.post(body, "/v1/messages/count_tokens").body)["input_tokens"] > 0
+    assert engine.calls == []
 
 
 def test_the_turns_of_one_answer_have_a_bound(searching, upstream, engine):
@@ -402,6 +427,45 @@ def test_a_second_turn_that_breaks_off_is_an_error(searching, upstream, engine):
         assert kinds(message) == ["server_tool_use", "web_search_tool_result", "text"] and count(message) == 1
 
 
+@pytest.fixture
+def second():
+    spare = Upstream()
+    yield spare
+    spare.stop()
+
+
+@pytest.mark.parametrize("other", (openai_chat, upstream_responses, upstream_gemini), ids=lambda service: service.SERVICE_TYPE)
+def test_the_fallback_goes_on_after_the_search(searching, upstream, engine, second, translated, other, streamed):
+    """In the words of its own service, with what the first upstream's model asked for and what was found."""
+    second.speak(other)
+    second.answer = other.parts("In 1889.")
+    with searching(translated) as site:
+        site.admin("add", "spare", second.url, other.SERVICE_TYPE)
+        site.admin("key", "spare", "add", "sk-spare-0123456789abcdef")
+        site.admin("set", "main", "fallback", "spare")
+        turns(upstream, translated.parts("So.", tool_calls=[query("a")]),
+              lambda call: call.reply(503, translated.error_body(503, "overloaded")))
+        message = ask(site, streamed)
+    assert kinds(message) == ["text", "server_tool_use", "web_search_tool_result", "text"] and count(message) == 1
+    assert message["content"][-1]["text"] == "In 1889." and len(engine.calls) == 1 and second.refused == []
+    assert all(text in second.calls[0].text.decode() for text in ("So.", *PAGES[0], *PAGES[1]))
+
+
+def test_a_fallback_that_speaks_claude_s_language_cannot_go_on(searching, upstream, engine, second, streamed):
+    """It gets what the client said, and not the turns of another model: the first upstream's failure is told."""
+    import upstream_claude
+    second.speak(upstream_claude)
+    second.answer = upstream_claude.parts("Never.")
+    with searching() as site:
+        site.admin("add", "spare", second.url, "claude")
+        site.admin("key", "spare", "add", "sk-spare-0123456789abcdef")
+        site.admin("set", "main", "fallback", "spare")
+        turns(upstream, openai_chat.parts(tool_calls=[query("a")]), lambda call: call.reply(503, openai_chat.error_body(503, "overloaded")))
+        answer = site.post(request("When?", stream=streamed, tools=[TOOL]))
+    error = parse_events(answer.body.decode())[-1]["error"] if streamed else answer.error
+    assert "overloaded" in error["message"] and second.calls == []
+
+
 # ---- who searches ----
 
 def test_a_service_s_own_search_comes_first(site, upstream, engine):
@@ -505,6 +569,15 @@ def test_a_translation_for_an_upstream_shows_the_function(site, upstream, engine
     assert [tool["function"]["name"] for tool in sent["tools"]] == ["web_search"]
     site.admin("set", "main", "search", "off")
     assert "tools" not in json.loads(site.admin("translate", "--upstream", "main", input=body).stdout)
+
+
+def test_doctor_misses_a_search_that_an_upstream_is_to_use(site, upstream, engine):
+    site.use(upstream)
+    site.admin("set", "main", "search", "proxy")
+    assert "which has no search" in site.admin("doctor", check=False).stdout
+    site.admin("search", "searxng", engine.url)
+    told = site.admin("doctor", check=False).stdout
+    assert "which has no search" not in told and "searxng searches the web" in told
 
 
 def test_export_and_import_keep_the_search(site, tmp_path, engine):

@@ -31,6 +31,11 @@ test_a_buffer_keeps_its_limit(void **state)
 	assert_int_equal(buffer_printf(&b, "%d-%s", 42, "x"), 0);
 	assert_int_equal(buffer_put_uint(&b, 0), 0);
 	assert_string_equal(buffer_text(&b), "42-x0");
+	/* What does not fit leaves nothing behind, though a part of it did. */
+	assert_int_equal(buffer_printf(&b, "%s", "a long text"), -1);
+	assert_string_equal(buffer_text(&b), "42-x0");
+	buffer_cut(&b, 5);
+	b.failed = false;
 	buffer_consume(&b, 3);
 	assert_string_equal(buffer_text(&b), "x0");
 	buffer_consume(&b, 99);

@@ -129,6 +129,7 @@ test_only_the_end_of_the_path_counts(void **state)
 			rows[i].status == 405 || rows[i].endpoint == ENDPOINT_PREFLIGHT);
 		if (rows[i].path != NULL)
 			assert_string_equal(match.path, rows[i].path);
+		free(match.path);
 		api_error_clear(&error);
 	}
 }
@@ -146,6 +147,7 @@ test_a_health_check_that_is_off_is_not_there(void **state)
 	router_find(&web.base, &off, &match, &error);
 	assert_int_equal(match.endpoint, ENDPOINT_NONE);
 	assert_int_equal(error.status, 404);
+	assert_null(match.path);
 	api_error_clear(&error);
 }
 

@@ -2,6 +2,8 @@
  * in the words and the shape that it takes. */
 #include "translation.h"
 
+#include <fnmatch.h>
+
 #include "translate/model_facts.h"
 
 #define SAYS(role, text) "{\"role\":\"" role "\",\"content\":\"" text "\"}"
@@ -64,6 +66,86 @@ test_hosts_and_names(void **state)
 		if (strcmp(rows[i].as, "gemini-9") != 0)
 			assert_ptr_equal(found.model, same.model);
 	}
+}
+
+/* Does a glob of those with blanks between match, as fnmatch has it? */
+static bool
+any_matches(const char *patterns, const char *name)
+{
+	char copy[512];
+	char *save = NULL;
+	bool found = false;
+
+	snprintf(copy, sizeof(copy), "%s", patterns);
+	for (char *glob = strtok_r(copy, " ", &save); glob != NULL;
+		glob = strtok_r(NULL, " ", &save))
+		found = found || fnmatch(glob, name, 0) == 0;
+	return found;
+}
+
+static void
+check_row(const struct model_row *first, const char *host, const char *name)
+{
+	const struct model_facts found = model_facts_find(host, name);
+	const struct model_row *expected = first;
+
+	while (!any_matches(expected->patterns, name) ||
+		(expected->hosts != NULL && !any_matches(expected->hosts, found.host->name)))
+		expected++;
+	if (found.model != expected)
+		fail_msg("%s: %s and not %s", name, found.model->patterns, expected->patterns);
+}
+
+/* A name that the glob matches, or nearly: ${star} stands for each star. */
+static void
+write_name(const char *glob, const char *star, char *name)
+{
+	for (; *glob != ' ' && *glob != '\0'; glob++) {
+		if (*glob == '*') {
+			name = stpcpy(name, star);
+		} else if (*glob == '[') {
+			*name++ = glob[1];
+			glob = strchr(glob, ']');
+		} else {
+			*name++ = *glob;
+		}
+	}
+	*name = '\0';
+}
+
+static void
+check_around(const struct model_row *first, const char *host, const char *glob)
+{
+	static const char *const stars[] = {"", "x", "-1.5-pro"};
+	char name[300];
+
+	for (size_t i = 0; i < COUNT(stars); i++) {
+		write_name(glob, stars[i], name);
+		check_row(first, host, name);
+		strcat(name, "z");
+		check_row(first, host, name);
+		if (strlen(name) > 2)
+			name[strlen(name) - 2] = '\0';
+		check_row(first, host, name);
+		check_row(first, host, name + 1);
+	}
+}
+
+/* Rows are found by a way of our own that is faster than fnmatch. */
+static void
+test_each_row_is_found_as_fnmatch_would_find_it(void **state)
+{
+	static const char *const some_hosts[] = {
+		NULL, "api.deepseek.com", "api.moonshot.ai", "api.z.ai", "h:8000"};
+	const struct model_row *first = model_facts_find(NULL, "gpt-oss").model;
+
+	(void)state;
+	for (size_t h = 0; h < COUNT(some_hosts); h++)
+		for (const struct model_row *row = first;
+			strcmp(row->patterns, "*") != 0 || row->hosts != NULL; row++)
+			for (const char *at = row->patterns; at != NULL;
+				at = strchr(at, ' ') != NULL ? strchr(at, ' ') + 1 : NULL)
+				check_around(first, some_hosts[h], at);
 }
 
 /* A name that is in no row of its family gets what the newest takes. */
@@ -314,6 +396,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_the_nearest_effort),
 		cmocka_unit_test(test_hosts_and_names),
+		cmocka_unit_test(test_each_row_is_found_as_fnmatch_would_find_it),
 		cmocka_unit_test(test_unknown_names_are_new),
 		cmocka_unit_test(test_thinking_in_each_services_words),
 		cmocka_unit_test(test_members_that_are_not_sent),

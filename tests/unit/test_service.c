@@ -3,9 +3,11 @@
 
 #include <curl/curl.h>
 
+#include "base/api_error.h"
 #include "base/buffer.h"
 #include "store/config.h"
 #include "upstream/service.h"
+#include "upstream/upstream_request.h"
 
 static void
 test_urls(void **state)
@@ -267,6 +269,48 @@ test_what_of_a_request_is_secret(void **state)
 	free(secrets);
 }
 
+/* What ${r} would be sent to, by ${service} at its ${endpoint}. */
+static void
+check_address(struct upstream *upstream, const char *service, const char *endpoint,
+	const char *query, const char *url)
+{
+	const struct service_head head = {.stream = false};
+	struct upstream_request r = {
+		.upstream = upstream, .service = service_find(service), .model = "m"};
+	struct api_error error = API_ERROR_NONE;
+
+	if (endpoint == NULL)
+		endpoint = r.service->endpoint;
+	assert_int_equal(upstream_request_address(&r, endpoint, query, &head, &error), 0);
+	assert_string_equal(buffer_text(&r.url), url);
+	upstream_request_free(&r);
+}
+
+static void
+test_a_url_is_kept_where_it_is_the_same_for_all(void **state)
+{
+	_Atomic(char *) kept = NULL;
+	struct upstream chat = {.base_url = (char[]){"HTTPS://h/a/../v1?key=1"},
+		.service_type = (char[]){"openai"},
+		.message_url = &kept};
+	struct upstream google = {.base_url = (char[]){"https://h"},
+		.service_type = (char[]){"gemini"},
+		.message_url = &kept};
+
+	(void)state;
+	check_address(&google, "gemini", NULL, NULL, "https://h/v1beta/models/m:generateContent");
+	check_address(&chat, "openai", "/models", NULL, "https://h/v1/models?key=1");
+	check_address(&chat, "openai", NULL, "a=b", "https://h/v1/chat/completions?key=1&a=b");
+	check_address(&chat, "openai-responses", NULL, NULL, "https://h/v1/responses?key=1");
+	assert_null(kept);
+	for (int i = 0; i < 2; i++)
+		check_address(&chat, "openai", NULL, "", "https://h/v1/chat/completions?key=1");
+	assert_string_equal(kept, "https://h/v1/chat/completions?key=1");
+	check_address(&chat, "openai-responses", NULL, NULL, "https://h/v1/responses?key=1");
+	check_address(&chat, "openai", "/models", NULL, "https://h/v1/models?key=1");
+	free(kept);
+}
+
 int
 main(void)
 {
@@ -278,6 +322,7 @@ main(void)
 		cmocka_unit_test(test_each_service_gets_its_key_in_its_way),
 		cmocka_unit_test(test_unknown_service_types_are_not_found),
 		cmocka_unit_test(test_what_of_a_request_is_secret),
+		cmocka_unit_test(test_a_url_is_kept_where_it_is_the_same_for_all),
 	};
 
 	return cmocka_run_group_tests_name("service", tests, NULL, NULL);

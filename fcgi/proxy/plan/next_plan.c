@@ -10,11 +10,12 @@
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/safe_text.h"
+#include "proxy/accounting.h"
 #include "proxy/plan/correction.h"
 #include "proxy/plan/plan.h"
 #include "store/config.h"
 #include "store/store.h"
-#include "translate/upstream_error.h"
+#include "translate/answer/upstream_error.h"
 
 enum { MOST_STORED = 300 /* bytes of an error's message */ };
 
@@ -31,8 +32,9 @@ next_key_may_help(const struct api_error *error)
 	return upstream_error_pause(error->status) > 0;
 }
 
-int64_t
-next_key_pause(const struct api_error *error)
+/* How long the key is paused, in ms. */
+static int64_t
+pause_after(const struct api_error *error)
 {
 	int64_t seconds = error->retry_after > 0 ? error->retry_after
 						 : upstream_error_pause(error->status);
@@ -56,7 +58,7 @@ pause_key(const struct next_plan_request *r)
 	buffer_printf(&reason, "%d: ", r->error->status);
 	buffer_append(&reason, message, safe_text_cut(message, strlen(message), MOST_STORED));
 	store_rest_key(
-		r->store, key->id, clock_now_ms() + next_key_pause(r->error), buffer_text(&reason));
+		r->store, key->id, clock_now_ms() + pause_after(r->error), buffer_text(&reason));
 	buffer_free(&reason);
 }
 
@@ -74,6 +76,8 @@ write_next(uv_work_t *work)
 					   r->error, &r->refusal) == 0;
 	if (job->found || !r->next_key)
 		return;
+	/* Only now: a key whose request was corrected is not paused. */
+	accounting_failed_attempt(r->client, r->previous, r->error->type, pause_after(r->error));
 	pause_key(r);
 	job->found = plan_next(r->previous, &job->next, r->store, r->client) == 0;
 }

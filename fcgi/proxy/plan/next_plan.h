@@ -19,9 +19,6 @@ struct store;
 /** May another key cure this failure? */
 bool next_key_may_help(const struct api_error *);
 
-/** How long a key that failed so is paused, in ms. */
-int64_t next_key_pause(const struct api_error *);
-
 /* What the worker works with; all of it is lent until ${done} was called. */
 struct next_plan_request {
 	uv_loop_t *loop;

@@ -240,8 +240,8 @@ history_calls_free(struct history_calls *calls)
 void
 history_calls_answer_turn(struct history_calls *calls, const struct claude_turn *user)
 {
-	CLAUDE_EACH_MESSAGE(message, user)
-	CLAUDE_EACH_BLOCK (block, claude_content(message))
-		if (claude_block_type(block) == CLAUDE_TOOL_RESULT)
-			history_calls_answer(calls, block);
+	CLAUDE_EACH_MESSAGE (message, user)
+		CLAUDE_EACH_BLOCK (block, claude_content(message))
+			if (claude_block_type(block) == CLAUDE_TOOL_RESULT)
+				history_calls_answer(calls, block);
 }

@@ -198,7 +198,7 @@ close_fence(struct reader *r, struct json_writer *w)
 {
 	json_string_text(w, "\n```\n");
 	if (is_whole(r))
-		claude_writer_text(r->writer, r->scratch.data, r->scratch.length);
+		reader_plain_text(r, r->scratch.data, r->scratch.length);
 }
 
 static void

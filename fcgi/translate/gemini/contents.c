@@ -462,10 +462,10 @@ put_assistant_turn(struct contents *c, const struct claude_turn *turn)
 
 	history_calls_clear(&c->calls);
 	c->has_call = false;
-	CLAUDE_EACH_MESSAGE(message, turn)
-	CLAUDE_EACH_BLOCK (block, claude_content(message))
-		if (put_assistant_block(c, block) != 0)
-			return -1;
+	CLAUDE_EACH_MESSAGE (message, turn)
+		CLAUDE_EACH_BLOCK (block, claude_content(message))
+			if (put_assistant_block(c, block) != 0)
+				return -1;
 	forget_thought(c);
 	put_responses(c, &user);
 	return 0;
@@ -477,14 +477,14 @@ put_user_turn(struct contents *c, const struct claude_turn *turn)
 {
 	for (size_t i = 0; i < c->calls.count; i++)
 		put_files_of(c, c->calls.list[i].result);
-	CLAUDE_EACH_MESSAGE(message, turn)
-	if (claude_message_role(message) == CLAUDE_USER)
-		put_orphans_in(c, claude_content(message));
-	CLAUDE_EACH_MESSAGE(message, turn)
-	if (claude_message_role(message) == CLAUDE_SYSTEM)
-		put_system_turn(c, claude_content(message));
-	else
-		put_user_content(c, claude_content(message));
+	CLAUDE_EACH_MESSAGE (message, turn)
+		if (claude_message_role(message) == CLAUDE_USER)
+			put_orphans_in(c, claude_content(message));
+	CLAUDE_EACH_MESSAGE (message, turn)
+		if (claude_message_role(message) == CLAUDE_SYSTEM)
+			put_system_turn(c, claude_content(message));
+		else
+			put_user_content(c, claude_content(message));
 	history_calls_clear(&c->calls);
 }
 
@@ -515,11 +515,11 @@ put_conversation(struct contents *c)
 {
 	json_open_array(c->out);
 	put_system(c);
-	CLAUDE_EACH_TURN(turn, c->request, CLAUDE_SYSTEM_USER)
-	if (!turn.assistant)
-		put_user_turn(c, &turn);
-	else if (put_assistant_turn(c, &turn) != 0)
-		return -1;
+	CLAUDE_EACH_TURN (turn, c->request, CLAUDE_SYSTEM_USER)
+		if (!turn.assistant)
+			put_user_turn(c, &turn);
+		else if (put_assistant_turn(c, &turn) != 0)
+			return -1;
 	if (c->role == NULL)
 		return api_error_set(c->error, 400, "messages: there is no content in any of them");
 	put_last_words(c);

@@ -363,6 +363,8 @@ put_tools(struct json_writer *w, const struct claude_request *r, struct tool_nam
 	warn_of_dropped(r, search);
 	if (r->wants_search && !search)
 		tool_names_lack(names, LACKS_SEARCH);
+	if (r->forces_search && search)
+		tool_names_search_first(names);
 	if (r->wants_fetch)
 		tool_names_lack(names, LACKS_FETCH);
 	if (!functions && !search)

@@ -90,8 +90,8 @@ write_results_in(struct chat *c, const struct json *content)
 static void
 write_results(struct chat *c, const struct claude_turn *user)
 {
-	CLAUDE_EACH_MESSAGE(message, user)
-	write_results_in(c, claude_content(message));
+	CLAUDE_EACH_MESSAGE (message, user)
+		write_results_in(c, claude_content(message));
 	for (size_t i = 0; i < c->assistant.calls.count; i++)
 		if (c->assistant.calls.list[i].result == NULL)
 			write_tool_message(c, &c->assistant.calls.list[i], false);
@@ -287,10 +287,10 @@ write_system_turn(struct chat *c, const struct json *content)
 static int
 write_system_turns(struct chat *c, const struct claude_turn *turn)
 {
-	CLAUDE_EACH_MESSAGE(message, turn)
-	if (claude_message_role(message) == CLAUDE_SYSTEM &&
-		write_system_turn(c, claude_content(message)) != 0)
-		return -1;
+	CLAUDE_EACH_MESSAGE (message, turn)
+		if (claude_message_role(message) == CLAUDE_SYSTEM &&
+			write_system_turn(c, claude_content(message)) != 0)
+			return -1;
 	return 0;
 }
 
@@ -300,8 +300,7 @@ gather_user_turn(struct chat *c, const struct claude_turn *turn)
 {
 	if (openai_parts_gather_files(&c->parts, &c->assistant.calls, c->error) != 0)
 		return -1;
-	CLAUDE_EACH_MESSAGE(message, turn)
-	{
+	CLAUDE_EACH_MESSAGE (message, turn) {
 		const struct json *content = claude_content(message);
 		bool system = claude_message_role(message) == CLAUDE_SYSTEM;
 		if (system ? openai_parts_gather_system(&c->parts, content, c->error) != 0
@@ -322,10 +321,10 @@ write_assistant_turn(struct chat *c, const struct claude_turn *turn)
 	const struct claude_turn user = claude_next_turn(turn);
 
 	chat_assistant_clear(&c->assistant);
-	CLAUDE_EACH_MESSAGE(message, turn)
-	if (claude_message_role(message) == CLAUDE_ASSISTANT &&
-		chat_assistant_gather(&c->assistant, claude_content(message)) != 0)
-		return no_memory(c);
+	CLAUDE_EACH_MESSAGE (message, turn)
+		if (claude_message_role(message) == CLAUDE_ASSISTANT &&
+			chat_assistant_gather(&c->assistant, claude_content(message)) != 0)
+			return no_memory(c);
 	if (!chat_assistant_is_empty(&c->assistant)) {
 		chat_assistant_write(&c->assistant, turn->after == 0, c->writer);
 		c->any = true;
@@ -344,8 +343,7 @@ write_user_messages(struct chat *c, const struct claude_turn *turn)
 {
 	if (openai_parts_gather_files(&c->parts, &c->assistant.calls, c->error) != 0)
 		return -1;
-	CLAUDE_EACH_MESSAGE(message, turn)
-	{
+	CLAUDE_EACH_MESSAGE (message, turn) {
 		const struct json *content = claude_content(message);
 		if (claude_message_role(message) == CLAUDE_SYSTEM) {
 			write_system_turn(c, content);
@@ -396,8 +394,7 @@ write_conversation(struct chat *c)
 {
 	bool assistant = false;
 
-	CLAUDE_EACH_TURN(turn, c->request, CLAUDE_SYSTEM_EITHER)
-	{
+	CLAUDE_EACH_TURN (turn, c->request, CLAUDE_SYSTEM_EITHER) {
 		assistant = turn.assistant;
 		if (assistant ? write_assistant_turn(c, &turn) != 0
 			      : write_user_turn(c, &turn) != 0)

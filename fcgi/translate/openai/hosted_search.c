@@ -63,6 +63,13 @@ openai_search_is_tool(enum search_form form)
 	       form == SEARCH_GROQ;
 }
 
+bool
+openai_search_is_told_late(enum search_form form)
+{
+	return form == SEARCH_ALWAYS || form == SEARCH_OPENROUTER || form == SEARCH_GLM ||
+	       form == SEARCH_GROQ || form == SEARCH_UNASKED;
+}
+
 /* ---- sites ---- */
 
 /* Lists of the tool; a list that is empty says nothing. */

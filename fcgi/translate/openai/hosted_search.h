@@ -28,6 +28,9 @@ bool openai_search_is_offered(const struct claude_request *, const struct model_
 /** Is the search one of the tools, and not told by members of the request? */
 bool openai_search_is_tool(enum search_form);
 
+/** Does the answer tell of the search only with its text, or after it? */
+bool openai_search_is_told_late(enum search_form);
+
 /** The search as an element of the list of tools. */
 void openai_put_search_tool(struct json_writer *, const struct json *declared, enum search_form);
 

@@ -350,6 +350,8 @@ openai_put_tools(struct json_writer *w, const struct claude_request *r, struct t
 
 	if (r->wants_search && o.search == SEARCH_NONE)
 		tool_names_lack(names, LACKS_SEARCH);
+	if (r->forces_search && openai_search_is_told_late(o.search))
+		tool_names_search_first(names);
 	if (r->wants_fetch)
 		tool_names_lack(names, LACKS_FETCH);
 	/* Where no tool can be named, only that one is offered. */

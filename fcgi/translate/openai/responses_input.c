@@ -360,10 +360,10 @@ write_system(struct input *in, const struct json *content)
 static const char *
 phase_of(const struct claude_turn *turn)
 {
-	CLAUDE_EACH_MESSAGE(message, turn)
-	CLAUDE_EACH_BLOCK (block, claude_content(message))
-		if (claude_block_type(block) == CLAUDE_TOOL_USE)
-			return "commentary";
+	CLAUDE_EACH_MESSAGE (message, turn)
+		CLAUDE_EACH_BLOCK (block, claude_content(message))
+			if (claude_block_type(block) == CLAUDE_TOOL_USE)
+				return "commentary";
 	return "final_answer";
 }
 
@@ -376,16 +376,16 @@ write_assistant_turn(struct input *in, const struct claude_turn *turn)
 	history_calls_clear(&in->calls);
 	end_message(in);
 	in->phase = phase_of(turn);
-	CLAUDE_EACH_MESSAGE(message, turn)
-	if (claude_message_role(message) == CLAUDE_ASSISTANT &&
-		write_assistant_message(in, claude_content(message)) != 0)
-		return -1;
+	CLAUDE_EACH_MESSAGE (message, turn)
+		if (claude_message_role(message) == CLAUDE_ASSISTANT &&
+			write_assistant_message(in, claude_content(message)) != 0)
+			return -1;
 	drop_reasoning(in);
 	write_outputs(in, &user);
-	CLAUDE_EACH_MESSAGE(message, turn)
-	if (claude_message_role(message) == CLAUDE_SYSTEM &&
-		write_system(in, claude_content(message)) != 0)
-		return -1;
+	CLAUDE_EACH_MESSAGE (message, turn)
+		if (claude_message_role(message) == CLAUDE_SYSTEM &&
+			write_system(in, claude_content(message)) != 0)
+			return -1;
 	return 0;
 }
 
@@ -394,8 +394,7 @@ write_user_turn(struct input *in, const struct claude_turn *turn)
 {
 	if (openai_parts_gather_files(&in->parts, &in->calls, in->error) != 0)
 		return -1;
-	CLAUDE_EACH_MESSAGE(message, turn)
-	{
+	CLAUDE_EACH_MESSAGE (message, turn) {
 		const struct json *content = claude_content(message);
 		bool system = claude_message_role(message) == CLAUDE_SYSTEM;
 		if (system ? write_system(in, content) != 0 : write_user_message(in, content) != 0)
@@ -408,9 +407,10 @@ write_user_turn(struct input *in, const struct claude_turn *turn)
 static int
 write_conversation(struct input *in)
 {
-	CLAUDE_EACH_TURN(turn, in->request, CLAUDE_SYSTEM_EITHER)
-	if (turn.assistant ? write_assistant_turn(in, &turn) != 0 : write_user_turn(in, &turn) != 0)
-		return -1;
+	CLAUDE_EACH_TURN (turn, in->request, CLAUDE_SYSTEM_EITHER)
+		if (turn.assistant ? write_assistant_turn(in, &turn) != 0
+				   : write_user_turn(in, &turn) != 0)
+			return -1;
 	end_message(in);
 	if (!in->any)
 		return api_error_set(
