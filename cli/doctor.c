@@ -45,9 +45,9 @@ struct findings {
 	size_t problems;
 };
 
-/* One finding: ${what} was checked; the rest tells what was found, and how to fix it. */
+/* One finding: ${what} was checked; the rest says what was found, and how to fix it. */
 static void __attribute__((format(printf, 4, 5)))
-find(struct findings *f, enum level level, const char *what, const char *format, ...)
+report(struct findings *f, enum level level, const char *what, const char *format, ...)
 {
 	static const char *const names[] = {"ok", "warning", "problem"};
 	static const enum style styles[] = {STYLE_GOOD, STYLE_WARNING, STYLE_BAD};
@@ -88,16 +88,16 @@ check_versions(struct findings *f)
 	const curl_version_info_data *curl = curl_version_info(CURLVERSION_NOW);
 	time_t now = time(NULL);
 
-	find(f, GOOD, "versions",
+	report(f, GOOD, "versions",
 		"claude-proxy " VERSION ", curl %s (%s), SQLite %s, json-c %s, libuv %s",
 		curl->version, curl->ssl_version != NULL ? curl->ssl_version : "without TLS",
 		store_library_version(), json_c_version(), uv_version_string());
 	if (curl->ssl_version == NULL)
-		find(f, PROBLEM, "TLS",
+		report(f, PROBLEM, "TLS",
 			"this libcurl has no TLS, so https:// upstreams cannot be "
 			"reached: install the usual libcurl package");
 	if (now < THIS_CENTURY)
-		find(f, PROBLEM, "clock",
+		report(f, PROBLEM, "clock",
 			"the clock is set to a year before 2020: TLS and the pauses of keys will "
 			"fail; set it");
 }
@@ -108,13 +108,13 @@ check_env_file(struct findings *f, const char *path)
 	struct stat info;
 
 	if (path == NULL)
-		find(f, GOOD, "settings", "from the environment; there is no settings file");
+		report(f, GOOD, "settings", "from the environment; there is no settings file");
 	else if (stat(path, &info) == 0 && (info.st_mode & 077) != 0)
-		find(f, WARNING, "settings",
+		report(f, WARNING, "settings",
 			"others can read %s, which contains the access key: chmod 600 %s", path,
 			path);
 	else
-		find(f, GOOD, "settings", "from the environment, and %s", path);
+		report(f, GOOD, "settings", "from the environment, and %s", path);
 }
 
 static void
@@ -124,17 +124,17 @@ check_access_key(struct findings *f, const struct settings *settings)
 	char *path = settings_env_path(settings);
 
 	if (key == NULL)
-		find(f, PROBLEM, "access key",
+		report(f, PROBLEM, "access key",
 			"PROXY_ACCESS_KEY is not set, so every request is refused: put a line "
 			"PROXY_ACCESS_KEY=<a long random word> into %s",
 			path != NULL ? path : ".env");
 	else if (strlen(key) < SHORT_ACCESS_KEY)
-		find(f, WARNING, "access key",
+		report(f, WARNING, "access key",
 			"PROXY_ACCESS_KEY has only %zu characters: use at least %d that cannot be "
 			"guessed",
 			strlen(key), SHORT_ACCESS_KEY);
 	else
-		find(f, GOOD, "access key", "PROXY_ACCESS_KEY is set");
+		report(f, GOOD, "access key", "PROXY_ACCESS_KEY is set");
 	free(path);
 }
 
@@ -144,14 +144,14 @@ check_certificates(struct findings *f, const char *chosen)
 	const char *file = chosen != NULL ? chosen : ca_bundle_file();
 
 	if (file == NULL)
-		find(f, GOOD, "certificates", "libcurl finds the CA bundle itself");
+		report(f, GOOD, "certificates", "libcurl finds the CA bundle itself");
 	else if (access(file, R_OK) != 0)
-		find(f, PROBLEM, "certificates",
+		report(f, PROBLEM, "certificates",
 			"%s: %s: https:// upstreams cannot be reached; install the package "
 			"ca-certificates, or let SSL_CERT_FILE name a CA bundle",
 			file, strerror(errno));
 	else
-		find(f, GOOD, "certificates", "CA bundle %s", file);
+		report(f, GOOD, "certificates", "CA bundle %s", file);
 }
 
 /* ---- the database ---- */
@@ -163,21 +163,21 @@ check_file(struct findings *f, const char *path)
 	struct stat info;
 
 	if (stat(path, &info) != 0 && errno == ENOENT) {
-		find(f, PROBLEM, "database",
+		report(f, PROBLEM, "database",
 			"there is no %s yet: %s creates it; or let CLAUDE_PROXY_DB name another",
 			path, hint_first_upstream(&(struct hint){{0}}));
 		return false;
 	}
 	if (access(path, R_OK) != 0) {
-		find(f, PROBLEM, "database",
+		report(f, PROBLEM, "database",
 			"%s: %s: run this as the user that the responder runs as", path,
 			strerror(errno));
 		return false;
 	}
 	if ((info.st_mode & 077) != 0)
-		find(f, WARNING, "database", "others can open %s: chmod 600 %s", path, path);
+		report(f, WARNING, "database", "others can open %s: chmod 600 %s", path, path);
 	if (info.st_uid != geteuid())
-		find(f, WARNING, "database",
+		report(f, WARNING, "database",
 			"%s belongs to user %u and not to you (%u): run this as the user that the "
 			"responder runs as",
 			path, (unsigned)info.st_uid, (unsigned)geteuid());
@@ -187,27 +187,27 @@ check_file(struct findings *f, const char *path)
 static void
 check_content(struct findings *f, struct store *store)
 {
-	struct store_report report;
+	struct store_report state;
 
-	store_check(store, &report);
-	if (report.problem[0] != '\0')
-		find(f, PROBLEM, "database",
+	store_check(store, &state);
+	if (state.problem[0] != '\0')
+		report(f, PROBLEM, "database",
 			"it is damaged (%s): restore a backup, or export what is still readable "
 			"and import it into a new one",
-			report.problem);
-	if (!report.writable)
-		find(f, PROBLEM, "database",
+			state.problem);
+	if (!state.writable)
+		report(f, PROBLEM, "database",
 			"%s is not writable: check its owner, that of the folder, and the free "
 			"space",
 			store_path(store));
-	if (strcmp(report.journal, "wal") != 0)
-		find(f, WARNING, "database",
+	if (strcmp(state.journal, "wal") != 0)
+		report(f, WARNING, "database",
 			"this file system does not support a write-ahead log (%s instead): it "
 			"works, but slower",
-			report.journal);
-	if (report.problem[0] == '\0' && report.writable)
-		find(f, GOOD, "database", "%s: intact, writable, journal %s", store_path(store),
-			report.journal);
+			state.journal);
+	if (state.problem[0] == '\0' && state.writable)
+		report(f, GOOD, "database", "%s: intact, writable, journal %s", store_path(store),
+			state.journal);
 }
 
 /* ---- the configuration ---- */
@@ -239,14 +239,14 @@ check_keys(struct findings *f, const struct upstream *u)
 		if (api_key_state(key, now) != KEY_RESTING)
 			continue;
 		secret_mask(key->secret, mask);
-		find(f, WARNING, u->name, "key %zu %s is paused for %lld s more: %s", i, mask,
+		report(f, WARNING, u->name, "key %zu %s is paused for %lld s more: %s", i, mask,
 			(long long)((key->rests_until - now + 999) / 1000),
 			key->last_error != NULL ? key->last_error : "");
 	}
 	if (u->key_count == 0)
-		find(f, WARNING, u->name, "has no API key: %s", HINT("key", u->name, "add", "-"));
+		report(f, WARNING, u->name, "has no API key: %s", HINT("key", u->name, "add", "-"));
 	else if (enabled == 0)
-		find(f, WARNING, u->name, "all its keys are disabled: %s",
+		report(f, WARNING, u->name, "all its keys are disabled: %s",
 			HINT("key", u->name, "enable", "<index>"));
 }
 
@@ -256,7 +256,7 @@ check_routes(struct findings *f, const struct config *config)
 	for (size_t i = 0; i < config->route_count; i++) {
 		const struct route *first = config_shadowing_route(config, i);
 		if (first != NULL)
-			find(f, WARNING, "routes",
+			report(f, WARNING, "routes",
 				"route %zu, %s, is never used: route %td, %s, matches first", i,
 				config->routes[i].pattern, first - config->routes, first->pattern);
 	}
@@ -266,20 +266,20 @@ static void
 check_config(struct findings *f, const struct config *config)
 {
 	if (config->current == NULL)
-		find(f, PROBLEM, "upstreams", "there is none yet: %s",
+		report(f, PROBLEM, "upstreams", "there is none yet: %s",
 			hint_first_upstream(&(struct hint){{0}}));
 	else if (upstream_enabled_key(config->current) == NULL)
-		find(f, PROBLEM, "upstreams", "%s is current and has no enabled key: %s",
+		report(f, PROBLEM, "upstreams", "%s is current and has no enabled key: %s",
 			config->current->name, HINT("key", config->current->name, "add", "-"));
 	else
-		find(f, GOOD, "upstreams", "%zu, current is %s; strategy %s; %zu route%s",
+		report(f, GOOD, "upstreams", "%zu, current is %s; strategy %s; %zu route%s",
 			config->upstream_count, config->current->name, print_strategy(f->admin),
 			config->route_count, plural(config->route_count));
 	for (size_t i = 0; i < config->upstream_count; i++) {
 		const struct upstream *u = &config->upstreams[i];
 		check_keys(f, u);
 		if (is_circle(config, u))
-			find(f, WARNING, u->name,
+			report(f, WARNING, u->name,
 				"its fallbacks lead back to itself; each is tried once");
 	}
 	check_routes(f, config);
@@ -297,7 +297,7 @@ check_reach(struct findings *f, const struct upstream *u)
 	const struct probe probe = {
 		f->admin->settings, u, key != NULL && key->secret[0] != '\0' ? key : NULL};
 	if (key != NULL && probe.key == NULL)
-		find(f, PROBLEM, u->name, "the command that prints its API key failed: %s",
+		report(f, PROBLEM, u->name, "the command that prints its API key failed: %s",
 			key->last_error != NULL ? key->last_error : "");
 	struct probe_answer answer;
 	struct buffer origin = BUFFER_INIT(0);
@@ -305,18 +305,18 @@ check_reach(struct findings *f, const struct upstream *u)
 	url_write_origin(&origin, u->base_url);
 	probe_models(&probe, &answer);
 	if (answer.status == 0)
-		find(f, PROBLEM, u->name,
+		report(f, PROBLEM, u->name,
 			"%s (check the base URL and the network; %s sets a proxy)",
 			answer.error.message, HINT("set", u->name, "proxy", "<url>"));
 	else if (answer.status == 401 || answer.status == 403)
-		find(f, probe.key != NULL ? PROBLEM : WARNING, u->name,
+		report(f, probe.key != NULL ? PROBLEM : WARNING, u->name,
 			"%s responds, but refuses the key: %s", buffer_text(&origin),
 			answer.error.message);
 	else if (answer.status >= 500)
-		find(f, WARNING, u->name, "%s responds with %d: %s", buffer_text(&origin),
+		report(f, WARNING, u->name, "%s responds with %d: %s", buffer_text(&origin),
 			answer.status, answer.error.message);
 	else
-		find(f, GOOD, u->name, "%s responds (%d, %lld ms)", buffer_text(&origin),
+		report(f, GOOD, u->name, "%s responds (%d, %lld ms)", buffer_text(&origin),
 			answer.status, (long long)answer.ms);
 	probe_answer_free(&answer);
 	buffer_free(&origin);
@@ -330,7 +330,7 @@ check_search_wanted(struct findings *f)
 
 	for (size_t i = 0; i < config->upstream_count; i++)
 		if (config->upstreams[i].options.search == SEARCH_BY_PROXY)
-			find(f, PROBLEM, config->upstreams[i].name,
+			report(f, PROBLEM, config->upstreams[i].name,
 				"is to search the web by the proxy, which has no search: %s "
 				"explains how to set one",
 				HINT("search", "--help"));
@@ -348,10 +348,10 @@ check_search_engine(struct findings *f)
 	}
 	search_try(f->admin, "claude-proxy", &result);
 	if (result.outcome == SEARCH_DONE)
-		find(f, GOOD, "search", "%s searches the web (%zu page%s found)", config->provider,
-			result.count, plural(result.count));
+		report(f, GOOD, "search", "%s searches the web (%zu page%s found)",
+			config->provider, result.count, plural(result.count));
 	else
-		find(f, PROBLEM, "search", "%s cannot search the web: %s; %s tries it again",
+		report(f, PROBLEM, "search", "%s cannot search the web: %s; %s tries it again",
 			config->provider, result.problem, HINT("search", "test", "<query>"));
 	search_result_free(&result);
 }
@@ -363,14 +363,14 @@ check_store(struct findings *f)
 
 	a->store = store_open(a->settings->database);
 	if (a->store == NULL) {
-		find(f, PROBLEM, "database", "could not open %s: the lines above tell why",
+		report(f, PROBLEM, "database", "could not open %s: see the lines above",
 			a->settings->database);
 		return;
 	}
 	check_content(f, a->store);
 	a->config = store_config(a->store);
 	if (a->config == NULL) {
-		find(f, PROBLEM, "database", "could not read the configuration");
+		report(f, PROBLEM, "database", "could not read the configuration");
 		return;
 	}
 	check_config(f, a->config);
@@ -391,14 +391,15 @@ run_doctor(struct admin *a, int count, char **arguments)
 	check_versions(&f);
 	a->settings = settings_load(&problem);
 	if (a->settings == NULL) {
-		find(&f, PROBLEM, "settings", "%s", buffer_text(&problem));
+		report(&f, PROBLEM, "settings", "%s", buffer_text(&problem));
 	} else {
 		check_env_file(&f, a->settings->env_file);
 		check_access_key(&f, a->settings);
 		check_certificates(&f, a->settings->certificates);
 		if (owner_become(a->settings) != 0)
-			find(&f, PROBLEM, "database",
-				"it is another user's: the line above tells how to reach it");
+			report(&f, PROBLEM, "database",
+				"it belongs to another user: the line above explains how to reach "
+				"it");
 		else if (check_file(&f, a->settings->database))
 			check_store(&f);
 	}

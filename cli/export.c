@@ -33,7 +33,7 @@ add_url(const struct admin *a, struct json_object *object, const char *name, con
 	buffer_free(&masked);
 }
 
-/* Secrets are whole only where they were asked for. */
+/* Secrets are whole only on request. */
 static struct json_object *
 secret_text(const struct admin *a, const char *secret)
 {
@@ -43,7 +43,7 @@ secret_text(const struct admin *a, const char *secret)
 	return json_object_new_string(a->secrets ? secret : mask);
 }
 
-/* A command is no secret: what it prints is, and stays here. */
+/* A command is not secret; what it prints is, and stays here. */
 static struct json_object *
 key_text(const struct admin *a, const struct api_key *key)
 {

@@ -78,8 +78,8 @@ read_current(struct source *s)
 	return EXIT_DONE;
 }
 
-/* The original's other names for models hold while their upstream is current: so do routes that
- * name none. */
+/* The original's names for models apply while their upstream is current, as do routes that name no
+ * upstream. */
 static int
 read_mapping(struct source *s, const char *place, const struct json *mapping)
 {
@@ -179,7 +179,8 @@ check_fallbacks(const struct source *s)
 				continue;
 			if (!source_knows(s, other) || strcmp(other, u->name) == 0)
 				return source_refuse(s, "upstream",
-					"%s: fallback '%s' is no other upstream", u->name, other);
+					"%s: fallback '%s' is not another upstream", u->name,
+					other);
 		}
 	}
 	return EXIT_DONE;

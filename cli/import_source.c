@@ -112,7 +112,8 @@ source_read_string(struct source *s, const char *place, const struct json *value
 	if (!json_is_string(value))
 		return source_refuse(s, place, "must be a string");
 	if (json_has_unusual(value))
-		return source_refuse(s, place, "must contain no NUL character and no half of one");
+		return source_refuse(s, place,
+			"must contain neither a NUL character nor half of a surrogate pair");
 	*text = source_keep(s, json_copy(value));
 	if (*text != NULL)
 		return EXIT_DONE;

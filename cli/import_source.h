@@ -2,8 +2,8 @@
  * The file that `import` reads: its texts, what is wrong with it and where, and what was read so
  * far.
  *
- * A function that returns int gives EXIT_DONE; or else the exit status of the command, and the
- * problem is reported.
+ * A function that returns int gives EXIT_DONE; or else the exit status of the command, with the
+ * problem reported.
  */
 #ifndef IMPORT_SOURCE_H
 #define IMPORT_SOURCE_H

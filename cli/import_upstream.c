@@ -37,7 +37,7 @@ read_name(struct source *s, const char *place, const struct json *value, struct 
 		return make_name(s, u);
 	const char *problem = check_upstream_name(name);
 	if (problem == NULL && source_find(s, name) != NULL)
-		problem = "another upstream has it already";
+		problem = "another upstream already has it";
 	if (problem != NULL)
 		return source_refuse(s, place, "name '%s': %s", name, problem);
 	u->name = name;

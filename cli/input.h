@@ -30,7 +30,7 @@ char *input_read_secret(const char *prompt);
 bool input_can_ask(void);
 
 /**
- * Ask for one line on the terminal; what is typed shows.  Return it without its end and the spaces
+ * Ask for one line on the terminal, with echo.  Return it without its end and the spaces
  * around it, owned, or a copy of ${standard} if it is empty (may be NULL: ""); NULL at the end of
  * the input.
  */

@@ -207,7 +207,7 @@ keys_fetch(struct admin *a, const struct upstream *u)
 		return NULL;
 	u = config_find_upstream_by_id(a->config, id);
 	if (u == NULL)
-		fail("the upstream was removed meanwhile");
+		fail("the upstream was removed in the meantime");
 	return u;
 }
 

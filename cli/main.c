@@ -105,7 +105,7 @@ static const char models_details[] =
 static const char learned_details[] =
 	"  list                list the lessons, of one upstream or of all\n"
 	"  forget              forget them: what is refused then is learned again\n"
-	"A lesson ends by itself 30 days after it was learned.\n";
+	"A lesson expires 30 days after it was learned.\n";
 
 static const struct command commands[] = {
 	{"setup", "", "set up the first upstream, step by step", 0, 0, run_setup, setup_details,
@@ -248,7 +248,7 @@ take_option(struct admin *a, int count, char **arguments)
 			*(const char **)((char *)a + row->text) = arguments[1];
 			return 2;
 		}
-		misuse("nothing follows the option %s", row->name);
+		misuse("the option %s needs a value", row->name);
 		return 0;
 	}
 	misuse("unknown option %s%s", arguments[0],

@@ -41,7 +41,7 @@ pad(struct buffer *out, const struct buffer *text, int width, bool left)
 		buffer_append(out, buffer_text(text), text->length);
 }
 
-/* Append the next argument, of the type that the letters at ${type} tell.  Return what follows
+/* Append the next argument, whose type the letters at ${type} give.  Return what follows
  * them. */
 static const char *
 put_argument(struct buffer *text, const char *type, struct arguments *arguments)
@@ -117,7 +117,7 @@ print(const char *format, ...)
 
 /* ---- lines that fit ---- */
 
-/* Narrower than this, text is no longer put below itself. */
+/* In less room than this, text is not wrapped. */
 enum { NARROWEST = 24 };
 
 int

@@ -15,7 +15,7 @@ struct buffer;
  */
 void print(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/** How many characters a line of the terminal has room for; INT_MAX: it is no terminal. */
+/** How many characters a line of the terminal has room for; INT_MAX if it is not a terminal. */
 int output_columns(void);
 
 /** How many characters wide a %s prints the text. */

@@ -1,6 +1,6 @@
 /*
- * Whose database it is: the command acts as the user that the responder runs as, or tells who that
- * is.
+ * Whose database it is: the command acts as the user that the responder runs as, or reports who
+ * that is.
  */
 #ifndef OWNER_H
 #define OWNER_H

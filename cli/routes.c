@@ -147,7 +147,7 @@ list_routes(struct admin *a, int count, char **arguments)
 {
 	(void)arguments;
 	if (count != 0)
-		return misuse("route list takes nothing more");
+		return misuse("route list takes no arguments");
 	if (a->json)
 		print_routes_json(a->config);
 	else

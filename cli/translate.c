@@ -15,7 +15,7 @@
 #include "input.h"
 #include "output.h"
 #include "store/config.h"
-#include "translate/answer.h"
+#include "translate/answer/answer.h"
 #include "translate/claude/own_search.h"
 #include "translate/claude/request.h"
 #include "translate/tool_names.h"

@@ -106,7 +106,7 @@ continue_with_key(struct admin *a, const char *name, bool local)
 		return EXIT_FAILED;
 	const struct upstream *u = config_find_upstream(a->config, name);
 	if (u == NULL)
-		return EXIT_DONE; /* somebody else removed it meanwhile */
+		return EXIT_DONE; /* somebody else removed it in the meantime */
 	if (local)
 		return store_add_keys(a->store, u->id, &no_key, 1, &added) == STORE_OK
 			       ? EXIT_DONE
@@ -127,7 +127,7 @@ add_upstream(
 	case STORE_OK:
 		break;
 	case STORE_EXISTS:
-		return fail("there is an upstream '%s' already", name);
+		return fail("there is already an upstream '%s'", name);
 	default:
 		return fail("could not add '%s'", name);
 	}

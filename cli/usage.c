@@ -30,7 +30,7 @@ parse_day(const char *text)
 	return moment != (time_t)-1 ? (int64_t)moment * 1000 : -1;
 }
 
-/* The moment that --since means, or -1 if it is not a time; a number alone is none. */
+/* The moment that --since means, or -1 if it is not a time; neither is a number alone. */
 static int64_t
 parse_since(const char *text)
 {

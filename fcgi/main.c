@@ -49,7 +49,7 @@ widen_descriptor_table(void)
 		close(descriptor);
 }
 
-/* What a CGI program cannot even begin must be told to its client, not only to the log. */
+/* The client of a CGI program that cannot even begin must learn of it, not only the log. */
 static int
 refuse_start(bool is_cgi, const char *problem)
 {
@@ -85,7 +85,7 @@ serve(struct settings *settings, bool is_cgi)
 	log_run_apart();
 	struct store *store = store_open(settings->database);
 	if (store == NULL) {
-		refuse_start(is_cgi, "could not open the database: the proxy's log tells why");
+		refuse_start(is_cgi, "could not open the database: see the proxy's log");
 		goto out;
 	}
 	curl_global_init(CURL_GLOBAL_DEFAULT);

@@ -195,7 +195,7 @@ uptime_ms(const struct server *s)
 	return (int64_t)((uv_hrtime() - s->began) / 1000000);
 }
 
-/* Begin to serve the request.  NULL: there is no memory. */
+/* Begin to serve the request.  NULL if memory ran out. */
 static struct intake *
 begin_intake(struct server *s, struct web_request *web, int64_t uptime)
 {
@@ -291,7 +291,7 @@ add_acceptor(struct server *s)
 	return 0;
 }
 
-/* A locked database may hold every acceptor: where none came back and none took a request for a
+/* A locked database may block every acceptor: if none came back and none took a request for a
  * while, add one. */
 static void
 on_grow(uv_timer_t *timer)
@@ -512,8 +512,8 @@ run(struct server *s)
 }
 
 /*
- * End threads that still work: those that wait for the database, which the caller would close under
- * their hands, and libcurl's, which look up a name for nobody and could be waited for only.
+ * End threads that still work: those that use the database, which the caller is about to close, and
+ * libcurl's, which look up a name that nobody needs and could only be waited for.
  */
 static _Noreturn void
 end_process(int status)

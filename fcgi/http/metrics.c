@@ -67,8 +67,8 @@ write_requests(struct buffer *out, const struct totals *t)
 	static const char name[] = "claude_proxy_requests_total";
 
 	write_heading(out, name, "counter",
-		"Requests by upstream (empty: refused before one was asked), kind and the HTTP "
-		"status told.");
+		"Requests by upstream (empty: refused before one was chosen), kind and the HTTP "
+		"status sent.");
 	for (size_t i = 0; i < t->count; i++) {
 		begin_row(out, name, "", &t->rows[i]);
 		end_sample(out, t->rows[i].requests);

@@ -16,9 +16,9 @@
 #include "proxy/plan/plan.h"
 #include "proxy/usage_writer.h"
 #include "store/usage.h"
-#include "translate/answer.h"
+#include "translate/answer/answer.h"
 
-/* What web servers log where the client went away before a status was told. */
+/* What web servers log if the client went away before a status was sent. */
 enum { CLIENT_WENT_AWAY = 499 };
 
 void

@@ -20,9 +20,9 @@ struct settings;
 struct accounting {
 	uint64_t began;      /* ms of the loop's clock, as the next */
 	uint64_t first_byte; /* to the client; 0: none yet */
-	int status;          /* told to the client; 0: none yet */
+	int status;          /* sent to the client; 0: none yet */
 	const char *error_type;
-	int error_status; /* of it: a stream that failed was told another one; 0: none */
+	int error_status; /* of the error, which a stream that failed could not send; 0: none */
 	int attempts;
 	int64_t searches;    /* that the proxy made for the model */
 	struct buffer shown; /* the start of the response */
@@ -33,7 +33,7 @@ struct accounting {
 void
 accounting_bytes(struct accounting *, const struct settings *, const char *bytes, size_t length);
 
-/** An attempt failed, and the key rests for ${rest} ms: say so on the log. */
+/** Log that an attempt failed, and that the key is paused for ${rest} ms. */
 void accounting_failed_attempt(
 	const struct client_request *, const struct plan *, const char *error_type, int64_t rest);
 

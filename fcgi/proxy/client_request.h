@@ -34,7 +34,7 @@ struct client_request {
 	struct buffer body;       /* as it came */
 
 	/* What the model and the proxy's own searches have added to the conversation: messages,
-	 * each behind a comma, and how many turns of the model that is (web_search.h). */
+	 * each after a comma, and how many turns of the model that is (web_search.h). */
 	struct buffer turns;
 	unsigned turn_count;
 	bool last_turn; /* the next turn may search no more */

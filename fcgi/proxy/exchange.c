@@ -379,7 +379,7 @@ exchange_resume(struct exchange *x, struct plan *next)
 		x->state = ASKING;
 		return true;
 	}
-	/* The key that was asked is the one that counts: the next one never was. */
+	/* The row of usage names the key that was used: the next one never was. */
 	if (next != NULL)
 		plan_free(next);
 	end_response(x, "client went away");

@@ -1,5 +1,5 @@
 /*
- * An exchange that fails: the next key or another wording, else the error goes to the client; see
+ * An exchange that fails: the next key or another wording, or the client gets the error; see
  * exchange_steps.h.
  */
 #include "base/log.h"
@@ -32,7 +32,7 @@ on_retry(void *context, struct plan *next)
 		exchange_fail(x, &x->failure);
 }
 
-/* May a message be asked for otherwise?  Only before anything of the response went out. */
+/* May the request for a message be corrected?  Only before anything of the response went out. */
 static bool
 may_be_corrected(const struct exchange *x, const struct api_error *error)
 {
@@ -75,7 +75,7 @@ exchange_fail_attempt(struct exchange *x, const struct api_error *error, bool re
 
 /*
  * Put the failure into the response: with a status while nothing was sent, else as the stream's
- * last event.  Return 0, or -1: nothing can be said any more, it must break off.
+ * last event.  Return 0, or -1: the response cannot report it and must break off.
  */
 static int
 write_failure(struct exchange *x, const struct api_error *error)
@@ -114,8 +114,8 @@ exchange_fail_without_room(struct exchange *x, const char *problem)
 
 /* ---- stopping ---- */
 
-/* A worker still reads what belongs to the exchange: tell the client at once what it takes, and
- * leave the rest to the end of the process. */
+/* A worker still reads what belongs to the exchange: give the client what it takes now, and leave
+ * the rest to the end of the process. */
 static void
 abort_planning(struct exchange *x, const struct api_error *error)
 {

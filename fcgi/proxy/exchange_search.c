@@ -87,7 +87,7 @@ on_next_turn(void *context, struct plan *next)
 	if (!exchange_resume(x, next))
 		return;
 	if (next == NULL) {
-		fail_search(x, "cannot be asked to go on after the web search");
+		fail_search(x, "could not continue after the web search");
 		return;
 	}
 	/* What the turn before came with may not have ended. */

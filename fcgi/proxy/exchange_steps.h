@@ -15,8 +15,8 @@
 #include "proxy/plan/plan.h"
 #include "proxy/reply.h"
 #include "proxy/web_search.h"
-#include "translate/answer.h"
-#include "translate/upstream_error.h"
+#include "translate/answer/answer.h"
+#include "translate/answer/upstream_error.h"
 #include "upstream/transfer.h"
 
 enum exchange_state {
@@ -51,7 +51,8 @@ struct exchange {
 	uv_timer_t timer;
 	uint64_t timer_due; /* UINT64_MAX: it does not run; ms of the loop's clock, as the rest */
 	uint64_t attempt_began;
-	uint64_t last_input;  /* from the upstream, or since it is not held any more */
+	uint64_t
+		last_input; /* from the upstream, or since the transfer goes on after it was held */
 	uint64_t last_output; /* to the client, or since it is waited for */
 	uint64_t whole_since; /* the answer, in ENDING and DRAINING, or the model's turn */
 	struct accounting accounting;
@@ -91,7 +92,7 @@ void exchange_dispose(struct exchange *);
 
 /**
  * The attempt failed.  While the client has got nothing of an answer, another key may do better, or
- * another wording where the upstream refused this one.
+ * a corrected request where the upstream refused this one.
  * ${refused}: the upstream said so; otherwise it may still have processed the request.
  */
 void exchange_fail_attempt(struct exchange *, const struct api_error *, bool refused);

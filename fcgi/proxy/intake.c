@@ -64,7 +64,7 @@ struct intake {
 	struct exchanges *all;
 	struct client_request client;
 	int64_t uptime;         /* ms; -1: as CGI */
-	struct api_error error; /* what the head tells; status 0: nothing */
+	struct api_error error; /* what the head shows to be wrong; status 0: nothing */
 	bool admitted;          /* counted as in flight */
 
 	/* Of the body, in ms of clock_monotonic_ms. */
@@ -109,7 +109,7 @@ refuse(struct intake *in, const struct api_error *error)
 
 static const char json_type[] = "application/json";
 
-/* Answer with what nobody keeps; HEAD gets the head of it. */
+/* Answer with something that must not be cached; HEAD gets its head. */
 static void
 answer_status(struct intake *in, int status, const char *content_type, const struct buffer *body)
 {
@@ -260,7 +260,7 @@ answer_hello(struct intake *in)
 	buffer_free(&body);
 }
 
-/* Read the settings again here, then tell all other processes. */
+/* Read the settings again here, then have all other processes do so. */
 static int
 reload(struct intake *in, struct api_error *error)
 {
@@ -274,7 +274,7 @@ reload(struct intake *in, struct api_error *error)
 	else if (store_announce_reload(in->all->store) != STORE_OK)
 		api_error_set(error, 500,
 			"the settings were read again in this process only: the database cannot be "
-			"written, the proxy's log tells why");
+			"written; see the proxy's log");
 	if (error->status == 0) {
 		status_write_reload(&body, in->client.config, fresh);
 		answer_status(in, 200, json_type, &body);
@@ -308,7 +308,7 @@ admit(struct exchanges *all, const struct settings *settings, struct api_error *
 	return -1;
 }
 
-/* Answer what no upstream is asked for, and what the head does not refuse. */
+/* Answer what needs no upstream and was not refused by its head. */
 static void
 answer_here(struct intake *in, struct api_error *error)
 {
@@ -339,7 +339,7 @@ answer_here(struct intake *in, struct api_error *error)
 	}
 }
 
-/* Does it need the access key, though no upstream is asked? */
+/* Does it need the access key, though not an upstream? */
 static bool
 is_for_owner(enum endpoint endpoint)
 {

@@ -2,9 +2,9 @@
  * Taking in a web request: endpoint, access, limits, and its body.  What can be answered at once
  * is; a request for an upstream becomes an exchange for the loop.  Runs on acceptor threads.
  *
- * Everything that the head tells is decided before the body is read.  The body of a refused request
- * is still waited for, for a while: some web servers lose an answer that comes before the end of
- * the request, even of one without a body (Apache's mod_proxy_fcgi makes it a 503).
+ * Everything that the head decides is decided before the body is read.  The body of a refused
+ * request is still waited for, for a while: some web servers lose an answer that comes before the
+ * end of the request, even of one without a body (Apache's mod_proxy_fcgi makes it a 503).
  */
 #ifndef INTAKE_H
 #define INTAKE_H
@@ -21,8 +21,8 @@ struct intake;
 
 /**
  * Begin to serve the request by ${settings} and ${config} (NULL: it cannot be read).  Takes the
- * web request.  ${uptime} in ms; -1: as CGI, where a process lives for one request.  NULL: there is
- * no memory, and the response was broken off.
+ * web request.  ${uptime} in ms; -1: as CGI, where a process lives for one request.  NULL if memory
+ * ran out, and the response was broken off.
  */
 struct intake *intake_begin(struct exchanges *, struct web_request *, struct settings *,
 	struct config *, int64_t uptime);

@@ -16,12 +16,12 @@ struct live_settings *live_settings_new(struct settings *, int64_t reloads);
 void live_settings_free(struct live_settings *);
 
 /** A reference for one request, to be given back with settings_release.  Where ${reloads} has
- * changed, another process was told to reload, and so does this one first. */
+ * changed, the owner has asked for a reload, which this process does first. */
 struct settings *live_settings_get(struct live_settings *, int64_t reloads);
 
 /**
  * Read the settings again and reopen the log.  Return a reference to them, or NULL and one line in
- * ${problem}: then they stay as they were.  Both are said on the log.
+ * ${problem}: then they stay as they were.  Both are logged.
  */
 struct settings *live_settings_reload(struct live_settings *, struct buffer *problem);
 

@@ -12,7 +12,7 @@
 #include "http/response.h"
 #include "upstream/transfer.h"
 
-/* nginx takes a head of 4 KiB unless it is told otherwise, and ours has lines of its own. */
+/* nginx takes a head of 4 KiB unless configured otherwise, and ours has lines of its own. */
 enum { LONGEST_LINE = 256, MOST_OF_FAMILY = 2048 }; /* bytes */
 
 /* Those that come back in any case, each once, and the family that does while there is room. */

@@ -33,7 +33,7 @@ reply_write_error(struct reply *r, const struct api_error *error)
 	r->accounting->status = error->status;
 }
 
-/* Write the head of a response that is no error, and behind it what there is of the body. */
+/* Write the head of a response that is not an error, and after it what there is of the body. */
 static void
 write_head(struct reply *r, struct buffer *out)
 {

@@ -52,7 +52,7 @@ size_t reply_pending(const struct reply *);
 
 /**
  * Give the client what it takes ${now} (ms of the loop's clock), after the head that belongs there;
- * with ${last}, end the response behind it.  Return how many bytes it took, or -1: it is gone, or
+ * with ${last}, end the response after it.  Return how many bytes it took, or -1: it is gone, or
  * memory ran out.
  */
 ssize_t reply_write(struct reply *, bool last, uint64_t now);

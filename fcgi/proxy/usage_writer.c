@@ -101,7 +101,7 @@ add_row(struct batch *b, const struct usage_row *row)
 	return -1;
 }
 
-/* Usage is of messages that an upstream was asked for. */
+/* Usage is recorded for messages that were sent to an upstream. */
 static bool
 is_usage(const struct usage_row *record)
 {
@@ -109,7 +109,7 @@ is_usage(const struct usage_row *record)
 	       (record->kind == REQUEST_MESSAGE || record->kind == REQUEST_STREAM);
 }
 
-/* Put a batch that could not be written before those that came meanwhile.  Takes ${b}. */
+/* Put a batch that could not be written before those that came in the meantime.  Takes ${b}. */
 static void
 put_back(struct usage_writer *r, struct batch *b)
 {
@@ -137,7 +137,7 @@ take_waiting(struct usage_writer *r)
 
 /* ---- writing ---- */
 
-/* Write the batch, if there is anything to say.  The lock on writing is held.  Return whether all
+/* Write the batch, if there is anything in it.  The lock on writing is held.  Return whether all
  * is well. */
 static bool
 write_batch(struct usage_writer *r, const struct batch *b)

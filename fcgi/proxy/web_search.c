@@ -80,7 +80,8 @@ put_content(struct json_writer *w, const struct search_hit *hit, bool carries)
 	buffer_free(&carried);
 }
 
-/* The blocks of the pages, as the service's own search has them (translate/web_findings.c). */
+/* The blocks of the pages, as the service's own search has them (translate/answer/web_findings.c).
+ */
 static void
 write_pages(struct buffer *out, const struct search_result *result, bool carries)
 {
@@ -379,7 +380,7 @@ web_search_begin(struct web_search *s, struct config *config)
 	return turns->failed ? -1 : 0;
 }
 
-/* What the model called besides, behind its searches. */
+/* What else the model called, after its searches. */
 static void
 write_late_tools(struct web_search *s)
 {

@@ -132,7 +132,7 @@ store_enable_key(struct store *s, int64_t key_id, bool enabled)
 {
 	if (database_begin(s) != 0)
 		return STORE_FAILED;
-	/* Who enables a key means it to be used now: a rest ends, too. */
+	/* Whoever enables a key wants it used now: that also ends its pause. */
 	return database_end(
 		s, database_run(s, "UPDATE api_keys SET enabled = ?, rests_until = 0 WHERE id = ?",
 			   "ii", (int64_t)enabled, key_id));
@@ -222,7 +222,7 @@ last_route(struct store *s)
 	return id;
 }
 
-/* Put the last route before ${before_id}: that one and all between move behind it, one by one. */
+/* Put the last route before ${before_id}: that one and all between move after it, one by one. */
 static enum store_result
 place_last(struct store *s, int64_t before_id)
 {

@@ -112,7 +112,7 @@ struct config {
 	const struct upstream *current; /* NULL: there is none */
 	struct route *routes;           /* in order of precedence */
 	size_t route_count;
-	bool has_strategy; /* stored by `balance`; else LOAD_BALANCE_STRATEGY counts */
+	bool has_strategy; /* stored by `balance`; or LOAD_BALANCE_STRATEGY applies */
 	enum strategy strategy;
 	int64_t reloads; /* grows when every process is to read its settings again */
 	struct search_config search;

@@ -27,7 +27,7 @@ void config_json_routes(struct buffer *, const struct config *);
 /** Append the proxy's own search as an object; null: there is none. */
 void config_json_search(struct buffer *, const struct search_config *, url_writer *);
 
-/** A proxy's URL, or that it holds a password. */
+/** A proxy's URL, or that it contains a password. */
 const char *config_json_proxy(const char *proxy);
 
 #endif

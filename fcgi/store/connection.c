@@ -15,7 +15,7 @@
 enum {
 	BUSY_STEP_US = 500,     /* to 1500: steps of about a millisecond */
 	BUSY_MOST_STEPS = 5000, /* five seconds in all */
-	BUSY_FEW_STEPS = 20,    /* where somebody has held the lock for longer than that */
+	BUSY_FEW_STEPS = 20,    /* if somebody has held the lock for longer than that */
 	LOST = 10000,           /* ms that such a lock is remembered */
 	WAL_ATTEMPTS = 50,
 };
@@ -116,7 +116,7 @@ leave_wal(const char *path)
 
 /* ---- connecting ---- */
 
-/* The path as the URI of a file that nobody changes, for SQLite. */
+/* The path as an SQLite URI of a file that nobody changes. */
 static char *
 frozen_uri(const char *path)
 {

@@ -1,6 +1,6 @@
 /*
- * What requests change in the database: the rotation counter, the rests of keys, the windows of the
- * rate limit.  Each is one small transaction on the connection that writes (fcgi/DESIGN.md).
+ * What requests change in the database: the rotation counter, the pauses of keys, the windows of
+ * the rate limit.  Each is one small transaction on the connection that writes (fcgi/DESIGN.md).
  */
 #include <string.h>
 
@@ -113,7 +113,7 @@ store_rest_key(struct store *s, int64_t key_id, int64_t until, const char *last_
 	sqlite3_bind_text(rest, 3, last_error, -1, SQLITE_TRANSIENT);
 	sqlite3_bind_int64(rest, 4, LEAST_REST_CHANGE);
 	sqlite3_bind_int64(rest, 5, KEY_LONGEST_REST); /* see api_key_state */
-	enum store_result result = run(s, REST, "letting a key rest");
+	enum store_result result = run(s, REST, "pausing a key");
 	pthread_mutex_unlock(&s->write_lock);
 	return result;
 }
@@ -184,7 +184,7 @@ enum store_result
 store_announce_reload(struct store *s)
 {
 	pthread_mutex_lock(&s->write_lock);
-	enum store_result result = run(s, ANNOUNCE, "telling all processes to reload");
+	enum store_result result = run(s, ANNOUNCE, "announcing a reload");
 	pthread_mutex_unlock(&s->write_lock);
 	return result;
 }

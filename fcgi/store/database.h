@@ -117,7 +117,7 @@ int database_begin(struct store *);
  * for each argument.  STORE_NOT_FOUND: it changed nothing. */
 enum store_result database_run(struct store *, const char *sql, const char *types, ...);
 
-/** Commit if ${result} is STORE_OK, else take everything back.  Return what it came to. */
+/** Commit if ${result} is STORE_OK, else roll back.  Return the final result. */
 enum store_result database_end(struct store *, enum store_result result);
 
 /** The result of a step that may have nothing to do. */

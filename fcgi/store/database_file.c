@@ -40,8 +40,8 @@ folder_of(const char *path)
 	return slash != NULL ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
 }
 
-/* What root makes belongs to whom the folder belongs: the user of the responder could not open it
- * else.  Only a new file is given away: a link in that folder may name any file of root's. */
+/* A file that root makes gets the owner of the folder, or else the user of the responder could not
+ * open it.  Only a new file is given away: a link in that folder may name any file of root's. */
 static int
 create_file(const char *path)
 {

@@ -41,9 +41,9 @@ struct import {
 	size_t upstream_count;
 	struct import_route *routes;
 	size_t route_count;
-	const char *current;  /* name of an upstream; NULL: not said */
-	const char *strategy; /* NULL: not said */
-	const char *search;   /* the provider of the proxy's own web search; NULL: not said */
+	const char *current;  /* name of an upstream; NULL if unset */
+	const char *strategy; /* NULL if unset */
+	const char *search;   /* the provider of the proxy's own web search; NULL if unset */
 	const char *search_url;
 	const char *search_key;
 };

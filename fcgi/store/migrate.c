@@ -55,9 +55,8 @@ database_migrate(sqlite3 *db, const char *path)
 	}
 	version = read_version(db);
 	if (version > LATEST) {
-		log_error("database %s: it is of version %d, made by a newer claude-proxy; this "
-			  "one knows %d: "
-			  "install the newer one",
+		log_error("database %s: its schema has version %d, made by a newer claude-proxy; "
+			  "this one knows version %d: install the newer one",
 			path, version, LATEST);
 		goto err0;
 	}

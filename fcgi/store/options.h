@@ -21,7 +21,7 @@ int option_take(struct upstream_options *, const char *name, const char *value);
 
 bool option_is_known(const char *name);
 
-/** May its value hold a secret, so that it is not repeated to anybody? */
+/** May its value contain a secret, so that it is never shown? */
 bool option_is_secret(const char *name);
 
 /** The ${index}th option's name as help shows it, or NULL beyond the last. */
@@ -33,7 +33,7 @@ const char *option_name_at(unsigned index);
 void options_each(const struct upstream_options *,
 	void (*take)(void *context, const char *name, const char *value), void *context);
 
-/** Free what the typed form holds. */
+/** Free what the typed form contains. */
 void options_free(struct upstream_options *);
 
 #endif

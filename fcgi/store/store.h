@@ -1,6 +1,6 @@
 /*
- * The SQLite database that the responder and claude-proxy-admin share: configuration, the rotation
- * counter and the rests of keys (SPEC §5, schema.sql).
+ * The SQLite database that the responder and claude-proxy-admin share: configuration, what requests
+ * change (counters, pauses of keys, rate windows), usage and totals (SPEC §5, schema.sql).
  *
  * Reading gives an immutable snapshot that is cached in memory and made anew when another
  * connection has committed a change of the configuration; a change is one transaction and in force
@@ -27,8 +27,8 @@ enum store_result {
 
 /**
  * Open the database, creating it (mode 0600, missing folders 0700) and migrating an older one. WAL,
- * or where the file system refuses it a rollback journal.  NULL if it cannot be used: said on the
- * log with what to do.
+ * or where the file system refuses it a rollback journal.  NULL if it cannot be used (logged, with
+ * what to do).
  */
 struct store *store_open(const char *path);
 void store_close(struct store *);
@@ -41,7 +41,7 @@ const char *store_path(const struct store *);
 
 /**
  * The configuration in force: a reference that the caller gives back with config_release.  Where
- * the database cannot be read (said on the log) it is the last that could; NULL if none could yet.
+ * the database cannot be read (logged) it is the last that could; NULL if none could yet.
  */
 struct config *store_config(struct store *);
 
@@ -50,14 +50,14 @@ bool store_is_readable(struct store *);
 
 /*
  * Counters: what requests change.  Each is one small transaction.  Where the database cannot be
- * written (said on the log now and then) they give STORE_FAILED, and requests go on without them.
+ * written (logged now and then) they give STORE_FAILED, and requests go on without them.
  */
 
 /** The next value of the upstream's rotation counter, exact over all processes: 0, 1, 2, … */
 enum store_result store_rotate(struct store *, int64_t upstream_id, uint64_t *count);
 
 /**
- * Let a key rest until ${until} (ms since 1970), unless it rests as long already, and remember
+ * Pause a key until ${until} (ms since 1970), unless it is paused that long already, and remember
  * why.
  */
 enum store_result

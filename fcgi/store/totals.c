@@ -293,7 +293,7 @@ store_read_totals(struct store *s, struct totals *t)
 
 /* ---- what all processes are doing ---- */
 
-struct service {
+struct service_row {
 	int64_t in_flight;
 	int64_t began;
 };
@@ -301,17 +301,17 @@ struct service {
 static void
 take_service(sqlite3_stmt *statement, void *context)
 {
-	struct service *service = context;
+	struct service_row *row = context;
 
-	service->in_flight = sqlite3_column_int64(statement, 0);
-	service->began = sqlite3_column_int64(statement, 1);
+	row->in_flight = sqlite3_column_int64(statement, 0);
+	row->began = sqlite3_column_int64(statement, 1);
 }
 
 enum store_result
 store_read_service(
 	struct store *s, int64_t process, int64_t now, int64_t *in_flight, int64_t *began)
 {
-	struct service service = {0};
+	struct service_row row = {0};
 	int step = SQLITE_NOMEM;
 	char *sql = sqlite3_mprintf("SELECT (SELECT total(in_flight) FROM processes WHERE id != "
 				    "%lld AND seen > %lld), began FROM service",
@@ -319,10 +319,10 @@ store_read_service(
 
 	pthread_mutex_lock(&s->read_lock);
 	if (sql != NULL)
-		step = each_row(s->reader, sql, take_service, &service);
+		step = each_row(s->reader, sql, take_service, &row);
 	pthread_mutex_unlock(&s->read_lock);
 	sqlite3_free(sql);
-	*in_flight = service.in_flight;
-	*began = service.began;
+	*in_flight = row.in_flight;
+	*began = row.began;
 	return step == SQLITE_DONE ? STORE_OK : STORE_FAILED;
 }

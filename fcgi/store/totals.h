@@ -1,5 +1,5 @@
 /*
- * Requests in sum since the database was made, by upstream, kind and status: what /metrics tells
+ * Requests in sum since the database was made, by upstream, kind and status: what /metrics shows
  * (SPEC §4).
  */
 #ifndef TOTALS_H
@@ -21,7 +21,7 @@ struct latency {
 };
 
 struct request_total {
-	char *upstream; /* its name; "": none was asked */
+	char *upstream; /* its name; "": none was chosen */
 	enum request_kind kind;
 	int status;
 	uint64_t requests;

@@ -100,7 +100,8 @@ static int __attribute__((format(printf, 2, 3))) run(sqlite3 *db, const char *fo
 	return code == SQLITE_OK ? 0 : -1;
 }
 
-/* This process has so many requests in flight, and those that say nothing any more have none. */
+/* Record how many requests this process has in flight; processes that no longer report have none.
+ */
 static int
 tell_in_flight(sqlite3 *db, const struct usage_batch *batch)
 {
@@ -209,7 +210,7 @@ usage_group_parse(const char *name, enum usage_group *group)
 	return -1;
 }
 
-/* Keys are told by their upstream and mask. */
+/* Keys are shown by their upstream and mask. */
 static void
 name_key(sqlite3_stmt *row, char *name, size_t size)
 {

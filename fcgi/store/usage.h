@@ -11,7 +11,7 @@
 
 struct totals;
 
-/* What was asked.  A request that was refused before it was read counts as a message. */
+/* What was requested.  A request that was refused before it was read counts as a message. */
 enum request_kind {
 	REQUEST_MESSAGE, /* answered whole */
 	REQUEST_STREAM,
@@ -28,10 +28,10 @@ int request_kind_parse(const char *name, enum request_kind *);
 struct usage_row {
 	enum request_kind kind;
 	int64_t finished;      /* ms since 1970 */
-	const char *upstream;  /* its name; "": none was asked */
+	const char *upstream;  /* its name; "": none was chosen */
 	int64_t key_id;        /* 0: none was used */
-	const char *model;     /* that the upstream was asked for */
-	int status;            /* told to the client */
+	const char *model;     /* that was requested from the upstream */
+	int status;            /* sent to the client */
 	uint64_t input_tokens; /* plausible (usage_clamp), as the next */
 	uint64_t output_tokens;
 	uint64_t cache_read_input_tokens;
@@ -47,7 +47,7 @@ struct usage_row {
 #define USAGE_MOST_TOKENS INT64_C(1000000000000)
 #define USAGE_MOST_TOTAL  (1000000 * USAGE_MOST_TOKENS)
 
-/** The tokens that an upstream reported, or 0 if that is no plausible count. */
+/** The tokens that an upstream reported, or 0 if that is not a plausible count. */
 uint64_t usage_clamp(uint64_t tokens);
 
 /** The sum, but at most USAGE_MOST_TOTAL: the sum of two such sums does not overflow either. */

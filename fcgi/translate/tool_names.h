@@ -1,6 +1,6 @@
 /*
- * Function names and call ids that a service refuses (too long, other characters: MCP tools), made
- * to fit and translated back in the answer (PROTOCOL.md §B.1 "Service limits").
+ * Function names that a service refuses (too long, other characters: MCP tools), made to fit and
+ * translated back in the answer (PROTOCOL.md §B.1 "Service limits").
  */
 #ifndef TOOL_NAMES_H
 #define TOOL_NAMES_H

@@ -8,7 +8,7 @@
 
 #include "base/api_error.h"
 #include "base/random.h"
-#include "translate/answer.h"
+#include "translate/answer/answer.h"
 #include "translate/translator.h"
 
 /* How the answer comes, as the first bytes of the input choose. */

@@ -5,7 +5,7 @@
 #include "fuzz.h"
 
 #include "base/api_error.h"
-#include "translate/upstream_error.h"
+#include "translate/answer/upstream_error.h"
 
 /* Bytes of the input that stand for secrets, so that many bodies contain them. */
 enum { KEY_BYTE = 1, OTHER_BYTE = 2 };

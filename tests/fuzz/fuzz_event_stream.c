@@ -6,7 +6,7 @@
  */
 #include "fuzz.h"
 
-#include "translate/event_stream.h"
+#include "translate/answer/event_stream.h"
 
 /* Events one after the other, each closed by a byte that tells it from the next. */
 static int

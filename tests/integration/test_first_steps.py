@@ -241,7 +241,7 @@ def test_typos_get_a_suggestion(site, arguments, meant):
 
 
 def test_an_option_without_its_text_is_told_as_that(site):
-    assert site.admin("usage", "--since", check=False).stderr == "claude-proxy-admin: nothing follows the option --since\n"
+    assert site.admin("usage", "--since", check=False).stderr == "claude-proxy-admin: the option --since needs a value\n"
 
 
 def test_help_for_a_command_and_the_version_in_short(site):

@@ -114,7 +114,7 @@ BROKEN = [
     ("", "line 1"), ("{", "line 1, column 2"), ('{\n "upstream": [\n  {"name": "x",}\n]}', "line 3"), ("[]", "must be a JSON object"),
     ("{}", "upstream: must be an array"), ({"upstream": {}}, "upstream: must be an array"), ({"upstream": [5]}, "upstream[0]: must be"),
     (upstream_with(name=5), "upstream[1].name: must be a string"), (upstream_with(name="a\u0007"), "upstream[1]: name"),
-    (upstream_with(name="My Gemini"), "another upstream has it"), (upstream_with(baseUrl=None), "upstream[1]: has no baseUrl"),
+    (upstream_with(name="My Gemini"), "another upstream already has it"), (upstream_with(baseUrl=None), "upstream[1]: has no baseUrl"),
     (upstream_with(baseUrl="ftp://x"), "upstream[1]: baseUrl 'ftp://x'"), (upstream_with(baseUrl=[]), "upstream[1].baseUrl"),
     (upstream_with(serviceType="telepathy"), "upstream[1]: serviceType 'telepathy'"),
     (upstream_with(apiKeys="x"), "upstream[1].apiKeys: must be an array"),

@@ -208,7 +208,7 @@ def test_the_client_sends_all_again_where_no_conversation_is_held(serve, upstrea
 
 
 def test_history_that_services_refuse_is_put_right(serve, upstream, service):
-    """H.3, H.5 to H.10: what Claude takes and others do not."""
+    """What Claude takes and others do not."""
     if service is upstream_claude:
         pytest.skip("passed through as it is")
     image = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "iVBORw0KGgo="}}

@@ -170,14 +170,16 @@ def test_a_stream_without_done_but_with_content_ends_well(served, upstream):
 
 @pytest.mark.parametrize("script", [
     "data:{0}\r\n\r\n: note\r\ndata: [DONE]\r\n\r\n", "event: x\nid: 1\nretry: 5\ndata: {0}\n\ndata:[DONE]",
-    "data: {0}\r\rdata: [DONE]\r\r", "data: no json\n\ndata: {0}\n\ndata: [DONE]\n\n", "data: {0}"])
+    "data: {0}\r\rdata: [DONE]\r\r", "data: no json\n\ndata: {0}\n\ndata: [DONE]\n\n", "data: {0}",
+    "data: {1}\r\ndata: {2}\r\n\r\n"])  # one event of two lines, whose CR LF may come apart
 @pytest.mark.parametrize("fragment", [None, 1])
 def test_every_way_to_write_an_event_stream(served, upstream, script, fragment):
     chunk = json.dumps({"choices": [{"delta": {"content": "x"}, "finish_reason": "stop"}]})
+    first, second = chunk.split(", ", 1)
 
     def answer(call):
         call.fragment = fragment
-        call.send(script.replace("{0}", chunk))
+        call.send(script.replace("{0}", chunk).replace("{1}", first + ",").replace("{2}", second))
         call.end_stream()
 
     upstream.answer = answer

@@ -7,7 +7,7 @@
 #include "base/api_error.h"
 #include "base/buffer.h"
 #include "base/log.h"
-#include "translate/answer.h"
+#include "translate/answer/answer.h"
 #include "translate/translator.h"
 
 static const struct error_context error_context = {

@@ -4,7 +4,7 @@
 
 #include <time.h>
 
-#include "translate/event_stream.h"
+#include "translate/answer/event_stream.h"
 
 #define CHUNK(delta) "data: {\"choices\":[{\"index\":0,\"delta\":" delta "}]}\n\n"
 #define DONE         "data: [DONE]\n\n"

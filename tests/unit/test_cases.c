@@ -9,7 +9,7 @@
 #include "base/api_error.h"
 #include "base/json_tree.h"
 #include "base/log.h"
-#include "translate/answer.h"
+#include "translate/answer/answer.h"
 #include "translate/claude/request.h"
 #include "translate/gemini/schema.h"
 #include "translate/lesson.h"

@@ -4,7 +4,7 @@
 #include "base/buffer.h"
 #include "base/json.h"
 #include "base/log.h"
-#include "translate/answer.h"
+#include "translate/answer/answer.h"
 #include "translate/claude/stop_sequences.h"
 #include "translate/translator.h"
 

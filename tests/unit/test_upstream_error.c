@@ -3,7 +3,7 @@
 
 #include "base/api_error.h"
 #include "base/json.h"
-#include "translate/upstream_error.h"
+#include "translate/answer/upstream_error.h"
 
 static const struct error_context error_context = {
 	.name = "up", .key = "sk-secret-0123456789", .model = "m", .max_tokens = 32000};

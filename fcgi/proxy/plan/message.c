@@ -34,7 +34,7 @@ copy_stop_sequences(struct plan *plan, const struct json *sequences)
 	return 0;
 }
 
-/* How many tokens of output are asked for; 0: the request does not say. */
+/* How many tokens of output the request allows; 0 if it does not say. */
 static uint64_t
 asked_output(const struct plan *plan, const struct claude_request *request)
 {
@@ -84,7 +84,7 @@ translate_searching(struct plan *plan, const struct client_request *client,
 	return status;
 }
 
-/* Does the proxy search for the model?  Once it did, the conversation tells so. */
+/* Does the proxy search for the model?  Once it has, it does so to the end. */
 static bool
 searches_here(struct plan *plan, const struct client_request *client,
 	const struct claude_request *request)
@@ -108,7 +108,7 @@ plan_message(struct plan *plan, const struct client_request *client, struct clau
 	plan->max_tokens = asked_output(plan, request);
 	if (plan->pass && client->turn_count > 0)
 		return api_error_set(error, 502,
-			"upstream '%s' cannot go on with the proxy's search",
+			"upstream '%s' cannot continue after a web search that the proxy has made",
 			plan->to.upstream->name);
 	if (!plan->pass && claude_request_check(request, CLAUDE_TO_ANSWER, error) != 0)
 		return -1;

@@ -53,8 +53,8 @@ add_routes(struct claude_models *models, const struct config *config)
 			add_route(models, config, &config->routes[i]);
 }
 
-/* Does the status, which is told as ${told}, say that a service has no list of models?  Those that
- * speak Claude's language and are not Claude's own say it in more ways. */
+/* Does the status, which the client would get as ${told}, say that a service has no list of models?
+ * Those that speak Claude's language and are not Claude's own say it in more ways. */
 static bool
 has_no_models(const struct plan *plan, int status, int told)
 {
@@ -107,8 +107,8 @@ convert_models(void *context, int status, const char *body, size_t length, struc
 	return result;
 }
 
-/* The one model or the page that the client asked for, where the service can tell it; else all, to
- * be chosen from here. */
+/* Ask for the one model or the page that the client wants, where the service can select it;
+ * otherwise for all, and select here. */
 static int
 address_models(struct plan *plan, const struct client_request *client, struct api_error *error)
 {

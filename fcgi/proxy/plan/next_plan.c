@@ -15,7 +15,7 @@
 #include "proxy/plan/plan.h"
 #include "store/config.h"
 #include "store/store.h"
-#include "translate/upstream_error.h"
+#include "translate/answer/upstream_error.h"
 
 enum { MOST_STORED = 300 /* bytes of an error's message */ };
 

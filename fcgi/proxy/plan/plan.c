@@ -36,7 +36,7 @@ aim(struct plan *plan, struct api_error *error)
 	return api_error_set_permanent(error);
 }
 
-/* No key was chosen: tell why, and what to do. */
+/* No key was chosen: say why, and what to do. */
 static int
 refuse_without_key(const struct plan *plan, struct api_error *error)
 {
@@ -45,13 +45,13 @@ refuse_without_key(const struct plan *plan, struct api_error *error)
 
 	if (plan->to.command_failed)
 		return api_error_set(error, 502,
-			"upstream '%s' has no API key: the command that prints it failed; the "
-			"proxy's log tells why",
+			"upstream '%s' has no API key: the command that prints it failed; see the "
+			"proxy's log",
 			name);
 	shell_word_write(&word, name);
 	api_error_set(error, 500,
-		"upstream '%s' has no API key that is enabled: claude-proxy-admin key %s add -",
-		name, buffer_text(&word));
+		"upstream '%s' has no enabled API key: claude-proxy-admin key %s add -", name,
+		buffer_text(&word));
 	buffer_free(&word);
 	return api_error_set_permanent(error);
 }
@@ -179,7 +179,7 @@ plan_make(struct plan *plan, struct store *store, const struct client_request *c
 					    strcmp(client->method, "HEAD") == 0};
 	if (client->config == NULL)
 		return api_error_set(error, 500,
-			"could not read the configuration: the proxy's log tells why; see "
+			"could not read the configuration: see the proxy's log, and "
 			"claude-proxy-admin show");
 	if (target_find(&plan->to, config_retain(client->config), client->model, error) != 0 ||
 		aim(plan, error) != 0)

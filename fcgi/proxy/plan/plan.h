@@ -11,7 +11,7 @@
 #include "base/buffer.h"
 #include "proxy/plan/target.h"
 #include "proxy/web_search.h"
-#include "translate/answer.h"
+#include "translate/answer/answer.h"
 #include "upstream/upstream_request.h"
 
 struct api_error;
@@ -44,7 +44,7 @@ struct plan {
 	char **stop_sequences; /* the client's, which the answer ends before whether or not the
 				  upstream heeds them; owned, ends in NULL; NULL: none */
 	char *query;           /* of a request for models */
-	char *model_id;        /* the one model that is asked for; NULL: all */
+	char *model_id;        /* the one model that the client wants; NULL: all */
 };
 
 /**
@@ -56,7 +56,7 @@ int plan_check_other(const struct config *, struct api_error *);
 /**
  * Choose by the routes and the strategy in the client request's configuration, and translate
  * (SPEC §4, §5, §6).  ${request} is the client request's, parsed; it may be freed afterwards.
- * Return 0, or -1 and what the client must be told.  The client request outlives the plan.  Either
+ * Return 0, or -1 and the error for the client.  The client request outlives the plan.  Either
  * way free it with plan_free.
  */
 int plan_make(struct plan *, struct store *, const struct client_request *, struct claude_request *,

@@ -41,7 +41,8 @@ route_of(const struct target *d)
 	return d->asked_model != NULL ? config_find_route(d->config, d->asked_model) : NULL;
 }
 
-/* What ${u} is asked for: a fallback may have routes of its own, else it gets the same name. */
+/* The model to request from ${u}: a fallback may have routes of its own, else it gets the same
+ * name. */
 static const char *
 model_at(const struct target *d, const struct upstream *u)
 {

@@ -1,5 +1,5 @@
 /*
- * Where a request goes: upstream, API key and model, by routes, strategy, rests and fallbacks
+ * Where a request goes: upstream, API key and model, by routes, strategy, pauses and fallbacks
  * (SPEC §5).  Blocks in SQLite: for acceptor and worker threads.
  */
 #ifndef TARGET_H
@@ -20,7 +20,7 @@ struct target {
 	struct config *config; /* a reference; lends upstream and key */
 	const struct upstream *upstream;
 	const struct api_key *key; /* NULL: none was chosen yet */
-	const char *model;         /* as the upstream is asked for it; lent by config or caller */
+	const char *model;         /* as the upstream knows it; lent by config or caller */
 	const char *asked_model;   /* as the client named it, lent by the caller; NULL: none */
 	int64_t first_upstream;    /* the id of the one that route or `use` named */
 	struct key_set tried;

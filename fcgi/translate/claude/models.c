@@ -13,7 +13,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/json_writer.h"
-#include "translate/upstream_json.h"
+#include "translate/answer/upstream_json.h"
 
 enum { USUAL_LIMIT = 20, LARGEST_LIMIT = 1000, LONGEST_ID = 512 };
 

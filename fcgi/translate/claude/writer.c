@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/json_writer.h"
-#include "translate/claude/writer_state.h"
+#include "translate/claude/writer_steps.h"
 
 enum {
 	CHARACTERS_PER_TOKEN = 4,

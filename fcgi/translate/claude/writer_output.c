@@ -1,5 +1,5 @@
 /*
- * How Claude's answer is written, as a stream of events or as a whole message; see writer_state.h,
+ * How Claude's answer is written, as a stream of events or as a whole message; see writer_steps.h,
  * PROTOCOL.md §C.1 and §D.1.
  *
  * A stream writes each event as it comes.  A whole message is collected as JSON text and handed
@@ -12,7 +12,7 @@
 #include "base/json.h"
 #include "base/json_writer.h"
 #include "base/log.h"
-#include "translate/claude/writer_state.h"
+#include "translate/claude/writer_steps.h"
 
 /* ---- events ---- */
 

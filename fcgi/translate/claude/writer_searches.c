@@ -5,7 +5,7 @@
 
 #include "base/json.h"
 #include "base/json_writer.h"
-#include "translate/claude/writer_state.h"
+#include "translate/claude/writer_steps.h"
 
 enum { MOST_TURN = 16 << 20 /* bytes of a turn that a search follows */ };
 

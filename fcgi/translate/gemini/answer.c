@@ -10,15 +10,15 @@
 #include "base/json.h"
 #include "base/json_writer.h"
 #include "base/log.h"
-#include "translate/call_arguments.h"
+#include "translate/answer/call_arguments.h"
 #include "translate/claude/writer.h"
 #include "translate/gemini/gemini.h"
-#include "translate/reader.h"
+#include "translate/answer/reader.h"
 #include "translate/tool_names.h"
 #include "translate/translator.h"
-#include "translate/upstream_error.h"
-#include "translate/upstream_json.h"
-#include "translate/web_findings.h"
+#include "translate/answer/upstream_error.h"
+#include "translate/answer/upstream_json.h"
+#include "translate/answer/web_findings.h"
 
 enum { MOST_CHUNKS = 256 /* of what grounds an answer, that are cited */ };
 

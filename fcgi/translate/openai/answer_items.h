@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #include "base/text_map.h"
-#include "translate/restated.h"
+#include "translate/answer/restated.h"
 
 struct json;
 

@@ -19,11 +19,11 @@
 #include "translate/openai/errors.h"
 #include "translate/openai/reasoning_details.h"
 #include "translate/openai/usage.h"
-#include "translate/reader.h"
-#include "translate/stream_calls.h"
+#include "translate/answer/reader.h"
+#include "translate/answer/stream_calls.h"
 #include "translate/translator.h"
-#include "translate/upstream_error.h"
-#include "translate/upstream_json.h"
+#include "translate/answer/upstream_error.h"
+#include "translate/answer/upstream_json.h"
 
 struct chat_reader {
 	struct reader base;

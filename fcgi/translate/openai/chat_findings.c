@@ -7,8 +7,8 @@
 
 #include "base/buffer.h"
 #include "base/json.h"
-#include "translate/reader.h"
-#include "translate/web_findings.h"
+#include "translate/answer/reader.h"
+#include "translate/answer/web_findings.h"
 
 static const struct json *
 array_or_null(const struct json *value)

@@ -5,7 +5,7 @@
 
 #include "base/api_error.h"
 #include "base/json.h"
-#include "translate/upstream_error.h"
+#include "translate/answer/upstream_error.h"
 
 bool
 openai_error_in(const struct json *object, const struct json *value,

@@ -9,7 +9,7 @@
 #include "base/buffer.h"
 #include "base/json.h"
 #include "base/json_writer.h"
-#include "translate/restated.h"
+#include "translate/answer/restated.h"
 
 enum {
 	MOST_DETAILS = 256,

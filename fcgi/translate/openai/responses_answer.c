@@ -19,11 +19,11 @@
 #include "translate/openai/errors.h"
 #include "translate/openai/responses.h"
 #include "translate/openai/usage.h"
-#include "translate/reader.h"
-#include "translate/stream_calls.h"
+#include "translate/answer/reader.h"
+#include "translate/answer/stream_calls.h"
 #include "translate/translator.h"
-#include "translate/upstream_error.h"
-#include "translate/web_findings.h"
+#include "translate/answer/upstream_error.h"
+#include "translate/answer/web_findings.h"
 
 struct responses_reader {
 	struct reader base;

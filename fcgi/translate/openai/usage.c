@@ -4,8 +4,8 @@
 #include "translate/openai/usage.h"
 
 #include "base/json.h"
-#include "translate/reader.h"
-#include "translate/upstream_json.h"
+#include "translate/answer/reader.h"
+#include "translate/answer/upstream_json.h"
 
 enum { MOST_NAMES = 6 };
 

@@ -1,7 +1,7 @@
 /*
  * What one answer found on the web; see web_findings.h.
  */
-#include "translate/web_findings.h"
+#include "translate/answer/web_findings.h"
 
 #include <string.h>
 

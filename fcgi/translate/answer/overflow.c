@@ -6,7 +6,7 @@
  * that stand next to it; what the refusal amounts to is then a matter of arithmetic.  The order of
  * the rows means nothing in either.
  */
-#include "translate/overflow.h"
+#include "translate/answer/overflow.h"
 
 #include <ctype.h>
 #include <stddef.h>

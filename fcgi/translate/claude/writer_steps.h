@@ -3,8 +3,8 @@
  * (how it is written, as events or as a whole message), and writer_searches.c (answers in several
  * turns, between which the proxy searches).
  */
-#ifndef CLAUDE_WRITER_STATE_H
-#define CLAUDE_WRITER_STATE_H
+#ifndef CLAUDE_WRITER_STEPS_H
+#define CLAUDE_WRITER_STEPS_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -15,7 +15,7 @@
 #include <stdint.h>
 
 #include "translate/claude/writer.h"
-#include "translate/upstream_error.h"
+#include "translate/answer/upstream_error.h"
 
 struct api_error;
 struct buffer;

@@ -1,12 +1,12 @@
 /*
  * The usage of an answer that is passed through; see passed_usage.h.
  */
-#include "translate/claude/passed_usage.h"
+#include "translate/passed/passed_usage.h"
 
 #include <stdio.h>
 
 #include "base/json.h"
-#include "translate/upstream_json.h"
+#include "translate/answer/upstream_json.h"
 
 static void
 take_count(const struct json *usage, const char *name, uint64_t *count)

@@ -4,7 +4,7 @@
  * Events go on as the bytes that came, each when it is whole.  Before message_start only pings and
  * comments do: other events are set aside, to be quoted if no message follows.
  */
-#include "translate/claude/passed_stream.h"
+#include "translate/passed/passed_stream.h"
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -12,9 +12,9 @@
 
 #include "base/buffer.h"
 #include "base/json.h"
-#include "translate/claude/passed_usage.h"
-#include "translate/event_stream.h"
-#include "translate/upstream_error.h"
+#include "translate/passed/passed_usage.h"
+#include "translate/answer/event_stream.h"
+#include "translate/answer/upstream_error.h"
 
 enum {
 	MOST_BEFORE_START = 64 << 10, /* bytes that are kept of what precedes message_start */
@@ -306,7 +306,8 @@ check(struct passed_stream *s, struct api_error *error)
 		return bad_stream(s, "sent an event of more than 8 MiB", error);
 	}
 	if (s->foreign.failed)
-		return bad_stream(s, "began its stream with something that is no message", error);
+		return bad_stream(
+			s, "began its stream with something that is not a message", error);
 	return 0;
 }
 

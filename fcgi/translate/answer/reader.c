@@ -1,7 +1,7 @@
 /*
  * What the readers of all services have in common; see reader.h.
  */
-#include "translate/reader.h"
+#include "translate/answer/reader.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -9,12 +9,12 @@
 #include "base/api_error.h"
 #include "base/json_writer.h"
 #include "translate/claude/writer.h"
-#include "translate/stream_calls.h"
+#include "translate/answer/stream_calls.h"
 #include "translate/tool_names.h"
 #include "translate/translator.h"
-#include "translate/upstream_error.h"
-#include "translate/upstream_json.h"
-#include "translate/web_findings.h"
+#include "translate/answer/upstream_error.h"
+#include "translate/answer/upstream_json.h"
+#include "translate/answer/web_findings.h"
 
 enum {
 	MOST_DEFERRED = 32 << 20, /* bytes of text, and of thinking */

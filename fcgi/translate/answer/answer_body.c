@@ -5,10 +5,10 @@
 #include <strings.h>
 
 #include "base/json.h"
-#include "translate/answer_state.h"
-#include "translate/claude/passed_message.h"
-#include "translate/claude/passed_stream.h"
-#include "translate/event_stream.h"
+#include "translate/answer/answer_steps.h"
+#include "translate/passed/passed_message.h"
+#include "translate/passed/passed_stream.h"
+#include "translate/answer/event_stream.h"
 #include "translate/translator.h"
 
 enum {

@@ -4,7 +4,7 @@
  * Bytes are looked at once.  A line that lies whole in what was fed is used where it is; only a
  * line that is cut between two feeds is copied together.
  */
-#include "translate/event_stream.h"
+#include "translate/answer/event_stream.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -2,8 +2,8 @@
  * What the two parts of an answer share: answer.c (its life over several transfers, and what the
  * caller asks) and answer_body.c (the body of one transfer).
  */
-#ifndef ANSWER_STATE_H
-#define ANSWER_STATE_H
+#ifndef ANSWER_STEPS_H
+#define ANSWER_STEPS_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -11,8 +11,8 @@
 
 #include "base/api_error.h"
 #include "base/buffer.h"
-#include "translate/answer.h"
-#include "translate/claude/passed_usage.h"
+#include "translate/answer/answer.h"
+#include "translate/passed/passed_usage.h"
 
 struct event_stream;
 struct passed_stream;

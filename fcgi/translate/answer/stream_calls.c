@@ -1,7 +1,7 @@
 /*
  * The tool calls of one answer; see stream_calls.h.
  */
-#include "translate/stream_calls.h"
+#include "translate/answer/stream_calls.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +9,7 @@
 #include "base/buffer.h"
 #include "base/json.h"
 #include "base/log.h"
-#include "translate/call_arguments.h"
+#include "translate/answer/call_arguments.h"
 #include "translate/claude/writer.h"
 #include "translate/tool_names.h"
 

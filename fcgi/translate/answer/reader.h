@@ -13,8 +13,8 @@
 
 #include "base/buffer.h"
 #include "base/json.h"
-#include "translate/restated.h"
-#include "translate/think_tags.h"
+#include "translate/answer/restated.h"
+#include "translate/answer/think_tags.h"
 
 struct api_error;
 struct claude_writer;

@@ -14,16 +14,10 @@ struct json_document;
 struct error_context;
 
 /**
- * The payload of an event as JSON, read into ${index}.  NULL if it is not valid JSON; the first few
- * failures are logged, and ${skipped} counts them.
- */
-const struct json *upstream_json_event(struct json_document *index, const char *data, size_t length,
-	const struct error_context *, int *skipped);
-
-/**
  * The first of the JSON texts in an event's payload, read into ${index}: usually there is one. Some
  * services put several on a line, or do not keep their events apart.  ${data} and ${length} are
- * what follows it.  NULL as above; they are left as they were.
+ * what follows it.  NULL if it is not valid JSON: they are left as they were; the first few
+ * failures are logged, and ${skipped} counts them.
  */
 const struct json *upstream_json_next(struct json_document *index, const char **data,
 	size_t *length, const struct error_context *, int *skipped);

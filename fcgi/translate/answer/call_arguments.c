@@ -5,14 +5,14 @@
  * that looks like the one around it ({"a":{"a":…).  What the text would be either way tells, or
  * else the piece after it.
  */
-#include "translate/call_arguments.h"
+#include "translate/answer/call_arguments.h"
 
 #include <string.h>
 
 #include "base/json.h"
 #include "base/json_writer.h"
 #include "base/log.h"
-#include "translate/event_stream.h"
+#include "translate/answer/event_stream.h"
 
 static const char blanks[] = " \t\r\n";
 
@@ -289,7 +289,7 @@ write_raw(struct buffer *object, const char *json, size_t length)
 {
 	struct json_writer w = JSON_WRITER(object);
 
-	log_warn("a tool call's arguments are no JSON object: passed on as _raw");
+	log_warn("a tool call's arguments are not a JSON object: passed on as _raw");
 	json_open_object(&w);
 	json_put_name(&w, "_raw");
 	json_put_string(&w, json, length);

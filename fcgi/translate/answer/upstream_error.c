@@ -1,7 +1,7 @@
 /*
  * An upstream's refusal in Claude's terms; see upstream_error.h and PROTOCOL.md §E.
  */
-#include "translate/upstream_error.h"
+#include "translate/answer/upstream_error.h"
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -16,8 +16,8 @@
 #include "base/shell_word.h"
 #include "base/url.h"
 #include "base/utf8.h"
-#include "translate/overflow.h"
-#include "translate/upstream_json.h"
+#include "translate/answer/overflow.h"
+#include "translate/answer/upstream_json.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 

@@ -1,13 +1,13 @@
 /*
  * An upstream's JSON; see upstream_json.h.
  */
-#include "translate/upstream_json.h"
+#include "translate/answer/upstream_json.h"
 
 #include <string.h>
 
 #include "base/json.h"
 #include "base/log.h"
-#include "translate/upstream_error.h"
+#include "translate/answer/upstream_error.h"
 
 enum { MOST_SKIPPED_LOGGED = 3 };
 
@@ -20,18 +20,6 @@ skip(const struct error_context *error_context, const struct json_problem *probl
 	if ((*skipped)++ < MOST_SKIPPED_LOGGED)
 		log_warn("upstream '%s': an event is not valid JSON: %s at byte %zu",
 			error_context->name, problem->what, problem->offset);
-}
-
-const struct json *
-upstream_json_event(struct json_document *index, const char *data, size_t length,
-	const struct error_context *error_context, int *skipped)
-{
-	struct json_problem problem;
-	const struct json *event = json_read(index, data, length, JSON_MAX_ANSWER_VALUES, &problem);
-
-	if (event == NULL)
-		skip(error_context, &problem, skipped);
-	return event;
 }
 
 /* Step over what stands between two events that were not kept apart. */

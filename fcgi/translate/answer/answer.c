@@ -1,14 +1,14 @@
 /*
  * An upstream's answer on its way to the client; see answer.h.
  */
-#include "translate/answer.h"
+#include "translate/answer/answer.h"
 
 #include <stdlib.h>
 
 #include "base/secret.h"
-#include "translate/answer_state.h"
-#include "translate/claude/passed_stream.h"
-#include "translate/event_stream.h"
+#include "translate/answer/answer_steps.h"
+#include "translate/passed/passed_stream.h"
+#include "translate/answer/event_stream.h"
 #include "translate/translator.h"
 
 static const char *

@@ -1,7 +1,7 @@
 /*
  * Thinking between tags in the text; see think_tags.h.
  */
-#include "translate/think_tags.h"
+#include "translate/answer/think_tags.h"
 
 #include <string.h>
 #include <strings.h>

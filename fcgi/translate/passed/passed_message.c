@@ -1,7 +1,7 @@
 /*
  * A whole Claude message that is passed through; see passed_message.h.
  */
-#include "translate/claude/passed_message.h"
+#include "translate/passed/passed_message.h"
 
 #include <stdint.h>
 #include <string.h>
@@ -9,9 +9,9 @@
 #include "base/buffer.h"
 #include "base/json.h"
 #include "base/json_writer.h"
-#include "translate/claude/passed_usage.h"
-#include "translate/upstream_error.h"
-#include "translate/upstream_json.h"
+#include "translate/passed/passed_usage.h"
+#include "translate/answer/upstream_error.h"
+#include "translate/answer/upstream_json.h"
 
 /* Members of a content block that a stream gives as deltas, after a block that has them empty. */
 static const struct streamed {
@@ -41,7 +41,7 @@ passed_message_check(const char *body, size_t length, const struct error_context
 		upstream_error_from_object(message, error_context, error);
 		status = -1;
 	} else if (status == 0 && json_member_array(message, "content") == NULL) {
-		status = upstream_error_bad_answer("answered with something that is no message",
+		status = upstream_error_bad_answer("answered with something that is not a message",
 			body, length, error_context, error);
 	} else {
 		passed_usage_take(usage, message);

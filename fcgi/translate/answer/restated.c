@@ -5,7 +5,7 @@
  * coincidence.  A short beginning may be one ("ha", "haha!"), and the same piece twice may be
  * meant: then the second waits for the third.
  */
-#include "translate/restated.h"
+#include "translate/answer/restated.h"
 
 #include <ctype.h>
 #include <string.h>
