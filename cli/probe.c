@@ -292,9 +292,11 @@ write_message(struct asking *a, const char *model)
 	status = claude_request_parse(buffer_text(&text), text.length, &claude, error);
 	if (status == 0)
 		status = claude_request_check(&claude, CLAUDE_TO_ANSWER, error);
-	if (status == 0)
+	if (status == 0) {
+		upstream_request_choose_interface(&a->request, &claude);
 		status = upstream_request_translate(
 			&a->request, &claude, a->request.service->translator->write_request, error);
+	}
 	claude_request_free(&claude);
 	buffer_free(&text);
 	return status;

@@ -50,7 +50,8 @@ const struct host_facts model_hosts[] = {
 		.patterns = "api.z.ai open.bigmodel.cn",
 		.control = CONTROL_TYPE,
 		.limit = "max_tokens",
-		.search = SEARCH_GLM},
+		.search = SEARCH_GLM,
+		.flags = HOST_ONLY_AUTO_CHOICE},
 	{.name = "qwen",
 		.patterns = "*.aliyuncs.com",
 		.control = CONTROL_ENABLE,
@@ -96,7 +97,7 @@ const struct host_facts model_hosts[] = {
 		.patterns = "api.fireworks.ai",
 		.control = CONTROL_EFFORT,
 		.limit = "max_tokens",
-		.flags = HOST_BEARER},
+		.flags = HOST_BEARER | HOST_PLAIN_TOOLS},
 	{.name = "nvidia",
 		.patterns = "integrate.api.nvidia.com",
 		.control = CONTROL_TEMPLATE,
@@ -403,12 +404,13 @@ const struct model_row model_rows[] = {
 		.output = 131072},
 
 	/* Mistral */
-	{.patterns = "mistral-small-2603* mistral-medium-3.5*",
+	{.patterns = "mistral-small-2603* mistral-small-latest mistral-medium-3.5* "
+		     "mistral-medium-latest",
 		.hosts = "mistral",
 		.efforts = N | H,
 		.flags = HYBRID | MODEL_MISTRAL,
 		.context = 262144},
-	{.patterns = "mistral-large-4*",
+	{.patterns = "mistral-large-4* mistral-large-latest",
 		.hosts = "mistral",
 		.efforts = LMH,
 		.flags = MODEL_THINKS | MODEL_MISTRAL,
@@ -416,7 +418,13 @@ const struct model_row model_rows[] = {
 	{.patterns = "magistral*",
 		.hosts = "mistral",
 		.flags = MODEL_THINKS | MODEL_MISTRAL,
-		.context = 262144},
+		.context = 262144,
+		.output = 16384},
+	{.patterns = "codestral*",
+		.hosts = "mistral",
+		.flags = MODEL_MISTRAL,
+		.context = 256000,
+		.output = 8192},
 	{.patterns = "*", .hosts = "mistral", .flags = MODEL_MISTRAL},
 	{.patterns = "mistral* ministral* mixtral* codestral* devstral* magistral* pixtral*",
 		.hosts = "nvidia other ollama lm-studio together",
@@ -528,7 +536,6 @@ const struct model_row model_rows[] = {
 	/* Llama, and what else runs there */
 	{.patterns = "llama-3.3*", .hosts = "groq", .context = 131072, .output = 32768},
 	{.patterns = "llama-3.1-8b*", .hosts = "groq", .context = 131072, .output = 131072},
-	{.patterns = "llama*", .hosts = "cerebras", .context = 131072, .output = 40960},
 
 	/* Claude, at services that speak its language */
 	{.patterns = "*claude-3* *claude-*-4 *claude-*-4[-.][0125]* *claude-*-4-20*",
@@ -551,5 +558,6 @@ const struct model_row model_rows[] = {
 		.context = 1000000,
 		.output = 128000},
 
+	{.patterns = "*", .hosts = "cerebras", .flags = MODEL_UNKNOWN, .output = 40960},
 	{.patterns = "*", .flags = MODEL_UNKNOWN},
 };

@@ -52,27 +52,30 @@ enum trailing_turn { TRAILING_TAKEN, TRAILING_PREFIX, TRAILING_PARTIAL, TRAILING
 
 /* What holds for a host, as bits. */
 enum host_flag {
-	HOST_SYSTEM_ANYWHERE = 1 << 0,    /* system turns in the middle, roles in any order */
-	HOST_CACHE_KEY = 1 << 1,          /* knows prompt_cache_key in Chat */
-	HOST_CACHE_CONTROL = 1 << 2,      /* uses cache_control in parts */
-	HOST_BOTH_INTERFACES = 1 << 3,    /* Chat and Responses below one base URL */
-	HOST_CLOSED_TOP = 1 << 4,         /* a tool's schema must not be a choice at its top */
-	HOST_TYPE_IN_BRANCHES = 1 << 5,   /* no `type` beside `anyOf` in a schema */
-	HOST_NO_STRICT = 1 << 6,          /* knows no strict tools */
-	HOST_NO_TOOL_CHOICE = 1 << 7,     /* nor a tool_choice */
-	HOST_NO_NAMED_CHOICE = 1 << 8,    /* a tool_choice that names a function is refused */
-	HOST_NO_PARALLEL = 1 << 9,        /* nor parallel_tool_calls */
-	HOST_BEARER = 1 << 10,            /* its Claude endpoint reads Authorization: Bearer */
-	HOST_GOOGLE = 1 << 11,            /* Gemini's own service, not Vertex */
-	HOST_PARSED_REASONING = 1 << 12,  /* reasoning_format says where the thinking comes */
-	HOST_NO_SEARCH = 1 << 13,         /* none in Responses either */
-	HOST_VERTEX = 1 << 14,            /* Gemini at Vertex */
-	HOST_EXCLUDES_SITES = 1 << 15,    /* SEARCH_EXCLUDING in Responses */
-	HOST_TELLS_SOURCES = 1 << 16,     /* Responses tells all that a search found, if asked */
-	HOST_SEARCH_MOVES = 1 << 17,      /* only Responses searches, and it is there for Chat */
-	HOST_BUILTIN_SEARCH = 1 << 18,    /* Chat has a search that the model calls: it goes on when
-					     it gets the arguments back */
-	HOST_PHASES = 1 << 20,            /* takes the phases of model_row */
+	HOST_SYSTEM_ANYWHERE = 1 << 0,   /* system turns in the middle, roles in any order */
+	HOST_CACHE_KEY = 1 << 1,         /* knows prompt_cache_key in Chat */
+	HOST_CACHE_CONTROL = 1 << 2,     /* uses cache_control in parts */
+	HOST_BOTH_INTERFACES = 1 << 3,   /* Chat and Responses below one base URL */
+	HOST_CLOSED_TOP = 1 << 4,        /* a tool's schema must not be a choice at its top */
+	HOST_TYPE_IN_BRANCHES = 1 << 5,  /* no `type` beside `anyOf` in a schema */
+	HOST_NO_STRICT = 1 << 6,         /* knows no strict tools */
+	HOST_NO_TOOL_CHOICE = 1 << 7,    /* nor a tool_choice */
+	HOST_NO_NAMED_CHOICE = 1 << 8,   /* a tool_choice that names a function is refused */
+	HOST_NO_PARALLEL = 1 << 9,       /* nor parallel_tool_calls */
+	HOST_BEARER = 1 << 10,           /* its Claude endpoint reads Authorization: Bearer */
+	HOST_GOOGLE = 1 << 11,           /* Gemini's own service, not Vertex */
+	HOST_PARSED_REASONING = 1 << 12, /* reasoning_format says where the thinking comes */
+	HOST_NO_SEARCH = 1 << 13,        /* none in Responses either */
+	HOST_VERTEX = 1 << 14,           /* Gemini at Vertex */
+	HOST_EXCLUDES_SITES = 1 << 15,   /* SEARCH_EXCLUDING in Responses */
+	HOST_TELLS_SOURCES = 1 << 16,    /* Responses tells all that a search found, if asked */
+	HOST_SEARCH_MOVES = 1 << 17,     /* only Responses searches, and it is there for Chat */
+	HOST_BUILTIN_SEARCH = 1 << 18,   /* Chat has a search that the model calls: it goes on when
+					    it gets the arguments back */
+	HOST_ONLY_AUTO_CHOICE = 1 << 21, /* a tool cannot be forced: it alone is offered */
+	HOST_PLAIN_TOOLS = 1 << 22, /* its Claude endpoint knows no members of tools beyond Claude's
+				       first ones */
+	HOST_PHASES = 1 << 20,      /* takes the phases of model_row */
 	HOST_NO_STREAM_OPTIONS = 1 << 19, /* tells a stream's usage unasked, and refuses to be */
 };
 

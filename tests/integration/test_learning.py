@@ -211,6 +211,27 @@ def test_each_refusal_is_met_once(site, upstream, seed, kind):
         assert len(s.refused) == 2 and len(learned(site)) == 1
 
 
+@pytest.mark.parametrize("kind", [unknown_member, value, beta, limit], ids=lambda kind: kind.__name__)
+def test_a_cgi_program_learns_for_all(site, upstream, seed, kind):
+    """The process that learned it has ended before the next one begins."""
+    service, rule, members, headers = kind()
+    s = Service(upstream, service, rule)
+    site.use(upstream, service_type=service.SERVICE_TYPE)
+    with site.cgi():
+        for _ in range(3):
+            assert site.post({**request(), **members}, headers=headers).status == 200
+            assert len(s.refused) == 1
+        assert "1 lesson" in site.admin("learned", "forget").stdout
+        for _ in range(2):
+            assert site.post({**request(), **members}, headers=headers).status == 200
+            assert len(s.refused) == 2
+    site.prefix = ""
+    with site.lighttpd(processes=2):
+        for _ in range(4):
+            assert site.post({**request(), **members}, headers=headers).status == 200
+    assert len(s.refused) == 2 and len(learned(site)) == 1
+
+
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_streams_are_corrected_as_well(site, upstream, seed, kind):
     service, rule, members, headers = kind()

@@ -87,3 +87,17 @@ def test_silence_ends(site, upstream):
     site.admin("set", "main", "timeout", "200")
     upstream.answer = lambda call: call.wait_gone(20)
     assert "504 timeout_error" in site.admin("test", "--model", "m", check=False).stdout
+
+
+@pytest.mark.parametrize("model, path", [("gpt-5.3-codex", "/v1/responses"), ("o3-pro", "/v1/responses"),
+                                         ("gpt-5.6", "/v1/chat/completions")])
+def test_a_model_that_chat_does_not_serve_is_tested_by_responses(site, upstream, model, path):
+    def answer(call):
+        (upstream_responses if call.path.endswith("/responses") else upstream_chat).parts("OK.")(call)
+
+    upstream.strict, upstream.answer = False, answer
+    site.admin("add", "main", "http://api.openai.com", "openai")
+    site.admin("key", "main", "add", KEYS[0])
+    site.admin("set", "main", "proxy", upstream.url)
+    site.admin("test", "--model", model)
+    assert [call.path for call in upstream.calls] == [f"http://api.openai.com{path}"]

@@ -19,7 +19,10 @@
 #include "translate/tool_names.h"
 #include "translate/translator.h"
 
-enum { MOST_STOPS = 5 /* the service refuses more */ };
+enum {
+	MOST_STOPS = 5,  /* the service refuses more */
+	MOST_TOP_K = 40, /* likewise, of the model that takes least */
+};
 
 /* ---- models ---- */
 
@@ -53,7 +56,10 @@ put_limits(struct json_writer *w, const struct claude_request *r,
 		w, "maxOutputTokens", most > 0 && r->max_tokens > most ? most : r->max_tokens);
 	put_given(w, "temperature", r->temperature);
 	put_given(w, "topP", r->top_p);
-	put_given(w, "topK", r->top_k);
+	if (json_int(r->top_k, 0) > MOST_TOP_K)
+		json_put_int_member(w, "topK", MOST_TOP_K);
+	else
+		put_given(w, "topK", r->top_k);
 }
 
 static void

@@ -308,6 +308,9 @@ choice_word(const struct offer *o, enum claude_tool_choice choice)
 
 	if (choice == CLAUDE_CHOICE_AUTO && model_facts_is(o->facts, MODEL_CHOOSES_AT_OFF))
 		return NULL;
+	if (model_facts_host_is(o->facts, HOST_ONLY_AUTO_CHOICE) &&
+		choice != CLAUDE_CHOICE_ABSENT && choice != CLAUDE_CHOICE_NONE)
+		return "auto";
 	if (choice == CLAUDE_CHOICE_ANY && model_facts_is(o->facts, MODEL_NO_REQUIRED))
 		return "auto";
 	return words[choice];
@@ -353,7 +356,8 @@ openai_put_tools(struct json_writer *w, const struct claude_request *r, struct t
 		tool_names_lack(names, LACKS_FETCH);
 	/* Where no tool can be named, only that one is offered. */
 	o.only_search = r->forces_search && openai_search_is_tool(o.search);
-	if (claude_forces_function(r) && model_facts_host_is(facts, HOST_NO_NAMED_CHOICE))
+	if (claude_forces_function(r) && (model_facts_host_is(facts, HOST_NO_NAMED_CHOICE) ||
+						 model_facts_host_is(facts, HOST_ONLY_AUTO_CHOICE)))
 		o.only = json_copy(r->tool_choice_name);
 	for (size_t i = 0; i < r->tools.count; i++)
 		put_tool(&o, r->tools.values[i]);

@@ -61,8 +61,9 @@ effort_to_send(const struct claude_request *r, const struct model_facts *f,
 
 	if (!takes_effort(f))
 		return EFFORTS;
+	/* OpenRouter serves Chat from whatever takes both. */
 	if (interface == OPENAI_CHAT && model_facts_is(f, MODEL_TOOLS_AT_NONE) &&
-		claude_has_functions(r))
+		claude_has_functions(r) && f->host->control != CONTROL_REASONING)
 		return EFFORT_NONE;
 	if (t->off)
 		return effort_nearest(accepted, EFFORT_NONE);

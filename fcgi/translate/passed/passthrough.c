@@ -271,6 +271,17 @@ adapt_to_deepseek(const struct claude_request *r, bool thinking_off, struct buff
 	return lesson_edit_body(&lessons, out);
 }
 
+/* Fireworks refuses what Claude Code says of its tools besides. */
+static int
+make_tools_plain(struct buffer *out)
+{
+	static const char *const list[] = {
+		"drop tools.*.cache_control", "drop tools.*.eager_input_streaming"};
+	const struct lessons lessons = {list, sizeof(list) / sizeof(list[0])};
+
+	return lesson_edit_body(&lessons, out);
+}
+
 static int
 write_request(const struct claude_request *r, const struct translate_target *target,
 	struct tool_names *names, struct buffer *out, struct api_error *error)
@@ -286,6 +297,8 @@ write_request(const struct claude_request *r, const struct translate_target *tar
 	leave_out(&copy, end, end);
 	if (target->facts.host->user == USER_DEEPSEEK)
 		adapt_to_deepseek(r, copy.thinking_off, out);
+	if (model_facts_host_is(&target->facts, HOST_PLAIN_TOOLS))
+		make_tools_plain(out);
 	return out->failed ? api_error_no_memory(error) : 0;
 }
 
