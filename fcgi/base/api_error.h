@@ -10,18 +10,18 @@
 struct buffer;
 
 struct api_error {
-	int status;       /* HTTP status; 0: no error */
+	int status;       /* HTTP status; 0 if no error */
 	const char *type; /* the Claude error type that goes with the status; static */
 	char *message;    /* what happened and what to do; never a secret; owned */
-	const char *code; /* details.error_code, for clients that act on it; static; NULL: none */
-	int64_t retry_after; /* seconds, for the retry-after header; 0: none */
-	bool lasting;        /* asking again cannot help: the owner of the proxy must */
+	const char *code; /* details.error_code, for clients that act on it; static; NULL if none */
+	int64_t retry_after; /* seconds, for the retry-after header; 0 if none */
+	bool lasting;        /* retrying cannot help: the owner of the proxy has to act */
 };
 
 #define API_ERROR_NONE ((struct api_error){0})
 
 /**
- * Fill ${error}, replacing what it held: ${status} gives the type, the rest is the message as
+ * Fill ${error}, replacing what it had: ${status} gives the type, the rest is the message as
  * printf writes it.  Always returns -1, so that a function can end with `return api_error_set(…)`.
  */
 int api_error_set(struct api_error *error, int status, const char *format, ...)
@@ -42,7 +42,7 @@ const char *api_error_type(int status);
  */
 int api_error_write(const struct api_error *error, const char *request_id, struct buffer *out);
 
-/** Make ${copy} the same, replacing what it held.  Return 0, or -1 if memory ran out. */
+/** Make ${copy} the same, replacing what it had.  Return 0, or -1 if memory ran out. */
 int api_error_copy(const struct api_error *error, struct api_error *copy);
 
 /** Free the message and make it API_ERROR_NONE. */

@@ -30,7 +30,7 @@ base64url_write(struct buffer *out, const void *bytes, size_t length)
 	return 0;
 }
 
-/* What the digit is worth; -1: it is none. */
+/* What the digit is worth; -1 if it is not one. */
 static int
 value_of(char c)
 {

@@ -16,11 +16,11 @@ struct buffer {
 	char *data;      /* ${length} bytes and a NUL; NULL until the first append */
 	size_t length;   /* bytes in use */
 	size_t capacity; /* bytes allocated */
-	size_t limit;    /* most bytes it may hold; 0: no limit */
+	size_t limit;    /* most bytes it may hold; 0 if no limit */
 	bool failed;     /* an append failed; the content is incomplete */
 };
 
-/** An empty buffer that may grow to ${limit} bytes (0: no limit).  Allocates nothing. */
+/** An empty buffer that may grow to ${limit} bytes (0 if no limit).  Allocates nothing. */
 #define BUFFER_INIT(bytes) ((struct buffer){.limit = (bytes)})
 
 /**

@@ -1,5 +1,5 @@
 /*
- * The time of day, and how times are written.  (What measures durations on the loop is uv_now.)
+ * The time of day, and how times are written.  (On the loop, uv_now measures durations.)
  */
 #ifndef CLOCK_H
 #define CLOCK_H
@@ -11,7 +11,7 @@ struct buffer;
 /** Milliseconds since 1970. */
 int64_t clock_now_ms(void);
 
-/** Milliseconds of a clock that nobody sets: for durations, off the loop. */
+/** Milliseconds of a monotonic clock, for durations off the loop. */
 int64_t clock_monotonic_ms(void);
 
 /** Append the time of day as "2024-01-01T00:00:00.000Z".  Return 0 or -1. */

@@ -14,7 +14,7 @@ struct env_file;
 struct env_file *env_file_read(const char *path);
 void env_file_free(struct env_file *);
 
-/** The value of the last line that sets ${name}, lent; NULL: none.  ${file} may be NULL. */
+/** The value of the last line that sets ${name}, lent; NULL if none.  ${file} may be NULL. */
 const char *env_file_get(const struct env_file *file, const char *name);
 
 #endif

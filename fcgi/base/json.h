@@ -4,7 +4,8 @@
  * the text.  Values are read in place, and what is only handed on is copied as the bytes that came:
  * numbers, escapes, lone surrogates, the order of members and duplicates are exact by construction.
  *
- * Every function takes NULL for a value that is absent, and answers as for a value of another kind.
+ * What looks at a value takes NULL for one that is absent, and answers as for a value of another
+ * kind; json_next, and what writes a member's name, need a value.
  * json_writer.h writes JSON; json_tree.h has trees, for what is built or changed.
  */
 #ifndef JSON_H
@@ -37,12 +38,12 @@ enum json_kind {
 struct json {
 	const char *text; /* where it begins; lent by whoever had it read */
 	uint32_t length;  /* in bytes; of a string with its quotes */
-	uint32_t name;    /* bytes from its member's name, a string, to it; 0: no member */
+	uint32_t name;    /* bytes from its member's name, a string, to it; 0 if no member */
 	uint32_t
 		span; /* entries of the value and all inside it: the next value stands after them */
 	uint8_t kind;
 	uint8_t flags;
-	uint8_t mark; /* what its reader has found out of it (json_mark); 0 at first */
+	uint8_t mark; /* what was found out about it (json_mark); 0 at first */
 };
 
 /* The index over one text.  Zero-initialised it is empty, and keeps its memory between texts. */
@@ -58,14 +59,14 @@ struct json_problem {
 };
 
 /**
- * Read one text of ${length} bytes into ${document}, in the place of what it had.  At most
+ * Read one text of ${length} bytes into ${document}, replacing what it had.  At most
  * ${most_values} values are taken.  The text must outlive the use of the values.  Return the value,
  * lent until the document is read into or freed, or NULL and the problem (which may be NULL).
  */
 const struct json *json_read(struct json_document *document, const char *text, size_t length,
 	size_t most_values, struct json_problem *problem);
 
-/** Keep with a value of ${document} what was found out of it, to be asked again and again. */
+/** Keep with a value of ${document} what was found out about it, for whoever asks again. */
 static inline void
 json_mark(struct json_document *document, const struct json *value, uint8_t mark)
 {
@@ -123,7 +124,7 @@ bool json_is_integer(const struct json *value);
 
 enum { JSON_LAST = 1, JSON_ESCAPED = 2, JSON_NAME_ESCAPED = 4, JSON_SPACED = 8 };
 
-/** The first element or member's value, and the one after ${value}; NULL: there is none. */
+/** The first element or member's value, and the one after ${value}; NULL if there is none. */
 static inline const struct json *
 json_first(const struct json *container)
 {
@@ -146,8 +147,8 @@ json_next(const struct json *value)
 size_t json_count(const struct json *container);
 
 /**
- * The value of ${object}'s member ${name}, of duplicates the last.  NULL if ${object} is none or
- * has none; the second to fourth also if the value is of another kind.
+ * The value of ${object}'s member ${name}, of duplicates the last.  NULL if ${object} is not one,
+ * or has none; the second to fourth also if the value is of another kind.
  */
 static inline const struct json *json_member(const struct json *object, const char *name);
 const struct json *json_member_object(const struct json *object, const char *name);
@@ -174,7 +175,7 @@ struct json_name {
 void json_members(const struct json *object, const struct json_name *names, size_t count,
 	const struct json **values);
 
-/** Which of the ${count} names the member is called; ${count}: none of them. */
+/** Which of the ${count} names is the member's; ${count} if none of them. */
 size_t json_name_among(const struct json *member, const struct json_name *names, size_t count);
 
 /** Is it a member called ${name}? */
@@ -248,7 +249,7 @@ int json_write(struct buffer *, const struct json *value);
 /** Append a member's name as it came, with its quotes.  Return 0 or -1. */
 int json_write_name(struct buffer *, const struct json *member);
 
-/* ---- a list of values, which an array cannot be that nobody sent ---- */
+/* ---- a list of values, as no array of the text has it ---- */
 
 struct json_list {
 	const struct json **values;

@@ -19,8 +19,8 @@ bool json_edit_is_path(const char *path);
 
 /**
  * Append the object with the member at ${path} set to ${value}, a JSON text on one line; "null"
- * removes it.  Objects on the way are made, and take the place of what is none.  Return 0 or -1 as
- * buffer_append; what is no object is appended as it is.
+ * removes it.  Objects on the way are created, and replace what is not an object.  Return 0 or -1
+ * as buffer_append.  A value that is not an object is appended as it is.
  */
 int json_edit(struct buffer *, const struct json *object, const char *path, const char *value);
 

@@ -217,15 +217,6 @@ json_put_tree(struct json_writer *w, struct json_object *tree)
 	}
 }
 
-int
-json_tree_write(struct buffer *out, struct json_object *tree)
-{
-	struct json_writer w = JSON_WRITER(out);
-
-	json_put_tree(&w, tree);
-	return out->failed ? -1 : 0;
-}
-
 /* ---- members ---- */
 
 struct json_object *

@@ -8,7 +8,6 @@
 #include <json-c/json.h>
 #include <stdbool.h>
 
-struct buffer;
 struct json;
 struct json_writer;
 
@@ -20,10 +19,7 @@ struct json_writer;
  */
 struct json_object *json_tree(const struct json *value, bool *failed);
 
-/** Append the tree as one line of JSON text.  Return 0 or -1. */
-int json_tree_write(struct buffer *, struct json_object *tree);
-
-/** Put the tree as a value. */
+/** Put the tree as a value, on one line.  Out of memory sticks in the buffer. */
 void json_put_tree(struct json_writer *, struct json_object *tree);
 
 /*

@@ -1,6 +1,6 @@
 /*
  * JSON out: a writer that puts the commas itself.  It appends to a buffer, whose failure sticks:
- * who writes many pieces checks out->failed once, at the end.
+ * check out->failed once, at the end.
  */
 #ifndef JSON_WRITER_H
 #define JSON_WRITER_H

@@ -17,7 +17,7 @@ enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 struct log_options {
 	enum log_level level; /* lines above it are not written */
 	bool json;            /* one JSON object a line */
-	const char *file;     /* append here; NULL: standard error */
+	const char *file;     /* append here; NULL for standard error */
 };
 
 /** A named value of a line: ${text}, or ${number} when ${text} is NULL. */
@@ -48,8 +48,8 @@ void log_info(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log_debug(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /**
- * From now on nobody waits for the log: a thread writes it.  Lines that it cannot write in time are
- * lost, and it says how many as soon as others can be written.
+ * From now on a thread writes the log, and nobody waits for it.  Lines that it cannot write in time
+ * are lost, and it logs how many once others can be written.
  */
 void log_run_apart(void);
 

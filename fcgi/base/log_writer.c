@@ -88,7 +88,7 @@ piece_length(const char *data, size_t length, bool file)
 	return end != NULL ? (size_t)(end - data) + 1 : length;
 }
 
-/* Write the piece.  Return 0, or -1: it cannot be written, or another descriptor counts now. */
+/* Write the piece.  Return 0, or -1 if it cannot be written, or another descriptor counts now. */
 static int
 write_piece(int descriptor, const char *data, size_t length, bool file)
 {

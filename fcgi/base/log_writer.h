@@ -1,6 +1,6 @@
 /*
  * Where the lines of the log go: to a descriptor, at once, or through a thread, so that nobody
- * waits for whoever reads the log, or for a disk.  For log.c alone.
+ * waits for a reader of the log, or for a disk.  For log.c alone.
  */
 #ifndef LOG_WRITER_H
 #define LOG_WRITER_H

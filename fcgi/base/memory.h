@@ -10,11 +10,11 @@
 /** Before the first thread is started. */
 void memory_configure(void);
 
-/** Keep some of what is freed, as in busy times it is soon needed again; or hand it back at once.
+/** Keep some of what is freed, since a busy process soon needs it again; or give it back at once.
  */
 void memory_keep(bool busy);
 
-/** Hand memory that is free back to the system.  May take some ms: not on the loop. */
+/** Give free memory back to the system.  May take some ms: not on the loop. */
 void memory_give_back(void);
 
 #endif

@@ -20,13 +20,13 @@ int safe_text_write(struct buffer *, const char *text, size_t length);
 /** The same with JSON text, which stays equal JSON; its white space between values is kept. */
 int safe_text_write_json(struct buffer *, const char *text, size_t length);
 
-/** Does no character of it act, so that safe_text_write would leave it as it is? */
+/** Would safe_text_write leave it as it is? */
 bool safe_text_is_plain(const char *text);
 
 /** How much of ${length} bytes, at most ${most}, ends with a whole character. */
 size_t safe_text_cut(const char *text, size_t length, size_t most);
 
-/** May it stand in a header: has it no control character but tabs? */
+/** Can it be the value of a header: has it no control character but tabs? */
 bool safe_text_is_header(const char *value);
 
 #endif

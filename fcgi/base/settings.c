@@ -38,7 +38,7 @@ struct setting {
 	const char *name;
 	enum kind kind;
 	size_t offset;      /* of its member */
-	const char *preset; /* the default; NULL: none */
+	const char *preset; /* the default; NULL if none */
 	int64_t least;
 	int64_t most;
 	const char *const *choices;

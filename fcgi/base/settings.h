@@ -20,26 +20,26 @@ struct settings {
 	char *database; /* path; never NULL */
 	bool in_home;   /* by default, and below the home folder: the system's is not ours */
 	atomic_int references;
-	char *env_file;   /* the .env file that was read; NULL: none */
-	char *access_key; /* NULL: not set */
+	char *env_file;   /* the .env file that was read; NULL if none */
+	char *access_key; /* NULL if not set */
 	int64_t port;
 	char *node_env;
 	bool development;  /* NODE_ENV=development */
 	char *strategy;    /* "round-robin", "random" or "failover" */
 	int log_level;     /* enum log_level */
 	int log_json;      /* LOG_FORMAT=json */
-	char *log_file;    /* NULL: standard error */
+	char *log_file;    /* NULL for standard error */
 	bool log_requests; /* bodies */
 	bool log_responses;
 	int64_t log_body_limit;  /* bytes */
-	int64_t request_timeout; /* ms; 0: not set; gives the next two */
+	int64_t request_timeout; /* ms; 0 if not set; gives the next two */
 	int64_t connect_timeout; /* ms */
 	int64_t silence_timeout; /* ms without a byte, the first one included */
 	int64_t max_concurrent_requests;
 	int64_t max_request_bytes;
 	bool cors;
 	char *cors_origin;
-	char *certificates; /* CA bundle; NULL: the system's */
+	char *certificates; /* CA bundle; NULL for the system's */
 	bool rate_limit;
 	int64_t rate_limit_window; /* ms */
 	int64_t rate_limit_max_requests;

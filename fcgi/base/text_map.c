@@ -1,7 +1,7 @@
 /*
  * A map from texts to numbers; see text_map.h.
  *
- * Open addressing with linear probing; what is taken out leaves no mark, since those behind it move
+ * Open addressing with linear probing; what is removed leaves no mark, since those after it move
  * up.  The hash is SipHash-1-3 with a random key: built for tables that a remote fills.
  */
 #include "base/text_map.h"
@@ -14,7 +14,7 @@
 enum { FIRST_CAPACITY = 16 };
 
 struct text_map_entry {
-	char *text; /* owned; NULL: the entry is empty */
+	char *text; /* owned; NULL if the entry is empty */
 	size_t length;
 	uint64_t hash;
 	uint64_t number;
@@ -170,7 +170,7 @@ text_map_remove(struct text_map *map, const void *text, size_t length)
 		return;
 	free(gap->text);
 	map->count--;
-	/* What stands behind the gap moves up if its search would end there. */
+	/* What follows the gap moves up if its search would end there. */
 	size_t hole = (size_t)(gap - map->entries);
 	for (size_t i = (hole + 1) & mask; map->entries[i].text != NULL; i = (i + 1) & mask) {
 		size_t home = (size_t)map->entries[i].hash & mask;

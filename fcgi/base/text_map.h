@@ -15,7 +15,7 @@ struct text_map_entry;
 struct text_map {
 	struct text_map_entry *entries;
 	size_t count;    /* texts in it */
-	size_t capacity; /* a power of two; 0: none */
+	size_t capacity; /* a power of two, or 0 */
 	uint64_t seed[2];
 };
 
@@ -26,13 +26,13 @@ int text_map_set(struct text_map *, const void *text, size_t length, uint64_t nu
 /** Is the text in the map?  Then ${number} (may be NULL) is what it leads to. */
 bool text_map_get(const struct text_map *, const void *text, size_t length, uint64_t *number);
 
-/** Take the text out, if it is there. */
+/** Remove the text, if it is there. */
 void text_map_remove(struct text_map *, const void *text, size_t length);
 
-/** Take all texts out, to put others in: the memory of a small map is kept. */
+/** Remove all texts, to add others: the memory of a small map is kept. */
 void text_map_clear(struct text_map *);
 
-/** Take all texts out; the memory is freed, and the map may be used again. */
+/** Remove all texts and free the memory; the map may be used again. */
 void text_map_free(struct text_map *);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * What may be told of a URL.  Its query may hold a key, and its path an account: only its owner
+ * What may be told of a URL.  Its query may contain a key, and its path an account: only its owner
  * sees more than scheme, host and port.
  */
 #ifndef URL_H
@@ -9,7 +9,7 @@
 
 struct buffer;
 
-/** Append what of ${url} some people may see.  Return 0, or -1 as buffer_append. */
+/** Append the part of ${url} that some people may see.  Return 0, or -1 as buffer_append. */
 typedef int url_writer(struct buffer *, const char *url);
 
 /** Scheme, host and port: for clients, logs and reports. */

@@ -16,7 +16,7 @@ struct watch {
 
 struct watches {
 	uv_loop_t *loop;
-	struct watch **by_descriptor; /* NULL: never waited for */
+	struct watch **by_descriptor; /* NULL if never waited for */
 	size_t count;
 };
 

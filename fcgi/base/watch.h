@@ -12,8 +12,8 @@
 struct watches;
 
 /**
- * ${events} are those of uv_poll_t that the descriptor has now.  Where it has an error, it has all
- * that is waited for, as poll(2) means it: reading and writing do not block, and tell the error.
+ * ${events} are those of uv_poll_t that the descriptor has now.  After an error it has all
+ * that is waited for, as with poll(2): reading and writing do not block, and report the error.
  */
 typedef void watch_handler(void *context, int events);
 

@@ -143,7 +143,7 @@ accept_row(const struct web_request *web, const struct route_row *row, const cha
 	if (below != NULL)
 		match->path = copy_below(web, below);
 	if (below != NULL && match->path == NULL)
-		api_error_set(error, 500, "out of memory");
+		api_error_no_memory(error);
 	else
 		match->endpoint = row->endpoint;
 }

@@ -34,7 +34,7 @@ static const struct {
 	{"no-search", FIX_NO_SEARCH},
 };
 
-/* What stands behind the verb of a lesson; NULL: it is another. */
+/* What follows the verb of a lesson; NULL if it has another. */
 static const char *
 after_verb(const char *lesson, const char *verb)
 {
@@ -78,14 +78,14 @@ struct change {
 	char path[LESSON_LONGEST]; /* cut into its segments */
 	const char *segments[MOST_SEGMENTS];
 	size_t count;
-	const char *argument; /* what stands behind the path; "" */
+	const char *argument; /* what follows the path; may be "" */
 	struct json_document index;
 	const struct json *value; /* the argument, where it is JSON */
 	struct json_writer out;
 	bool changed;
 };
 
-/* Cut the path.  Return 0, or -1: it is none. */
+/* Cut the path.  Return 0, or -1 if it is not one. */
 static int
 read_path(struct change *c, const char *rest)
 {
@@ -145,7 +145,7 @@ effort_of(const struct json *value)
 	return effort_find(json_content(value), json_content_length(value));
 }
 
-/* Of the accepted values the one in the place of another; NULL: none is. */
+/* Of the accepted values the one in the place of another; NULL if none is. */
 static const struct json *
 nearest(const struct json *value, const struct json *accepted)
 {

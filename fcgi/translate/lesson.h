@@ -14,7 +14,7 @@
  *   with-tools PATH JSON      it has this value beside tools
  *   without HEADER [VALUE]    the header, or one of its values, is not passed on
  *   auth HEADER               how the key is sent: bearer, x-api-key
- *   fix WORD                  the request is translated otherwise: see lesson_fixes
+ *   fix WORD                  the request is translated differently: see lesson_fixes
  */
 #ifndef LESSON_H
 #define LESSON_H
@@ -26,7 +26,7 @@ struct buffer;
 
 enum { LESSON_LONGEST = 512 /* bytes */ };
 
-/* Those that count for one request. */
+/* Those that apply to one request. */
 struct lessons {
 	const char *const *list;
 	size_t count;
@@ -35,8 +35,8 @@ struct lessons {
 /** How the request is translated: bits of enum translate_fix. */
 unsigned lesson_fixes(const struct lessons *);
 
-/** Change a body, which is JSON, in place.  Nothing changes where nothing is to.  Return 0, or -1
- * if memory ran out. */
+/** Change a body, which is JSON, in place.  It stays byte for byte if no lesson
+ * applies.  Return 0, or -1 if memory ran out. */
 int lesson_edit_body(const struct lessons *, struct buffer *body);
 
 /** Is the header withheld altogether? */
@@ -50,7 +50,7 @@ bool lesson_withholds_value(const struct lessons *, const char *header, const ch
 int
 lesson_write_header(const struct lessons *, const char *header, const char *value, struct buffer *);
 
-/** How the key is sent; NULL: as ever. */
+/** How the key is sent; NULL if as usual. */
 const char *lesson_auth(const struct lessons *);
 
 #endif

@@ -17,7 +17,7 @@
 
 struct buffer;
 
-/* With what a Chat service is told whether and how hard to think. */
+/* The members that tell a Chat service whether and how hard to think. */
 enum thinking_control {
 	CONTROL_NONE,      /* nothing */
 	CONTROL_EFFORT,    /* reasoning_effort */
@@ -28,7 +28,7 @@ enum thinking_control {
 	CONTROL_TEMPLATE,  /* chat_template_kwargs, and reasoning_effort beside it */
 };
 
-/* With what Gemini's own interface is told so. */
+/* Likewise in Gemini's own interface. */
 enum gemini_control { GEMINI_SAYS_NOTHING, GEMINI_BUDGET, GEMINI_LEVEL };
 
 /* How a service searches the web by itself. */
@@ -100,7 +100,7 @@ enum model_flag {
 	MODEL_ADAPTIVE = 1 << 16,      /* the type of thinking is `adaptive`, not `enabled` */
 	MODEL_OBJECT_FORMAT = 1 << 17, /* json_object in the place of json_schema */
 	MODEL_NO_FORMAT = 1 << 18,     /* neither */
-	MODEL_MISTRAL = 1 << 19,       /* ids of 9 characters, no user right behind a result */
+	MODEL_MISTRAL = 1 << 19,       /* ids of 9 characters, no user right after a result */
 	MODEL_SIGNED_CALLS = 1 << 20,  /* Gemini, as the rest: the first call of a step is signed */
 	MODEL_NO_PREFILL = 1 << 21,    /* a conversation that ends with the model is refused */
 	MODEL_NO_INSTRUCTION = 1 << 22, /* systemInstruction is refused */
@@ -116,12 +116,12 @@ enum model_flag {
 
 struct host_facts {
 	const char *name;
-	const char
-		*patterns; /* globs of host or host:port, with blanks between; NULL: all others */
+	const char *
+		patterns; /* globs of host or host:port, with spaces between; NULL for all others */
 	enum thinking_control control;
 	enum user_member user;
 	enum trailing_turn trailing;
-	const char *limit;       /* the member for the output limit; NULL: by the model */
+	const char *limit;       /* the member for the output limit; NULL if the model decides */
 	enum search_form search; /* in Chat */
 	unsigned flags;          /* of enum host_flag */
 };

@@ -99,7 +99,7 @@ fit_index(struct carried *carried)
 	carried->object = values;
 }
 
-/* Read the object behind the prefix.  False, and ${carried} is empty: there is none of that kind.
+/* Read the object after the prefix.  False, with ${carried} empty, if there is none of that kind.
  */
 static bool
 read_carried(const char *text, size_t length, const char *prefix, const char *kind,

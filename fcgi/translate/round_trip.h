@@ -15,24 +15,24 @@ struct buffer;
 
 /* What was carried, read back. */
 struct carried {
-	const struct json *object; /* its members, and "k", the kind; NULL: nothing for us */
+	const struct json *object; /* its members, and "k", the kind; NULL if nothing for us */
 	struct json_document index;
 	char *text;
 };
 
 void carried_free(struct carried *);
 
-/* Begins the id of a search that we have told for another service: no other may be asked about it.
+/* Begins the id of a search that was reported for another service, and that no other knows.
  */
 #define ROUND_TRIP_SEARCH "srvtoolu_cp1_"
 
-/** May ${id}, of ${length} bytes, stand as an id: ^[a-zA-Z0-9_-]+$ ? */
+/** Can ${id}, of ${length} bytes, be an id: ^[a-zA-Z0-9_-]+$ ? */
 bool round_trip_is_id(const char *id, size_t length);
 
 /**
  * Append the signature of a thinking block: "cp1." and the base64url of {"k":kind, …members}.
  * ${members} is the text of a JSON object, of ${length} bytes, without white space outside
- * strings; NULL: none.  Return 0 or -1.
+ * strings; NULL if none.  Return 0 or -1.
  */
 int
 round_trip_write_signature(struct buffer *, const char *kind, const char *members, size_t length);
@@ -54,7 +54,7 @@ round_trip_read_signature(const struct json *signature, const char *kind, struct
 
 /**
  * Append a tool call id that carries ${id} (the upstream's own; may be NULL) and ${extra} (the text
- * of a JSON value to send back with the call, of ${length} bytes; NULL: none): "toolu_cp1_" and
+ * of a JSON value to send back with the call, of ${length} bytes; NULL if none): "toolu_cp1_" and
  * base64url.  Matches ^[a-zA-Z0-9_-]+$.  Return 0 or -1.
  */
 int round_trip_write_call_id(

@@ -235,7 +235,7 @@ take_digits(struct text *t)
 	t->lead = NO_LEAD;
 }
 
-/* A run of punctuation, with the line breaks behind it; one alone may belong to the word behind. */
+/* A run of punctuation, with the line breaks after it; one alone may belong to the next word. */
 static void
 take_punctuation(struct text *t)
 {
@@ -264,8 +264,8 @@ take_punctuation(struct text *t)
 		t->cost += count < TABLE ? costs[count] : count * 38;
 }
 
-/* Blanks: with a line break in them one piece up to that; else all but the last, which goes with
- * what comes. */
+/* Spaces: with a line break among them one piece up to that; else all but the last, which belongs
+ * to what follows. */
 static void
 take_blanks(struct text *t)
 {

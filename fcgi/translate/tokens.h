@@ -1,5 +1,5 @@
 /*
- * How many tokens a request is, roughly, without asking anybody: within 10 % of the o200k_base
+ * How many tokens a request is, roughly, without a tokenizer: within 10 % of the o200k_base
  * tokenizer on prose, code, JSON and Chinese (SPEC §4; tests/clients/test_tokens.py measures it).
  */
 #ifndef TOKENS_H

@@ -22,7 +22,7 @@ struct tool_names {
 	size_t count;
 	enum lacking_tool lacking;
 	bool search_first;
-	const char *own;     /* a function that is the service's own; NULL: none is */
+	const char *own;     /* a function that is the service's own; NULL if none is */
 	const char *builtin; /* what it is called there */
 };
 

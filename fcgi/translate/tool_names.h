@@ -23,15 +23,16 @@ struct tool_names *tool_names_new(enum tool_name_rule);
 void tool_names_free(struct tool_names *);
 
 /**
- * Put the name to send for ${name} (a string): itself where the service takes it, else 55
+ * Put the name to send for ${name} (a string): itself if the service takes it, else 55
  * characters of it, `_` and 8 hex digits of a hash.  The map remembers it for the way back.  Out of
  * memory sticks in the writer's buffer.
  */
 void tool_names_put(struct tool_names *, struct json_writer *, const struct json *name);
 
 /**
- * The function ${name} is the service's own, which calls it ${builtin}; both static.  What the
- * service calls it if ${name}, a string, is that function's; NULL: it is not.
+ * The function ${name} is the service's own, which calls it ${builtin}; both static.
+ * tool_names_builtin gives what the service calls ${name}, a string, if that is the function's,
+ * else NULL.
  */
 void tool_names_set_builtin(struct tool_names *, const char *name, const char *builtin);
 const char *tool_names_builtin(const struct tool_names *, const struct json *name);
@@ -39,12 +40,13 @@ const char *tool_names_builtin(const struct tool_names *, const struct json *nam
 /* A tool that only Claude's own service runs, and that is all the client can have meant to use. */
 enum lacking_tool { LACKS_NOTHING, LACKS_SEARCH, LACKS_FETCH };
 
-/** This service has no such tool: the answer has to say so.  And which was noted, also for NULL. */
+/** Note that this service has no such tool, so that the answer has to say so; and what was noted
+ * (the map may be NULL). */
 void tool_names_lack(struct tool_names *, enum lacking_tool);
 enum lacking_tool tool_names_lacking(const struct tool_names *);
 
-/** The client forces the service's own search, of which the service tells with the text or after
- * it: in the answer it stands first.  And whether that was noted, also for NULL. */
+/** Note that the client forces the service's own search, which the service reports with the text or
+ * after it: in the answer it comes first.  And whether that was noted (the map may be NULL). */
 void tool_names_search_first(struct tool_names *);
 bool tool_names_searches_first(const struct tool_names *);
 

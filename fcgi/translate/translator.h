@@ -15,18 +15,17 @@
 struct api_error;
 struct buffer;
 struct claude_request;
-struct claude_writer;
-struct error_context;
+struct reader_kind;
 
-/* What a request must be like that otherwise would not be so: learned from refusals. */
+/* How a request is written differently, as refusals have taught (lesson.h). */
 enum translate_fix {
 	FIX_FORGET_THINKING = 1 << 0, /* nothing of what was thought before goes back */
 	FIX_SYSTEM_FIRST = 1 << 1,    /* system turns only before all others, roles alternate */
 	FIX_SYSTEM_AS_USER = 1 << 2,  /* no system turn at all */
-	FIX_TEXT_IN_RESULT = 1 << 3,  /* no user turn right behind a tool's result */
-	FIX_NO_IMAGES = 1 << 4,       /* a sentence in the place of each */
+	FIX_TEXT_IN_RESULT = 1 << 3,  /* no user turn right after a tool's result */
+	FIX_NO_IMAGES = 1 << 4,       /* a sentence instead of each */
 	FIX_NO_FILES = 1 << 5,        /* likewise */
-	FIX_NO_FORMAT = 1 << 7,       /* the format of the answer is told in words */
+	FIX_NO_FORMAT = 1 << 7,       /* the prompt describes the format of the answer */
 	FIX_NO_SEARCH = 1 << 8,       /* the service's own search is not used */
 	FIX_GIVE_THINKING = 1 << 6,   /* each turn of the assistant says what was thought, or "" */
 };
@@ -34,26 +33,13 @@ enum translate_fix {
 /* Where a request goes, as far as its translation depends on it. */
 struct translate_target {
 	const char *model;         /* the upstream's name for the model: after the routes */
-	int64_t max_output_tokens; /* clamps max_tokens; 0: no clamp */
+	int64_t max_output_tokens; /* clamps max_tokens; 0 if not */
 	bool reasoning_off;        /* the upstream's option `reasoning off`: ask for none */
 	struct model_facts facts;  /* what is known of it at its host (model_facts_find) */
 	const char *origin;  /* marks what this upstream and model have carried through the client
 				(round_trip.h); NULL: the translator's kind alone */
 	bool builtin_search; /* CLAUDE_SEARCH_FUNCTION is the service's (HOST_BUILTIN_SEARCH) */
 	unsigned fixes;      /* of enum translate_fix */
-};
-
-/*
- * A reader turns what the upstream sends into calls of a claude_writer.  It reads one answer,
- * either as events or as one whole message.  Each function that returns int: 0, or -1 with ${error}
- * set: the answer cannot go on, and the error says what the client must be told.
- */
-struct reader;
-
-struct reader_context {
-	struct claude_writer *writer;              /* where the answer goes */
-	const struct tool_names *names;            /* those of the request */
-	const struct error_context *error_context; /* for errors inside the answer */
 };
 
 struct translator {
@@ -76,39 +62,16 @@ struct translator {
 	 * that is not ours to know. */
 	bool (*has_search)(const struct claude_request *, const struct translate_target *);
 
-	/** Append a request to count its tokens; NULL: the service counts none. */
+	/** Append a request to count its tokens; NULL if the service counts
+	 * none. */
 	int (*write_count_request)(const struct claude_request *, const struct translate_target *,
 		struct tool_names *names, struct buffer *body, struct api_error *error);
 
 	/** The member of the answer to that which holds the count. */
 	const char *count_member;
 
-	/* The rest reads answers; NULL, all of it, where they are passed through. */
-
-	/** A reader for one answer; NULL if memory ran out.  What the context points to outlives
-	 * it. */
-	struct reader *(*reader_new)(const struct reader_context *);
-
-	/** The payload of one `data:` event; "[DONE]" comes here, too. */
-	int (*read_event)(
-		struct reader *, const char *data, size_t length, struct api_error *error);
-
-	/** A whole answer: the JSON body of a request that was not streamed. */
-	int (*read_message)(
-		struct reader *, const char *body, size_t length, struct api_error *error);
-
-	/**
-	 * The body ended.  ${complete}: the transfer ended properly; false: it broke.  Flush what
-	 * is held back and say how the answer ended (claude_writer_finish), or fail when it is not
-	 * whole.
-	 */
-	int (*read_end)(struct reader *, bool complete, struct api_error *error);
-
-	/** Has the upstream said that its answer is over ([DONE])?  Then nothing more is worth
-	 * waiting for. */
-	bool (*is_over)(const struct reader *);
-
-	void (*reader_free)(struct reader *);
+	/** What reads its answers (translate/answer/reader.h); NULL if they are passed through. */
+	const struct reader_kind *reader;
 };
 
 /** What marks what is carried for the target: its origin, or else the kind. */

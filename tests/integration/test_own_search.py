@@ -1,6 +1,7 @@
 """The proxy's own web search, for models whose service has none: SearXNG, Brave and Tavily."""
 import contextlib
 import gzip
+import http.client
 import json
 import re
 import threading
@@ -12,7 +13,7 @@ import upstream as openai_chat
 import upstream_gemini
 import upstream_responses
 import upstream_search
-from site_under_test import BUILD, collect, next_event, parse_events, request, wait_for
+from site_under_test import ACCESS_KEY, BUILD, collect, next_event, parse_events, request, wait_for
 from upstream import Upstream, tool_call
 from upstream_search import PAGES, searched
 
@@ -310,6 +311,20 @@ def test_a_client_that_hangs_up_ends_the_search(searching, upstream, engine, ser
             wait_for(lambda: engine.calls, "the search to begin")
         assert engine.calls[0].gone.wait(20)
         wait_for(lambda: "client went away" in site.log_text(), "the line on the log")
+    assert len(upstream.calls) == 1
+
+
+def test_a_client_that_wants_a_whole_answer_and_hangs_up_ends_the_search(searching, upstream, engine):
+    """Behind nginx: lighttpd tells of it only once there is a head."""
+    engine.answer = lambda call: call.wait_gone(20)
+    with searching(server="nginx") as site:
+        upstream.answer = openai_chat.parts(tool_calls=[query("a")])
+        connection = http.client.HTTPConnection("127.0.0.1", site.port, timeout=20)
+        connection.request("POST", "/v1/messages", json.dumps(request("When?", tools=[TOOL])),
+                           {"content-type": "application/json", "x-api-key": ACCESS_KEY})
+        wait_for(lambda: engine.calls, "the search to begin")
+        connection.close()
+        assert engine.calls[0].gone.wait(20)
     assert len(upstream.calls) == 1
 
 

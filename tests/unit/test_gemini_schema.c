@@ -5,6 +5,7 @@
 #include "base/buffer.h"
 #include "base/json.h"
 #include "base/json_tree.h"
+#include "base/json_writer.h"
 #include "translate/gemini/schema.h"
 
 enum { MOST_BYTES = 2 << 20 }; /* that one schema may become, whatever it is */
@@ -22,7 +23,7 @@ clean(const char *text, size_t *budget, struct buffer *out)
 		fail_msg("%s at %zu: %s", problem.what, problem.offset, text);
 	struct json_object *cleaned = gemini_schema_clean(schema, budget);
 	assert_non_null(cleaned);
-	assert_int_equal(json_tree_write(out, cleaned), 0);
+	json_put_tree(&JSON_WRITER(out), cleaned);
 	json_document_free(&index);
 	return cleaned;
 }

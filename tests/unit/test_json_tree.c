@@ -4,6 +4,7 @@
 #include "base/buffer.h"
 #include "base/json.h"
 #include "base/json_tree.h"
+#include "base/json_writer.h"
 
 static struct json_object *
 tree_of(const char *text)
@@ -27,7 +28,7 @@ check(const char *text, const char *expected)
 	struct buffer out = BUFFER_INIT(0);
 	struct json_object *tree = tree_of(text);
 
-	assert_int_equal(json_tree_write(&out, tree), 0);
+	json_put_tree(&JSON_WRITER(&out), tree);
 	assert_string_equal(buffer_text(&out), expected);
 	json_object_put(tree);
 	buffer_free(&out);

@@ -1,4 +1,5 @@
 /* What a command that prints an API key may print, and how it is run and kept. */
+#include "temporary_folder.h"
 #include "unit.h"
 
 #include <unistd.h>
@@ -55,8 +56,6 @@ test_what_it_prints(void **state)
 	}
 }
 
-static char folder[64];
-
 static int
 set_up(void **state)
 {
@@ -64,18 +63,15 @@ set_up(void **state)
 
 	(void)state;
 	log_open(&quiet);
-	snprintf(folder, sizeof(folder), "/tmp/test-key-" UNIQUE);
-	return mkdtemp(folder) != NULL ? 0 : -1;
+	make_folder();
+	return 0;
 }
 
 static int
 tear_down(void **state)
 {
-	char command[128];
-
 	(void)state;
-	snprintf(command, sizeof(command), "rm -rf '%s'", folder);
-	return system(command); /* NOLINT(cert-env33-c) */
+	return remove_folder();
 }
 
 /* A store with one upstream, whose key the command prints. */
@@ -147,7 +143,6 @@ test_a_command_that_fails_pauses_the_key(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(commands); i++) {
-		assert_int_equal(set_up(state), 0);
 		struct store *s = open_with(commands[i]);
 		check(s, -1, "");
 		struct config *config = store_config(s);
@@ -156,9 +151,9 @@ test_a_command_that_fails_pauses_the_key(void **state)
 		assert_contains(key->last_error, "command: it ");
 		config_release(config);
 		store_close(s);
-		tear_down(state);
+		assert_int_equal(tear_down(state), 0);
+		assert_int_equal(set_up(state), 0);
 	}
-	set_up(state);
 }
 
 /* While a token is valid, a failing renewal is nobody's problem. */

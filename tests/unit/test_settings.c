@@ -1,6 +1,7 @@
 /* Settings: environment before file, defaults, and start-up errors that name the variable (SPEC
  * §3). */
 #include <fcntl.h>
+#include "temporary_folder.h"
 #include "unit.h"
 
 #include <unistd.h>
@@ -8,7 +9,6 @@
 #include "base/buffer.h"
 #include "base/settings.h"
 
-static char folder[64];
 static char env_path[128];
 
 static void
@@ -26,8 +26,7 @@ set_up(void **state)
 {
 	(void)state;
 	clearenv();
-	snprintf(folder, sizeof(folder), "/tmp/test-settings-" UNIQUE);
-	assert_non_null(mkdtemp(folder));
+	make_folder();
 	snprintf(env_path, sizeof(env_path), "%s/.env", folder);
 	setenv("HOME", folder, 1);
 	setenv("CLAUDE_PROXY_ENV", env_path, 1);
@@ -39,9 +38,7 @@ static int
 tear_down(void **state)
 {
 	(void)state;
-	unlink(env_path);
-	rmdir(folder);
-	return 0;
+	return remove_folder();
 }
 
 static struct settings *

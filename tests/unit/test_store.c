@@ -1,4 +1,5 @@
 /* The store and the choice of keys (SPEC §5). */
+#include "temporary_folder.h"
 #include "unit.h"
 
 #include <pthread.h>
@@ -15,7 +16,6 @@
 #include "store/usage.h"
 #include "upstream/balance.h"
 
-static char folder[64];
 static char path[128];
 
 static int
@@ -25,8 +25,7 @@ set_up(void **state)
 
 	(void)state;
 	log_open(&quiet);
-	snprintf(folder, sizeof(folder), "/tmp/test-store-" UNIQUE);
-	assert_non_null(mkdtemp(folder));
+	make_folder();
 	snprintf(path, sizeof(path), "%s/new/folder/proxy.db", folder);
 	return 0;
 }
@@ -34,11 +33,8 @@ set_up(void **state)
 static int
 tear_down(void **state)
 {
-	char command[128];
-
 	(void)state;
-	snprintf(command, sizeof(command), "rm -rf '%s'", folder);
-	return system(command); /* NOLINT(cert-env33-c) */
+	return remove_folder();
 }
 
 static struct store *

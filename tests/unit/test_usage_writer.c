@@ -1,4 +1,5 @@
 /* Finished requests on their way to the database: none is lost unnoticed. */
+#include "temporary_folder.h"
 #include "unit.h"
 
 #include <sqlite3.h>
@@ -14,7 +15,6 @@
 
 enum { ROOM = 20000 }; /* rows that wait while the database cannot be written */
 
-static char folder[64];
 static char database[128];
 static char log_path[128];
 static uv_loop_t loop;
@@ -26,8 +26,7 @@ static int
 set_up(void **state)
 {
 	(void)state;
-	snprintf(folder, sizeof(folder), "/tmp/test-usage-writer-" UNIQUE);
-	assert_non_null(mkdtemp(folder));
+	make_folder();
 	snprintf(database, sizeof(database), "%s/proxy.db", folder);
 	snprintf(log_path, sizeof(log_path), "%s/log", folder);
 	const struct log_options options = {LOG_WARN, false, log_path};
@@ -43,16 +42,13 @@ set_up(void **state)
 static int
 tear_down(void **state)
 {
-	char command[128];
-
 	(void)state;
 	usage_writer_free(usage_writer);
 	uv_run(&loop, UV_RUN_DEFAULT);
 	assert_int_equal(uv_loop_close(&loop), 0);
 	store_close(store);
 	log_close();
-	snprintf(command, sizeof(command), "rm -rf '%s'", folder);
-	return system(command); /* NOLINT(cert-env33-c) */
+	return remove_folder();
 }
 
 static void

@@ -9,6 +9,7 @@
 #include "translate/answer/answer_steps.h"
 #include "translate/passed/passed_stream.h"
 #include "translate/answer/event_stream.h"
+#include "translate/answer/reader.h"
 #include "translate/translator.h"
 
 static const char *
@@ -68,8 +69,7 @@ answer_new(const struct answer_options *options, struct buffer *out)
 void
 answer_end_transfer(struct answer *a)
 {
-	if (a->reader != NULL)
-		a->options.translator->reader_free(a->reader);
+	reader_free(a->reader);
 	a->reader = NULL;
 	event_stream_free(a->events);
 	a->events = NULL;
@@ -247,7 +247,7 @@ answer_error(const struct answer *a)
 	return &a->error;
 }
 
-/* What a message that is passed through told; NULL: it is none. */
+/* What a message that is passed through told; NULL if it is something else. */
 static const struct passed_usage *
 passed_usage_of(const struct answer *a)
 {

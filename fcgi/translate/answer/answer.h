@@ -3,8 +3,8 @@
  * out.
  *
  * It looks at status and content type, splits event streams, calls the translator's reader, plays a
- * whole answer as a stream and collects a stream into a whole answer where the upstream did not do
- * as asked, and translates errors.  It writes no error by itself: the caller may want to try
+ * whole answer as a stream and collects a stream into a whole answer if the upstream did not do as
+ * requested, and translates errors.  It writes no error by itself: the caller may want to try
  * another key first.
  */
 #ifndef ANSWER_H
@@ -25,34 +25,34 @@ struct translator;
 enum { ANSWER_MAX_BODY = 16 << 20 }; /* bytes of an answer that is not a stream */
 
 /**
- * Make the client's answer of a whole body.  With another status than 200, ${error} says what the
- * client would be told of it, for the converter to tell that, or to answer all the same.  Return 0,
+ * Make the client's answer from a whole body.  With another status than 200, ${error} is what the
+ * client would be told, and the converter may leave it at that, or answer all the same.  Return 0,
  * or -1 and the error.
  */
 typedef int answer_converter(void *context, int status, const char *body, size_t length,
 	struct buffer *out, struct api_error *error);
 
 struct answer_options {
-	const struct translator *translator; /* where its answers are messages; else unused */
+	const struct translator *translator; /* unused if the answer is no message */
 	const struct tool_names *tool_names;
-	const char *origin; /* marks what is carried; NULL: the translator's kind */
+	const char *origin; /* marks what is carried; NULL for the translator's kind */
 	const char *model;  /* the name that the client asked for */
 	bool stream;        /* what the client asked for */
 	bool hide_thinking;
 	uint64_t estimated_input_tokens;
 	const char *const
-		*stop_sequences; /* to be carried out here (claude/writer.h); NULL: none */
+		*stop_sequences; /* to be carried out here (claude/writer.h); NULL if none */
 	bool searches; /* the model's calls of the web search are for the proxy (claude/writer.h) */
-	bool pass;     /* pass the body through as it comes; nothing else counts then, but: */
+	bool pass;     /* pass the body through as it comes; then only the next counts */
 	bool message;  /* what is passed is a Claude message, and not only bytes */
-	answer_converter *convert; /* not a message: convert the body; NULL: it is one */
+	answer_converter *convert; /* converts a body that is no message; NULL if it is one */
 	void *convert_context;
 };
 
 enum answer_state {
 	ANSWER_OPEN,   /* more may come */
 	ANSWER_DONE,   /* whole and written; further bytes are ignored */
-	ANSWER_FAILED, /* ${error} of answer_error says why; nothing of it has been written */
+	ANSWER_FAILED, /* answer_error says why; the error itself has not been written */
 };
 
 struct answer;
@@ -81,7 +81,8 @@ int answer_next_turn(struct answer *, const struct answer_options *options);
 
 /**
  * A transfer begins (the first, or the next after a failure before content): forget what the failed
- * one brought, keep what was written.  ${identity} is lent for as long as the transfer goes on.
+ * one brought, keep what was written.  ${error_context} is lent for as long as the transfer goes
+ * on.
  */
 void answer_begin(struct answer *, const struct error_context *error_context);
 
@@ -91,27 +92,27 @@ void answer_head(struct answer *, int status, const char *content_type, int64_t 
 /** Bytes of the body. */
 enum answer_state answer_feed(struct answer *, const char *bytes, size_t length);
 
-/** Is more of the body of any use?  Of an error only the beginning is kept. */
+/** Is more of the body of any use?  Only the beginning of an error is kept. */
 bool answer_wants_more(const struct answer *);
 
 /** The body ended.  ${complete}: properly; false: the connection broke. */
 enum answer_state answer_end(struct answer *, bool complete);
 
 /**
- * After ANSWER_FAILED: where the upstream's refusal is to be passed through as it is, write it, and
- * the state is ANSWER_DONE.  False: it is not, and the error must be told.
+ * After ANSWER_FAILED: if the upstream's refusal may be passed through as it is, write it, and the
+ * state is ANSWER_DONE.  False if not: then the error must be told.
  */
 bool answer_pass_refusal(struct answer *);
 
 /** After ANSWER_FAILED: append the body of the upstream's refusal, as far as it was kept. */
 void answer_copy_refusal(const struct answer *, struct buffer *);
 
-/** A ping; begins the stream if need be.  Only where the client asked for a stream. */
+/** A ping; begins the stream if need be.  Only if the client asked for a stream. */
 void answer_ping(struct answer *);
 
 /**
- * Write ${error} as the stream's last event.  Only where answer_started.  Where a body that is no
- * event stream is passed through, nothing can be told any more: false, the response must break off.
+ * Write ${error} as the stream's last event, once answer_started.  False if a body is passed
+ * through that is no event stream: nothing can be told any more, and the response must break off.
  */
 bool answer_write_error(struct answer *, const struct api_error *error);
 

@@ -9,6 +9,7 @@
 #include "translate/passed/passed_message.h"
 #include "translate/passed/passed_stream.h"
 #include "translate/answer/event_stream.h"
+#include "translate/answer/reader.h"
 #include "translate/translator.h"
 
 enum {
@@ -72,13 +73,13 @@ on_event(void *context, const char *data, size_t length)
 {
 	struct answer *a = context;
 
-	if (a->options.translator->read_event(a->reader, data, length, &a->error) != 0) {
+	if (reader_read_event(a->reader, data, length, &a->error) != 0) {
 		failed(a);
 		return -1;
 	}
 	if (claude_writer_is_stopped(a->writer))
 		claude_writer_finish(a->writer, "end_turn", NULL);
-	else if (!a->options.translator->is_over(a->reader))
+	else if (!reader_is_over(a->reader))
 		return 0;
 	a->state = ANSWER_DONE;
 	return -1;
@@ -138,7 +139,7 @@ prepare_reader(struct answer *a)
 	};
 
 	if (a->reader == NULL)
-		a->reader = a->options.translator->reader_new(&context);
+		a->reader = reader_new(a->options.translator->reader, &context);
 	if (a->events == NULL && a->form == FORM_EVENTS)
 		a->events = event_stream_new(on_event, a);
 	return a->reader != NULL && (a->events != NULL || a->form != FORM_EVENTS) ? 0 : -1;
@@ -346,7 +347,7 @@ end_events(struct answer *a, bool complete)
 		return a->state;
 	if (event_stream_overflowed(a->events))
 		return bad_answer(a, "sent an event of more than 8 MiB");
-	if (a->options.translator->read_end(a->reader, complete, &a->error) != 0) {
+	if (reader_read_end(a->reader, complete, &a->error) != 0) {
 		/* If nothing in it made sense, the client should see what came. */
 		if (complete && !claude_writer_has_content(a->writer) && a->error.status == 502 &&
 			a->body.length > 0 && !claude_writer_started(a->writer)) {
@@ -384,8 +385,7 @@ end_message(struct answer *a, bool complete)
 		return end_passed_message(a);
 	if (prepare(a) != 0)
 		return a->state;
-	if (a->options.translator->read_message(
-		    a->reader, buffer_text(&a->body), a->body.length, &a->error) != 0)
+	if (reader_read_message(a->reader, buffer_text(&a->body), a->body.length, &a->error) != 0)
 		return failed(a);
 	a->state = ANSWER_DONE;
 	return a->state;

@@ -85,7 +85,7 @@ static int take_line(struct event_stream *s, const char *line, size_t length);
 /*
  * A line that is no data.  It may be part of an object that a service wrote as it is, mostly an
  * error in the middle of a stream, on one line or on many; or have UTF-8's mark before it, which
- * belongs to the beginning of a stream, and of one that was put behind another.
+ * belongs to the beginning of a stream, and of one that was appended to another.
  */
 static int
 take_other_line(struct event_stream *s, const char *line, size_t length)

@@ -250,7 +250,7 @@ read_numbers(const char *text, uint64_t parts[PARTS])
 /* ---- what it amounts to ---- */
 
 struct amounts {
-	uint64_t prompt; /* tokens; 0: not told, as the rest */
+	uint64_t prompt; /* tokens; 0 if not told, as the rest */
 	uint64_t output;
 	uint64_t sum;
 	uint64_t limit;

@@ -11,7 +11,7 @@
 
 struct buffer;
 
-/* What is known of a refusal besides its words; 0: not told. */
+/* What is known of a refusal besides its words; 0 if not told. */
 struct overflow_facts {
 	bool told_by_code; /* its code or type says that the context is too long */
 	bool too_large;    /* it came with status 413 */

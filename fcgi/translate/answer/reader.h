@@ -1,8 +1,9 @@
 /*
- * What the readers of all services have in common (translator.h): events are read into one index
- * that is used again, text that comes while a tool call is under way waits, thinking between tags
- * is taken out of it, what a service repeats is given once, and an answer ends alike.  A service
- * adds how it takes an event, or a whole answer.
+ * A reader turns what an upstream sends into calls of a claude_writer.  It reads one answer, either
+ * as events or as one whole message.  This is what the readers of all services share: events are
+ * read into one index that is used again, text that comes while a tool call is under way waits,
+ * thinking between tags is taken out of it, what a service repeats is given once, and an answer
+ * ends alike.  A service adds how it takes an event, or a whole answer.
  */
 #ifndef READER_H
 #define READER_H
@@ -19,7 +20,6 @@
 struct api_error;
 struct claude_writer;
 struct reader;
-struct reader_context;
 struct tool_call_piece;
 struct stream_calls;
 struct tool_names;
@@ -30,13 +30,19 @@ struct web_page;
 /** Take what is lent until the return.  Return 0, or -1 and what the client must be told. */
 typedef int reader_taker(struct reader *, const struct json *, struct api_error *);
 
-/* What differs from service to service. */
+struct reader_context {
+	struct claude_writer *writer;              /* where the answer goes */
+	const struct tool_names *names;            /* those of the request */
+	const struct error_context *error_context; /* for errors inside the answer */
+};
+
+/* What differs from service to service: the member `reader` of its translator. */
 struct reader_kind {
 	size_t size;                /* of its reader, which begins with a struct reader; bytes */
 	reader_taker *take_event;   /* one event */
 	reader_taker *take_message; /* a whole answer */
-	void (*finish)(struct reader *); /* the answer is whole: write what waits; NULL: nothing */
-	void (*clear)(struct reader *);  /* free what it has besides; NULL: nothing */
+	void (*finish)(struct reader *); /* write what waits for the end; may be NULL */
+	void (*clear)(struct reader *);  /* free what it has besides; may be NULL */
 	bool tells_its_end; /* a stream that just ends was cut, also where the connection was not */
 };
 
@@ -61,18 +67,18 @@ struct reader {
 	struct buffer deferred_thinking;
 	struct buffer deferred_text;
 
-	struct think_tags tags;   /* in the text */
-	struct restated *held;    /* has a piece of text or thinking that waits; lent; NULL: none */
-	bool held_thinking;       /* it is thinking */
-	bool paragraph;           /* the next text begins one */
-	const char *origin;       /* of the thinking that came last, as reader_thinking has it */
-	struct web_findings *web; /* what was found on the web; NULL: nothing yet */
+	struct think_tags tags; /* in the text */
+	struct restated *held;  /* has a piece of text or thinking that waits; lent; NULL if none */
+	bool held_thinking;     /* it is thinking */
+	bool paragraph;         /* the next text begins one */
+	const char *origin;     /* of the thinking that came last, as reader_thinking has it */
+	struct web_findings *web; /* what was found on the web; NULL if nothing yet */
 	bool holds_text;          /* the text waits until all is known that was found */
 	struct reader_usage usage;
 
 	/* How the answer ends, as far as it was told. */
-	const char *stop_reason; /* NULL: not told */
-	char *stop_sequence;     /* the one that matched; owned; NULL: not told */
+	const char *stop_reason; /* NULL if not told */
+	char *stop_sequence;     /* the one that matched; owned; NULL if not told */
 	bool refused;            /* the model refuses, whatever the stop reason */
 
 	bool produced; /* text, thinking or a tool call came; set by whoever takes it */
@@ -80,14 +86,32 @@ struct reader {
 	int skipped;   /* events that could not be read */
 };
 
-/** A reader, whose further members are zero.  NULL if memory ran out. */
+/**
+ * A reader for one answer, whose further members are zero; what the context points to outlives it.
+ * NULL if memory ran out.
+ */
 struct reader *reader_new(const struct reader_kind *, const struct reader_context *);
-
-/* The members of struct translator of the same names. */
 void reader_free(struct reader *);
+
+/*
+ * Each returns 0, or -1 and the error: the answer cannot go on, and the error says what the client
+ * must be told.
+ */
+
+/** The payload of one `data:` event; "[DONE]" comes here, too. */
 int reader_read_event(struct reader *, const char *data, size_t length, struct api_error *);
+
+/** A whole answer: the JSON body of a request that was not streamed. */
 int reader_read_message(struct reader *, const char *body, size_t length, struct api_error *);
+
+/**
+ * The body ended.  ${complete}: the transfer ended properly; false: it broke.  Flush what is held
+ * back and say how the answer ended (claude_writer_finish), or fail if it is not whole.
+ */
 int reader_read_end(struct reader *, bool complete, struct api_error *);
+
+/** Has the upstream said that its answer is over ([DONE])?  Then nothing more is worth waiting
+ * for. */
 bool reader_is_over(const struct reader *);
 
 /* ---- for the takers ---- */
@@ -97,7 +121,7 @@ bool reader_is_over(const struct reader *);
  * an empty one.  What cannot be kept is reported when the taker returns.
  *
  * ${pieces} knows what came of the same text before, of which nothing is written twice; it lives
- * until reader_settle.  NULL: the text is complete in itself.
+ * until reader_settle.  NULL if the text is complete in itself.
  *
  * ${origin}, static, is where the upstream has its thinking, if not in the usual place: the
  * signature tells the next request (PROTOCOL.md §C.4).
@@ -134,7 +158,7 @@ int reader_arguments(struct reader *, const struct json *value, struct tool_call
 
 /*
  * What the service found on the web (PROTOCOL.md §C.5).  Where a search is told when it is made,
- * the text behind it waits for reader_search_end, since the pages are told with the text; where
+ * the text after it waits for reader_search_end, since the pages are told with the text; where
  * only pages and queries are told, the search follows the text, unless the client forces it
  * (tool_names_search_first): then all text waits.  Each returns 0, or -1 if memory ran out.
  */

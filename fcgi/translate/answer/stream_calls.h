@@ -22,7 +22,7 @@ struct tool_names;
 struct tool_call_piece {
 	int64_t index;            /* the service's number for the call; -1: it gave none */
 	int64_t choice;           /* of several choices, each of which numbers its calls */
-	const struct json *id;    /* a string; NULL: not in this piece; as the next two */
+	const struct json *id;    /* a string; NULL if not in this piece; as the next two */
 	const struct json *name;  /* the service's */
 	const struct json *extra; /* what must come back with the call */
 	const char *arguments;    /* JSON text, as far as it came; NUL-terminated */

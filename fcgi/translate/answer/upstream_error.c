@@ -110,7 +110,7 @@ static const struct {
 /* An error as it is being understood. */
 struct refusal {
 	const struct error_context *who;
-	int status;          /* for the client; 0: not known yet */
+	int status;          /* for the client; 0 if unknown yet */
 	int64_t retry_after; /* seconds */
 	struct overflow_facts overflow;
 	struct buffer message; /* the upstream's, masked, valid UTF-8 */
@@ -190,7 +190,7 @@ first_element(const struct json *array)
 	return json_is_array(array) ? json_first(array) : NULL;
 }
 
-/* OpenRouter puts the words of the service behind it beside its own, which say nothing. */
+/* OpenRouter puts the words of the service that it called beside its own, which say nothing. */
 static void
 add_raw_message(struct refusal *r, const struct json *error)
 {

@@ -13,12 +13,12 @@ struct json;
 
 /* Whose error it is, for messages that say how to fix it. */
 struct error_context {
-	const char *name;  /* of the upstream, as the admin command knows it */
-	const char *key;   /* the API key that was used; masked wherever it turns up; NULL: none */
-	const char *model; /* the name that was sent */
+	const char *name; /* of the upstream, as the admin command knows it */
+	const char *key;  /* the API key that was used; masked wherever it turns up; NULL if none */
+	const char *model;          /* the name that was sent */
 	const char *const *secrets; /* others that were sent, masked like the key; ends in NULL; may
 				       be NULL */
-	uint64_t max_tokens;        /* of output that were asked for; 0: not known */
+	uint64_t max_tokens;        /* of output that were asked for; 0 if unknown */
 };
 
 /**
@@ -43,7 +43,7 @@ void upstream_error_from_object(
 	const struct json *, const struct error_context *, struct api_error *error);
 
 /** For how many seconds a key is paused after an error with this ${status} (of struct api_error),
- * unless the service says how long; 0: no other key would do better. */
+ * unless the service says how long; 0 if no other key would do better. */
 int64_t upstream_error_pause(int status);
 
 /** 502: the upstream answered something that is no answer; quotes its first 200 bytes, secrets
@@ -53,8 +53,8 @@ int upstream_error_bad_answer(const char *what, const char *body, size_t length,
 
 /**
  * No answer came at all, for the ${problem} that curl names: 502; or 504 where no connection was
- * made within ${patience} ms (0: that was not it).  Of ${base_url} scheme, host and port are told;
- * secrets are masked.  Always -1.
+ * made within ${patience} ms (0 if that was not it).  Of ${base_url} it names scheme, host and
+ * port; secrets are masked.  Always -1.
  */
 int upstream_error_no_answer(const char *base_url, const char *problem, int64_t patience,
 	const struct error_context *, struct api_error *error);

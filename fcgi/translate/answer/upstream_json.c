@@ -11,16 +11,8 @@
 
 enum { MOST_SKIPPED_LOGGED = 3 };
 
-/* More tokens than any request has: what is beyond it is no count. */
+/* More tokens than any request has: a larger number is no count. */
 static const int64_t largest_count = 1000000000;
-
-static void
-skip(const struct error_context *error_context, const struct json_problem *problem, int *skipped)
-{
-	if ((*skipped)++ < MOST_SKIPPED_LOGGED)
-		log_warn("upstream '%s': an event is not valid JSON: %s at byte %zu",
-			error_context->name, problem->what, problem->offset);
-}
 
 /* Step over what stands between two events that were not kept apart. */
 static void
@@ -55,8 +47,9 @@ upstream_json_next(struct json_document *index, const char **data, size_t *lengt
 	}
 	if (event != NULL)
 		step_over(data, length, used);
-	else
-		skip(error_context, &problem, skipped);
+	else if ((*skipped)++ < MOST_SKIPPED_LOGGED)
+		log_warn("upstream '%s': an event is not valid JSON: %s at byte %zu",
+			error_context->name, problem.what, problem.offset);
 	return event;
 }
 

@@ -16,7 +16,7 @@ struct error_context;
 /**
  * The first of the JSON texts in an event's payload, read into ${index}: usually there is one. Some
  * services put several on a line, or do not keep their events apart.  ${data} and ${length} are
- * what follows it.  NULL if it is not valid JSON: they are left as they were; the first few
+ * what follows it.  NULL if it is not valid JSON, and they are left as they were; the first few
  * failures are logged, and ${skipped} counts them.
  */
 const struct json *upstream_json_next(struct json_document *index, const char **data,

@@ -274,7 +274,7 @@ write_lines(const char *at, struct claude_writer *w)
 		write_result(&result, found, length);
 		claude_writer_search_begin(w, at + 1, query - 2);
 		claude_writer_search_end(
-			w, buffer_text(&result), result.length, *result.data == '[');
+			w, buffer_text(&result), result.length, *buffer_text(&result) == '[');
 		at = found + length + 1;
 	}
 	buffer_free(&result);

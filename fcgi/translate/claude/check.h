@@ -12,8 +12,8 @@ struct json;
 /* Where a value stands in the request.  Lives on the stack of the check; the path is put together
  * only for an error. */
 struct place {
-	const struct place *parent; /* NULL: the request itself */
-	const char *name;           /* NULL: an element, with ${index} */
+	const struct place *parent; /* NULL for the request itself */
+	const char *name;           /* NULL for an element, with ${index} */
 	size_t index;
 };
 

@@ -16,7 +16,7 @@
 #include "translate/claude/request.h"
 
 /* Claude Code's note to Anthropic, a block of the system prompt.  It changes from request to
- * request, so that no other service could find the prompt in its cache behind it. */
+ * request, so that no other service could find the prompt in its cache after it. */
 static const char billing_note[] = "x-anthropic-billing-header:";
 
 /* ---- the system prompt ---- */
@@ -97,7 +97,7 @@ follow_messages(struct claude_request *r, const struct json *messages)
 struct changes {
 	struct text_map offered;      /* name: 1 or 0; the last word counts */
 	struct text_map defined_at;   /* name: where in the next its definition stands */
-	struct json_list definitions; /* of the conversation, in its order; NULL: not needed */
+	struct json_list definitions; /* of the conversation, in its order; NULL if not needed */
 	struct buffer name;           /* the last one that was decoded */
 };
 
@@ -125,7 +125,7 @@ is_offered(const struct changes *c, bool otherwise)
 	return offered != 0;
 }
 
-/* Where the definition of the tool called ${c->name} stands; NULL: there is none. */
+/* Where the definition of the tool called ${c->name} stands; NULL if there is none. */
 static const struct json **
 definition(const struct changes *c)
 {

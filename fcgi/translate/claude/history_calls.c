@@ -123,7 +123,7 @@ free_call(struct history_call *call)
 	carried_free(&call->carried);
 }
 
-/* Positions in the list are counted from 1; 0: none. */
+/* Positions in the list are counted from 1; 0 if none. */
 static size_t
 position_in(const struct text_map *map, const void *key, size_t length)
 {
@@ -132,7 +132,7 @@ position_in(const struct text_map *map, const void *key, size_t length)
 	return text_map_get(map, key, length, &position) ? (size_t)position : 0;
 }
 
-/* Let the newest call wait behind the others of the client's id.  Return 0 or -1. */
+/* Let the newest call wait after the others with the client's id.  Return 0 or -1. */
 static int
 queue(struct history_calls *calls)
 {

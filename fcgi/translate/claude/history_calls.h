@@ -21,7 +21,7 @@ struct history_call {
 	char *id;                  /* for the service: fits, and is unique; owned */
 	struct carried carried;    /* what came with the id */
 	const struct json *extra;  /* of it, what must go back with the call; NULL if nothing */
-	/* Other calls with the same id of the client, as positions counted from 1; 0: none. */
+	/* Other calls with the same id of the client, as positions counted from 1; 0 if none. */
 	size_t next;
 	size_t last; /* of all of them; kept in the first that waits */
 };

@@ -24,13 +24,13 @@ struct claude_model {
 	char *display_name;
 	char *served_by;  /* the id of the model that answers for a route's name, or NULL */
 	char *created_at; /* as Claude's service writes it */
-	uint64_t max_input_tokens; /* 0: not told, as the next */
+	uint64_t max_input_tokens; /* 0 if not told, as the next */
 	uint64_t max_tokens;       /* of output */
 };
 
 /* Where services tell how many tokens a model takes and gives, the more exact before the others. */
 struct limit_place {
-	const char *object; /* the member that contains it; NULL: it stands in the model itself */
+	const char *object; /* the member that contains it; NULL if that is the model itself */
 	const char *name;
 };
 

@@ -28,8 +28,8 @@ void claude_models_free(struct claude_models *);
 const char *claude_models_id(const struct claude_models *, size_t index);
 
 /** Add a model of that name, which a route serves and people see as ${title}, unless the list has
- * it.  Its time and limits are those of the model ${served_by}, once that is in the list; NULL: it
- * will not be. */
+ * it.  Its time and limits are those of the model ${served_by}, once that is in the list; NULL if
+ * it will not be. */
 void claude_models_add(
 	struct claude_models *, const char *name, const char *title, const char *served_by);
 
@@ -38,7 +38,7 @@ bool claude_models_is_answer(const struct json *answer);
 
 /**
  * Add the models in an upstream's answer, a list or one model, whichever service's shape it has,
- * but for those that were there before.  Return 0, or -1: it contains none.
+ * but for those that were there before.  Return 0, or -1 if it contains none.
  */
 int claude_models_read(struct claude_models *, const struct json *answer);
 

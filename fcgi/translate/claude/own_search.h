@@ -19,7 +19,7 @@ enum own_search_turn {
 /**
  * Append the request, which was checked and has a web search: as it came, but for the function in
  * its place, the choice, and ${turns} at the end of the messages: what the turns before added, each
- * message behind a comma.  Return 0 or -1 as buffer_append.
+ * message after a comma.  Return 0 or -1 as buffer_append.
  */
 int own_search_write_request(const struct claude_request *, enum own_search_turn,
 	const struct buffer *turns, struct buffer *out);

@@ -46,23 +46,23 @@ struct claude_request {
 	struct json_list system;   /* text blocks, or one string */
 	struct json_list tools;
 
-	const struct json *stop_sequences; /* array of strings; NULL: none */
-	const struct json *temperature;    /* number; NULL: not set; as the next */
+	const struct json *stop_sequences; /* array of strings; NULL if none */
+	const struct json *temperature;    /* number; NULL if not set; as the next */
 	const struct json *top_p;
 	const struct json *top_k;
-	const struct json *user_id; /* metadata.user_id, a string; NULL: not set */
+	const struct json *user_id; /* metadata.user_id, a string; NULL if not set */
 	enum claude_tool_choice tool_choice;
 	const struct json *tool_choice_name; /* with CLAUDE_CHOICE_TOOL */
-	const struct json *web_search;       /* the tool of that kind; NULL: none is offered */
+	const struct json *web_search;       /* the tool of that kind; NULL if none is offered */
 	bool forces_search;                  /* nothing else may be called */
 	bool wants_search; /* it is all there is to call: an answer without one must say so */
 	bool offers_fetch; /* Claude's own tool that reads a page, which no other service has */
 	bool wants_fetch;  /* as wants_search */
 	bool disable_parallel_tool_use;
 	enum claude_thinking thinking;
-	int64_t thinking_budget;   /* tokens, with CLAUDE_THINKING_ENABLED; 0: not set */
-	const struct json *effort; /* output_config.effort of the request or turn; NULL: not set */
-	const struct json *output_schema; /* of output_config.format or output_format; NULL: none */
+	int64_t thinking_budget;   /* tokens, with CLAUDE_THINKING_ENABLED; 0 if not set */
+	const struct json *effort; /* output_config.effort of request or turn; NULL if not set */
+	const struct json *output_schema; /* output_config.format, output_format; NULL if none */
 };
 
 /**
@@ -130,15 +130,15 @@ claude_next_block(const struct json *content, const struct json *block)
 		block != NULL; block = claude_next_block(block##_in, block))
 /* NOLINTEND(bugprone-macro-parentheses) */
 
-/** The string of a text block, or the string itself if ${block} is one; NULL: it is neither. */
+/** The string of a text block, or the string itself if ${block} is one; NULL if it is neither. */
 const struct json *claude_block_text(const struct json *block);
 
 /* A tool, whichever shape declared it. */
 struct claude_tool {
 	const struct json *name;
-	const struct json *description; /* string; NULL: none */
-	const struct json *schema;      /* object; NULL: see the next */
-	const char *schema_text;        /* JSON of a tool whose schema is public; NULL: none */
+	const struct json *description; /* string; NULL if none */
+	const struct json *schema;      /* object; NULL if the next is set */
+	const char *schema_text;        /* JSON of a tool whose schema is public; NULL if none */
 	const char *description_text;   /* likewise */
 	bool has_strict;
 	bool strict;

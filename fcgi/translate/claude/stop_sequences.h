@@ -28,13 +28,13 @@ void stop_sequences_free(struct stop_sequences *);
  */
 void stop_sequences_take(struct stop_sequences *, const char **content, size_t *length);
 
-/** The text is over, or something else comes between: what was held, valid as above. */
+/** The text is over, or something else comes between: what was held back, valid as above. */
 void stop_sequences_end(struct stop_sequences *, const char **content, size_t *length);
 
 /** Forget the text: another begins. */
 void stop_sequences_restart(struct stop_sequences *);
 
-/** The sequence that came, valid as long as they are; NULL: none. */
+/** The sequence that came, valid as long as they are; NULL if none. */
 const char *stop_sequences_found(const struct stop_sequences *);
 
 /** Out of memory: the text is no longer whole. */

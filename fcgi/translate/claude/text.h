@@ -31,20 +31,20 @@ bool claude_has_found(const struct json *web_result);
 /** All text blocks of the content (string or array) that are not empty, joined by ${between}. */
 void claude_string_texts(struct json_writer *, const struct json *content, const char *between);
 
-/** A system turn of the middle as something that a user can say; nothing if it has no text. */
+/** A system turn in the middle as something that a user can say; nothing if it has no text. */
 void claude_string_system_turn(struct json_writer *, const struct json *content);
 
-/** What stands in the place of an image or a document that the model cannot take. */
+/** What replaces an image or a document that the model cannot take. */
 void claude_string_left_out(struct json_writer *, const struct json *block);
 
-/* What of a request only words can tell, where the service takes no member for it. */
+/* What only words can tell a service that has no member for it. */
 struct claude_words {
-	const struct json *format; /* the schema that the answer must match; NULL: nothing */
+	const struct json *format; /* the schema that the answer must match; NULL if nothing */
 	bool no_search;            /* the web search that the client offers does not exist */
-	bool no_fetch;             /* likewise what reads a page */
+	bool no_fetch;             /* likewise the tool that reads a page */
 	bool must_search;          /* a search is forced */
-	const struct json *only;   /* the sites that a search is limited to; NULL: nothing */
-	const struct json *never;  /* those that it must leave out; NULL: nothing */
+	const struct json *only;   /* the sites that a search is limited to; NULL if nothing */
+	const struct json *never;  /* those that it must leave out; NULL if nothing */
 };
 
 /** Is there anything to tell? */

@@ -21,7 +21,7 @@ enum claude_system_side {
 struct claude_turn {
 	bool assistant;                     /* or else the user */
 	const struct json *const *messages; /* lent by the request */
-	size_t count;                       /* 0: the conversation is over */
+	size_t count;                       /* 0 when the conversation is over */
 	size_t after;                       /* messages that follow it */
 	enum claude_system_side system;
 };

@@ -32,7 +32,7 @@ struct claude_writer_options {
 	bool hide_thinking;                /* drop thinking blocks */
 	uint64_t estimated_input_tokens;   /* for message_start, and when the upstream never says */
 	const char *const *stop_sequences; /* those to carry out here (stop_sequences.h), in UTF-8;
-					      ends in NULL; NULL: none */
+					      ends in NULL; NULL if none */
 	bool searches; /* calls of CLAUDE_SEARCH_FUNCTION are searches that the proxy makes */
 };
 

@@ -150,7 +150,7 @@ put_whole_input(struct claude_writer *w)
 	if (json_is_object(input)) {
 		json_write(&w->message, input);
 	} else {
-		log_warn("a tool call's arguments are no JSON object: passed on as _raw");
+		log_warn("a tool call's arguments are not a JSON object: passed on as _raw");
 		PUT(&w->message, "{\"_raw\":");
 		json_write_string(&w->message, w->input.data, w->input.length);
 		buffer_putc(&w->message, '}');

@@ -446,17 +446,11 @@ take_message(struct reader *r, const struct json *message, struct api_error *err
 	return 0;
 }
 
-static struct reader *
-new_reader(const struct reader_context *context)
-{
-	static const struct reader_kind kind = {
-		.size = sizeof(struct gemini_reader),
-		.take_event = take_event,
-		.take_message = take_message,
-	};
-
-	return reader_new(&kind, context);
-}
+static const struct reader_kind reader = {
+	.size = sizeof(struct gemini_reader),
+	.take_event = take_event,
+	.take_message = take_message,
+};
 
 const struct translator gemini = {
 	.kind = "gemini",
@@ -465,10 +459,5 @@ const struct translator gemini = {
 	.has_search = gemini_has_search,
 	.write_count_request = gemini_write_count_request,
 	.count_member = "totalTokens",
-	.reader_new = new_reader,
-	.read_event = reader_read_event,
-	.read_message = reader_read_message,
-	.read_end = reader_read_end,
-	.is_over = reader_is_over,
-	.reader_free = reader_free,
+	.reader = &reader,
 };

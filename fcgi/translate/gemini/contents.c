@@ -36,10 +36,10 @@ struct contents {
 	struct tool_names *names;
 	struct json_writer *out;
 	struct api_error *error;
-	const char *role;                  /* of the content that is open; NULL: none yet */
+	const char *role;                  /* of the content that is open; NULL if none yet */
 	bool has_call;                     /* this assistant turn has one */
 	struct carried thought;            /* what came with the last thought */
-	const struct json *text_signature; /* of it, for the next text part; NULL: none */
+	const struct json *text_signature; /* of it, for the next text part; NULL if none */
 	struct history_calls calls;        /* of the assistant turn just written */
 	struct buffer decoded;             /* a string that has to be looked into */
 	struct json_document index;        /* of a result that is JSON */

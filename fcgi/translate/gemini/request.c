@@ -178,7 +178,7 @@ gemini_has_search(const struct claude_request *r, const struct translate_target 
 	return has_search(r, &target->facts);
 }
 
-/* A list of sites that is not empty; NULL: nothing is said of them. */
+/* A list of sites that is not empty; NULL if nothing is said of them. */
 static const struct json *
 sites(const struct claude_request *r, const char *name)
 {

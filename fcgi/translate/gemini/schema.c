@@ -56,7 +56,7 @@ is_number(struct json_object *value)
 
 /* ---- types ---- */
 
-/* Gemini's word for a type; NULL: it has none. */
+/* Gemini's word for a type; NULL if it has none. */
 static const char *
 type_name(struct json_object *value)
 {
@@ -110,7 +110,7 @@ type_of_values(struct cleaning *c, struct json_object *values)
 	return type_of_value(first);
 }
 
-/* The type of a schema that does not say it; NULL: nothing tells. */
+/* The type of a schema that does not say it; NULL if nothing tells. */
 static const char *
 deduced_type(struct cleaning *c, struct json_object *flat)
 {

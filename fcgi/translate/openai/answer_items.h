@@ -20,7 +20,7 @@ enum item_kind { ITEM_MESSAGE, ITEM_REASONING, ITEM_CALL, ITEM_SEARCH, ITEM_OTHE
 struct answer_item {
 	enum item_kind kind;
 	size_t number; /* in order of appearance */
-	char *name;    /* of a call; NULL: it has not come */
+	char *name;    /* of a call; NULL if it has not come */
 	bool begun;    /* an event told of it, more than a piece */
 
 	/* For whoever takes its parts: */
@@ -41,7 +41,7 @@ struct answer_items {
 	struct text_map by_index; /* positions in the list */
 	struct text_map by_id;
 	struct answer_item
-		*last;      /* the one of the last piece, most likely the next one's; NULL: none */
+		*last; /* the one of the last piece, most likely the next one's; NULL if none */
 	int64_t last_index; /* its number, as the service gives it */
 };
 
@@ -51,8 +51,8 @@ void answer_items_free(struct answer_items *);
 enum item_kind answer_item_kind(const struct json *object);
 
 /*
- * The item, new if need be, valid until answer_items_free; NULL: there are too many, or memory ran
- * out.  ${index} is the number that an event gives, NULL: none; it may be of any kind.
+ * The item, new if need be, valid until answer_items_free; NULL if there are too many, or memory
+ * ran out.  ${index} is the number that an event gives, NULL if none; it may be of any kind.
  */
 
 /** The one that an event brings a piece of; ${id}: the item's, as the event gives it. */

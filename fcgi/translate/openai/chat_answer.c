@@ -35,7 +35,7 @@ struct chat_reader {
 	int64_t other;   /* one whose text is not given, nor how it ended */
 
 	/* What the next request must bring back with the thinking, or else with the next call. */
-	struct reasoning_details *details; /* NULL: none came */
+	struct reasoning_details *details; /* NULL if none came */
 	struct buffer opaque;              /* Copilot's `reasoning_opaque`, JSON; empty: none */
 	struct buffer hidden;              /* the same for a call, where thinking is hidden; JSON */
 	struct json_document hidden_index;
@@ -606,29 +606,18 @@ finish(struct reader *base)
 	sign_thinking((struct chat_reader *)base);
 }
 
-static struct reader *
-new_reader(const struct reader_context *context)
-{
-	static const struct reader_kind kind = {
-		.size = sizeof(struct chat_reader),
-		.take_event = take_event,
-		.take_message = take_message,
-		.finish = finish,
-		.clear = clear,
-	};
-
-	return reader_new(&kind, context);
-}
+static const struct reader_kind reader = {
+	.size = sizeof(struct chat_reader),
+	.take_event = take_event,
+	.take_message = take_message,
+	.finish = finish,
+	.clear = clear,
+};
 
 const struct translator openai_chat = {
 	.kind = "openai",
 	.name_rule = TOOL_NAMES_OPENAI,
 	.write_request = openai_chat_write_request,
 	.has_search = openai_chat_has_search,
-	.reader_new = new_reader,
-	.read_event = reader_read_event,
-	.read_message = reader_read_message,
-	.read_end = reader_read_end,
-	.is_over = reader_is_over,
-	.reader_free = reader_free,
+	.reader = &reader,
 };

@@ -1,5 +1,5 @@
 /*
- * Errors that a service tells with status 200: inside a chunk or a choice, in the place of an
+ * Errors that a service tells with status 200: inside a chunk or a choice, instead of an
  * answer, or in the middle of a stream, each service in its own form (PROTOCOL.md §E).
  */
 #ifndef OPENAI_ERRORS_H

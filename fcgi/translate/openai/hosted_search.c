@@ -161,8 +161,8 @@ most_sites(enum search_form form, bool allowed)
 	}
 }
 
-/* The list that the service is told in a member; NULL: none.  A part of a site can be searched with
- * the rest of it, but the rest must not be left out. */
+/* The list that the service is told in a member; NULL if none.  A part of a site can be searched
+ * with the rest of it, but the rest must not be left out. */
 static const struct json *
 carried_sites(const struct json *declared, const char *name, enum search_form form)
 {

@@ -25,10 +25,10 @@ bool openai_responses_has_search(const struct claude_request *, const struct tra
 /** Is it offered in a request to Responses? */
 bool openai_search_is_offered(const struct claude_request *, const struct model_facts *);
 
-/** Is the search one of the tools, and not told by members of the request? */
+/** Is the search one of the tools, and not a member of the request? */
 bool openai_search_is_tool(enum search_form);
 
-/** Does the answer tell of the search only with its text, or after it? */
+/** Does the answer report the search only with its text, or after it? */
 bool openai_search_is_told_late(enum search_form);
 
 /** The search as an element of the list of tools. */
@@ -38,11 +38,11 @@ void openai_put_search_tool(struct json_writer *, const struct json *declared, e
  * decides, which is told to search. */
 bool openai_search_can_be_forced(enum search_form);
 
-/** The members that tell of a search, where it is no tool. */
+/** The members that switch on a search that is no tool. */
 void
 openai_put_search_members(struct json_writer *, const struct claude_request *, enum search_form);
 
-/** Set what of the search only words can tell. */
+/** Set what only words can tell about the search. */
 void
 openai_set_search_words(struct claude_words *, const struct claude_request *, enum search_form);
 

@@ -63,7 +63,7 @@ openai_put_sampling(struct json_writer *w, const struct claude_request *r)
 
 /* ---- who asks ---- */
 
-/* What a client says of itself.  Claude Code tells the session with it: in a JSON text, or behind
+/* What a client says of itself.  Claude Code tells the session with it: in a JSON text, or after
  * "_session_"; the rest is the same in all of its sessions. */
 struct asker {
 	struct buffer session; /* empty: not told */
@@ -204,7 +204,7 @@ struct offer {
 	const struct model_facts *facts;
 	enum openai_interface interface;
 	enum search_form search;
-	char *only;       /* the one tool that is offered; owned; NULL: all are */
+	char *only;       /* the one tool that is offered; owned; NULL if all are */
 	bool only_search; /* no function is */
 	bool any;         /* the list is open */
 };
@@ -294,7 +294,7 @@ put_named_choice(struct offer *o, const struct json *name)
 	close_function(o->out, o->interface);
 }
 
-/* What the choice is in the words of this service; NULL: nothing is said. */
+/* What the choice is in the words of this service; NULL if nothing is said. */
 static const char *
 choice_word(const struct offer *o, enum claude_tool_choice choice)
 {

@@ -2,7 +2,7 @@
  * What the requests of both OpenAI interfaces, Chat Completions and Responses, have in common:
  * the members that are written alike (PROTOCOL.md §B.1).
  *
- * Every put_… function writes members of the object that is open, or nothing where there is nothing
+ * Every put_… function writes members of the object that is open, or nothing if there is nothing
  * to say.  Out of memory sticks in the writer's buffer.
  */
 #ifndef OPENAI_PARAMETERS_H

@@ -18,7 +18,7 @@ enum { FIRST_CAPACITY = 16 };
 
 struct gathering {
 	struct openai_parts *parts;
-	const struct history_calls *calls; /* NULL: none */
+	const struct history_calls *calls; /* NULL if none */
 	struct api_error *error;
 };
 

@@ -86,7 +86,7 @@ reasoning_detail_text(const struct json *piece)
 	return text != NULL ? text : json_member_string(piece, "summary");
 }
 
-/* The member of that name, new if need be; NULL: there is no room. */
+/* The member of that name, new if need be; NULL if there is no room. */
 static struct member *
 member_of(struct detail *detail, const struct json *value)
 {

@@ -21,7 +21,7 @@ void reasoning_details_free(struct reasoning_details *);
  * else in it is skipped.  Return 0, or -1 if there are too many, or memory ran out. */
 int reasoning_details_take(struct reasoning_details *, const struct json *array, bool whole);
 
-/** What can be read of a piece: a string; NULL: nothing. */
+/** What can be read of a piece: a string; NULL if nothing. */
 const struct json *reasoning_detail_text(const struct json *piece);
 
 /** Is there something that was not put yet? */

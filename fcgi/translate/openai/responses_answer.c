@@ -28,8 +28,8 @@
 struct responses_reader {
 	struct reader base;
 	struct answer_items items;
-	const struct answer_item *message;  /* whose text came last; NULL: none */
-	const struct answer_item *thinking; /* whose thinking came last; NULL: none */
+	const struct answer_item *message;  /* whose text came last; NULL if none */
+	const struct answer_item *thinking; /* whose thinking came last; NULL if none */
 	struct buffer reasoning; /* has no block to go with yet: the next call carries it; JSON */
 	struct json_document reasoning_index;
 };
@@ -213,7 +213,7 @@ take_reasoning(struct responses_reader *r, struct answer_item *item, const struc
 	return failed ? -1 : 0;
 }
 
-/* What the next call must carry; NULL: nothing. */
+/* What the next call must carry; NULL if nothing. */
 static const struct json *
 hidden_reasoning(struct responses_reader *r)
 {
@@ -619,20 +619,14 @@ finish(struct reader *base)
 		claude_writer_sign(base->writer, r->reasoning.data, r->reasoning.length);
 }
 
-static struct reader *
-new_reader(const struct reader_context *context)
-{
-	static const struct reader_kind kind = {
-		.size = sizeof(struct responses_reader),
-		.take_event = take_event,
-		.take_message = take_message,
-		.finish = finish,
-		.clear = clear,
-		.tells_its_end = true,
-	};
-
-	return reader_new(&kind, context);
-}
+static const struct reader_kind reader = {
+	.size = sizeof(struct responses_reader),
+	.take_event = take_event,
+	.take_message = take_message,
+	.finish = finish,
+	.clear = clear,
+	.tells_its_end = true,
+};
 
 const struct translator openai_responses = {
 	.kind = "openai-responses",
@@ -641,10 +635,5 @@ const struct translator openai_responses = {
 	.has_search = openai_responses_has_search,
 	.write_count_request = openai_responses_write_count_request,
 	.count_member = "input_tokens",
-	.reader_new = new_reader,
-	.read_event = reader_read_event,
-	.read_message = reader_read_message,
-	.read_end = reader_read_end,
-	.is_over = reader_is_over,
-	.reader_free = reader_free,
+	.reader = &reader,
 };

@@ -35,8 +35,8 @@ struct input {
 	bool any;            /* an item was written */
 	const char *message; /* the role of the message item that is open; NULL if none is */
 	bool is_said;        /* its content is the string of what the assistant said */
-	const struct json *reasoning; /* an item that waits for the one after it; NULL: none */
-	const struct json *summary;   /* its text; NULL: none */
+	const struct json *reasoning; /* an item that waits for the one after it; NULL if none */
+	const struct json *summary;   /* its text; NULL if none */
 	struct carried thought;       /* lends ${reasoning}, where a thinking block carried it */
 	const char *phase;            /* of the assistant turn that is being written */
 	struct history_calls calls;   /* of the assistant turn just written */

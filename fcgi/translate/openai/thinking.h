@@ -19,9 +19,9 @@ struct translate_target;
 struct openai_thinking {
 	bool off;           /* by the client, by the owner, or for a tool that is forced */
 	bool asked;         /* the client wants it */
-	enum effort wanted; /* EFFORTS: not told */
-	int64_t budget;     /* tokens; 0: not told */
-	enum effort effort; /* that is sent; EFFORTS: none */
+	enum effort wanted; /* EFFORTS if not told */
+	int64_t budget;     /* tokens; 0 if not told */
+	enum effort effort; /* that is sent; EFFORTS if none */
 };
 
 struct openai_thinking openai_thinking_of(

@@ -136,7 +136,7 @@ put_schema_or_list(struct schema_writer *s, const struct json *value, const stru
 	json_close_array(s->out);
 }
 
-/* The type that goes from beside a choice into its branches; NULL: none does. */
+/* The type that goes from beside a choice into its branches; NULL if none does. */
 static const struct json *
 type_for_branches(const struct schema_writer *s, const struct json *schema)
 {
@@ -145,7 +145,7 @@ type_for_branches(const struct schema_writer *s, const struct json *schema)
 	return json_member(schema, "type");
 }
 
-/* ${type}: the one that goes into the branches of a choice; NULL: none. */
+/* ${type}: the one that goes into the branches of a choice; NULL if none. */
 static void
 put_keyword(struct schema_writer *s, const struct json *member, const struct json *type)
 {
@@ -194,7 +194,7 @@ put_items(struct schema_writer *s, const struct json *schema)
 	json_close_object(s->out);
 }
 
-/* ${type}: to be said where the schema does not; NULL: none. */
+/* ${type}: to be said where the schema does not; NULL if none. */
 static void
 put_schema(struct schema_writer *s, const struct json *schema, const struct json *type)
 {

@@ -11,8 +11,8 @@ struct json_writer;
 struct model_facts;
 
 /**
- * Put the schema of a tool (NULL: a function without parameters): as it came, but that `$schema` is
- * left out, that the top is an object, that its properties are an object and each array says
+ * Put the schema of a tool (NULL for a function without parameters): as it came, but that `$schema`
+ * is left out, that the top is an object, that its properties are an object and each array says
  * something of its items; and what else the host refuses (model_facts.h).
  */
 void

@@ -17,7 +17,7 @@
 static const struct streamed {
 	const char *name;
 	enum json_kind kind;
-	const char *empty; /* NULL: left out */
+	const char *empty; /* NULL if left out */
 	const char *delta_type;
 	const char *delta_name;
 } streamed[] = {
@@ -95,7 +95,7 @@ play_start(struct buffer *out, const struct json *message)
 	close_event(&w);
 }
 
-/* How the member is streamed; NULL: with its block. */
+/* How the member is streamed; NULL if with its block. */
 static const struct streamed *
 streamed_as(const struct json *member)
 {

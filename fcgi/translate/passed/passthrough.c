@@ -45,7 +45,7 @@ leave_out(struct copy *copy, const char *start, const char *end)
 	copy->from = end;
 }
 
-/* Leave out the elements that ${left_out} finds, each with a comma: the one before it, or behind it
+/* Leave out the elements that ${left_out} finds, each with a comma: the one before it, or after it
  * where no element is kept before.  Of the others, ${change} (may be NULL) changes what is inside.
  */
 static void
