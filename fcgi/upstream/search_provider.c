@@ -270,7 +270,7 @@ search_error_code(enum search_outcome outcome)
 		[SEARCH_DONE] = NULL,
 		[SEARCH_UNAVAILABLE] = "unavailable",
 		[SEARCH_TOO_MANY_REQUESTS] = "too_many_requests",
-		[SEARCH_INVALID_INPUT] = "invalid_input",
+		[SEARCH_INVALID_INPUT] = "invalid_tool_input",
 		[SEARCH_QUERY_TOO_LONG] = "query_too_long",
 		[SEARCH_MAX_USES_EXCEEDED] = "max_uses_exceeded",
 	};

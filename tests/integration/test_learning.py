@@ -100,6 +100,18 @@ def limit():
             {"max_tokens": 20000}, {})
 
 
+def window():
+    """vLLM with a window that is smaller than the output asked for: the prompt always comes to 100 tokens."""
+    most = random.randrange(8000, 40000)
+
+    def rule(call):
+        asked = call.body["max_tokens"]
+        return (f"'max_tokens' or 'max_completion_tokens' is too large: {asked}. This model's maximum context length is {most} tokens "
+                f"and your request has 100 input tokens ({asked} > {most} - 100).") if asked > most - 100 else None
+
+    return upstream_chat, rule, {"max_tokens": 64000}, {}
+
+
 def other_name():
     return (upstream_chat,
             lambda call: "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead."
@@ -168,7 +180,7 @@ def auth():
             if "Authorization" not in call.headers else None, {}, {})
 
 
-KINDS = [auth, unknown_member, member_inside, value, beta, header, limit, other_name, summary, extra_forbidden, images, system_role,
+KINDS = [auth, unknown_member, member_inside, value, beta, header, limit, window, other_name, summary, extra_forbidden, images, system_role,
          answer_format, stream_only, search]
 
 

@@ -279,7 +279,7 @@ def test_a_call_without_a_query_is_no_search(searching, upstream, engine, argume
     with searching() as site:
         turns(upstream, openai_chat.parts(tool_calls=[tool_call("web_search", arguments)]), openai_chat.parts("Sorry."))
         message = ask(site, False)
-    assert errors(message) == ["invalid_input"] and engine.calls == [] and kinds(message)[-1] == "text"
+    assert errors(message) == ["invalid_tool_input"] and engine.calls == [] and kinds(message)[-1] == "text"
 
 
 def test_a_query_that_is_too_long(searching, upstream, engine):

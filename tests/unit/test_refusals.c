@@ -334,6 +334,43 @@ test_headers_and_keys(void **state)
 
 /* ---- lessons ---- */
 
+/* What fits beside a prompt is known of that request; an output that no prompt fits beside, of all.
+ */
+static void
+test_an_output_that_does_not_fit(void **state)
+{
+#define FITS(prompt, output, window)                                                               \
+	"input length and `max_tokens` exceed context limit: " prompt " + " output " > " window
+	static const struct {
+		const char *message, *lesson;
+		enum refusal_scope scope;
+	} rows[] = {
+		{FITS("90000", "64000", "131072"), "limit max_tokens - 41072", REFUSAL_ONCE},
+		{FITS("17459", "64000", "32768"), "limit max_tokens - 8192", REFUSAL_LASTS},
+		{FITS("17459", "64000", "64000"), "limit max_tokens - 16000", REFUSAL_LASTS},
+		/* So little is left that another request fares better. */
+		{FITS("30000", "64000", "32768"), "limit max_tokens - 2768", REFUSAL_ONCE},
+		{FITS("100", "64000", "2048"), "limit max_tokens - 1948", REFUSAL_ONCE},
+		{FITS("32000", "64000", "32768"), "", REFUSAL_UNKNOWN},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct buffer lesson = BUFFER_INIT(0);
+		const struct refusal_of_request said = {.status = 400,
+			.message = rows[i].message,
+			.body = "",
+			.sent = CHAT,
+			.sent_length = strlen(CHAT),
+			.headers = no_headers};
+		size_t row = 0;
+		assert_int_equal(refusal_find_lesson(&said, &row, &lesson), rows[i].scope);
+		assert_string_equal(buffer_text(&lesson), rows[i].lesson);
+		buffer_free(&lesson);
+	}
+#undef FITS
+}
+
 static void
 test_lessons_are_carried_out(void **state)
 {
@@ -435,6 +472,7 @@ main(void)
 		cmocka_unit_test(test_in_the_words_of_services),
 		cmocka_unit_test(test_what_stands_beside_the_message),
 		cmocka_unit_test(test_headers_and_keys),
+		cmocka_unit_test(test_an_output_that_does_not_fit),
 		cmocka_unit_test(test_lessons_are_carried_out),
 		cmocka_unit_test(test_lessons_about_other_things),
 	};

@@ -15,7 +15,10 @@
 #include "translate/refusals/refusals.h"
 #include "translate/refusals/words.h"
 
-enum { LEAST_OUTPUT = 1024 /* tokens that are worth a second try */ };
+enum {
+	LEAST_OUTPUT = 1024, /* tokens that are worth a second try */
+	OUTPUT_SHARE = 4,    /* of a window less than the output asked for: its part that lasts */
+};
 
 /* ---- values ---- */
 
@@ -135,7 +138,9 @@ learn_length(struct reading *r, struct buffer *lesson)
 	return true;
 }
 
-bool
+/* Where the output alone is more than the window, every request would be refused: then a limit
+ * lasts, which leaves most of the window to the prompt. */
+enum refusal_scope
 learn_what_fits(struct reading *r, struct buffer *lesson)
 {
 	static const char words[] = "exceed context limit: ";
@@ -143,15 +148,17 @@ learn_what_fits(struct reading *r, struct buffer *lesson)
 	char *end = NULL;
 
 	if (at == NULL || !subject_take_output_limit(r))
-		return false;
+		return REFUSAL_UNKNOWN;
 	long long prompt = strtoll(at + strlen(words), &end, 10);
 	const char *limit_text = strchr(end, '>');
 	long long limit = limit_text != NULL ? strtoll(limit_text + 1, NULL, 10) : 0;
-	if (limit - prompt < LEAST_OUTPUT ||
-		(double)(limit - prompt) >= json_double(r->subject.value, 0))
-		return false;
-	buffer_printf(lesson, "limit %s - %lld", r->subject.path, limit - prompt);
-	return true;
+	long long share = limit / OUTPUT_SHARE;
+	double asked = json_double(r->subject.value, 0);
+	if (limit - prompt < LEAST_OUTPUT || (double)(limit - prompt) >= asked)
+		return REFUSAL_UNKNOWN;
+	bool lasts = asked >= (double)limit && share >= LEAST_OUTPUT && limit - prompt >= share;
+	buffer_printf(lesson, "limit %s - %lld", r->subject.path, lasts ? share : limit - prompt);
+	return lasts ? REFUSAL_LASTS : REFUSAL_ONCE;
 }
 
 /* ---- headers ---- */

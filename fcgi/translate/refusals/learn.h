@@ -7,6 +7,8 @@
 
 #include <stdbool.h>
 
+#include "translate/refusals/refusals.h"
+
 struct buffer;
 struct reading;
 
@@ -20,9 +22,11 @@ bool learn_limit(struct reading *, struct buffer *lesson);
 /** The list or the text is too long. */
 bool learn_length(struct reading *, struct buffer *lesson);
 
-/** Prompt and output do not fit together, as Claude's clients are told: "A + B > C" (overflow.h).
+/**
+ * Prompt and output do not fit together, as Claude's clients are told: "A + B > C" (overflow.h).
+ * What fits is known of this request only, unless the output alone does not.
  */
-bool learn_what_fits(struct reading *, struct buffer *lesson);
+enum refusal_scope learn_what_fits(struct reading *, struct buffer *lesson);
 
 /** A header, or a value of anthropic-beta, is not taken; one line for each value. */
 bool learn_header(struct reading *, struct buffer *lesson);

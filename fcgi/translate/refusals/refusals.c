@@ -233,7 +233,7 @@ find_lesson(struct reading *r, size_t *row, struct buffer *lesson)
 	if (strncmp(r->said->message, "prompt is too long", 18) == 0)
 		return REFUSAL_UNKNOWN;
 	if (strstr(r->said->message, "exceed context limit:") != NULL)
-		return (*row)++ == 0 && learn_what_fits(r, lesson) ? REFUSAL_ONCE : REFUSAL_UNKNOWN;
+		return (*row)++ == 0 ? learn_what_fits(r, lesson) : REFUSAL_UNKNOWN;
 	while (*row < COUNT(rows)) {
 		size_t i = (*row)++;
 		buffer_clear(lesson);
