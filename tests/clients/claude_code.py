@@ -5,6 +5,7 @@ import os
 import queue
 import socket
 import subprocess
+import tempfile
 import threading
 
 from site_under_test import ACCESS_KEY
@@ -121,6 +122,7 @@ class ClaudeCode:
         self.home = folder / "home"
         self.work = folder / "work"
         self.elsewhere = Elsewhere()
+        self.sockets = tempfile.TemporaryDirectory(prefix="claude-proxy-cc.")  # those of earlier processes are not here
         self.runs = 0
         for made in (self.home, self.work):
             made.mkdir()
@@ -132,6 +134,7 @@ class ClaudeCode:
 
     def environment(self, **more):
         env = {"PATH": os.environ["PATH"], "HOME": str(self.home), "LANG": "C.UTF-8", **QUIET,
+               "XDG_RUNTIME_DIR": self.sockets.name,
                "ANTHROPIC_BASE_URL": self.url, "ANTHROPIC_API_KEY": ACCESS_KEY,
                "HTTPS_PROXY": self.elsewhere.url, "HTTP_PROXY": self.elsewhere.url, "NO_PROXY": "127.0.0.1", **more}
         return {name: value for name, value in env.items() if value is not None}
@@ -177,4 +180,5 @@ class ClaudeCode:
         return self.start(prompt, *options, **more)[1]()
 
     def stop(self):
+        self.sockets.cleanup()
         self.elsewhere.stop()
