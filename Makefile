@@ -18,9 +18,9 @@ ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -DVERSION='"$(VERSION)"' $(HARDENING) -fPIE 
 ALL_LDFLAGS = $(hardened_link) -pthread $(if $(SANITIZE),-fsanitize=$(SANITIZE)) $(rpath) $(LDFLAGS)
 LDLIBS    = $(shell pkg-config --libs $(LIBRARIES))
 
-shared   := $(wildcard $(addprefix fcgi/,base/*.c store/*.c upstream/*.c translate/*.c translate/*/*.c))
+shared   := $(wildcard $(addprefix fcgi/,base/*.c base/*/*.c store/*.c upstream/*.c translate/*.c translate/*/*.c translate/*/*/*.c))
 responder := $(wildcard fcgi/*.c fcgi/http/*.c fcgi/proxy/*.c fcgi/proxy/*/*.c)
-admin    := $(wildcard cli/*.c)
+admin    := $(wildcard cli/*.c cli/*/*.c)
 units    := $(wildcard tests/unit/test_*.c)
 objects   = $(patsubst %.c,$(BUILD)/%.o,$(1))
 programs := $(BUILD)/claude-proxy.fcgi $(BUILD)/claude-proxy-admin

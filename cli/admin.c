@@ -2,9 +2,9 @@
  * What a command works with: settings, database and configuration; see command.h.
  */
 #include "base/buffer.h"
-#include "base/settings.h"
+#include "base/settings/settings.h"
 #include "command.h"
-#include "output.h"
+#include "terminal/output.h"
 #include "owner.h"
 #include "store/config.h"
 #include "store/store.h"

@@ -8,8 +8,8 @@
 #include <string.h>
 
 #include "base/buffer.h"
-#include "base/safe_text.h"
-#include "base/url.h"
+#include "base/text/safe_text.h"
+#include "base/text/url.h"
 #include "store/config.h"
 #include "translate/claude/request.h"
 #include "upstream/search_provider.h"

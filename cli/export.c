@@ -6,13 +6,13 @@
 #include <string.h>
 
 #include "base/buffer.h"
-#include "base/json_tree.h"
+#include "base/json/json_tree.h"
 #include "base/secret.h"
-#include "base/settings.h"
-#include "base/url.h"
+#include "base/settings/settings.h"
+#include "base/text/url.h"
 #include "command.h"
-#include "output.h"
-#include "print.h"
+#include "terminal/output.h"
+#include "terminal/print.h"
 #include "store/config.h"
 #include "store/config_json.h"
 #include "store/options.h"

@@ -10,8 +10,8 @@
 #include "check.h"
 #include "command.h"
 #include "import_source.h"
-#include "input.h"
-#include "output.h"
+#include "terminal/input.h"
+#include "terminal/output.h"
 #include "store/config.h"
 #include "store/store.h"
 

@@ -11,8 +11,8 @@
 #include "base/array.h"
 #include "check.h"
 #include "command.h"
-#include "input.h"
-#include "output.h"
+#include "terminal/input.h"
+#include "terminal/output.h"
 #include "store/config.h"
 
 enum { MOST_BYTES = 16 << 20 };

@@ -13,7 +13,7 @@
 #include <stdio.h>
 
 #include "base/buffer.h"
-#include "base/json.h"
+#include "base/json/json.h"
 #include "store/import.h"
 
 struct config;

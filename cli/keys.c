@@ -9,12 +9,12 @@
 #include "base/secret.h"
 #include "check.h"
 #include "command.h"
-#include "input.h"
-#include "output.h"
-#include "print.h"
+#include "terminal/input.h"
+#include "terminal/output.h"
+#include "terminal/print.h"
 #include "store/config.h"
 #include "store/store.h"
-#include "suggest.h"
+#include "terminal/suggest.h"
 #include "upstream/key_command.h"
 
 enum { MOST_KEYS = 10000 };

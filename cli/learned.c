@@ -7,12 +7,12 @@
 
 #include "base/buffer.h"
 #include "base/clock.h"
-#include "base/json_writer.h"
+#include "base/json/json_writer.h"
 #include "command.h"
-#include "output.h"
+#include "terminal/output.h"
 #include "store/config.h"
 #include "store/store.h"
-#include "suggest.h"
+#include "terminal/suggest.h"
 
 /* The moment ${ms} after 1970, to the second. */
 static void

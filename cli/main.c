@@ -7,11 +7,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/log.h"
+#include "base/log/log.h"
 #include "base/secret.h"
 #include "command.h"
-#include "output.h"
-#include "suggest.h"
+#include "terminal/output.h"
+#include "terminal/suggest.h"
 
 static const char add_details[] =
 	"With the name of a known service alone, its base URL and type are known, too:\n"

@@ -6,10 +6,10 @@
 #include <string.h>
 
 #include "base/buffer.h"
-#include "base/json.h"
-#include "base/json_writer.h"
+#include "base/json/json.h"
+#include "base/json/json_writer.h"
 #include "command.h"
-#include "output.h"
+#include "terminal/output.h"
 #include "probe.h"
 #include "store/config.h"
 #include "translate/claude/models.h"

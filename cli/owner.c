@@ -13,9 +13,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/settings.h"
+#include "base/settings/settings.h"
 #include "command.h"
-#include "output.h"
+#include "terminal/output.h"
 
 static const struct passwd *
 user_of(uid_t uid)

@@ -9,9 +9,9 @@
 #include <strings.h>
 #include <uv.h>
 
-#include "base/json.h"
-#include "base/json_writer.h"
-#include "base/settings.h"
+#include "base/json/json.h"
+#include "base/json/json_writer.h"
+#include "base/settings/settings.h"
 #include "base/watch.h"
 #include "store/config.h"
 #include "translate/answer/answer.h"

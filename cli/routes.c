@@ -6,11 +6,11 @@
 
 #include "check.h"
 #include "command.h"
-#include "output.h"
-#include "print.h"
+#include "terminal/output.h"
+#include "terminal/print.h"
 #include "store/config.h"
 #include "store/store.h"
-#include "suggest.h"
+#include "terminal/suggest.h"
 
 /* ---- finding ---- */
 

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <uv.h>
 
-#include "base/settings.h"
+#include "base/settings/settings.h"
 #include "base/watch.h"
 #include "command.h"
 #include "store/config.h"

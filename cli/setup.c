@@ -10,14 +10,14 @@
 
 #include "base/buffer.h"
 #include "base/random.h"
-#include "base/settings.h"
+#include "base/settings/settings.h"
 #include "command.h"
-#include "input.h"
+#include "terminal/input.h"
 #include "known.h"
-#include "output.h"
+#include "terminal/output.h"
 #include "store/config.h"
 #include "store/store.h"
-#include "suggest.h"
+#include "terminal/suggest.h"
 #include "upstream/service.h"
 
 static int

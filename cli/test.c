@@ -6,12 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/json_writer.h"
+#include "base/json/json_writer.h"
 #include "base/secret.h"
-#include "base/url.h"
+#include "base/text/url.h"
 #include "command.h"
-#include "output.h"
-#include "print.h"
+#include "terminal/output.h"
+#include "terminal/print.h"
 #include "probe.h"
 #include "store/config.h"
 

@@ -8,17 +8,17 @@
 
 #include "base/buffer.h"
 #include "base/secret.h"
-#include "base/settings.h"
+#include "base/settings/settings.h"
 #include "check.h"
 #include "command.h"
-#include "input.h"
+#include "terminal/input.h"
 #include "known.h"
-#include "output.h"
-#include "print.h"
+#include "terminal/output.h"
+#include "terminal/print.h"
 #include "store/config.h"
 #include "store/options.h"
 #include "store/store.h"
-#include "suggest.h"
+#include "terminal/suggest.h"
 #include "upstream/service.h"
 
 /* ---- finding ---- */

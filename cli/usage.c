@@ -9,10 +9,10 @@
 
 #include "base/buffer.h"
 #include "base/clock.h"
-#include "base/duration.h"
-#include "base/json_writer.h"
+#include "base/text/duration.h"
+#include "base/json/json_writer.h"
 #include "command.h"
-#include "output.h"
+#include "terminal/output.h"
 #include "store/usage.h"
 
 static const char standard_period[] = "24h";

@@ -19,9 +19,9 @@
 #include <uv.h>
 
 #include "base/buffer.h"
-#include "base/log.h"
+#include "base/log/log.h"
 #include "base/memory.h"
-#include "base/settings.h"
+#include "base/settings/settings.h"
 #include "base/watch.h"
 #include "http/door.h"
 #include "http/web_request.h"

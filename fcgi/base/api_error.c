@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "base/buffer.h"
-#include "base/json_writer.h"
+#include "base/json/json_writer.h"
 
 /* PROTOCOL.md §E.  A status that is not listed: client errors are the request's fault, the rest
  * ours. */

@@ -11,7 +11,7 @@
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/secret.h"
-#include "base/settings.h"
+#include "base/settings/settings.h"
 #include "http/web_request.h"
 #include "store/store.h"
 

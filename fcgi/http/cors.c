@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/buffer.h"
-#include "base/settings.h"
+#include "base/settings/settings.h"
 #include "http/web_request.h"
 
 enum { LONGEST_HEADER_LIST = 4096 };

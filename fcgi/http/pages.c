@@ -7,8 +7,8 @@
 
 #include "base/buffer.h"
 #include "base/clock.h"
-#include "base/json_writer.h"
-#include "base/settings.h"
+#include "base/json/json_writer.h"
+#include "base/settings/settings.h"
 #include "store/config.h"
 #include "store/config_json.h"
 

@@ -9,7 +9,7 @@
 
 #include "base/api_error.h"
 #include "base/buffer.h"
-#include "base/settings.h"
+#include "base/settings/settings.h"
 #include "http/web_request.h"
 
 struct route_row {

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/safe_text.h"
+#include "base/text/safe_text.h"
 #include "http/web_request_kind.h"
 
 enum {

@@ -7,10 +7,10 @@
 #include <stdio.h>
 
 #include "base/clock.h"
-#include "base/log.h"
-#include "base/log_body.h"
+#include "base/log/log.h"
+#include "base/log/log_body.h"
 #include "base/secret.h"
-#include "base/settings.h"
+#include "base/settings/settings.h"
 #include "http/web_request.h"
 #include "proxy/client_request.h"
 #include "proxy/plan/plan.h"

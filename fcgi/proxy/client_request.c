@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "base/api_error.h"
-#include "base/log_body.h"
-#include "base/settings.h"
+#include "base/log/log_body.h"
+#include "base/settings/settings.h"
 #include "http/web_request.h"
 #include "store/config.h"
 #include "translate/claude/request.h"

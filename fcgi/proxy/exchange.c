@@ -3,7 +3,7 @@
  */
 #include <stdlib.h>
 
-#include "base/settings.h"
+#include "base/settings/settings.h"
 #include "proxy/exchange_steps.h"
 #include "proxy/usage_writer.h"
 #include "store/config.h"

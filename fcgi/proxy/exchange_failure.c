@@ -2,7 +2,7 @@
  * An exchange that fails: the next key or another wording, or the client gets the error; see
  * exchange_steps.h.
  */
-#include "base/log.h"
+#include "base/log/log.h"
 #include "proxy/exchange_steps.h"
 #include "proxy/plan/correction.h"
 #include "proxy/plan/next_plan.h"

@@ -2,7 +2,7 @@
  * What time does to an exchange: its deadlines, one timer for all of them, and pings; see
  * exchange_steps.h.
  */
-#include "base/settings.h"
+#include "base/settings/settings.h"
 #include "proxy/exchange_steps.h"
 #include "store/config.h"
 

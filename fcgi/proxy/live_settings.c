@@ -7,8 +7,8 @@
 #include <stdlib.h>
 
 #include "base/buffer.h"
-#include "base/log.h"
-#include "base/settings.h"
+#include "base/log/log.h"
+#include "base/settings/settings.h"
 
 struct live_settings {
 	pthread_mutex_t lock;

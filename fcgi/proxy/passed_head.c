@@ -8,7 +8,7 @@
 #include <strings.h>
 
 #include "base/buffer.h"
-#include "base/safe_text.h"
+#include "base/text/safe_text.h"
 #include "http/response.h"
 #include "upstream/transfer.h"
 

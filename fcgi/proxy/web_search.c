@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/log.h"
-#include "base/settings.h"
-#include "base/utf8.h"
+#include "base/log/log.h"
+#include "base/settings/settings.h"
+#include "base/text/utf8.h"
 #include "proxy/client_request.h"
 #include "store/config.h"
 #include "translate/claude/writer.h"

@@ -12,8 +12,8 @@
 #include <stdint.h>
 
 #include "base/buffer.h"
-#include "base/json.h"
-#include "base/json_writer.h"
+#include "base/json/json.h"
+#include "base/json/json_writer.h"
 #include "upstream/search.h"
 #include "upstream/search_sites.h"
 

@@ -34,7 +34,7 @@ struct extra_header {
 	char *value;
 };
 
-/* A member of the request's body that is set or removed (base/json_edit.h). */
+/* A member of the request's body that is set or removed (base/json/json_edit.h). */
 struct body_member {
 	char *path;
 	char *value; /* JSON */

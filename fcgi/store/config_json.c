@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/buffer.h"
-#include "base/json_writer.h"
+#include "base/json/json_writer.h"
 #include "base/secret.h"
 #include "store/config.h"
 #include "store/options.h"

@@ -7,7 +7,7 @@
 
 #include <stdint.h>
 
-#include "base/url.h"
+#include "base/text/url.h"
 
 struct buffer;
 struct config;

@@ -8,7 +8,7 @@
 
 #include "base/buffer.h"
 #include "base/clock.h"
-#include "base/log.h"
+#include "base/log/log.h"
 #include "base/random.h"
 #include "store/database.h"
 

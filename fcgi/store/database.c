@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/log.h"
+#include "base/log/log.h"
 #include "store/database.h"
 
 enum { COMPLAIN_EVERY = 10000 /* ms between log lines about a database that cannot be read */ };

@@ -13,10 +13,10 @@
 #include <strings.h>
 
 #include "base/array.h"
-#include "base/duration.h"
-#include "base/json.h"
-#include "base/json_edit.h"
-#include "base/safe_text.h"
+#include "base/text/duration.h"
+#include "base/json/json.h"
+#include "base/json/json_edit.h"
+#include "base/text/safe_text.h"
 #include "store/config.h"
 
 /* Return NULL or the problem; with ${options} NULL only check. */

@@ -11,8 +11,8 @@
 
 #include "base/array.h"
 #include "base/buffer.h"
-#include "base/json.h"
-#include "base/json_writer.h"
+#include "base/json/json.h"
+#include "base/json/json_writer.h"
 #include "translate/model_facts.h"
 #include "translate/translator.h"
 

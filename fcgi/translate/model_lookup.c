@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/buffer.h"
-#include "base/url.h"
+#include "base/text/url.h"
 #include "translate/model_rows.h"
 
 enum { LONGEST_NAME = 256 };

@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/base64.h"
+#include "base/text/base64.h"
 #include "base/buffer.h"
-#include "base/json_writer.h"
+#include "base/json/json_writer.h"
 
 static const char signature_prefix[] = "cp1.";
 static const char call_prefix[] = "toolu_cp1_";

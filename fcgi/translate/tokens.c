@@ -11,10 +11,10 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "base/base64.h"
+#include "base/text/base64.h"
 #include "base/buffer.h"
-#include "base/json.h"
-#include "base/utf8.h"
+#include "base/json/json.h"
+#include "base/text/utf8.h"
 #include "translate/claude/request.h"
 
 enum {

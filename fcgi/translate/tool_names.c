@@ -9,9 +9,9 @@
 
 #include "base/buffer.h"
 #include "base/hash.h"
-#include "base/json.h"
-#include "base/json_writer.h"
-#include "base/text_map.h"
+#include "base/json/json.h"
+#include "base/json/json_writer.h"
+#include "base/text/text_map.h"
 
 enum { LONGEST_NAME = 64, KEPT = 55, DIGITS = 8 };
 

@@ -16,8 +16,8 @@
 
 #include "base/buffer.h"
 #include "base/clock.h"
-#include "base/json.h"
-#include "base/log.h"
+#include "base/json/json.h"
+#include "base/log/log.h"
 #include "base/secret.h"
 #include "store/config.h"
 #include "store/store.h"

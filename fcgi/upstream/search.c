@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-#include "base/settings.h"
+#include "base/settings/settings.h"
 #include "upstream/transfer.h"
 
 enum {

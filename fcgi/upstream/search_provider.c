@@ -6,8 +6,8 @@
 #include <curl/curl.h>
 #include <string.h>
 
-#include "base/json_writer.h"
-#include "base/utf8.h"
+#include "base/json/json_writer.h"
+#include "base/text/utf8.h"
 #include "store/config.h"
 #include "upstream/search_sites.h"
 

@@ -8,8 +8,8 @@
 #include <string.h>
 #include <strings.h>
 
-#include "base/json.h"
-#include "base/safe_text.h"
+#include "base/json/json.h"
+#include "base/text/safe_text.h"
 #include "store/config.h"
 #include "upstream/search_sites.h"
 

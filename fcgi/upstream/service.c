@@ -11,7 +11,7 @@
 
 #include "base/buffer.h"
 #include "base/secret.h"
-#include "base/url.h"
+#include "base/text/url.h"
 #include "store/config.h"
 #include "translate/model_facts.h"
 #include "translate/translator.h"

@@ -13,10 +13,10 @@
 #include <string.h>
 
 #include "base/buffer.h"
-#include "base/json.h"
-#include "base/json_writer.h"
-#include "base/log.h"
-#include "base/utf8.h"
+#include "base/json/json.h"
+#include "base/json/json_writer.h"
+#include "base/log/log.h"
+#include "base/text/utf8.h"
 
 /* Called by libFuzzer with each input. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

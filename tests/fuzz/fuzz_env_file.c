@@ -4,7 +4,7 @@
  */
 #include "fuzz.h"
 
-#include "base/env_file.h"
+#include "base/settings/env_file.h"
 #include "memory_file.h"
 
 int

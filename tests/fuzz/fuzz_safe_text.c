@@ -4,7 +4,7 @@
  */
 #include "fuzz.h"
 
-#include "base/safe_text.h"
+#include "base/text/safe_text.h"
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -5,7 +5,7 @@
  */
 #include "fuzz.h"
 
-#include "base/safe_text.h"
+#include "base/text/safe_text.h"
 #include "store/config.h"
 #include "upstream/search_result.h"
 #include "upstream/search_sites.h"

@@ -5,7 +5,7 @@
 #include "fuzz.h"
 
 #include "base/api_error.h"
-#include "base/settings.h"
+#include "base/settings/settings.h"
 #include "head_lines.h"
 #include "http/access.h"
 #include "http/cors.h"

@@ -39,7 +39,7 @@ def commands():
 
 
 def settings():
-    found = re.findall(r'(?:\{|_ROW\()"([A-Z_]{4,})"', (ROOT / "fcgi/base/settings.c").read_text())
+    found = re.findall(r'(?:\{|_ROW\()"([A-Z_]{4,})"', (ROOT / "fcgi/base/settings/settings.c").read_text())
     assert len(found) >= 23
     return found
 

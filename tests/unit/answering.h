@@ -6,7 +6,7 @@
 
 #include "base/api_error.h"
 #include "base/buffer.h"
-#include "base/log.h"
+#include "base/log/log.h"
 #include "translate/answer/answer.h"
 #include "translate/translator.h"
 

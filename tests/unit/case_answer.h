@@ -5,7 +5,7 @@
 #include "unit.h"
 
 #include "base/buffer.h"
-#include "base/json.h"
+#include "base/json/json.h"
 
 /* A block of a stream as it comes to be. */
 struct streamed_block {

@@ -5,10 +5,10 @@
 
 #include "unit.h"
 
-#include "base/base64.h"
+#include "base/text/base64.h"
 #include "base/buffer.h"
-#include "base/json.h"
-#include "base/json_writer.h"
+#include "base/json/json.h"
+#include "base/json/json_writer.h"
 
 static inline bool
 is_blank(char c)

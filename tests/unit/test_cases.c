@@ -7,9 +7,9 @@
 #include <glob.h>
 
 #include "base/api_error.h"
-#include "base/json_tree.h"
-#include "base/json_writer.h"
-#include "base/log.h"
+#include "base/json/json_tree.h"
+#include "base/json/json_writer.h"
+#include "base/log/log.h"
 #include "translate/answer/answer.h"
 #include "translate/claude/request.h"
 #include "translate/gemini/schema.h"

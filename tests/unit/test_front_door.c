@@ -4,7 +4,7 @@
 
 #include "base/api_error.h"
 #include "base/buffer.h"
-#include "base/settings.h"
+#include "base/settings/settings.h"
 #include "http/access.h"
 #include "http/cors.h"
 #include "http/response.h"

@@ -3,9 +3,9 @@
 #include "case_file.h"
 
 #include "base/buffer.h"
-#include "base/json.h"
-#include "base/json_tree.h"
-#include "base/json_writer.h"
+#include "base/json/json.h"
+#include "base/json/json_tree.h"
+#include "base/json/json_writer.h"
 #include "translate/gemini/schema.h"
 
 enum { MOST_BYTES = 2 << 20 }; /* that one schema may become, whatever it is */

@@ -1,9 +1,9 @@
-/* JSON: strict in, as it came out (base/json.h, base/json_writer.h). */
+/* JSON: strict in, as it came out (base/json/json.h, base/json/json_writer.h). */
 #include "unit.h"
 
 #include "base/buffer.h"
-#include "base/json.h"
-#include "base/json_writer.h"
+#include "base/json/json.h"
+#include "base/json/json_writer.h"
 
 enum { MOST = JSON_MAX_REQUEST_VALUES };
 

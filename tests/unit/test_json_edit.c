@@ -2,8 +2,8 @@
 #include "unit.h"
 
 #include "base/buffer.h"
-#include "base/json.h"
-#include "base/json_edit.h"
+#include "base/json/json.h"
+#include "base/json/json_edit.h"
 
 static void
 test_members_are_set_and_removed(void **state)

@@ -5,7 +5,7 @@
 #include <dirent.h>
 
 #include "base/buffer.h"
-#include "base/json.h"
+#include "base/json/json.h"
 
 #define FOLDER "tests/unit/json-test-suite/test_parsing"
 

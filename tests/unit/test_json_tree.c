@@ -2,9 +2,9 @@
 #include "unit.h"
 
 #include "base/buffer.h"
-#include "base/json.h"
-#include "base/json_tree.h"
-#include "base/json_writer.h"
+#include "base/json/json.h"
+#include "base/json/json_tree.h"
+#include "base/json/json_writer.h"
 
 static struct json_object *
 tree_of(const char *text)

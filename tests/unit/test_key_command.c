@@ -6,7 +6,7 @@
 
 #include "base/buffer.h"
 #include "base/clock.h"
-#include "base/log.h"
+#include "base/log/log.h"
 #include "store/config.h"
 #include "store/store.h"
 #include "upstream/key_command.h"

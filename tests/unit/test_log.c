@@ -7,9 +7,9 @@
 #include <unistd.h>
 
 #include "base/buffer.h"
-#include "base/json.h"
-#include "base/log.h"
-#include "base/log_writer.h"
+#include "base/json/json.h"
+#include "base/log/log.h"
+#include "base/log/log_writer.h"
 
 static char path[] = "/tmp/claude-proxy-log-" UNIQUE;
 

@@ -2,8 +2,8 @@
  * numbers (PROTOCOL.md §B.1). */
 #include "translation.h"
 
-#include "base/json.h"
-#include "base/json_writer.h"
+#include "base/json/json.h"
+#include "base/json/json_writer.h"
 
 /* What a service is sent for a name, as JSON and then decoded. */
 static char *

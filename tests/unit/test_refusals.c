@@ -3,7 +3,7 @@
 #include "unit.h"
 
 #include "base/buffer.h"
-#include "base/log.h"
+#include "base/log/log.h"
 #include "translate/lesson.h"
 #include "translate/refusals/refusals.h"
 #include "translate/translator.h"

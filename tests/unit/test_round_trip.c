@@ -2,10 +2,10 @@
  * that a service refuses. */
 #include "unit.h"
 
-#include "base/base64.h"
+#include "base/text/base64.h"
 #include "base/buffer.h"
-#include "base/json.h"
-#include "base/json_writer.h"
+#include "base/json/json.h"
+#include "base/json/json_writer.h"
 #include "translate/round_trip.h"
 #include "translate/tool_names.h"
 

@@ -2,7 +2,7 @@
 #include "unit.h"
 
 #include "base/buffer.h"
-#include "base/safe_text.h"
+#include "base/text/safe_text.h"
 
 static const struct {
 	const char *text, *safe, *json;

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "base/buffer.h"
-#include "base/settings.h"
+#include "base/settings/settings.h"
 
 static char env_path[128];
 

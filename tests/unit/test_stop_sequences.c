@@ -2,8 +2,8 @@
 #include "unit.h"
 
 #include "base/buffer.h"
-#include "base/json.h"
-#include "base/log.h"
+#include "base/json/json.h"
+#include "base/log/log.h"
 #include "translate/answer/answer.h"
 #include "translate/claude/stop_sequences.h"
 #include "translate/translator.h"

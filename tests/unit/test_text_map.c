@@ -1,7 +1,7 @@
 /* The map from texts to numbers: against an array that remembers the same. */
 #include "unit.h"
 
-#include "base/text_map.h"
+#include "base/text/text_map.h"
 
 static void
 test_texts_lead_to_numbers(void **state)

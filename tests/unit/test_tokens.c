@@ -2,7 +2,7 @@
 #include "unit.h"
 
 #include "base/api_error.h"
-#include "base/json.h"
+#include "base/json/json.h"
 #include "translate/claude/request.h"
 #include "translate/tokens.h"
 

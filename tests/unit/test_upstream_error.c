@@ -2,7 +2,7 @@
 #include "unit.h"
 
 #include "base/api_error.h"
-#include "base/json.h"
+#include "base/json/json.h"
 #include "translate/answer/upstream_error.h"
 
 static const struct error_context error_context = {

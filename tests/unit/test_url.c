@@ -2,7 +2,7 @@
 #include "unit.h"
 
 #include "base/buffer.h"
-#include "base/url.h"
+#include "base/text/url.h"
 
 static const struct {
 	const char *url, *origin, *masked;

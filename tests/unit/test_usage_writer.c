@@ -8,7 +8,7 @@
 #include <uv.h>
 
 #include "base/clock.h"
-#include "base/log.h"
+#include "base/log/log.h"
 #include "proxy/usage_writer.h"
 #include "store/database.h"
 #include "store/usage.h"

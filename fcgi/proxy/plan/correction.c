@@ -9,7 +9,7 @@
 #include <strings.h>
 
 #include "base/api_error.h"
-#include "base/log.h"
+#include "base/log/log.h"
 #include "proxy/client_request.h"
 #include "proxy/plan/plan.h"
 #include "store/config.h"

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "base/api_error.h"
-#include "base/json.h"
+#include "base/json/json.h"
 #include "proxy/client_request.h"
 #include "proxy/plan/plan_steps.h"
 #include "store/config.h"

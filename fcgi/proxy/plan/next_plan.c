@@ -9,7 +9,7 @@
 #include "base/api_error.h"
 #include "base/buffer.h"
 #include "base/clock.h"
-#include "base/safe_text.h"
+#include "base/text/safe_text.h"
 #include "proxy/accounting.h"
 #include "proxy/plan/correction.h"
 #include "proxy/plan/plan.h"

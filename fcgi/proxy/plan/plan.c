@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/api_error.h"
-#include "base/shell_word.h"
+#include "base/text/shell_word.h"
 #include "proxy/client_request.h"
 #include "proxy/plan/forwarded_headers.h"
 #include "proxy/plan/plan_steps.h"

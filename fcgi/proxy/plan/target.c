@@ -10,7 +10,7 @@
 #include "base/api_error.h"
 #include "base/buffer.h"
 #include "base/clock.h"
-#include "base/settings.h"
+#include "base/settings/settings.h"
 #include "store/config.h"
 #include "store/store.h"
 #include "upstream/key_command.h"

@@ -3,7 +3,7 @@
  * answer; see plan_steps.h.
  */
 #include "base/api_error.h"
-#include "base/json.h"
+#include "base/json/json.h"
 #include "proxy/client_request.h"
 #include "proxy/plan/plan_steps.h"
 #include "translate/claude/request.h"

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "base/json.h"
+#include "base/json/json.h"
 #include "translate/answer/answer_steps.h"
 #include "translate/passed/passed_message.h"
 #include "translate/passed/passed_stream.h"

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/api_error.h"
-#include "base/json_writer.h"
+#include "base/json/json_writer.h"
 #include "translate/claude/writer.h"
 #include "translate/answer/stream_calls.h"
 #include "translate/tool_names.h"

@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 #include "base/buffer.h"
-#include "base/json.h"
+#include "base/json/json.h"
 #include "translate/answer/restated.h"
 #include "translate/answer/think_tags.h"
 

@@ -10,7 +10,7 @@
 #include <ctype.h>
 #include <string.h>
 
-#include "base/json.h"
+#include "base/json/json.h"
 
 enum {
 	MOST_KEPT = 16 << 10, /* bytes of the beginning: enough to recognise it */

@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "base/buffer.h"
-#include "base/json.h"
-#include "base/log.h"
+#include "base/json/json.h"
+#include "base/log/log.h"
 #include "translate/answer/call_arguments.h"
 #include "translate/claude/writer.h"
 #include "translate/tool_names.h"

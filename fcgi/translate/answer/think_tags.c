@@ -6,7 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "base/json.h"
+#include "base/json/json.h"
 
 enum { MOST_BLANKS = 4096 }; /* bytes of them that wait for a tag */
 

@@ -5,8 +5,8 @@
 
 #include <string.h>
 
-#include "base/json.h"
-#include "base/log.h"
+#include "base/json/json.h"
+#include "base/log/log.h"
 #include "translate/answer/upstream_error.h"
 
 enum { MOST_SKIPPED_LOGGED = 3 };

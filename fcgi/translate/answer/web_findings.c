@@ -5,8 +5,8 @@
 
 #include <string.h>
 
-#include "base/json.h"
-#include "base/json_writer.h"
+#include "base/json/json.h"
+#include "base/json/json_writer.h"
 #include "translate/claude/writer.h"
 
 enum {

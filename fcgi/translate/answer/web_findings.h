@@ -9,7 +9,7 @@
 #include <stddef.h>
 
 #include "base/buffer.h"
-#include "base/text_map.h"
+#include "base/text/text_map.h"
 
 struct claude_writer;
 struct json;

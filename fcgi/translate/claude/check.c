@@ -10,7 +10,7 @@
 
 #include "base/api_error.h"
 #include "base/buffer.h"
-#include "base/json.h"
+#include "base/json/json.h"
 #include "translate/claude/request.h"
 
 enum { LONGEST_PATH = 1024 };

@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "base/json.h"
+#include "base/json/json.h"
 
 enum { LOOKED_AT = 32 << 10 /* bytes of a text */ };
 

@@ -11,8 +11,8 @@
 #include <stdint.h>
 
 #include "base/buffer.h"
-#include "base/json.h"
-#include "base/text_map.h"
+#include "base/json/json.h"
+#include "base/text/text_map.h"
 #include "translate/claude/request.h"
 
 /* Claude Code's note to Anthropic, a block of the system prompt.  It changes from request to

@@ -8,7 +8,7 @@
 
 #include <stddef.h>
 
-#include "base/text_map.h"
+#include "base/text/text_map.h"
 #include "translate/round_trip.h"
 
 struct claude_turn;

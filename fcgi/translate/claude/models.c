@@ -12,8 +12,8 @@
 #include "base/array.h"
 #include "base/buffer.h"
 #include "base/clock.h"
-#include "base/json.h"
-#include "base/json_writer.h"
+#include "base/json/json.h"
+#include "base/json/json_writer.h"
 #include "translate/answer/upstream_json.h"
 
 enum { USUAL_LIMIT = 20, LARGEST_LIMIT = 1000, LONGEST_ID = 512 };

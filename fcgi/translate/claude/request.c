@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/api_error.h"
-#include "base/json.h"
+#include "base/json/json.h"
 #include "translate/claude/check.h"
 #include "translate/claude/directives.h"
 

@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "base/buffer.h"
-#include "base/json.h"
+#include "base/json/json.h"
 
 struct sequence {
 	char *text;

@@ -1,7 +1,7 @@
 /*
  * The tools of a Claude request, in either shape (PROTOCOL.md §A `tools`).
  */
-#include "base/json.h"
+#include "base/json/json.h"
 #include "translate/claude/check.h"
 #include "translate/claude/request.h"
 

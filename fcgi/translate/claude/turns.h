@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "base/json.h"
+#include "base/json/json.h"
 #include "translate/claude/request.h"
 
 /* Where a system message belongs that stands between two turns. */

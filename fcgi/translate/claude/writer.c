@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/json_writer.h"
+#include "base/json/json_writer.h"
 #include "translate/claude/writer_steps.h"
 
 enum {

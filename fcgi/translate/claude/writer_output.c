@@ -9,9 +9,9 @@
 #include <string.h>
 
 #include "base/api_error.h"
-#include "base/json.h"
-#include "base/json_writer.h"
-#include "base/log.h"
+#include "base/json/json.h"
+#include "base/json/json_writer.h"
+#include "base/log/log.h"
 #include "translate/claude/writer_steps.h"
 
 /* ---- events ---- */

@@ -3,8 +3,8 @@
  */
 #include <string.h>
 
-#include "base/json.h"
-#include "base/json_writer.h"
+#include "base/json/json.h"
+#include "base/json/json_writer.h"
 #include "translate/claude/writer_steps.h"
 
 enum { MOST_TURN = 16 << 20 /* bytes of a turn that a search follows */ };

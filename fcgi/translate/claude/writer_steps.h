@@ -12,7 +12,7 @@
 
 #include "base/buffer.h"
 #include "base/random.h"
-#include "base/text_map.h"
+#include "base/text/text_map.h"
 #include "translate/claude/cited_pages.h"
 #include "translate/claude/stop_sequences.h"
 #include "translate/claude/writer.h"

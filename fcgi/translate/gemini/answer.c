@@ -7,9 +7,9 @@
 
 #include "base/api_error.h"
 #include "base/buffer.h"
-#include "base/json.h"
-#include "base/json_writer.h"
-#include "base/log.h"
+#include "base/json/json.h"
+#include "base/json/json_writer.h"
+#include "base/log/log.h"
 #include "translate/answer/call_arguments.h"
 #include "translate/claude/writer.h"
 #include "translate/gemini/gemini.h"

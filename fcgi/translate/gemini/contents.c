@@ -10,8 +10,8 @@
 
 #include "base/api_error.h"
 #include "base/buffer.h"
-#include "base/json.h"
-#include "base/json_writer.h"
+#include "base/json/json.h"
+#include "base/json/json_writer.h"
 #include "translate/claude/history_calls.h"
 #include "translate/claude/request.h"
 #include "translate/claude/text.h"

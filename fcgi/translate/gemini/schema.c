@@ -13,8 +13,8 @@
 #include <string.h>
 #include <strings.h>
 
-#include "base/json.h"
-#include "base/json_tree.h"
+#include "base/json/json.h"
+#include "base/json/json_tree.h"
 #include "translate/gemini/schema_cleaning.h"
 #include "translate/gemini/schema_flatten.h"
 

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#include "base/json_tree.h"
+#include "base/json/json_tree.h"
 
 enum {
 	TEXT_OF_ONE = 64,    /* bytes of text that cost as much as a value */

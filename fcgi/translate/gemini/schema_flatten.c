@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "base/json_tree.h"
+#include "base/json/json_tree.h"
 #include "translate/gemini/schema_cleaning.h"
 
 /* ---- references ---- */

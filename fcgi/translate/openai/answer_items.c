@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-#include "base/json.h"
+#include "base/json/json.h"
 
 enum { FIRST_CAPACITY = 16, MOST_ITEMS = 4096 };
 

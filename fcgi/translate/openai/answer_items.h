@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/text_map.h"
+#include "base/text/text_map.h"
 #include "translate/answer/restated.h"
 
 struct json;

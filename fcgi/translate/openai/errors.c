@@ -4,7 +4,7 @@
 #include "translate/openai/errors.h"
 
 #include "base/api_error.h"
-#include "base/json.h"
+#include "base/json/json.h"
 #include "translate/answer/upstream_error.h"
 
 bool

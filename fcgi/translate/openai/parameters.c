@@ -8,9 +8,9 @@
 
 #include "base/buffer.h"
 #include "base/hash.h"
-#include "base/json.h"
-#include "base/json_writer.h"
-#include "base/log.h"
+#include "base/json/json.h"
+#include "base/json/json_writer.h"
+#include "base/log/log.h"
 #include "translate/claude/request.h"
 #include "translate/model_facts.h"
 #include "translate/openai/hosted_search.h"

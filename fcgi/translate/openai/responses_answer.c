@@ -10,9 +10,9 @@
 
 #include "base/api_error.h"
 #include "base/buffer.h"
-#include "base/json.h"
-#include "base/json_writer.h"
-#include "base/log.h"
+#include "base/json/json.h"
+#include "base/json/json_writer.h"
+#include "base/log/log.h"
 #include "translate/claude/writer.h"
 #include "translate/openai/hosted_search.h"
 #include "translate/openai/answer_items.h"

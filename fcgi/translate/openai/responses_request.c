@@ -5,8 +5,8 @@
 
 #include "base/api_error.h"
 #include "base/buffer.h"
-#include "base/json.h"
-#include "base/json_writer.h"
+#include "base/json/json.h"
+#include "base/json/json_writer.h"
 #include "translate/claude/request.h"
 #include "translate/claude/text.h"
 #include "translate/model_facts.h"

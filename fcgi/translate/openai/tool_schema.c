@@ -7,9 +7,9 @@
 
 #include "base/array.h"
 #include "base/buffer.h"
-#include "base/json.h"
-#include "base/json_writer.h"
-#include "base/text_map.h"
+#include "base/json/json.h"
+#include "base/json/json_writer.h"
+#include "base/text/text_map.h"
 #include "translate/model_facts.h"
 
 /* What the value of a keyword is. */

@@ -3,7 +3,7 @@
  */
 #include "translate/openai/usage.h"
 
-#include "base/json.h"
+#include "base/json/json.h"
 #include "translate/answer/reader.h"
 #include "translate/answer/upstream_json.h"
 

@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "base/buffer.h"
-#include "base/json.h"
-#include "base/json_writer.h"
+#include "base/json/json.h"
+#include "base/json/json_writer.h"
 #include "translate/passed/passed_usage.h"
 #include "translate/answer/upstream_error.h"
 #include "translate/answer/upstream_json.h"

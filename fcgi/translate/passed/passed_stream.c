@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "base/buffer.h"
-#include "base/json.h"
+#include "base/json/json.h"
 #include "translate/passed/passed_usage.h"
 #include "translate/answer/event_stream.h"
 #include "translate/answer/upstream_error.h"

@@ -5,7 +5,7 @@
 
 #include <stdio.h>
 
-#include "base/json.h"
+#include "base/json/json.h"
 #include "translate/answer/upstream_json.h"
 
 static void

@@ -9,7 +9,7 @@
 
 #include "base/array.h"
 #include "base/buffer.h"
-#include "base/json.h"
+#include "base/json/json.h"
 #include "translate/lesson.h"
 #include "translate/refusals/reading.h"
 #include "translate/refusals/refusals.h"

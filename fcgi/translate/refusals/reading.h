@@ -7,7 +7,7 @@
 
 #include <stdbool.h>
 
-#include "base/json.h"
+#include "base/json/json.h"
 #include "translate/refusals/request_member.h"
 
 struct refusal_of_request;

@@ -10,7 +10,7 @@
 
 #include "base/array.h"
 #include "base/buffer.h"
-#include "base/json.h"
+#include "base/json/json.h"
 #include "translate/refusals/words.h"
 
 enum {

@@ -9,7 +9,7 @@
 #include <strings.h>
 
 #include "base/array.h"
-#include "base/json_writer.h"
+#include "base/json/json_writer.h"
 
 enum {
 	MOST_VALUES = 32,
