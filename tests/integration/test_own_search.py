@@ -43,8 +43,11 @@ def searching(site, upstream, engine):
         site.use(upstream, service_type=service.SERVICE_TYPE)
         site.admin("set", "main", "search", "proxy")
         site.admin("search", "searxng", engine.url)
-        with getattr(site, server)(**settings):
-            yield site
+        try:
+            with getattr(site, server)(**settings):
+                yield site
+        finally:
+            print(site.log_text())  # shown where the test fails
         assert upstream.refused == [] and engine.refused == []
 
     return serving
@@ -86,7 +89,7 @@ def test_the_proxy_searches_for_a_model_that_cannot(searching, upstream, engine,
         turns(upstream, translated.parts("Let me look.", tool_calls=[query("eiffel tower opening")]),
               translated.parts("It opened in 1889, says https://example.com/tower."))
         message = ask(site, streamed)
-    assert errors(message) == [], site.log_text()
+    assert errors(message) == []
     assert kinds(message) == ["text", "server_tool_use", "web_search_tool_result", "text"]
     said, use, result, answer = message["content"]
     assert said["text"].strip() == "Let me look."
