@@ -426,13 +426,18 @@ key_header(
 	return s->key_header;
 }
 
-/* Is the beta in the owner's list of those to withhold? */
-static bool
-is_withheld(const char *list, const char *name, size_t length)
+bool
+service_withholds_beta(
+	const struct upstream_options *options, const char *name, size_t length, bool begins)
 {
-	for (const char *at = list; *at != '\0';) {
+	const char *at = options->beta != NULL ? options->beta : "";
+
+	if (strcmp(at, "none") == 0)
+		return true;
+	while (*at != '\0') {
 		size_t word = strcspn(at, ",");
-		if (word == length + 1 && strncmp(at + 1, name, length) == 0)
+		if (word > length && (begins || word == length + 1) &&
+			strncmp(at + 1, name, length) == 0)
 			return true;
 		at += word;
 		at += *at == ',';
@@ -442,15 +447,13 @@ is_withheld(const char *list, const char *name, size_t length)
 
 /* Append the betas of the client that are not withheld. */
 static void
-write_betas(struct buffer *out, const char *withheld, const char *value)
+write_betas(struct buffer *out, const struct upstream_options *options, const char *value)
 {
 	static const char between[] = ", \t";
 
-	if (strcmp(withheld, "none") == 0)
-		return;
 	for (value += strspn(value, between); *value != '\0'; value += strspn(value, between)) {
 		size_t length = strcspn(value, between);
-		if (!is_withheld(withheld, value, length)) {
+		if (!service_withholds_beta(options, value, length, false)) {
 			buffer_puts(out, out->length > 0 ? "," : "");
 			buffer_append(out, value, length);
 		}
@@ -469,7 +472,7 @@ add_forwarded(struct curl_slist **list, bool *failed, const struct upstream_opti
 		add_header(list, failed, header->name, ": ", header->value);
 		return;
 	}
-	write_betas(&betas, options->beta, header->value);
+	write_betas(&betas, options, header->value);
 	*failed = *failed || betas.failed;
 	if (betas.length > 0)
 		add_header(list, failed, header->name, ": ", buffer_text(&betas));

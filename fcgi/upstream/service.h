@@ -13,6 +13,7 @@ struct buffer;
 struct curl_slist;
 struct translator;
 struct upstream;
+struct upstream_options;
 
 struct service {
 	const char *name; /* as the admin command takes it */
@@ -68,6 +69,10 @@ bool service_is_endpoint(const struct service *, const char *base_url);
 /** Does the key go as a bearer token, unless ${auth} (of service_head) says otherwise? */
 bool service_uses_bearer(
 	const struct service *, const struct upstream *, const char *key, const char *auth);
+
+/** Does the owner withhold the beta of that name; with ${begins}, one whose name begins so? */
+bool service_withholds_beta(
+	const struct upstream_options *, const char *name, size_t length, bool begins);
 
 /**
  * Append the URL of ${endpoint}, by SPEC §5 "URL rule"; a path that is neither empty nor ends in a

@@ -221,19 +221,9 @@ static bool
 withholds_beta(
 	const struct upstream_request *r, const struct lessons *lessons, const char *beginning)
 {
-	const char *withheld = r->upstream->options.beta;
-
-	if (lesson_withholds(lessons, "anthropic-beta") ||
-		lesson_withholds_value(lessons, "anthropic-beta", beginning))
-		return true;
-	if (withheld == NULL || strcmp(withheld, "none") == 0)
-		return withheld != NULL;
-	for (const char *at = withheld; at != NULL; at = strchr(at, ',')) {
-		at += *at == ',';
-		if (*at == '-' && strncmp(at + 1, beginning, strlen(beginning)) == 0)
-			return true;
-	}
-	return false;
+	return lesson_withholds(lessons, "anthropic-beta") ||
+	       lesson_withholds_value(lessons, "anthropic-beta", beginning) ||
+	       service_withholds_beta(&r->upstream->options, beginning, strlen(beginning), true);
 }
 
 /* Members that only a beta makes known go with it: without it they are refused. */

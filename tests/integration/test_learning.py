@@ -192,11 +192,16 @@ def lines(site):
     return site.log_text().count("learned from a refusal")
 
 
+def serve(site, upstream, kind):
+    """The upstream that refuses what is of this kind, and what a request must have that it refuses."""
+    service, rule, members, headers = kind()
+    site.use(upstream, service_type=service.SERVICE_TYPE)
+    return Service(upstream, service, rule), members, headers
+
+
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_each_refusal_is_met_once(site, upstream, seed, kind):
-    service, rule, members, headers = kind()
-    s = Service(upstream, service, rule)
-    site.use(upstream, service_type=service.SERVICE_TYPE)
+    s, members, headers = serve(site, upstream, kind)
 
     def ask():
         answer = site.post({**request(), **members}, headers=headers)
@@ -226,9 +231,7 @@ def test_each_refusal_is_met_once(site, upstream, seed, kind):
 @pytest.mark.parametrize("kind", [unknown_member, value, beta, limit], ids=lambda kind: kind.__name__)
 def test_a_cgi_program_learns_for_all(site, upstream, seed, kind):
     """The process that learned it has ended before the next one begins."""
-    service, rule, members, headers = kind()
-    s = Service(upstream, service, rule)
-    site.use(upstream, service_type=service.SERVICE_TYPE)
+    s, members, headers = serve(site, upstream, kind)
     with site.cgi():
         for _ in range(3):
             assert site.post({**request(), **members}, headers=headers).status == 200
@@ -246,9 +249,7 @@ def test_a_cgi_program_learns_for_all(site, upstream, seed, kind):
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_streams_are_corrected_as_well(site, upstream, seed, kind):
-    service, rule, members, headers = kind()
-    s = Service(upstream, service, rule)
-    site.use(upstream, service_type=service.SERVICE_TYPE)
+    s, members, headers = serve(site, upstream, kind)
     with site.lighttpd():
         for _ in range(2):
             answer = site.post({**request(stream=True), **members}, headers=headers)
@@ -257,9 +258,7 @@ def test_streams_are_corrected_as_well(site, upstream, seed, kind):
 
 
 def test_a_lesson_counts_for_its_model_and_its_upstream(site, upstream, seed):
-    service, rule, members, headers = unknown_member()
-    s = Service(upstream, service, rule)
-    site.use(upstream, service_type="claude")
+    s, members, headers = serve(site, upstream, unknown_member)
     with site.lighttpd():
         for model in ("one", "one", "two", "two"):
             assert site.post({**request(model=model), **members}).status == 200

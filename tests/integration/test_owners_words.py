@@ -70,14 +70,18 @@ def test_the_key_is_sent_as_the_owner_says(site, upstream, auth, header):
     assert sent == {header}
 
 
-@pytest.mark.parametrize("beta, goes", [(None, True), ("-other-2025-01-01", True), ("-context-management-2025-06-27", False),
-                                        ("none", False)])
-def test_what_only_a_withheld_beta_makes_known_is_withheld_as_well(site, upstream, beta, goes):
+def use_claude(site, upstream, beta):
     upstream.speak(upstream_claude)
     upstream.answer = upstream_claude.parts("OK")
     site.use(upstream, service_type="claude")
     if beta:
         site.admin("set", "main", "beta", beta)
+
+
+@pytest.mark.parametrize("beta, goes", [(None, True), ("-other-2025-01-01", True), ("-context-management-2025-06-27", False),
+                                        ("none", False)])
+def test_what_only_a_withheld_beta_makes_known_is_withheld_as_well(site, upstream, beta, goes):
+    use_claude(site, upstream, beta)
     with site.lighttpd():
         answer = site.post({**request(), "context_management": {"edits": []}},
                            headers={"anthropic-beta": "other-2025-01-01,context-management-2025-06-27"})
@@ -87,11 +91,7 @@ def test_what_only_a_withheld_beta_makes_known_is_withheld_as_well(site, upstrea
 
 @pytest.mark.parametrize("beta, sent", [(None, "a-1,b-2"), ("-a-1", "b-2"), ("-a-1,-b-2", None), ("none", None)])
 def test_betas_are_withheld(site, upstream, beta, sent):
-    upstream.speak(upstream_claude)
-    upstream.answer = upstream_claude.parts("OK")
-    site.use(upstream, service_type="claude")
-    if beta:
-        site.admin("set", "main", "beta", beta)
+    use_claude(site, upstream, beta)
     with site.lighttpd():
         assert site.post(request(), headers={"anthropic-beta": "a-1,b-2"}).status == 200
     headers = {name.lower(): value for name, value in upstream.calls[-1].headers.items()}

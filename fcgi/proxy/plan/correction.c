@@ -81,38 +81,39 @@ is_bearer(const struct correction *c)
 
 /* ---- lessons ---- */
 
-/* Store the lessons, a line each; each is logged once. */
+/* Do something with each of the lessons, which are a line each. */
 static void
-store_all(const struct correction *c, const char *lessons)
+each_lesson(const struct correction *c, const char *lessons,
+	void (*act)(const struct correction *, const char *lesson))
 {
-	const struct upstream_request *r = &c->refused->request;
 	char *copy = strdup(lessons);
 	char *save = NULL;
 
 	for (char *line = copy != NULL ? strtok_r(copy, "\n", &save) : NULL; line != NULL;
-		line = strtok_r(NULL, "\n", &save)) {
-		bool is_new = false;
-		if (strlen(line) > LESSON_LONGEST)
-			continue;
-		store_learn(c->store, r->upstream->id, r->model, line, &is_new);
-		if (is_new)
-			log_info("upstream '%s', model '%s': learned from a refusal: %s",
-				r->upstream->name, r->model, line);
-	}
+		line = strtok_r(NULL, "\n", &save))
+		act(c, line);
 	free(copy);
 }
 
-/* The last lessons did not help: the refusal is the same. */
+/* It is logged once. */
 static void
-forget_last(const struct correction *c)
+store_one(const struct correction *c, const char *lesson)
 {
-	char *copy = strdup(c->refused->corrects.lesson);
-	char *save = NULL;
+	const struct upstream_request *r = &c->refused->request;
+	bool is_new = false;
 
-	for (char *line = copy != NULL ? strtok_r(copy, "\n", &save) : NULL; line != NULL;
-		line = strtok_r(NULL, "\n", &save))
-		store_forget_lessons(c->store, c->refused->request.upstream->id, line, NULL);
-	free(copy);
+	if (strlen(lesson) > LESSON_LONGEST)
+		return;
+	store_learn(c->store, r->upstream->id, r->model, lesson, &is_new);
+	if (is_new)
+		log_info("upstream '%s', model '%s': learned from a refusal: %s", r->upstream->name,
+			r->model, lesson);
+}
+
+static void
+forget_one(const struct correction *c, const char *lesson)
+{
+	store_forget_lessons(c->store, c->refused->request.upstream->id, lesson, NULL);
 }
 
 /* Did an earlier refusal of this request teach the same?  Then it is no news, and might go round.
@@ -192,7 +193,7 @@ learn(struct correction *c, struct plan *next)
 			break;
 		if (differs(c, next, text)) {
 			if (scope == REFUSAL_LASTS)
-				store_all(c, text);
+				each_lesson(c, text, store_one);
 			status = note_correction(c, next, text);
 			break;
 		}
@@ -219,8 +220,9 @@ correction_find(const struct plan *refused, struct plan *next, struct store *sto
 	const char *before = refused->corrects.refusal;
 	int status = -1;
 
+	/* The last lessons did not help. */
 	if (before != NULL && strcmp(before, error->message) == 0) {
-		forget_last(&c);
+		each_lesson(&c, refused->corrects.lesson, forget_one);
 		return -1;
 	}
 	if (plan_repeat(refused, &c.same, client, NULL) != 0)

@@ -67,11 +67,8 @@ put_format(struct json_writer *w, const struct json *schema, const struct model_
 	json_open_object_member(w, "text");
 	json_open_object_member(w, "format");
 	json_put_text_member(w, "type", object ? "json_object" : "json_schema");
-	if (!object) {
-		json_put_text_member(w, "name", "output");
-		json_put_value_member(w, "schema", schema);
-		json_put_bool_member(w, "strict", openai_schema_is_strict(schema));
-	}
+	if (!object)
+		openai_put_format_members(w, schema);
 	json_close_object(w);
 	json_close_object(w);
 }

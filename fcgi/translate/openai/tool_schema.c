@@ -328,3 +328,11 @@ openai_schema_is_strict(const struct json *schema)
 	}
 	return true;
 }
+
+void
+openai_put_format_members(struct json_writer *w, const struct json *schema)
+{
+	json_put_text_member(w, "name", "output");
+	json_put_value_member(w, "schema", schema);
+	json_put_bool_member(w, "strict", openai_schema_is_strict(schema));
+}

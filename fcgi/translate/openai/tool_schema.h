@@ -22,4 +22,7 @@ openai_put_tool_schema(struct json_writer *, const struct json *schema, const st
  * and requires all of its properties? */
 bool openai_schema_is_strict(const struct json *schema);
 
+/** Put what an answer in JSON is asked for with: `name`, `schema` as it came, and `strict`. */
+void openai_put_format_members(struct json_writer *, const struct json *schema);
+
 #endif

@@ -249,6 +249,16 @@ put_together(struct json_writer *w, const struct json_list *list)
 	json_close_string(w);
 }
 
+static void
+put_text_part(struct json_writer *w, const struct json_list *list)
+{
+	json_open_object(w);
+	json_put_text_member(w, "type", "text");
+	json_put_name(w, "text");
+	put_together(w, list);
+	json_close_object(w);
+}
+
 /* Mistral's content: what was thought in a part of its own, before what was said. */
 static void
 put_content_parts(struct json_writer *w, const struct chat_assistant *a)
@@ -257,20 +267,11 @@ put_content_parts(struct json_writer *w, const struct chat_assistant *a)
 	json_open_object(w);
 	json_put_text_member(w, "type", "thinking");
 	json_open_array_member(w, "thinking");
-	json_open_object(w);
-	json_put_text_member(w, "type", "text");
-	json_put_name(w, "text");
-	put_together(w, &a->thought);
-	json_close_object(w);
+	put_text_part(w, &a->thought);
 	json_close_array(w);
 	json_close_object(w);
-	if (a->said.count > 0) {
-		json_open_object(w);
-		json_put_text_member(w, "type", "text");
-		json_put_name(w, "text");
-		put_together(w, &a->said);
-		json_close_object(w);
-	}
+	if (a->said.count > 0)
+		put_text_part(w, &a->said);
 	json_close_array(w);
 }
 

@@ -69,9 +69,7 @@ put_response_format(
 	json_put_text_member(w, "type", object ? "json_object" : "json_schema");
 	if (!object) {
 		json_open_object_member(w, "json_schema");
-		json_put_text_member(w, "name", "output");
-		json_put_value_member(w, "schema", schema);
-		json_put_bool_member(w, "strict", openai_schema_is_strict(schema));
+		openai_put_format_members(w, schema);
 		json_close_object(w);
 	}
 	json_close_object(w);
